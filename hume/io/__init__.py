@@ -1,0 +1,1 @@
+"""Files that come from outside or go outside: the authors' formats, uploads, exports."""

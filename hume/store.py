@@ -1,0 +1,398 @@
+"""Runs on disk: one folder a run, one registry for all, nothing lost when a run is killed.
+
+    <home>/hume.db                  the registry (SQLite): which runs there are and where
+    <home>/runs/<name>/run.json     what was asked
+                       seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
+                       scores.json  what came out; there once the run is finished
+                       lock         held by the process that works on the run
+
+The home is HUME_HOME, else the platform's data folder. Every file is written beside its
+place and then moved into it, so that a reader sees it whole or not at all. A run whose
+lock is free and whose scores are missing was interrupted; `resume` does what is missing.
+"""
+
+import json
+import os
+import re
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+import platformdirs
+import safetensors
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from hume import results, spaces
+from hume.errors import InputError, RunError
+from hume.inner import Implicit, InnerSolver, Unrolled
+from hume.search import Config, FinishedSeed, Setting, Step
+from hume.spaces import Dataset
+
+State = Literal["finished", "running", "interrupted"]
+SOLVERS: dict[str, type[Unrolled] | type[Implicit]] = {"unrolled": Unrolled, "implicit": Implicit}
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    name TEXT PRIMARY KEY,
+    folder TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    phi1 TEXT NOT NULL,
+    phi2 TEXT NOT NULL,
+    num_seeds INTEGER NOT NULL,
+    created TEXT NOT NULL
+)
+"""
+
+
+def default_home() -> Path:
+    """HUME_HOME where it is set, else the platform's folder for a user's data."""
+    named = os.environ.get("HUME_HOME")
+    return Path(named).expanduser().resolve() if named else Path(platformdirs.user_data_dir("hume-explorer"))
+
+
+def solver_name(solver: InnerSolver) -> str:
+    """The name under which a solver is recorded."""
+    return next(name for name, kind in SOLVERS.items() if isinstance(solver, kind))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a run was asked to do: all that `resume` needs."""
+
+    dataset: str  # a name, or a folder
+    files: dict[str, str | None] | None  # phi1, phi2 and labels, when single files were given in place of a dataset
+    phi1: str
+    phi2: str
+    fingerprints: tuple[str, str]  # of both spaces
+    config: Config
+    solver: InnerSolver
+    setting: Setting
+    seeds: tuple[int, ...]
+    device: str
+    created: str  # UTC, ISO 8601
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "solver": {"name": solver_name(self.solver), **asdict(self.solver)}}  # type: ignore
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Request":
+        solver = dict(values["solver"])
+        kind = SOLVERS[solver.pop("name")]
+        converted = {
+            **values,
+            "config": Config(**values["config"]),
+            "solver": kind(**solver),
+            "seeds": tuple(values["seeds"]),
+            "fingerprints": tuple(values["fingerprints"]),
+        }
+        return cls(**converted)
+
+
+class Store:
+    """The runs of one home folder."""
+
+    def __init__(self, home: Path | str | None = None):
+        self.home = Path(home) if home is not None else default_home()
+
+    @property
+    def dataset_roots(self) -> list[Path]:
+        """Where a user's own datasets lie."""
+        return [self.home / "datasets"]
+
+    def load_dataset(self, name_or_folder: str | Path) -> Dataset:
+        """An embedded dataset, one of this home or any folder, see `spaces.load_dataset`."""
+        return spaces.load_dataset(name_or_folder, self.dataset_roots)
+
+    def create(
+        self,
+        dataset: Dataset,
+        *,
+        phi1: str,
+        phi2: str,
+        config: Config,
+        solver: InnerSolver,
+        setting: Setting = "transductive",
+        seeds: Sequence[int] = range(100),
+        device: str = "cpu",
+        name: str | None = None,
+    ) -> "Run":
+        """Register a new run and write what it is asked to do.
+
+        Raises InputError for a name that cannot be a folder or is taken, RunError when
+        the home cannot be written.
+        """
+        created = datetime.now(UTC)
+        name = name or self._free_name(f"{dataset.name}-{phi1}-{phi2}", created)
+        if not NAME.fullmatch(name):
+            raise InputError(
+                f"a run cannot be named {name!r}: use at most 100 letters, digits, dots, dashes and underscores"
+            )
+        first, second = dataset.space(phi1), dataset.space(phi2)
+        files = None
+        if dataset.folder is None:
+            if first.path is None or second.path is None:
+                raise InputError(f"{dataset.name} has no files to come back to: save its spaces as .npy first")
+            files = {"phi1": str(first.path), "phi2": str(second.path), "labels": _text(dataset.labels_path)}
+        request = Request(
+            dataset=dataset.name if dataset.folder is None or self._is_named(dataset) else str(dataset.folder),
+            files=files,
+            phi1=phi1,
+            phi2=phi2,
+            fingerprints=(first.fingerprint, second.fingerprint),
+            config=config,
+            solver=solver,
+            setting=setting,
+            seeds=tuple(seeds),
+            device=device,
+            created=created.isoformat(timespec="seconds"),
+        )
+        folder = self.home / "runs" / name
+        with _disk_errors(folder), closing(self._connect()) as database, database:
+            try:
+                row = (name, str(folder), dataset.name, phi1, phi2, len(request.seeds), request.created)
+                database.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            except sqlite3.IntegrityError:
+                raise InputError(f"there is a run {name!r} already: choose another name or resume it") from None
+            (folder / "seeds").mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / "run.json", json.dumps(request.to_json(), indent=2).encode())
+        return Run(name, folder, request, self)
+
+    def open(self, name: str) -> "Run":
+        """The run of that name; raises RunError when there is none or its folder is damaged."""
+        known = dict(self._rows())
+        if name not in known:
+            raise RunError(f"there is no run {name!r} in {self.home}: see `list`")
+        folder = Path(known[name])
+        try:
+            request = Request.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"run {name!r} cannot be read from {folder / 'run.json'} ({error})") from None
+        return Run(name, folder, request, self)
+
+    def runs(self) -> list["Run"]:
+        """All runs, the newest first; a folder that was removed by hand is passed over."""
+        return [self.open(name) for name, folder in self._rows() if (Path(folder) / "run.json").exists()]
+
+    def _rows(self) -> list[tuple[str, str]]:
+        with _disk_errors(self.home), closing(self._connect()) as database:
+            return database.execute("SELECT name, folder FROM runs ORDER BY created DESC, rowid DESC").fetchall()
+
+    def _connect(self) -> sqlite3.Connection:
+        self.home.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(self.home / "hume.db", timeout=30)
+        database.execute(_SCHEMA)
+        return database
+
+    def _free_name(self, stem: str, created: datetime) -> str:
+        taken = {name for name, _ in self._rows()}
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:70] or "run"
+        stamp = f"{stem}-{created:%Y%m%d-%H%M%S}"
+        return next(name for i in range(len(taken) + 1) if (name := f"{stamp}-{i}" if i else stamp) not in taken)
+
+    def _is_named(self, dataset: Dataset) -> bool:
+        return dataset.folder in [folder.resolve() for folder in spaces.dataset_folders(self.dataset_roots)]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run on disk: what was asked, and what is there of it."""
+
+    name: str
+    folder: Path
+    request: Request
+    store: Store
+
+    @property
+    def finished_seeds(self) -> tuple[int, ...]:
+        """The seeds whose results are on disk, in ascending order."""
+        return tuple(sorted(int(path.stem) for path in (self.folder / "seeds").glob("[0-9]*.safetensors")))
+
+    @property
+    def missing_seeds(self) -> tuple[int, ...]:
+        """The seeds that were asked for and are not on disk."""
+        done = set(self.finished_seeds)
+        return tuple(seed for seed in self.request.seeds if seed not in done)
+
+    @property
+    def state(self) -> State:
+        """finished, running (a process holds its lock) or interrupted."""
+        if (self.folder / "scores.json").exists():
+            return "finished"
+        try:
+            with self._lock():
+                return "interrupted"
+        except Timeout:
+            return "running"
+
+    def dataset(self) -> Dataset:
+        """The data of this run; raises RunError when they changed since."""
+        files = self.request.files
+        if files is not None:
+            labels = files["labels"]
+            dataset = spaces.dataset_from_files(
+                Path(str(files["phi1"])), Path(str(files["phi2"])), None if labels is None else Path(labels)
+            )
+        else:
+            dataset = self.store.load_dataset(self.request.dataset)
+        now = (dataset.space(self.request.phi1).fingerprint, dataset.space(self.request.phi2).fingerprint)
+        if now != self.request.fingerprints:
+            raise RunError(f"the spaces of run {self.name!r} have changed since it was made: start a new run")
+        return dataset
+
+    def execute(
+        self,
+        *,
+        on_step: Callable[[Step], None] | None = None,
+        on_fold: Callable[[int], None] | None = None,
+    ) -> dict[str, Any]:
+        """Search the seeds that are missing, score all, and return what `scores.json` then holds.
+
+        Every seed is on disk as soon as it has ended. Raises RunError when another process
+        works on the run, its data changed or the disk is full.
+        """
+        with _disk_errors(self.folder):
+            try:
+                with self._lock():
+                    return self._execute(on_step, on_fold)
+            except Timeout:
+                raise RunError(f"run {self.name!r} is being worked on by another process: wait for it") from None
+
+    def _execute(
+        self, on_step: Callable[[Step], None] | None, on_fold: Callable[[int], None] | None
+    ) -> dict[str, Any]:
+        if (self.folder / "scores.json").exists():
+            return self.scores()
+        start = perf_counter()
+        request, dataset = self.request, self.dataset()
+        device = results.choose_device(request.device)
+        if self.missing_seeds:
+            phi1, steps = results.prepare_search(
+                dataset, request.phi1, request.phi2, request.config, request.solver, self.missing_seeds,
+                request.setting, device,
+            )  # fmt: skip
+            for step in steps:
+                if step.finished:
+                    labelings = results.label_all(phi1, step.finished)
+                    for seed, labeling in zip(step.finished, labelings, strict=True):
+                        self._write_seed(seed, labeling, perf_counter() - start)
+                if on_step is not None:
+                    on_step(step)
+        searched = perf_counter()
+        scored = results.score_labelings(
+            dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
+        )
+        return self._write_scores(scored, searched - start, perf_counter() - searched, device)
+
+    def _write_seed(self, seed: FinishedSeed, labeling: NDArray[np.int32], seconds: float) -> None:
+        arrays = {
+            "prototypes": seed.prototypes,
+            "labeling": labeling,
+            "objective": seed.objective,
+            "test_error": seed.test_error,
+        }
+        tags = {"converged": str(seed.converged), "seconds": f"{seconds:.3f}"}
+        raw = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, tags)
+        write_atomically(self.folder / "seeds" / f"{seed.seed:05d}.safetensors", raw)
+
+    def _write_scores(
+        self, scored: results.Scores, search_seconds: float, score_seconds: float, device: str
+    ) -> dict[str, Any]:
+        values = {
+            "seeds": list(self.finished_seeds),
+            "objective": self.objective().tolist(),
+            **results.summary(scored),
+            "seconds": search_seconds + score_seconds,
+            "search_seconds": search_seconds,
+            "score_seconds": score_seconds,
+            "device": device,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        write_atomically(self.folder / "scores.json", json.dumps(values).encode())
+        return values
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def array(self, name: Literal["prototypes", "labeling", "objective", "test_error"]) -> list[NDArray[Any]]:
+        """One array of every finished seed, in the order of `finished_seeds`."""
+        return [self._read_seed(seed, name) for seed in self.finished_seeds]
+
+    def _read_seed(self, seed: int, name: str) -> NDArray[Any]:
+        path = self.folder / "seeds" / f"{seed:05d}.safetensors"
+        try:
+            with safetensors.safe_open(path, framework="numpy") as file:
+                array: NDArray[Any] = file.get_tensor(name)
+        except (OSError, safetensors.SafetensorError) as error:
+            raise RunError(f"{path} cannot be read ({error}): remove it and resume run {self.name!r}") from None
+        return array
+
+    def labelings(self) -> NDArray[np.int32]:
+        """The labelings (S, N) of all finished seeds."""
+        if not self.finished_seeds:
+            raise RunError(f"run {self.name!r} has no finished seed yet: resume it")
+        return np.stack(self.array("labeling"))
+
+    def prototypes(self) -> NDArray[np.float32]:
+        """The prototypes (S, K, d1) of all finished seeds."""
+        return np.stack(self.array("prototypes"))
+
+    def objective(self) -> NDArray[np.float64]:
+        """Eq. 7 at the end of every finished seed, (S,), nats; NaN for a seed that was imported."""
+        curves = self.array("objective")
+        return np.array([curve[-20:].mean() if len(curve) else np.nan for curve in curves])
+
+    def scores(self) -> dict[str, Any]:
+        """What a finished run found, as `scores.json` holds it; raises RunError for an unfinished one."""
+        try:
+            values: dict[str, Any] = json.loads((self.folder / "scores.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"run {self.name!r} is {self.state}: resume it to get its scores") from None
+        return values
+
+    def cv_score(self) -> NDArray[np.float64]:
+        """The cross-validation score (S,) of every seed of a finished run."""
+        return np.array(self.scores()["cv_score"], np.float64)
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.folder / "lock", timeout=0)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file beside its place, flush it to the disk, then move it there."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
+        try:
+            part.write(content)
+            part.flush()
+            os.fsync(part.fileno())
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
+    Path(part.name).replace(path)
+
+
+@contextmanager
+def _disk_errors(place: Path) -> Iterator[None]:
+    """Turn what the disk says into one sentence."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        if isinstance(error, Timeout):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(
+            f"cannot write to {place} ({reason}): make room or set HUME_HOME to another folder; "
+            "finished seeds are kept and `resume` goes on from them"
+        ) from None
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())

@@ -1,0 +1,163 @@
+"""The task encoder: orthonormal prototypes and the labels they give (Eq. 3).
+
+A prototype is a unit vector a class in φ1; K of them, orthonormal, make a task. An
+encoder holds the prototypes of S seeds, (S, K, d1), and moves them down a gradient
+with Adam while W1 W1ᵀ = I holds. How it holds is what tells the encoders apart:
+`Householder` is the published parametrization, `Retraction` is cheaper.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+from hume import simplex
+
+
+def random_prototypes(seeds: Sequence[int], num_classes: int, dim: int) -> Tensor:
+    """Draw K orthonormal prototypes for every seed: (S, K, d1), each from a stream of its own.
+
+    The orthonormal factor of a Gaussian matrix with the signs of R's diagonal made
+    positive is uniform (Mezzadri, 2007): `ortho_rand(K)` of Algorithm 1.
+    """
+    stacked = []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        q, r = torch.linalg.qr(torch.randn(dim, num_classes, generator=generator, dtype=torch.float64))
+        stacked.append((q * r.diagonal().sign()).T.float())
+    return torch.stack(stacked)
+
+
+def class_scores(phi1: Tensor, prototypes: Tensor) -> Tensor:
+    """Cosine similarity (n, K, S) of rows (n, d1), unit norm, to the prototypes (S, K, d1)."""
+    S, K, d1 = prototypes.shape
+    return (phi1 @ prototypes.permute(2, 1, 0).reshape(d1, K * S)).view(-1, K, S)
+
+
+def soft_labels(phi1: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
+    """The task τ (n, K, S) of rows (n, d1): sparsemax of the cosines over the temperature (Eq. 3)."""
+    return simplex.project(class_scores(phi1, prototypes).div_(temperature))
+
+
+def hard_labels(phi1: Tensor, prototypes: Tensor, block_elements: int = 4_000_000) -> Tensor:
+    """The labeling of every seed, (S, N) int64: the class of the closest prototype.
+
+    phi1 is (N, d1), rows of unit norm; prototypes (S, K, d1). Memory stays near
+    `block_elements` numbers whatever N is. Sparsemax keeps the order of its
+    arguments, so this is the argmax of the task at any temperature.
+    """
+    S, K, _ = prototypes.shape
+    blocks = phi1.split(max(1, block_elements // (S * K)))
+    return torch.cat([class_scores(block, prototypes).argmax(1) for block in blocks]).T
+
+
+class Encoder(Protocol):
+    """Prototypes of several seeds that can be moved down a gradient."""
+
+    def prototypes(self) -> Tensor:
+        """The current prototypes, (S, K, d1), orthonormal rows per seed."""
+
+    def step(self, grad: Tensor, step_size: Tensor, clip_norm: float | None) -> None:
+        """One Adam step against `grad` (S, K, d1), the objective's gradient in the prototypes.
+
+        step_size is (S, 1, 1); clip_norm bounds every seed's gradient.
+        """
+
+    def keep(self, seeds: Tensor) -> None:
+        """Go on with the seeds at these positions only."""
+
+
+class Retraction:
+    """Adam in the tangent space of the orthonormal matrices, then back onto them.
+
+    The gradient loses the part that would leave the manifold, G − sym(G Wᵀ) W; after the
+    step the nearest orthonormal matrix, the polar factor, takes the place of W (Absil,
+    Mahony and Sepulchre, 2008, Sec. 3.5 and 4.1). Renaming the classes renames
+    the result: no class is special.
+    """
+
+    def __init__(self, prototypes: Tensor):
+        self._prototypes = prototypes
+        self._adam = _Adam(prototypes)
+
+    def prototypes(self) -> Tensor:
+        return self._prototypes
+
+    def step(self, grad: Tensor, step_size: Tensor, clip_norm: float | None) -> None:
+        W = self._prototypes
+        inner = grad @ W.mT
+        tangent = grad - 0.5 * (inner + inner.mT) @ W
+        moved = W - self._adam.direction(clip(tangent, clip_norm)).mul_(step_size)
+        self._prototypes = polar_factor(moved)
+
+    def keep(self, seeds: Tensor) -> None:
+        self._prototypes = self._prototypes[seeds]
+        self._adam.keep(seeds)
+
+
+class Householder:
+    """Adam on the free parameters of torch's orthogonal parametrization, as published (Appendix A)."""
+
+    def __init__(self, prototypes: Tensor):
+        self._module = nn.Module()
+        self._module.weight = nn.Parameter(torch.empty_like(prototypes))
+        nn.init.orthogonal_(self._module.weight)
+        parametrizations.orthogonal(self._module, "weight")
+        self._module.weight = prototypes
+        self._adam = _Adam(prototypes)
+
+    def _free(self) -> nn.Parameter:
+        parameters: parametrize.ParametrizationList = self._module.parametrizations.weight  # type: ignore
+        return parameters.original
+
+    def prototypes(self) -> Tensor:
+        with torch.no_grad():
+            weight: Tensor = self._module.weight
+        return weight
+
+    def step(self, grad: Tensor, step_size: Tensor, clip_norm: float | None) -> None:
+        with torch.enable_grad():
+            weight: Tensor = self._module.weight
+            (free_grad,) = torch.autograd.grad(weight, self._free(), grad)
+        self._free().data -= self._adam.direction(clip(free_grad, clip_norm)).mul_(step_size)
+
+    def keep(self, seeds: Tensor) -> None:
+        self._free().data = self._free().data[seeds]
+        parametrization = self._module.parametrizations.weight[0]  # type: ignore
+        parametrization.base = parametrization.base[seeds]
+        self._adam.keep(seeds)
+
+
+class _Adam:
+    """Adam's direction (Kingma and Ba, 2014) for parameters (S, ...); seeds can be dropped on the way."""
+
+    def __init__(self, like: Tensor, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8):
+        self._mean, self._square = torch.zeros_like(like), torch.zeros_like(like)
+        self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
+        self._steps = 0
+
+    def direction(self, grad: Tensor) -> Tensor:
+        self._steps += 1
+        self._mean.lerp_(grad, 1 - self._beta1)
+        self._square.mul_(self._beta2).addcmul_(grad, grad, value=1 - self._beta2)
+        scale = (self._square / (1 - self._beta2**self._steps)).sqrt_().add_(self._epsilon)
+        return (self._mean / (1 - self._beta1**self._steps)).div_(scale)
+
+    def keep(self, seeds: Tensor) -> None:
+        self._mean, self._square = self._mean[seeds], self._square[seeds]
+
+
+def clip(grad: Tensor, max_norm: float | None) -> Tensor:
+    """Scale every seed's gradient (S, ...) to at most `max_norm`, each by its own norm."""
+    if max_norm is None:
+        return grad
+    norm = torch.linalg.vector_norm(grad, dim=tuple(range(1, grad.ndim)), keepdim=True)
+    return grad * (max_norm / norm.clamp(min=1e-12)).clamp(max=1.0)
+
+
+def polar_factor(matrices: Tensor) -> Tensor:
+    """The nearest matrix with orthonormal rows: (A Aᵀ)^(−1/2) A for every A of (S, K, d1), full rank."""
+    values, vectors = torch.linalg.eigh(matrices @ matrices.mT)
+    return (vectors * values.clamp(min=1e-12).rsqrt().unsqueeze(-2)) @ vectors.mT @ matrices
