@@ -164,7 +164,13 @@ def build_fashion_mnist(epochs: int) -> None:
             },
         },
     }
-    save("fashion-mnist", images, labels, {"simclr": simclr.features(encoder, pixels), "lite0": lite0, "vit-s": vit}, card)
+    save(
+        "fashion-mnist",
+        images,
+        labels,
+        {"simclr": simclr.features(encoder, pixels), "lite0": lite0, "vit-s": vit},
+        card,
+    )
 
 
 def build_digits() -> None:

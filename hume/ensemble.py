@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hume.errors import InputError
-from hume.scores import FloatArray, IntArray, clustering_accuracy, adjusted_rand_index, match_classes
+from hume.scores import FloatArray, IntArray, adjusted_rand_index, clustering_accuracy, match_classes
 
 __all__ = ["TopNCurve", "Vote", "align", "majority_vote", "rank", "top_n_curve", "vote_counts"]
 

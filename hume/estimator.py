@@ -47,9 +47,7 @@ class HUME(BaseEstimator):  # type: ignore[misc]
     def fit(self, phi1: ArrayLike, phi2: ArrayLike) -> Self:
         """Search on spaces phi1 (N, d1) and phi2 (N, d2), rows in the same order."""
         first, second = _features(phi1, "phi1"), _features(phi2, "phi2")
-        dataset = Dataset(
-            name="arrays", spaces={"phi1": Space("phi1", first), "phi2": Space("phi2", second)}
-        )
+        dataset = Dataset(name="arrays", spaces={"phi1": Space("phi1", first), "phi2": Space("phi2", second)})
         found = results.discover(
             dataset,
             phi1="phi1",
@@ -93,5 +91,3 @@ class HUME(BaseEstimator):  # type: ignore[misc]
 def _features(values: ArrayLike, name: str) -> NDArray[np.float32]:
     checked: NDArray[Any] = check_array(values, dtype=np.float32, input_name=name)
     return checked
-
-

@@ -123,8 +123,8 @@ class UnrolledProblem:
         self._solver = solver
         self._phi2 = phi2
         self._num_classes = num_classes
-        # The prototypes of a seed come from manual_seed(seed): start elsewhere.
-        self._starts = [torch.Generator().manual_seed(2**32 + seed) for seed in seeds]
+        # The prototypes of a seed come from manual_seed(seed): start elsewhere. Only 32 bits count.
+        self._starts = [torch.Generator().manual_seed(2**31 + seed) for seed in seeds]
 
     def rows(self, index: Tensor) -> Tensor:
         x = self._phi2[index]
@@ -274,7 +274,7 @@ def second_moment(phi2: Tensor, block: int = 8192) -> Tensor:
     """φ2ᵀφ2/N, (d2, d2) in float64, summed over blocks of rows."""
     d2 = phi2.shape[1]
     total = torch.zeros(d2, d2, dtype=torch.float64, device=phi2.device)
-    for rows in phi2.split(block):
+    for rows in torch.split(phi2, block):
         rows = rows.double()
         total.addmm_(rows.mT, rows)
     return total.div_(len(phi2))

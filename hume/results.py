@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hume import crossval, ensemble, scores, search, spaces, task
+from hume import crossval, ensemble, scores, spaces, task
 from hume.errors import InputError
 from hume.inner import InnerSolver
-from hume.search import Config, FinishedSeed, PresetName, Setting, Step
+from hume.search import Config, FinishedSeed, PresetName, Setting, Step, search
+from hume.search import preset as preset_named
 from hume.spaces import Dataset
 
 LABEL_TYPE = np.int32
@@ -152,7 +153,7 @@ def discover(
     first, second = phi1 or dataset.default_pair[0], phi2 or dataset.default_pair[1]
     rows = searched_rows(dataset, setting)
     if config is None or solver is None:
-        chosen = search.preset(
+        chosen = preset_named(
             preset,
             num_classes=classes_of(dataset, num_classes),
             num_samples=int(rows.sum()),
@@ -206,5 +207,5 @@ def prepare_search(
     second = spaces.as_tensor(dataset.space(phi2), device)
     if not rows.all():
         seen = torch.from_numpy(rows).to(device)
-        return first, search.search(first[seen], second[seen], config, solver=solver, seeds=seeds)
-    return first, search.search(first, second, config, solver=solver, seeds=seeds)
+        return first, search(first[seen], second[seen], config, solver=solver, seeds=seeds)
+    return first, search(first, second, config, solver=solver, seeds=seeds)

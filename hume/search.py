@@ -156,7 +156,7 @@ def search(
     Raises InputError when the spaces do not fit together or are too small for the
     configuration. Source: Algorithm 1.
     """
-    check_sizes(phi1, phi2, config)
+    check_sizes(tuple(phi1.shape), tuple(phi2.shape), config)
     seeds = list(seeds)
     if len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
         raise InputError("seeds must be different numbers of at least 0")
@@ -170,11 +170,11 @@ def search(
             yield replace(step, progress=done / len(seeds))
 
 
-def check_sizes(phi1: Tensor, phi2: Tensor, config: Config) -> None:
-    """Raise InputError unless the spaces fit together and are large enough for the configuration."""
-    N, d1 = phi1.shape
-    if len(phi2) != N:
-        raise InputError(f"the two spaces must have the same rows: φ1 has {N}, φ2 has {len(phi2)}")
+def check_sizes(phi1: tuple[int, ...], phi2: tuple[int, ...], config: Config) -> None:
+    """Raise InputError unless spaces of shapes (N, d1) and (N, d2) fit together and the configuration."""
+    N, d1 = phi1
+    if phi2[0] != N:
+        raise InputError(f"the two spaces must have the same rows: φ1 has {N}, φ2 has {phi2[0]}")
     if config.num_classes > N:
         raise InputError(f"{config.num_classes} classes need at least as many rows, got {N}: ask for fewer classes")
     if config.num_classes > d1:
@@ -197,17 +197,13 @@ def largest_batch(phi1: Tensor, phi2: Tensor, config: Config, solver: InnerSolve
     floats = solver.floats_per_seed(config.num_train, d2, K) + 6 * drawn * K + 6 * K * d1
     if config.encoder == "householder":
         floats += 2 * d1 * d1
-    if phi1.device.type == "cuda":
-        free = torch.cuda.mem_get_info(phi1.device)[0]
-    else:
-        free = psutil.virtual_memory().available
+    on_gpu = phi1.device.type == "cuda"
+    free = torch.cuda.mem_get_info(phi1.device)[0] if on_gpu else psutil.virtual_memory().available
     return max(1, free // 3 // (4 * floats))
 
 
 @torch.no_grad()
-def _search_batch(
-    phi1: Tensor, phi2: Tensor, config: Config, solver: InnerSolver, seeds: list[int]
-) -> Iterator[Step]:
+def _search_batch(phi1: Tensor, phi2: Tensor, config: Config, solver: InnerSolver, seeds: list[int]) -> Iterator[Step]:
     start = task.random_prototypes(seeds, config.num_classes, phi1.shape[1]).to(phi1.device)
     encoder: task.Encoder = task.Householder(start) if config.encoder == "householder" else task.Retraction(start)
     problem = solver.start(phi2, config.num_classes, seeds)
@@ -228,7 +224,7 @@ def _search_batch(
         encoder.step(grad, steps.view(-1, 1, 1), config.clip_norm)
 
         ends = clock.tick(iteration, active, objectives)
-        finished = ()
+        finished: tuple[FinishedSeed, ...] = ()
         if ends.any():
             found = encoder.prototypes()[torch.from_numpy(ends).to(phi1.device)].cpu().numpy()
             finished = tuple(
@@ -264,7 +260,8 @@ def _gradient(
     phi1: Tensor, problem: InnerProblem, config: Config, prototypes: Tensor, temperature: float, splits: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Eq. 7 averaged over random splits: its gradient (S, K, d1), test error (S,), mean task (K, S)."""
-    grad, error, shares = 0.0, 0.0, 0.0
+    S, K, _ = prototypes.shape
+    grad, error, shares = torch.zeros_like(prototypes), prototypes.new_zeros(S), prototypes.new_zeros(K, S)
     drawn = config.num_train + config.num_test
     for _ in range(config.num_splits):
         rows = torch.randperm(len(phi1), generator=splits)[:drawn].to(phi1.device)
@@ -274,8 +271,7 @@ def _gradient(
         share = labels.mean(0)
         task_grad -= simplex.label_entropy_grad(share).mul_(config.entropy_weight / drawn)
         score_grad = simplex.project_backward(labels, task_grad).div_(temperature)
-        n, K, S = score_grad.shape
-        grad = grad + (x1.mT @ score_grad.view(n, K * S)).view(-1, K, S).permute(2, 1, 0)
+        grad = grad + (x1.mT @ score_grad.view(-1, K * S)).view(-1, K, S).permute(2, 1, 0)
         error, shares = error + test_error, shares + share
     return grad / config.num_splits, error / config.num_splits, shares / config.num_splits
 

@@ -38,7 +38,8 @@ def project(scores: Tensor) -> Tensor:
     block = max(1, BLOCK_ELEMENTS // (K * S))
     for start in range(0, n, block):
         z, p = scores[start : start + block], task[start : start + block]
-        threshold = z.amax(1, keepdim=True) - 1
+        z = z - z.amax(1, keepdim=True)  # beside a large maximum a step of 1 would be rounded away
+        threshold = torch.full_like(z[:, :1], -1)
         size = torch.zeros_like(threshold)
         for _ in range(K):
             torch.sub(z, threshold, out=p).clamp_(min=0)

@@ -198,7 +198,8 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
     folder = folder.resolve()
     card = _read_card(folder)
     spaces = {
-        path.stem: load_space(path, **_provenance(card, path.stem)) for path in sorted((folder / "spaces").glob("*.npy"))
+        path.stem: load_space(path, **_provenance(card, path.stem))
+        for path in sorted((folder / "spaces").glob("*.npy"))
     }
     if not spaces:
         raise InputError(f"{folder} has no spaces: put one .npy file a space into {folder / 'spaces'}")

@@ -30,11 +30,12 @@ import safetensors
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from safetensors.numpy import save
+from torch import Tensor
 
 from hume import results, spaces
 from hume.errors import InputError, RunError
 from hume.inner import Implicit, InnerSolver, Unrolled
-from hume.search import Config, FinishedSeed, Setting, Step
+from hume.search import FINAL_WINDOW, Config, FinishedSeed, Setting, Step
 from hume.spaces import Dataset
 
 State = Literal["finished", "running", "interrupted"]
@@ -80,6 +81,7 @@ class Request:
     seeds: tuple[int, ...]
     device: str
     created: str  # UTC, ISO 8601
+    origin: Literal["search", "authors"] = "search"  # authors: prototypes and scores were imported
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "solver": {"name": solver_name(self.solver), **asdict(self.solver)}}  # type: ignore
@@ -125,6 +127,7 @@ class Store:
         seeds: Sequence[int] = range(100),
         device: str = "cpu",
         name: str | None = None,
+        origin: Literal["search", "authors"] = "search",
     ) -> "Run":
         """Register a new run and write what it is asked to do.
 
@@ -155,6 +158,7 @@ class Store:
             seeds=tuple(seeds),
             device=device,
             created=created.isoformat(timespec="seconds"),
+            origin=origin,
         )
         folder = self.home / "runs" / name
         with _disk_errors(folder), closing(self._connect()) as database, database:
@@ -267,9 +271,7 @@ class Run:
             except Timeout:
                 raise RunError(f"run {self.name!r} is being worked on by another process: wait for it") from None
 
-    def _execute(
-        self, on_step: Callable[[Step], None] | None, on_fold: Callable[[int], None] | None
-    ) -> dict[str, Any]:
+    def _execute(self, on_step: Callable[[Step], None] | None, on_fold: Callable[[int], None] | None) -> dict[str, Any]:
         if (self.folder / "scores.json").exists():
             return self.scores()
         start = perf_counter()
@@ -284,16 +286,17 @@ class Run:
                 if step.finished:
                     labelings = results.label_all(phi1, step.finished)
                     for seed, labeling in zip(step.finished, labelings, strict=True):
-                        self._write_seed(seed, labeling, perf_counter() - start)
+                        self.write_seed(seed, labeling, perf_counter() - start)
                 if on_step is not None:
                     on_step(step)
         searched = perf_counter()
         scored = results.score_labelings(
             dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
         )
-        return self._write_scores(scored, searched - start, perf_counter() - searched, device)
+        return self.write_scores(scored, searched - start, perf_counter() - searched, device)
 
-    def _write_seed(self, seed: FinishedSeed, labeling: NDArray[np.int32], seconds: float) -> None:
+    def write_seed(self, seed: FinishedSeed, labeling: NDArray[np.int32], seconds: float) -> None:
+        """Put one finished seed on disk, with its labeling of all rows (N,)."""
         arrays = {
             "prototypes": seed.prototypes,
             "labeling": labeling,
@@ -304,12 +307,13 @@ class Run:
         raw = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, tags)
         write_atomically(self.folder / "seeds" / f"{seed.seed:05d}.safetensors", raw)
 
-    def _write_scores(
+    def write_scores(
         self, scored: results.Scores, search_seconds: float, score_seconds: float, device: str
     ) -> dict[str, Any]:
+        """Put the scores of all seeds on disk, which makes the run a finished one."""
         values = {
             "seeds": list(self.finished_seeds),
-            "objective": self.objective().tolist(),
+            "objective": [value if np.isfinite(value) else None for value in self.objective().tolist()],
             **results.summary(scored),
             "seconds": search_seconds + score_seconds,
             "search_seconds": search_seconds,
@@ -319,6 +323,11 @@ class Run:
         }
         write_atomically(self.folder / "scores.json", json.dumps(values).encode())
         return values
+
+    def phi1_rows(self, dataset: Dataset) -> Tensor:
+        """φ1 as this run's search saw it, all rows: (N, d1) of unit norm, on the CPU."""
+        seen = results.searched_rows(dataset, self.request.setting)
+        return spaces.unit_rows(dataset.space(self.request.phi1), centre=self.request.config.centre, mean_rows=seen)
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -348,7 +357,7 @@ class Run:
     def objective(self) -> NDArray[np.float64]:
         """Eq. 7 at the end of every finished seed, (S,), nats; NaN for a seed that was imported."""
         curves = self.array("objective")
-        return np.array([curve[-20:].mean() if len(curve) else np.nan for curve in curves])
+        return np.array([curve[-FINAL_WINDOW:].mean() if len(curve) else np.nan for curve in curves])
 
     def scores(self) -> dict[str, Any]:
         """What a finished run found, as `scores.json` holds it; raises RunError for an unfinished one."""

@@ -7,7 +7,7 @@ with Adam while W1 W1ᵀ = I holds. How it holds is what tells the encoders apar
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +49,7 @@ def hard_labels(phi1: Tensor, prototypes: Tensor, block_elements: int = 4_000_00
     arguments, so this is the argmax of the task at any temperature.
     """
     S, K, _ = prototypes.shape
-    blocks = phi1.split(max(1, block_elements // (S * K)))
+    blocks = torch.split(phi1, max(1, block_elements // (S * K)))
     return torch.cat([class_scores(block, prototypes).argmax(1) for block in blocks]).T
 
 
@@ -101,16 +101,17 @@ class Householder:
     """Adam on the free parameters of torch's orthogonal parametrization, as published (Appendix A)."""
 
     def __init__(self, prototypes: Tensor):
-        self._module = nn.Module()
-        self._module.weight = nn.Parameter(torch.empty_like(prototypes))
-        nn.init.orthogonal_(self._module.weight)
-        parametrizations.orthogonal(self._module, "weight")
-        self._module.weight = prototypes
+        module: Any = nn.Module()
+        module.weight = nn.Parameter(prototypes.clone())
+        parametrizations.orthogonal(module, "weight")
+        # torch completes the prototypes to a basis at random, and the basis steers Adam.
+        module.parametrizations.weight[0].base = completed(prototypes)
+        self._module = module
         self._adam = _Adam(prototypes)
 
     def _free(self) -> nn.Parameter:
-        parameters: parametrize.ParametrizationList = self._module.parametrizations.weight  # type: ignore
-        return parameters.original
+        parameters: parametrize.ParametrizationList = self._module.parametrizations.weight
+        return cast(nn.Parameter, parameters.original)
 
     def prototypes(self) -> Tensor:
         with torch.no_grad():
@@ -125,7 +126,7 @@ class Householder:
 
     def keep(self, seeds: Tensor) -> None:
         self._free().data = self._free().data[seeds]
-        parametrization = self._module.parametrizations.weight[0]  # type: ignore
+        parametrization = self._module.parametrizations.weight[0]
         parametrization.base = parametrization.base[seeds]
         self._adam.keep(seeds)
 
@@ -143,10 +144,25 @@ class _Adam:
         self._mean.lerp_(grad, 1 - self._beta1)
         self._square.mul_(self._beta2).addcmul_(grad, grad, value=1 - self._beta2)
         scale = (self._square / (1 - self._beta2**self._steps)).sqrt_().add_(self._epsilon)
-        return (self._mean / (1 - self._beta1**self._steps)).div_(scale)
+        mean = self._mean / (1 - self._beta1**self._steps)
+        return mean.div_(scale)
 
     def keep(self, seeds: Tensor) -> None:
         self._mean, self._square = self._mean[seeds], self._square[seeds]
+
+
+def completed(prototypes: Tensor) -> Tensor:
+    """Orthonormal bases of R^d1, (S, d1, d1), whose first K columns are the prototypes; the same at every call.
+
+    K = d1 prototypes are a basis already, and stay as they are: their rows are in place, as torch wants them.
+    """
+    _, K, d1 = prototypes.shape
+    if d1 == K:
+        return prototypes.clone()
+    others = torch.randn(d1, d1 - K, generator=torch.Generator().manual_seed(0)).to(prototypes)
+    q, r = torch.linalg.qr(torch.cat([prototypes.mT, others.expand(len(prototypes), -1, -1)], dim=2))
+    basis: Tensor = q * r.diagonal(dim1=1, dim2=2).sign().unsqueeze(1)
+    return basis
 
 
 def clip(grad: Tensor, max_norm: float | None) -> Tensor:
@@ -154,10 +170,13 @@ def clip(grad: Tensor, max_norm: float | None) -> Tensor:
     if max_norm is None:
         return grad
     norm = torch.linalg.vector_norm(grad, dim=tuple(range(1, grad.ndim)), keepdim=True)
-    return grad * (max_norm / norm.clamp(min=1e-12)).clamp(max=1.0)
+    clipped: Tensor = grad * (max_norm / norm.clamp(min=1e-12)).clamp(max=1.0)
+    return clipped
 
 
 def polar_factor(matrices: Tensor) -> Tensor:
     """The nearest matrix with orthonormal rows: (A Aᵀ)^(−1/2) A for every A of (S, K, d1), full rank."""
     values, vectors = torch.linalg.eigh(matrices @ matrices.mT)
-    return (vectors * values.clamp(min=1e-12).rsqrt().unsqueeze(-2)) @ vectors.mT @ matrices
+    inverse_root = (vectors * values.clamp(min=1e-12).rsqrt().unsqueeze(-2)) @ vectors.mT
+    nearest: Tensor = inverse_root @ matrices
+    return nearest

@@ -1,0 +1,48 @@
+# Everything a fresh machine needs: Python 3.11 or newer, and make.
+PYTHON ?= python3
+PY := .venv/bin/python
+
+.PHONY: app demo install test test-slow lint bench clean
+
+app: install
+	@if [ -f app.py ]; then exec $(PY) -m streamlit run app.py; else $(MAKE) --no-print-directory demo; fi
+
+demo: install
+	$(PY) -m hume demo
+
+install: .venv/.installed
+
+test: .venv/.installed-dev
+	$(PY) -m pytest
+
+test-slow: .venv/.installed-dev
+	$(PY) -m pytest -m slow
+
+lint: .venv/.installed-dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+bench: .venv/.installed-dev
+	$(PY) -m benchmarks.search
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Debian ships Python without the module that makes environments; ask its package manager once.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: run make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "installing python3-venv"; \
+	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq python3-venv; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: requirements.txt | .venv/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

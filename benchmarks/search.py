@@ -1,0 +1,115 @@
+"""What a search costs: seconds and memory, beside a plain autograd reference.
+
+    make bench                      # everything, about ten minutes on two cores
+    python -m benchmarks.search --only embedded digits
+
+Run it on a machine that does nothing else: it prints what it measures, in seconds of
+wall time, and the processor it ran on.
+"""
+
+import argparse
+import platform
+import resource
+from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import hume
+from hume import inner, results, spaces, task
+from hume.search import Config, FinishedSeed, search
+
+
+def embedded(num_seeds: int = 100) -> None:
+    """100 seeds on the embedded images, search and cross-validation scores; the peak memory of the process."""
+    dataset = hume.load_dataset("fashion-mnist")
+    iterations: list[int] = []
+    result = hume.discover(
+        dataset, seeds=range(num_seeds), device="cpu", on_step=lambda s: iterations.append(len(s.seeds))
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"embedded dataset, {num_seeds} seeds: {result.seconds:.1f} s in all, peak memory {peak:.2f} GiB")
+    print(f"  {len(iterations)} iterations, {sum(iterations) / num_seeds:.0f} a seed on average")
+    print(
+        f"  cv score {result.scores.cv_score.mean():.4f} ± {result.scores.cv_score.std():.4f}, {result.scores.vote_agreement}"
+    )
+
+
+def digits(num_seeds: int = 20) -> None:
+    """20 seeds of digits."""
+    result = hume.discover(hume.load_dataset("digits"), seeds=range(num_seeds), device="cpu")
+    print(f"digits, {num_seeds} seeds: {result.seconds:.1f} s in all, {result.scores.vote_agreement}")
+
+
+def reference() -> None:
+    """One iteration of one seed by plain autograd through 300 steps, against ours for a hundred seeds at once."""
+    dataset = hume.load_dataset("fashion-mnist")
+    config, solver = hume.preset("fast", num_classes=10, num_samples=dataset.num_samples)
+    phi1 = spaces.unit_rows(dataset.space("simclr"), centre=config.centre)
+    phi2 = spaces.as_tensor(dataset.space("lite0"))
+    rows = torch.randperm(len(phi1), generator=torch.Generator().manual_seed(0))[: config.num_train + config.num_test]
+    start = perf_counter()
+    plain_iteration(phi1[rows], phi2[rows], config, inner.Unrolled())
+    plain = perf_counter() - start
+
+    steps = search(phi1, phi2, replace(config, patience=None, num_iterations=60), solver=solver, seeds=range(100))
+    for step in steps:  # the first iterations warm up
+        if step.iteration == 9:
+            start = perf_counter()
+    ours = (perf_counter() - start) / 50 / 100
+    print(f"one seed, one iteration of one split: plain autograd {plain:.2f} s, ours {ours * 1e3:.3f} ms")
+    print(f"  ratio per seed {plain / ours:,.0f}")
+
+
+def plain_iteration(phi1: Tensor, phi2: Tensor, config: Config, solver: inner.Unrolled) -> None:
+    """Algorithm 1 as one would write it first: autograd through every inner step."""
+    W1 = task.random_prototypes([0], config.num_classes, phi1.shape[1])[0].requires_grad_()
+    labels = hume.simplex.sparsemax(phi1 @ W1.T / config.temperature)
+    n = config.num_train
+    W2 = torch.nn.init.uniform_(torch.empty(phi2.shape[1], config.num_classes), -0.03, 0.03).requires_grad_()
+    for _ in range(solver.inner_steps):
+        loss = torch.nn.functional.cross_entropy(phi2[:n] @ W2, labels[:n])
+        (grad,) = torch.autograd.grad(loss, W2, create_graph=True)
+        W2 = W2 - solver.inner_step_size * grad
+    error = torch.nn.functional.cross_entropy(phi2[n:] @ W2, labels[n:])
+    entropy = torch.special.entr(labels.mean(0)).sum()
+    torch.autograd.grad(error - config.entropy_weight * entropy, W1)
+
+
+def solvers(num_seeds: int = 4, num_iterations: int = 60) -> None:
+    """Held-out objective of both solvers from the same starts on the same splits, at full size."""
+    dataset = hume.load_dataset("fashion-mnist")
+    config, _ = hume.preset("fast", num_classes=10, num_samples=dataset.num_samples)
+    config = replace(config, patience=None, num_iterations=num_iterations)
+    unrolled = inner.Unrolled()
+    for name, solver in (("unrolled", unrolled), ("implicit, λ = 1/(α m)", inner.Implicit.like(unrolled))):
+        found: list[FinishedSeed] = []
+        start = perf_counter()
+        _, steps = results.prepare_search(
+            dataset, "simclr", "lite0", config, solver, range(num_seeds), "transductive", "cpu"
+        )
+        for step in steps:
+            found.extend(step.finished)
+        error = np.mean([seed.test_error[-20:].mean() for seed in found])
+        seconds = perf_counter() - start
+        print(
+            f"{name}: held-out cross-entropy {error:.4f} after {num_iterations} iterations, {num_seeds} seeds, {seconds:.0f} s"
+        )
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "embedded": embedded,
+    "digits": digits,
+    "reference": reference,
+    "solvers": solvers,
+}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Time the search.")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    for part in parser.parse_args().only:
+        PARTS[part]()

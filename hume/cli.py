@@ -1,0 +1,432 @@
+"""`python -m hume`: search, look at runs, take labels away."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from hume import ensemble, reliable, results, scores, spaces
+from hume.baselines import kmeans
+from hume.errors import HumeError, InputError
+from hume.inner import Implicit, InnerSolver, Unrolled
+from hume.io.exchange import export_run, import_tasks
+from hume.io.tables import write_csv
+from hume.search import Config, PresetName, Setting, Step, check_sizes
+from hume.search import preset as preset_named
+from hume.spaces import Dataset
+from hume.store import Run, Store, solver_name
+
+app = typer.Typer(
+    help="Find the labels people would give a dataset, without any label.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+P = ParamSpec("P")
+R = TypeVar("R")
+RunName = Annotated[str, typer.Argument(help="Name of a run, see `list`.", metavar="RUN")]
+Csv = Annotated[Path, typer.Option("--csv", help="File to write.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line on standard output.")]
+
+
+def main() -> None:
+    """The entry point of the command `hume`."""
+    app()
+
+
+def command(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A command whose errors are one sentence on standard error and exit status 2."""
+
+    def register(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except HumeError as error:
+                message = str(error)
+            except KeyboardInterrupt:
+                message = "stopped; finished seeds are kept, `python -m hume list` names the run to resume"
+            except MemoryError:
+                message = "out of memory: use fewer seeds or a smaller split"
+            print(f"error: {message}", file=sys.stderr)
+            raise typer.Exit(2)
+
+        return app.command(name)(wrapped)
+
+    return register
+
+
+# --- searching -------------------------------------------------------------------------------
+
+
+@command("search")
+def search_run(
+    dataset: Annotated[str | None, typer.Option(help="Embedded dataset, one of the home folder, or a folder.")] = None,
+    phi1: Annotated[str | None, typer.Option(help="Space to label in, or a .npy file.")] = None,
+    phi2: Annotated[str | None, typer.Option(help="Space that judges, or a .npy file.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Ground truth as .npy, for display only.")] = None,
+    num_classes: Annotated[int | None, typer.Option(help="K; the dataset's where it knows.")] = None,
+    seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 100,
+    preset: Annotated[PresetName, typer.Option(help="Hyperparameters.")] = "fast",
+    solver: Annotated[str | None, typer.Option(help="implicit or unrolled; the preset's if left out.")] = None,
+    setting: Annotated[Setting, typer.Option(help="Search on the train rows or on all.")] = "transductive",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    run: Annotated[str | None, typer.Option(help="Name for the run.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a hyperparameter: NAME=VALUE.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search for the human labeling of a dataset."""
+    store = Store()
+    data = _data(store, dataset, phi1, phi2, labels)
+    if seeds < 1:
+        raise InputError(f"a search needs at least 1 seed, got --seeds {seeds}")
+    first, second = (list(data.spaces) * 2)[:2] if dataset is None else (phi1, phi2)
+    created = _create(store, data, first, second, num_classes, range(seeds), preset, solver, setting, device, run, set_)
+    values = _execute(created)
+    _report(created, values, as_json)
+
+
+def _data(store: Store, dataset: str | None, phi1: str | None, phi2: str | None, labels: Path | None) -> Dataset:
+    if dataset is not None:
+        if labels is not None:
+            raise InputError("--labels goes with --phi1 and --phi2 files: a dataset brings its own labels")
+        return store.load_dataset(dataset)
+    if phi1 is None or phi2 is None:
+        raise InputError("name a --dataset, or give --phi1 and --phi2 as .npy files")
+    return spaces.dataset_from_files(Path(phi1), Path(phi2), labels)
+
+
+def _create(
+    store: Store,
+    data: Dataset,
+    phi1: str | None,
+    phi2: str | None,
+    num_classes: int | None,
+    seeds: range,
+    preset: PresetName,
+    solver: str | None,
+    setting: Setting,
+    device: str,
+    name: str | None,
+    overrides: list[str] | None,
+) -> Run:
+    """Check all that was asked before the run is registered, then register it."""
+    rows = results.searched_rows(data, setting)
+    config, inner = preset_named(
+        preset,
+        num_classes=results.classes_of(data, num_classes),
+        num_samples=int(rows.sum()),
+        setting=setting,
+    )
+    config = _overridden(config, overrides or [])
+    chosen = results.choose_device(device)
+    first, second = data.space(phi1 or data.default_pair[0]), data.space(phi2 or data.default_pair[1])
+    check_sizes((int(rows.sum()), first.features.shape[1]), (int(rows.sum()), second.features.shape[1]), config)
+    spaces.unit_rows(first, centre=config.centre, mean_rows=rows)
+    return store.create(
+        data,
+        phi1=first.name,
+        phi2=second.name,
+        config=config,
+        solver=_solver(solver, inner),
+        setting=setting,
+        seeds=seeds,
+        device=chosen,
+        name=name,
+    )
+
+
+def _solver(name: str | None, preset: InnerSolver) -> InnerSolver:
+    """The solver asked for; the implicit one for a paper preset takes the ridge its steps stand for."""
+    if name is None or name == solver_name(preset):
+        return preset
+    if name == "implicit":
+        return Implicit.like(preset) if isinstance(preset, Unrolled) else preset
+    if name == "unrolled":
+        return Unrolled()
+    raise InputError(f"there is no solver {name!r}: choose implicit or unrolled")
+
+
+def _overridden(config: Config, overrides: list[str]) -> Config:
+    known = [field.name for field in fields(Config)]
+    for override in overrides:
+        name, equals, value = override.partition("=")
+        if not equals or name not in known:
+            raise InputError(f"--set {override}: give NAME=VALUE with one of {', '.join(known)}")
+        try:
+            config = replace(config, **{name: json.loads(value)})
+        except (ValueError, TypeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"--set {override}: {value!r} is no value for {name}") from None
+    return config
+
+
+@command("resume")
+def resume(run: RunName, as_json: AsJson = False) -> None:
+    """Do what is missing of an interrupted run."""
+    opened = Store().open(run)
+    _report(opened, _execute(opened), as_json)
+
+
+def _execute(run: Run) -> dict[str, Any]:
+    """Work on a run with a progress bar on standard error."""
+    with _progress() as bar:
+        total, done = len(run.request.seeds), len(run.finished_seeds)
+        searching = bar.add_task(f"search, {total} seeds", total=1.0)
+        bar.update(searching, completed=done / total)
+        scoring = bar.add_task("cross-validation", total=10, start=False)
+
+        def on_step(step: Step) -> None:
+            bar.update(searching, completed=(done + step.progress * (total - done)) / total)
+
+        def on_fold(number: int) -> None:
+            bar.update(searching, completed=1.0)
+            bar.start_task(scoring)
+            bar.update(scoring, completed=number)
+
+        return run.execute(on_step=on_step, on_fold=on_fold)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield bar
+
+
+# --- looking -----------------------------------------------------------------------------------
+
+
+def _as_json(run: Run, values: dict[str, Any]) -> str:
+    request = run.request
+    return json.dumps(
+        {
+            "run": run.name,
+            "folder": str(run.folder),
+            "dataset": request.dataset,
+            "phi1": request.phi1,
+            "phi2": request.phi2,
+            "num_seeds": len(values["seeds"]),
+            "num_classes": request.config.num_classes,
+            "setting": request.setting,
+            "solver": solver_name(request.solver),
+            **values,
+        }
+    )
+
+
+def _report(run: Run, values: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(_as_json(run, values))
+        return
+    request = run.request
+    print(f"run          {run.name}")
+    print(f"folder       {run.folder}")
+    print(f"data         {request.dataset}: φ1 {request.phi1}, φ2 {request.phi2}, K {request.config.num_classes}")
+    if request.origin == "authors":
+        print("solver       imported from the authors' layout")
+    else:
+        print(f"solver       {solver_name(request.solver)} on {values['device']}, {request.setting}")
+    print(f"seeds        {len(values['seeds'])} in {values['seconds']:.1f} s")
+    cv_score = np.array(values["cv_score"])
+    print(f"cv score     {cv_score.mean():.3f} ± {cv_score.std():.3f} over the seeds, best {cv_score.max():.3f}")
+    if values["vote"]["acc"] is None:
+        print("vote         no ground truth to compare with")
+        return
+    print("vote         ACC {acc:.3f}, ARI {ari:.3f}, NMI {nmi:.3f}".format(**values["vote"]))
+    accuracy = np.array(values["acc"])
+    print(f"seeds' ACC   {accuracy.mean():.3f} ± {accuracy.std():.3f}")
+    found = values["correlation"]
+    if found["r"] is None:
+        print("correlation  not enough different seeds")
+    else:
+        text = (
+            "correlation  r = {r:.2f} of cv score and ACC, 95 % interval {low:.2f} to {high:.2f}, p = {p:.1g}, n = {n}"
+        )
+        print(text.format(**found))
+
+
+@command("show")
+def show(run: RunName, as_json: AsJson = False) -> None:
+    """What a run was asked to do and what it found."""
+    opened = Store().open(run)
+    if opened.state == "finished":
+        _report(opened, opened.scores(), as_json)
+    elif as_json:
+        done = opened.finished_seeds
+        print(json.dumps({"run": opened.name, "folder": str(opened.folder), "state": opened.state, "seeds": done}))
+    else:
+        number, asked = len(opened.finished_seeds), len(opened.request.seeds)
+        print(f"{opened.name} is {opened.state}: {number} of {asked} seeds are finished")
+
+
+@command("list")
+def list_runs() -> None:
+    """All runs, the newest first."""
+    table = Table("run", "state", "seeds", "dataset", "φ1", "φ2", "vote ACC", "created", box=None)
+    for run in Store().runs():
+        request, state = run.request, run.state
+        acc = run.scores()["vote"]["acc"] if state == "finished" else None
+        seeds = f"{len(run.finished_seeds)}/{len(request.seeds)}"
+        shown = "–" if acc is None else f"{acc:.3f}"
+        table.add_row(run.name, state, seeds, request.dataset, request.phi1, request.phi2, shown, request.created)
+    _print(table)
+
+
+@command("datasets")
+def list_datasets() -> None:
+    """The datasets that can be named, with their spaces."""
+    table = Table("dataset", "samples", "K", "labels", "space", "d", "kind", "licence", box=None)
+    store = Store()
+    for folder in spaces.dataset_folders(store.dataset_roots):
+        data = spaces.load_dataset(folder)
+        head = (data.name, str(data.num_samples), str(data.num_classes or "–"), "no" if data.labels is None else "yes")
+        for i, space in enumerate(data.spaces.values()):
+            start = head if i == 0 else ("",) * 4
+            table.add_row(*start, space.name, str(space.features.shape[1]), space.kind, space.licence)
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    # A pipe has no width; a wide one keeps every row on its line.
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(table)
+
+
+# --- taking away ---------------------------------------------------------------------------------
+
+
+@command("labels")
+def write_labels(run: RunName, csv: Csv) -> None:
+    """Write the vote's label of every sample."""
+    opened = Store().open(run)
+    vote = _vote(opened, opened.dataset())
+    rows = zip(range(len(vote.labeling)), vote.labeling, (f"{share:.4f}" for share in vote.share), strict=True)
+    print(write_csv(csv, ["row", "class", "vote_share"], rows))
+
+
+def _vote(run: Run, data: Dataset) -> ensemble.Vote:
+    K, rows = run.request.config.num_classes, results.evaluated_rows(data)
+    return ensemble.majority_vote(run.labelings(), run.cv_score(), K, rows)
+
+
+@command("curve")
+def write_curve(run: RunName, csv: Csv) -> None:
+    """Write what the vote of the n best seeds is worth, for every n (Fig. 3a)."""
+    opened = Store().open(run)
+    data = opened.dataset()
+    K, rows = opened.request.config.num_classes, results.evaluated_rows(data)
+    found = ensemble.top_n_curve(opened.labelings(), opened.cv_score(), K, data.labels, rows)
+    columns = {"n": found.n, "acc": found.acc, "ari": found.ari, "consistency": found.consistency}
+    known = {name: column for name, column in columns.items() if column is not None}
+    print(write_csv(csv, list(known), zip(*known.values(), strict=True)))
+
+
+@command("reliable")
+def write_reliable(
+    run: RunName,
+    csv: Csv,
+    per_class: Annotated[int, typer.Option(help="Samples of every class.")] = 25,
+    neighbors: Annotated[int, typer.Option(help="Nearest neighbours that are asked.")] = 500,
+    order: Annotated[
+        reliable.Order, typer.Option(help="Algorithm G1 as printed, or as its prose has it.")
+    ] = "algorithm",
+    rows: Annotated[str, typer.Option(help="Choose among all, train or test rows.")] = "all",
+) -> None:
+    """Write the samples whose label can be trusted (Algorithm G1)."""
+    _reliable(Store().open(run), csv, per_class, neighbors, order, rows)
+
+
+def _reliable(run: Run, csv: Path, per_class: int, neighbors: int, order: reliable.Order, rows: str) -> None:
+    data = run.dataset()
+    chosen = np.flatnonzero(_chosen_rows(data, rows))
+    K = run.request.config.num_classes
+    aligned = ensemble.align(run.labelings(), run.cv_score(), K, results.evaluated_rows(data))[:, chosen]
+    phi1 = run.phi1_rows(data).numpy()[chosen]
+    ranking = reliable.reliability_ranking(aligned, phi1, K, num_neighbors=neighbors, order=order)
+    samples = ranking.top(per_class)
+    table = zip(chosen[samples.rows], samples.classes, samples.vote_agreement, samples.neighbor_agreement, strict=True)
+    path = write_csv(csv, ["row", "class", "vote_agreement", "neighbor_agreement"], table)
+    for number, size in samples.shortages.items():
+        what = "is empty" if size == 0 else f"has only {size} samples, {per_class} were asked for"
+        print(f"class {number} {what}")
+    truth = None if data.labels is None else data.labels[chosen]
+    quality = reliable.reliability_statistics(samples, truth, ranking.labeling)
+    if quality is not None:
+        print(f"accuracy     {quality.accuracy:.3f} of {len(samples.rows)} reliable samples")
+        print(f"per class    {quality.accuracy_mean:.3f} ± {quality.accuracy_std:.3f}")
+        print(f"balance      {quality.balance_mean:.1f} ± {quality.balance_std:.1f} samples a true class")
+    print(path)
+
+
+def _chosen_rows(data: Dataset, rows: str) -> NDArray[np.bool_]:
+    if rows == "all":
+        return np.ones(data.num_samples, bool)
+    if rows not in ("train", "test"):
+        raise InputError(f"--rows {rows}: choose all, train or test")
+    if data.test_rows is None:
+        raise InputError(f"{data.name} has no test split: use --rows all")
+    return data.test_rows if rows == "test" else ~data.test_rows
+
+
+@command("export")
+def export(
+    run: RunName,
+    folder: Annotated[Path, typer.Argument(help="Folder to write into.")],
+    to: Annotated[str, typer.Option(help="Layout: authors.")] = "authors",
+) -> None:
+    """Write a run in the layout of the authors' released tasks."""
+    if to != "authors":
+        raise InputError(f"--to {to}: the only layout is authors")
+    written = export_run(Store().open(run), folder)
+    print(f"{len(written)} files in {folder.resolve()}")
+
+
+@command("import-authors")
+def import_authors(
+    folder: Annotated[Path, typer.Argument(help="Folder with linear_task_*.pt and results_*.pickle.")],
+    dataset: Annotated[str, typer.Option(help="Dataset the tasks were found on.")],
+    phi1: Annotated[str | None, typer.Option(help="Space the tasks label in.")] = None,
+    phi2: Annotated[str | None, typer.Option(help="Space that judged them.")] = None,
+    run: Annotated[str | None, typer.Option(help="Name for the run.")] = None,
+) -> None:
+    """Read tasks in the authors' layout as a run."""
+    store = Store()
+    data = store.load_dataset(dataset)
+    first, second = phi1 or data.default_pair[0], phi2 or data.default_pair[1]
+    imported = import_tasks(store, folder, data, phi1=first, phi2=second, name=run)
+    _report(imported, imported.scores(), as_json=False)
+
+
+@command("demo")
+def demo(seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 100) -> None:
+    """Label the embedded images, beside k-means on the same features."""
+    store = Store()
+    data = store.load_dataset("fashion-mnist")
+    run = _create(store, data, None, None, None, range(seeds), "fast", None, "transductive", "auto", None, None)
+    _report(run, _execute(run), as_json=False)
+    for name, labelings in _baselines(data, run):
+        accuracy = [scores.clustering_accuracy(data.labels, labeling) for labeling in labelings]  # type: ignore
+        print(f"k-means      ACC {np.mean(accuracy):.3f} ± {np.std(accuracy):.3f}, best {max(accuracy):.3f} on {name}")
+    _reliable(run, run.folder / "reliable.csv", 25, 500, "algorithm", "all")
+
+
+def _baselines(data: Dataset, run: Run) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """K-means from ten starts on either space and on both."""
+    first, second = run.request.phi1, run.request.phi2
+    a, b = (np.asarray(data.space(name).features, np.float32) for name in (first, second))
+    K = run.request.config.num_classes
+    for name, features in ((first, a), (second, b), (f"{first} + {second}", kmeans.concatenate(a, b))):
+        yield name, kmeans.kmeans(features, K).labelings
