@@ -33,9 +33,8 @@ def embedded(num_seeds: int = 100) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"embedded dataset, {num_seeds} seeds: {result.seconds:.1f} s in all, peak memory {peak:.2f} GiB")
     print(f"  {len(iterations)} iterations, {sum(iterations) / num_seeds:.0f} a seed on average")
-    print(
-        f"  cv score {result.scores.cv_score.mean():.4f} ± {result.scores.cv_score.std():.4f}, {result.scores.vote_agreement}"
-    )
+    cv_score = result.scores.cv_score
+    print(f"  cv score {cv_score.mean():.4f} ± {cv_score.std():.4f}, vote {result.scores.vote_agreement}")
 
 
 def digits(num_seeds: int = 20) -> None:
@@ -94,10 +93,8 @@ def solvers(num_seeds: int = 4, num_iterations: int = 60) -> None:
         for step in steps:
             found.extend(step.finished)
         error = np.mean([seed.test_error[-20:].mean() for seed in found])
-        seconds = perf_counter() - start
-        print(
-            f"{name}: held-out cross-entropy {error:.4f} after {num_iterations} iterations, {num_seeds} seeds, {seconds:.0f} s"
-        )
+        spent = f"{num_iterations} iterations, {num_seeds} seeds, {perf_counter() - start:.0f} s"
+        print(f"{name}: held-out cross-entropy {error:.4f} after {spent}", flush=True)
 
 
 PARTS: dict[str, Callable[[], None]] = {

@@ -72,10 +72,8 @@ class Dataset:
 
     @property
     def num_classes(self) -> int | None:
-        """The number of classes that the card or the labels tell, None when neither does."""
-        if self.classes is not None:
-            return len(self.classes)
-        return None if self.labels is None else int(self.labels.max()) + 1
+        """The number of classes that the card names; labels are not asked, they are for display."""
+        return None if self.classes is None else len(self.classes)
 
     @property
     def default_pair(self) -> tuple[str, str]:

@@ -167,6 +167,8 @@ class Store:
                 database.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             except sqlite3.IntegrityError:
                 raise InputError(f"there is a run {name!r} already: choose another name or resume it") from None
+            if (folder / "run.json").exists():
+                raise InputError(f"{folder} holds a run that is not registered here: choose another name")
             (folder / "seeds").mkdir(parents=True, exist_ok=True)
             write_atomically(folder / "run.json", json.dumps(request.to_json(), indent=2).encode())
         return Run(name, folder, request, self)
