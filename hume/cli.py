@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 import typer
@@ -42,7 +42,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as t
 
 def main() -> None:
     """The entry point of the command `hume`."""
-    app()
+    if len(sys.argv) < 2:
+        app()
+    try:
+        status = app(standalone_mode=False)
+    except Exception as error:  # typer's usage errors share no public class over its versions
+        if not hasattr(error, "format_message"):
+            raise
+        words = " ".join(error.format_message().split()).rstrip(".")
+        print(f"error: {words}: see --help", file=sys.stderr)
+        status = 2
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 def command(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -165,12 +175,27 @@ def _overridden(config: Config, overrides: list[str]) -> Config:
         if not equals or name not in known:
             raise InputError(f"--set {override}: give NAME=VALUE with one of {', '.join(known)}")
         try:
-            config = replace(config, **{name: json.loads(value)})
-        except (ValueError, TypeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"--set {override}: {value!r} is no value for {name}") from None
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = value  # a word, as in encoder=retraction
+        if not _fits(parsed, get_type_hints(Config)[name]):
+            raise InputError(f"--set {override}: {value!r} is no value for {name}")
+        config = replace(config, **{name: parsed})
     return config
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value read from JSON is of the type that a field of Config has."""
+    parts = get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(value, list) and all(_fits(item, parts[0]) for item in value)
+    if get_origin(hint) is Literal:
+        return value in parts
+    if parts:
+        return any(_fits(value, part) for part in parts)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return type(value) is hint
 
 
 @command("resume")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hume import results, task
 from hume.ensemble import vote_counts
+from hume.errors import InputError
 from hume.scores import match_classes
 from hume.search import PresetName
 from hume.spaces import Dataset, Space
@@ -81,7 +82,10 @@ class HUME(BaseEstimator):  # type: ignore[misc]
     def predict(self, phi1: ArrayLike) -> NDArray[np.int64]:
         """The vote of the found prototypes on new rows phi1 (M, d1), (M,)."""
         check_is_fitted(self, "prototypes_")
-        rows = torch.from_numpy(_features(phi1, "phi1") - self.mean_)
+        given = _features(phi1, "phi1")
+        if given.shape[1] != self.n_features_in_:
+            raise InputError(f"phi1 has {given.shape[1]} features, the fitted one had {self.n_features_in_}")
+        rows = torch.from_numpy(given - self.mean_)
         unit: Tensor = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp(min=1e-12)
         labelings = task.hard_labels(unit, torch.from_numpy(self.prototypes_)).numpy()
         votes: NDArray[np.int64] = vote_counts(labelings, self.num_classes).argmax(1)

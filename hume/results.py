@@ -150,6 +150,8 @@ def discover(
     """
     start = perf_counter()
     device = choose_device(device)
+    if len(seeds) == 0:
+        raise InputError("a search needs at least 1 seed: name the seeds to start from")
     first, second = phi1 or dataset.default_pair[0], phi2 or dataset.default_pair[1]
     rows = searched_rows(dataset, setting)
     if config is None or solver is None:

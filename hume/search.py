@@ -85,11 +85,12 @@ def preset(
     """
     if name == "fast":
         drawn = min(3000, num_samples)
+        num_test = max(1, drawn // 3)
         config = Config(
             num_classes=num_classes,
             step_size=0.01,
-            num_train=drawn - drawn // 3,
-            num_test=max(1, drawn // 3),
+            num_train=drawn - num_test,
+            num_test=num_test,
             num_splits=1,
             anneal_at=(),
             centre=True,

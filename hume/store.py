@@ -280,6 +280,8 @@ class Run:
         request, dataset = self.request, self.dataset()
         device = results.choose_device(request.device)
         if self.missing_seeds:
+            if request.origin == "authors":
+                raise RunError(f"run {self.name!r} was not imported to its end: import its tasks again, as another run")
             phi1, steps = results.prepare_search(
                 dataset, request.phi1, request.phi2, request.config, request.solver, self.missing_seeds,
                 request.setting, device,
@@ -307,7 +309,8 @@ class Run:
         }
         tags = {"converged": str(seed.converged), "seconds": f"{seconds:.3f}"}
         raw = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, tags)
-        write_atomically(self.folder / "seeds" / f"{seed.seed:05d}.safetensors", raw)
+        with _disk_errors(self.folder):
+            write_atomically(self.folder / "seeds" / f"{seed.seed:05d}.safetensors", raw)
 
     def write_scores(
         self, scored: results.Scores, search_seconds: float, score_seconds: float, device: str
@@ -323,7 +326,8 @@ class Run:
             "device": device,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        write_atomically(self.folder / "scores.json", json.dumps(values).encode())
+        with _disk_errors(self.folder):
+            write_atomically(self.folder / "scores.json", json.dumps(values).encode())
         return values
 
     def phi1_rows(self, dataset: Dataset) -> Tensor:
@@ -379,15 +383,17 @@ class Run:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file beside its place, flush it to the disk, then move it there."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
-        try:
-            part.write(content)
-            part.flush()
-            os.fsync(part.fileno())
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
-    Path(part.name).replace(path)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

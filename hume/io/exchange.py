@@ -27,13 +27,12 @@ def export_run(run: Run, folder: Path) -> list[Path]:
     comes along whenever they differ from the file the run was given.
     Raises RunError when the run is unfinished or the folder cannot be written.
     """
-    scores, seeds = run.cv_score(), run.finished_seeds
+    scores, seeds, dataset = run.cv_score(), run.finished_seeds, run.dataset()
     tasks = [
         AuthorTask(seed=seed, prototypes=prototypes, cv_score=float(score))
         for seed, prototypes, score in zip(seeds, run.array("prototypes"), scores, strict=True)
     ]
     written = write_tasks(folder, tasks)
-    dataset = run.dataset()
     given = spaces.as_tensor(dataset.space(run.request.phi1))
     seen = run.phi1_rows(dataset)
     if not torch.allclose(given, seen, rtol=0, atol=1e-6):
@@ -64,6 +63,9 @@ def import_tasks(store: Store, folder: Path, dataset: Dataset, *, phi1: str, phi
             f"{space.features.shape[1]}: choose the space they were found on"
         )
     centre, setting = _was_centred(folder / "phi1.npy", dataset, phi1)
+    spaces.unit_rows(
+        space, centre=centre, mean_rows=results.searched_rows(dataset, setting)
+    )  # refuses before it writes
     run = store.create(
         dataset,
         phi1=phi1,

@@ -1,0 +1,482 @@
+"""Runs on disk survive what happens to processes: kills, locks, full disks, changed data, folders removed by hand."""
+
+import json
+import math
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hume import results
+from hume.errors import InputError, RunError
+from hume.inner import Implicit, Unrolled
+from hume.io.authors import AuthorTask, write_tasks
+from hume.io.exchange import export_run, import_tasks
+from hume.io.tables import write_csv
+from hume.search import Config, preset
+from hume.spaces import dataset_from_files
+from hume.store import Request, Store, default_home, write_atomically
+
+CLASSES, SIZE = 3, 80
+SEEDS = range(6)
+
+
+class StoppedError(Exception):
+    """What a test raises in the middle of a search."""
+
+
+def planted(seed=0, dim=8, noise=0.25):
+    """Two spaces of the same three classes and the classes."""
+    rng = np.random.default_rng(seed)
+    truth = rng.permutation(np.repeat(np.arange(CLASSES), SIZE))
+    spaces = []
+    for _ in range(2):
+        centres = np.linalg.qr(rng.normal(size=(dim, dim)))[0][:CLASSES]
+        spaces.append((centres[truth] + noise * rng.normal(size=(truth.size, dim))).astype(np.float32))
+    return *spaces, truth
+
+
+def save_planted(folder, seed=0):
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / name for name in ("phi1.npy", "phi2.npy", "labels.npy")]
+    for path, array in zip(paths, planted(seed), strict=True):
+        np.save(path, array)
+    return dataset_from_files(*paths)
+
+
+def create(store, dataset, name=None, seeds=SEEDS, **changes):
+    config, solver = preset("fast", num_classes=CLASSES, num_samples=dataset.num_samples)
+    return store.create(
+        dataset, phi1="phi1", phi2="phi2", config=replace(config, **changes), solver=solver, seeds=seeds, name=name
+    )
+
+
+def stop_after_the_first_seed(step):
+    if step.finished:
+        raise StoppedError
+
+
+def kill_early(run):
+    """Leave a run as a process does that dies once some seeds are on disk."""
+    with pytest.raises(StoppedError):
+        run.execute(on_step=stop_after_the_first_seed)
+
+
+def on_disk(run):
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (run.folder / "seeds").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return save_planted(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Store(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def finished(store, dataset):
+    """A run that nothing interrupted; its seeds end at different iterations."""
+    run = create(store, dataset, "finished", min_gain=0)
+    run.execute()
+    return run
+
+
+# --- what is on disk -------------------------------------------------------------------------
+
+
+def test_a_finished_run_is_what_memory_would_hold(finished, dataset):
+    request = finished.request
+    found = results.discover(
+        dataset, phi1="phi1", phi2="phi2", config=request.config, solver=request.solver, seeds=SEEDS, device="cpu",
+        num_classes=CLASSES,
+    )  # fmt: skip
+    assert finished.state == "finished"
+    assert finished.finished_seeds == tuple(SEEDS)
+    assert finished.missing_seeds == ()
+    np.testing.assert_array_equal(finished.labelings(), found.labelings)
+    np.testing.assert_array_equal(finished.prototypes(), found.prototypes)
+    np.testing.assert_allclose(finished.objective(), found.objective, rtol=1e-6)
+    np.testing.assert_array_equal(finished.cv_score(), found.scores.cv_score)
+    assert finished.scores()["vote"]["acc"] == found.scores.vote_agreement.acc > 0.9
+    rows = finished.phi1_rows(dataset)
+    np.testing.assert_array_equal((rows.numpy() @ finished.prototypes()[0].T).argmax(1), finished.labelings()[0])
+
+
+def test_a_run_is_found_again_as_it_was_asked(finished, store):
+    again = Store(store.home).open("finished")
+    assert again.request == finished.request
+    assert again.folder == store.home / "runs" / "finished"
+    np.testing.assert_array_equal(again.dataset().labels, finished.dataset().labels)
+
+
+@pytest.mark.parametrize("solver", [Implicit(), Unrolled(inner_steps=3)])
+def test_a_request_survives_json(finished, solver):
+    config = Config(num_classes=4, anneal_at=(1, 2), patience=None, clip_norm=None)
+    request = replace(finished.request, solver=solver, config=config, setting="inductive", seeds=(3, 9))
+    assert Request.from_json(json.loads(json.dumps(request.to_json()))) == request
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_scores_hold_no_nan(number, dataset, tmp_path):
+    run = create(Store(tmp_path), dataset, "few", seeds=range(number))
+    run.execute()
+    text = (run.folder / "scores.json").read_text()
+    values = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert len(values["cv_score"]) == len(values["objective"]) == len(values["acc"]) == number
+    assert all(math.isfinite(value) for value in values["objective"])
+
+
+def test_executing_a_finished_run_answers_from_disk(finished):
+    before = on_disk(finished)
+    assert finished.execute(on_step=stop_after_the_first_seed) == finished.scores()
+    assert on_disk(finished) == before
+
+
+def test_only_what_is_whole_lies_in_the_folder(finished):
+    names = {path.relative_to(finished.folder).as_posix() for path in finished.folder.rglob("*") if path.is_file()}
+    seeds = {f"seeds/{seed:05d}.safetensors" for seed in SEEDS}
+    assert names - {"lock"} == {"run.json", "scores.json"} | seeds
+
+
+# --- interrupted -----------------------------------------------------------------------------
+
+
+def test_a_killed_run_goes_on_from_its_finished_seeds(store, dataset, finished):
+    run = create(store, dataset, "killed", min_gain=0)
+    kill_early(run)
+    assert run.state == "interrupted"
+    assert 0 < len(run.finished_seeds) < len(SEEDS)
+    assert set(run.finished_seeds) | set(run.missing_seeds) == set(SEEDS)
+    assert not (run.folder / "scores.json").exists()
+    with pytest.raises(RunError, match="resume it"):
+        run.scores()
+    before = on_disk(run)
+
+    searched = set()
+    resumed = Store(store.home).open("killed")
+    values = resumed.execute(on_step=lambda step: searched.update(step.seeds))
+    assert searched == set(SEEDS) - {int(path.stem) for path in before}
+    after = on_disk(resumed)
+    assert {path: after[path] for path in before} == before
+    assert values["seeds"] == list(SEEDS)
+    assert resumed.state == "finished"
+    for labeling, uninterrupted in zip(resumed.labelings(), finished.labelings(), strict=True):
+        assert np.mean(labeling == uninterrupted) >= 0.995
+    np.testing.assert_allclose(values["cv_score"], finished.cv_score(), atol=0.01)
+
+
+def test_a_run_killed_before_its_scores_is_only_scored(store, dataset, finished):
+    run = create(store, dataset, "unscored", min_gain=0)
+
+    def stop_while_scoring(fold):
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run.execute(on_fold=stop_while_scoring)
+    assert run.state == "interrupted"
+    assert run.missing_seeds == ()
+    before = on_disk(run)
+    run.execute(on_step=lambda step: pytest.fail("a finished seed was searched again"))
+    assert on_disk(run) == before
+    np.testing.assert_array_equal(run.cv_score(), finished.cv_score())
+
+
+def test_a_run_without_a_finished_seed_has_nothing_to_read(store, dataset):
+    run = create(store, dataset, "new")
+    assert run.state == "interrupted"
+    assert run.finished_seeds == ()
+    with pytest.raises(RunError, match="no finished seed"):
+        run.labelings()
+
+
+def test_a_damaged_seed_is_named(store, dataset):
+    run = create(store, dataset, "damaged", seeds=range(2))
+    run.execute()
+    path = run.folder / "seeds" / "00001.safetensors"
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(RunError, match=r"00001\.safetensors"):
+        run.labelings()
+    path.unlink()
+    (run.folder / "scores.json").unlink()
+    assert run.missing_seeds == (1,)
+    assert run.execute()["seeds"] == [0, 1]
+
+
+# --- one worker at a time ----------------------------------------------------------------------
+
+
+def test_a_run_has_one_worker_thread(dataset, tmp_path):
+    run = create(Store(tmp_path), dataset, "busy", seeds=[0])
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(step):
+        begun.set()
+        assert go_on.wait(60)
+
+    worker = threading.Thread(target=run.execute, kwargs={"on_step": wait})
+    worker.start()
+    try:
+        assert begun.wait(60)
+        other = Store(tmp_path).open("busy")
+        assert other.state == "running"
+        with pytest.raises(RunError, match="another process"):
+            other.execute()
+        assert other.finished_seeds == ()
+    finally:
+        go_on.set()
+        worker.join()
+    assert other.state == "finished"
+
+
+def test_a_run_has_one_worker_process(dataset, tmp_path):
+    run = create(Store(tmp_path), dataset, "busy", seeds=[0])
+    program = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]):\n    print('held', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, run.folder / "lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        assert run.state == "running"
+        with pytest.raises(RunError, match="another process"):
+            run.execute()
+        holder.kill()
+        holder.wait()
+        assert run.state == "interrupted"
+    assert run.execute()["seeds"] == [0]
+
+
+# --- data that changed ---------------------------------------------------------------------------
+
+
+def test_changed_data_are_noticed(tmp_path):
+    data = save_planted(tmp_path / "data")
+    run = create(Store(tmp_path / "home"), data, "a", min_gain=0)
+    kill_early(run)
+    before = on_disk(run)
+    features = np.load(tmp_path / "data" / "phi2.npy")
+    features[5, 3] += 1
+    np.save(tmp_path / "data" / "phi2.npy", features)
+    with pytest.raises(RunError, match="have changed"):
+        run.execute()
+    assert on_disk(run) == before
+    assert run.state == "interrupted"
+    (tmp_path / "data" / "phi2.npy").unlink()
+    with pytest.raises(InputError, match=r"phi2\.npy does not exist"):
+        run.execute()
+
+
+def test_a_run_on_a_named_dataset_finds_it_in_the_home(tmp_path):
+    save_planted(tmp_path / "datasets" / "mine" / "spaces")
+    (tmp_path / "datasets" / "mine" / "spaces" / "labels.npy").rename(tmp_path / "datasets" / "mine" / "labels.npy")
+    store = Store(tmp_path)
+    run = create(store, store.load_dataset("mine"), seeds=[0])
+    assert run.request.dataset == "mine"
+    assert run.request.files is None
+    assert run.execute()["vote"]["acc"] > 0.9
+    other = Store(tmp_path / "other")
+    by_folder = create(other, other.load_dataset(tmp_path / "datasets" / "mine"), seeds=[0])
+    assert by_folder.request.dataset == str(tmp_path / "datasets" / "mine")
+    assert by_folder.dataset().num_samples == CLASSES * SIZE
+
+
+def test_arrays_without_files_cannot_be_stored(dataset, tmp_path):
+    spaces = {name: replace(space, path=None) for name, space in dataset.spaces.items()}
+    with pytest.raises(InputError, match=r"\.npy"):
+        create(Store(tmp_path), replace(dataset, spaces=spaces))
+    assert Store(tmp_path).runs() == []
+
+
+# --- the registry --------------------------------------------------------------------------------
+
+
+def test_two_stores_on_one_home_see_each_others_runs(dataset, tmp_path):
+    first, second = Store(tmp_path), Store(str(tmp_path))
+    create(first, dataset, "from-first")
+    create(second, dataset, "from-second")
+    assert {run.name for run in first.runs()} == {run.name for run in second.runs()} == {"from-first", "from-second"}
+    with pytest.raises(InputError, match="already"):
+        create(second, dataset, "from-first")
+
+
+def test_runs_are_listed_the_newest_first(dataset, tmp_path):
+    names = ["b", "c", "a", "d"]
+    for name in names:
+        create(Store(tmp_path), dataset, name)
+    assert [run.name for run in Store(tmp_path).runs()] == names[::-1]
+
+
+def test_a_folder_removed_by_hand_is_passed_over(dataset, tmp_path):
+    store = Store(tmp_path)
+    for name in ("kept", "removed"):
+        create(store, dataset, name)
+    (tmp_path / "runs" / "removed" / "run.json").unlink()
+    (tmp_path / "runs" / "removed" / "seeds").rmdir()
+    (tmp_path / "runs" / "removed").rmdir()
+    assert [run.name for run in store.runs()] == ["kept"]
+    with pytest.raises(RunError, match="removed"):
+        store.open("removed")
+
+
+def test_a_run_that_lost_its_registry_is_not_written_over(finished, dataset, tmp_path):
+    store = Store(tmp_path)
+    run = create(store, dataset, "old", seeds=[0])
+    run.execute()
+    (tmp_path / "hume.db").unlink()
+    with pytest.raises(InputError, match="old"):
+        create(store, dataset, "old", seeds=[5])
+    assert json.loads((run.folder / "run.json").read_text())["seeds"] == [0]
+
+
+def test_a_damaged_request_is_named(dataset, tmp_path):
+    run = create(Store(tmp_path), dataset, "a")
+    for text in ("{", "[]", "{}"):
+        (run.folder / "run.json").write_text(text)
+        with pytest.raises(RunError, match=r"run\.json"):
+            Store(tmp_path).open("a")
+
+
+def test_runs_without_a_name_get_one_each(dataset, tmp_path):
+    store = Store(tmp_path)
+    names = [create(store, dataset).name for _ in range(3)]
+    assert len(set(names)) == 3
+    assert all(name.startswith("phi1-phi2-phi1-phi2-") for name in names)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "../a", "-a", ".hidden", "a b", "a\n", "ä", "a" * 101, "a\\b", "/tmp/a"])
+def test_names_that_cannot_be_folders_are_refused(name, dataset, tmp_path):
+    with pytest.raises(InputError, match="cannot be named"):
+        create(Store(tmp_path / "home"), dataset, name)
+    assert Store(tmp_path / "home").runs() == []
+    assert {path.name for path in tmp_path.iterdir()} == {"home"}
+
+
+def test_unknown_spaces_register_nothing(dataset, tmp_path):
+    config, solver = preset("fast", num_classes=CLASSES, num_samples=240)
+    with pytest.raises(InputError, match="third"):
+        Store(tmp_path).create(dataset, phi1="phi1", phi2="third", config=config, solver=solver)
+    assert Store(tmp_path).runs() == []
+
+
+def test_the_home_is_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("HUME_HOME", str(tmp_path / "here"))
+    assert Store().home == default_home() == tmp_path / "here"
+    monkeypatch.delenv("HUME_HOME")
+    assert default_home().name == "hume-explorer"
+
+
+def test_a_home_that_is_a_file_is_one_sentence(dataset, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="HUME_HOME"):
+        create(Store(tmp_path / "file"), dataset)
+    (tmp_path / "hume.db").write_text("no database, but long enough to be looked at " * 50)
+    with pytest.raises(RunError, match="HUME_HOME"):
+        Store(tmp_path).runs()
+
+
+# --- writing ---------------------------------------------------------------------------------------
+
+
+def test_an_atomic_write_replaces_the_whole_file(tmp_path):
+    write_atomically(tmp_path / "a", b"long content")
+    write_atomically(tmp_path / "a", b"short")
+    assert (tmp_path / "a").read_bytes() == b"short"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path):
+    (tmp_path / "a").write_bytes(b"before")
+    with pytest.raises(TypeError):
+        write_atomically(tmp_path / "a", "text")
+    (tmp_path / "folder" / "inside").mkdir(parents=True)
+    with pytest.raises(OSError, match="folder"):
+        write_atomically(tmp_path / "folder", b"content")
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "none" / "a", b"content")
+    assert (tmp_path / "a").read_bytes() == b"before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "folder"]
+
+
+def test_a_seed_that_cannot_be_written_is_one_sentence(dataset, tmp_path):
+    run = create(Store(tmp_path), dataset, "a", seeds=[0], num_iterations=3)
+    (run.folder / "seeds" / "00000.safetensors").mkdir()
+    (run.folder / "seeds" / "00000.safetensors" / "inside").mkdir()
+    request = replace(run.request, seeds=(0, 1))
+    with pytest.raises(RunError, match="cannot"):
+        replace(run, request=request).execute()
+    assert list(tmp_path.rglob(".part-*")) == []
+
+
+def test_cells_that_look_like_formulas_are_quoted(tmp_path):
+    path = write_csv(tmp_path / "a.csv", ["name", "value"], [["=1+1", -2], ["@x", 0.5], ["plain, text", 3]])
+    assert path.read_text().splitlines() == ["name,value", "'=1+1,-2", "'@x,0.5", '"plain, text",3']
+
+
+# --- the authors' layout ----------------------------------------------------------------------------
+
+
+def test_an_export_comes_back_with_the_same_labels(finished, dataset, tmp_path):
+    written = export_run(finished, tmp_path / "tasks")
+    assert len(written) == 2 * len(SEEDS) + 1
+    back = import_tasks(Store(tmp_path), tmp_path / "tasks", dataset, phi1="phi1", phi2="phi2", name="back")
+    assert back.state == "finished"
+    assert back.request.origin == "authors"
+    assert back.request.config.centre
+    assert back.scores()["vote"] == finished.scores()["vote"]
+    assert np.mean(back.labelings() == finished.labelings()) >= 0.999
+    assert np.isnan(back.objective()).all()
+    assert back.execute() == back.scores()
+    # Once more from what was imported.
+    export_run(back, tmp_path / "again")
+    np.testing.assert_array_equal(np.load(tmp_path / "again" / "phi1.npy"), np.load(tmp_path / "tasks" / "phi1.npy"))
+
+
+def test_tasks_without_scores_are_scored(finished, dataset, tmp_path):
+    export_run(finished, tmp_path / "tasks")
+    (tmp_path / "tasks" / "results_2.pickle").unlink()
+    back = import_tasks(Store(tmp_path), tmp_path / "tasks", dataset, phi1="phi1", phi2="phi2")
+    np.testing.assert_allclose(back.cv_score(), finished.cv_score(), atol=0.01)
+
+
+def test_a_half_imported_run_is_not_searched(finished, dataset, tmp_path):
+    export_run(finished, tmp_path / "tasks")
+    back = import_tasks(Store(tmp_path), tmp_path / "tasks", dataset, phi1="phi1", phi2="phi2", name="back")
+    (back.folder / "scores.json").unlink()
+    (back.folder / "seeds" / "00003.safetensors").unlink()
+    with pytest.raises(RunError, match="import"):
+        back.execute()
+
+
+def test_an_import_that_does_not_fit_registers_nothing(dataset, tmp_path):
+    store = Store(tmp_path / "home")
+    write_tasks(tmp_path / "wide", [AuthorTask(0, np.eye(3, 20, dtype=np.float32), 0.5)])
+    with pytest.raises(InputError, match="20 dimensions"):
+        import_tasks(store, tmp_path / "wide", dataset, phi1="phi1", phi2="phi2")
+    write_tasks(tmp_path / "fits", [AuthorTask(0, np.eye(3, 8, dtype=np.float32), 0.5)])
+    np.save(tmp_path / "fits" / "phi1.npy", planted(9)[0])
+    with pytest.raises(InputError, match="other rows"):
+        import_tasks(store, tmp_path / "fits", dataset, phi1="phi1", phi2="phi2")
+    (tmp_path / "fits" / "phi1.npy").unlink()
+    features = dataset.spaces["phi1"].features.copy()
+    features[7] = 0
+    np.save(tmp_path / "phi1.npy", features)
+    zero = dataset_from_files(tmp_path / "phi1.npy", dataset.spaces["phi2"].path)
+    with pytest.raises(InputError, match="row 7 "):
+        import_tasks(store, tmp_path / "fits", zero, phi1="phi1", phi2="phi2")
+    assert store.runs() == []
+
+
+def test_nothing_is_exported_from_an_unfinished_or_changed_run(tmp_path):
+    data = save_planted(tmp_path / "data")
+    run = create(Store(tmp_path / "home"), data, "a", seeds=[0], num_iterations=3)
+    with pytest.raises(RunError, match="resume"):
+        export_run(run, tmp_path / "out")
+    run.execute()
+    save_planted(tmp_path / "data", seed=1)
+    with pytest.raises(RunError, match="changed"):
+        export_run(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
