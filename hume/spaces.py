@@ -108,7 +108,7 @@ def load_array(path: Path) -> NDArray[Any]:
     """Memory-map one .npy file; raises InputError when it is missing, pickled, cut short or something else."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path} does not exist: check the path") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder: name a .npy file in it") from None
@@ -117,6 +117,7 @@ def load_array(path: Path) -> NDArray[Any]:
     except (ValueError, EOFError, OSError) as error:
         raise InputError(_what_is_wrong(path, error)) from None
     if not isinstance(array, np.ndarray):
+        array.close()
         raise InputError(f"{path} is an archive of arrays: save the features alone with numpy.save")
     return array
 
@@ -265,7 +266,7 @@ def _check_rows(spaces: list[Space]) -> int:
 
 def as_tensor(space: Space, device: torch.device | str = "cpu") -> Tensor:
     """The features (N, d) as float32 on a device."""
-    return torch.from_numpy(np.array(space.features, dtype=np.float32)).to(device)
+    return torch.from_numpy(np.array(space.features, dtype=np.float32, order="C")).to(device)
 
 
 def unit_rows(space: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None = None) -> Tensor:

@@ -614,10 +614,23 @@ def wait_for(condition, seconds=60):
         time.sleep(0.05)
 
 
-LONG = (
-    "search --dataset digits --phi1 simclr --phi2 lite0 --seeds 6 --run long --set patience=null "
-    "--set num_iterations=5000"
-).split()
+LONG = [
+    "search",
+    "--dataset",
+    "digits",
+    "--phi1",
+    "simclr",
+    "--phi2",
+    "lite0",
+    "--seeds",
+    "6",
+    "--run",
+    "long",
+    "--set",
+    "patience=null",
+    "--set",
+    "num_iterations=5000",
+]
 
 
 def test_ctrl_c_is_one_sentence_and_the_run_is_interrupted(tmp_path):

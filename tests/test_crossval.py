@@ -124,6 +124,6 @@ def test_people_label_digits_in_a_way_that_can_be_learned():
     mixed = np.where(rng.random(digits.num_samples) < 0.3, rng.integers(10, size=digits.num_samples), digits.labels)
     labelings = torch.tensor(np.stack([digits.labels, mixed, rng.permutation(digits.labels)]))
     human, partly, random = cross_validation_scores(spaces.as_tensor(digits.space("lite0")), labelings, 10)
-    assert human > 0.85
+    assert human > 0.75
     assert human > partly > random
     assert random < 0.2

@@ -109,7 +109,7 @@ def test_a_missing_file_a_folder_and_an_archive(tmp_path):
 
 def test_a_file_that_is_in_the_place_of_a_folder(save):
     path = save(features())
-    assert str(path / "more.npy") in message(spaces.load_space, path / "more.npy")
+    assert message(spaces.load_space, path / "more.npy").startswith(f"{path / 'more.npy'} does not exist")
 
 
 # --- pairs and labels ----------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_two_files_make_a_dataset(save):
     assert list(dataset.spaces) == ["a", "b"]
     assert dataset.default_pair == ("a", "b")
     assert dataset.num_samples == 20
-    assert dataset.num_classes == 3
+    assert dataset.num_classes is None  # labels are for display: nobody asks them
     assert dataset.images is None
     np.testing.assert_array_equal(dataset.labels, np.arange(20) % 3)
     np.testing.assert_array_equal(dataset.space("b").features, features(dim=6))
