@@ -147,10 +147,13 @@ def load_space(path: Path, name: str | None = None, **card: str) -> Space:
     if features.ndim != 2 or 0 in features.shape:
         raise InputError(f"{path} has shape {features.shape}: features must be a matrix, a row a sample")
     for start in range(0, len(features), CHECK_ROWS):
-        finite = np.isfinite(features[start : start + CHECK_ROWS]).all(axis=1)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is reported like infinity
+            finite = np.isfinite(features[start : start + CHECK_ROWS].astype(np.float32)).all(axis=1)
         if not finite.all():
             bad = start + int(np.flatnonzero(~finite)[0])
-            raise InputError(f"row {bad} of {path} has NaN or infinite values: compute these features again or drop it")
+            raise InputError(
+                f"row {bad} of {path} has NaN or infinite values as float32: compute these features again or drop it"
+            )
     return Space(name=name or path.stem, features=features, path=path.resolve(), **card)
 
 
@@ -278,12 +281,18 @@ def unit_rows(space: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None
     Raises InputError for a row without a direction: zero, or equal to the mean.
     """
     rows = as_tensor(space)
+    norm = _norms(rows, f"of {space.path or space.name} is all zeros")
     if centre:
         seen = rows if mean_rows is None else rows[torch.from_numpy(mean_rows)]
         rows -= seen.mean(0)
-    norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+        norm = _norms(rows, f"of {space.path or space.name} equals the mean row")
+    return rows.div_(norm)
+
+
+def _norms(rows: Tensor, otherwise: str) -> Tensor:
+    """The L2 norm of every row, (N, 1); raises InputError for a row whose norm is 0."""
+    norm: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     if not (norm > 0).all():
         bad = int((norm.squeeze(1) <= 0).nonzero()[0])
-        wrong = "equals the mean row" if centre else "is all zeros"
-        raise InputError(f"row {bad} of {space.path or space.name} {wrong} and has no direction: drop this sample")
-    return rows.div_(norm)
+        raise InputError(f"row {bad} {otherwise} and has no direction: drop this sample")
+    return norm

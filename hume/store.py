@@ -15,7 +15,7 @@ import json
 import os
 import re
 import sqlite3
-import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -162,6 +162,8 @@ class Store:
         )
         folder = self.home / "runs" / name
         with _disk_errors(folder), closing(self._connect()) as database, database:
+            if not (folder / "run.json").exists():
+                database.execute("DELETE FROM runs WHERE name = ?", (name,))  # its folder was removed by hand
             try:
                 row = (name, str(folder), dataset.name, phi1, phi2, len(request.seeds), request.created)
                 database.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
@@ -268,7 +270,7 @@ class Run:
         """
         with _disk_errors(self.folder):
             try:
-                with self._lock():
+                with self._lock(timeout=1):  # `state` holds the lock for a moment
                     return self._execute(on_step, on_fold)
             except Timeout:
                 raise RunError(f"run {self.name!r} is being worked on by another process: wait for it") from None
@@ -377,16 +379,15 @@ class Run:
         """The cross-validation score (S,) of every seed of a finished run."""
         return np.array(self.scores()["cv_score"], np.float64)
 
-    def _lock(self) -> FileLock:
-        return FileLock(self.folder / "lock", timeout=0)
+    def _lock(self, timeout: float = 0) -> FileLock:
+        return FileLock(self.folder / "lock", timeout=timeout)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file beside its place, flush it to the disk, then move it there."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    part = Path(name)
+    part = path.with_name(f".part-{uuid.uuid4().hex}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -246,29 +246,31 @@ def digits_searches():
     return phi1, phi2, found
 
 
-def held_out_error(phi1, phi2, prototypes, solver, calls=1):
-    """The test cross-entropy of every seed's task, on one split of all rows."""
+def held_out_errors(phi1, phi2, prototypes, solver, calls):
+    """The test cross-entropy (calls, S) of every seed's task on one split of all rows, call by call."""
     rows = torch.randperm(len(phi1), generator=torch.Generator().manual_seed(7))
     labels = task.soft_labels(phi1[rows], prototypes, 0.1)
     problem = solver.start(phi2, 10, range(len(prototypes)))
-    for _ in range(calls):
-        loss, _ = problem.generalization(problem.rows(rows), labels, 1000)
-    return loss
+    x = problem.rows(rows)
+    return torch.stack([problem.generalization(x, labels, 1000)[0] for _ in range(calls)])
 
 
-def test_both_solvers_judge_a_labeling_alike(digits_searches):
+def test_both_solvers_judge_a_found_labeling_alike(digits_searches):
+    """Early stopping is a ridge: on average over the random starts, which each move Unrolled by some per cent."""
     phi1, phi2, found = digits_searches
-    for prototypes in (task.random_prototypes(range(3), 10, phi1.shape[1]), *found):
-        stopped = held_out_error(phi1, phi2, prototypes, Unrolled())
-        solved = held_out_error(phi1, phi2, prototypes, Implicit.like(Unrolled()), calls=60)
+    for prototypes in found:
+        stopped = held_out_errors(phi1, phi2, prototypes, Unrolled(), calls=8).mean()
+        solved = held_out_errors(phi1, phi2, prototypes, Implicit.like(Unrolled()), calls=60)[-1].mean()
         torch.testing.assert_close(solved, stopped, rtol=0.02, atol=0)
 
 
 def test_implicit_finds_labelings_that_the_papers_solver_likes_as_much(digits_searches):
     """Judged by Unrolled on rows of its own; random starts make Unrolled's own search the noisier one."""
     phi1, phi2, (by_unrolled, by_implicit) = digits_searches
-    start = held_out_error(phi1, phi2, task.random_prototypes(range(3), 10, phi1.shape[1]), Unrolled()).mean()
-    paper, ours = (held_out_error(phi1, phi2, W, Unrolled()).mean() for W in (by_unrolled, by_implicit))
+    random = task.random_prototypes(range(3), 10, phi1.shape[1])
+    start, paper, ours = (
+        held_out_errors(phi1, phi2, W, Unrolled(), calls=4).mean() for W in (random, by_unrolled, by_implicit)
+    )
     assert ours <= 1.02 * paper
     assert paper < 0.9 * start  # both searches did find something
 

@@ -44,7 +44,12 @@ def message(call, *arguments, **options):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_a_row_without_numbers_is_named(save, value, dtype):
     path = save(bad(features(dtype=dtype), 13, value))
-    assert message(spaces.load_space, path).startswith(f"row 13 of {path} has NaN or infinite values")
+    assert message(spaces.load_space, path).startswith(f"row 13 of {path} has NaN")
+
+
+def test_a_number_too_large_for_float32_is_refused(save):
+    path = save(bad(features(dtype=np.float64), 4, 1e300))
+    assert message(spaces.load_space, path).startswith(f"row 4 of {path}")
 
 
 def test_the_first_bad_row_is_named_across_blocks(save, monkeypatch):
@@ -231,7 +236,9 @@ def test_a_row_without_direction_is_named(save):
     rows[7] = 0
     path = save(rows)
     space = spaces.load_space(path)
-    assert message(spaces.unit_rows, space, centre=False).startswith(f"row 7 of {path} is all zeros")
+    for centre in (False, True):
+        assert message(spaces.unit_rows, space, centre=centre).startswith(f"row 7 of {path} is all zeros")
+    assert message(spaces.unit_rows, space, centre=True).startswith(f"row 7 of {path} is all zeros")
     same = spaces.Space(name="same", features=np.ones((4, 2), np.float32))
     assert message(spaces.unit_rows, same, centre=True).startswith("row 0 of same equals the mean row")
 
