@@ -18,7 +18,7 @@ from rich.table import Table
 
 from hume import ensemble, reliable, results, scores, spaces
 from hume.baselines import kmeans
-from hume.errors import HumeError, InputError
+from hume.errors import HumeError, InputError, RunError
 from hume.inner import Implicit, InnerSolver, Unrolled
 from hume.io.exchange import export_run, import_tasks
 from hume.io.tables import write_csv
@@ -301,7 +301,13 @@ def show(run: RunName, as_json: AsJson = False) -> None:
 def list_runs() -> None:
     """All runs, the newest first."""
     table = Table("run", "state", "seeds", "dataset", "φ1", "φ2", "vote ACC", "created", box=None)
-    for run in Store().runs():
+    store = Store()
+    for name in store.names():
+        try:
+            run = store.open(name)
+        except RunError:
+            table.add_row(name, "damaged")
+            continue
         request, state = run.request, run.state
         acc = run.scores()["vote"]["acc"] if state == "finished" else None
         seeds = f"{len(run.finished_seeds)}/{len(request.seeds)}"

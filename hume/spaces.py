@@ -281,18 +281,21 @@ def unit_rows(space: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None
     Raises InputError for a row without a direction: zero, or equal to the mean.
     """
     rows = as_tensor(space)
-    norm = _norms(rows, f"of {space.path or space.name} is all zeros")
+    place = f"of {space.path or space.name}"
+    norm = _norms(rows, place, "is all zeros")
     if centre:
         seen = rows if mean_rows is None else rows[torch.from_numpy(mean_rows)]
         rows -= seen.mean(0)
-        norm = _norms(rows, f"of {space.path or space.name} equals the mean row")
+        norm = _norms(rows, place, "equals the mean row")
     return rows.div_(norm)
 
 
-def _norms(rows: Tensor, otherwise: str) -> Tensor:
-    """The L2 norm of every row, (N, 1); raises InputError for a row whose norm is 0."""
+def _norms(rows: Tensor, place: str, otherwise: str) -> Tensor:
+    """The L2 norm of every row, (N, 1); raises InputError for a row whose norm is 0 or overflows."""
     norm: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    if not norm.isfinite().all():
+        raise InputError(f"row {int((~norm.isfinite()).nonzero()[0, 0])} {place} is too large: scale this space down")
     if not (norm > 0).all():
         bad = int((norm.squeeze(1) <= 0).nonzero()[0])
-        raise InputError(f"row {bad} {otherwise} and has no direction: drop this sample")
+        raise InputError(f"row {bad} {place} {otherwise} and has no direction: drop this sample")
     return norm

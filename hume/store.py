@@ -188,8 +188,12 @@ class Store:
         return Run(name, folder, request, self)
 
     def runs(self) -> list["Run"]:
-        """All runs, the newest first; a folder that was removed by hand is passed over."""
-        return [self.open(name) for name, folder in self._rows() if (Path(folder) / "run.json").exists()]
+        """All runs, the newest first; raises RunError when one is damaged."""
+        return [self.open(name) for name in self.names()]
+
+    def names(self) -> list[str]:
+        """The names of all runs, the newest first; a folder that was removed by hand is passed over."""
+        return [name for name, folder in self._rows() if (Path(folder) / "run.json").exists()]
 
     def _rows(self) -> list[tuple[str, str]]:
         with _disk_errors(self.home), closing(self._connect()) as database:
