@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from planted import planted
 from torch.nn.utils.parametrizations import orthogonal
 from typer.testing import CliRunner
 
@@ -23,17 +24,6 @@ from hume.store import Store
 
 ROOT = Path(__file__).parents[1]
 CLASSES = 3
-
-
-def planted(seed=0, size=80, dim=8, noise=0.25):
-    """Two spaces of the same classes, each with directions and noise of its own."""
-    rng = np.random.default_rng(seed)
-    truth = rng.permutation(np.repeat(np.arange(CLASSES), size))
-    spaces = []
-    for _ in range(2):
-        centres = np.linalg.qr(rng.normal(size=(dim, dim)))[0][:CLASSES]
-        spaces.append((centres[truth] + noise * rng.normal(size=(truth.size, dim))).astype(np.float32))
-    return *spaces, truth
 
 
 def command(home):

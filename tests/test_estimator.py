@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from planted import planted
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -9,17 +10,6 @@ from hume import HUME
 from hume.scores import clustering_accuracy
 
 CLASSES, SIZE = 3, 80
-
-
-def planted(seed=0, dim=8, noise=0.25):
-    """Two spaces of the same three classes and the classes."""
-    rng = np.random.default_rng(seed)
-    truth = rng.permutation(np.repeat(np.arange(CLASSES), SIZE))
-    spaces = []
-    for _ in range(2):
-        centres = np.linalg.qr(rng.normal(size=(dim, dim)))[0][:CLASSES]
-        spaces.append((centres[truth] + noise * rng.normal(size=(truth.size, dim))).astype(np.float32))
-    return *spaces, truth
 
 
 def unfitted():

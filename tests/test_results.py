@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from planted import planted
 
 from hume import results
 from hume.errors import InputError
@@ -16,17 +17,6 @@ CLASSES, SIZE = 3, 100
 SEEDS = range(4)
 
 
-def planted(seed=0, dim=8, noise=0.25):
-    """Two spaces of the same three classes and the classes."""
-    rng = np.random.default_rng(seed)
-    truth = rng.permutation(np.repeat(np.arange(CLASSES), SIZE))
-    spaces = []
-    for _ in range(2):
-        centres = np.linalg.qr(rng.normal(size=(dim, dim)))[0][:CLASSES]
-        spaces.append((centres[truth] + noise * rng.normal(size=(truth.size, dim))).astype(np.float32))
-    return *spaces, truth
-
-
 def as_dataset(phi1, phi2, labels=None, test_rows=None):
     spaces = {"first": Space("first", phi1), "second": Space("second", phi2)}
     return Dataset(name="planted", spaces=spaces, labels=labels, test_rows=test_rows)
@@ -35,7 +25,7 @@ def as_dataset(phi1, phi2, labels=None, test_rows=None):
 @pytest.fixture(scope="module")
 def split():
     """A dataset with ground truth, of which every third row is the test split."""
-    phi1, phi2, truth = planted()
+    phi1, phi2, truth = planted(size=SIZE)
     return as_dataset(phi1, phi2, truth, np.arange(len(truth)) % 3 == 0)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from planted import planted
 
 from hume import results
 from hume.errors import InputError, RunError
@@ -26,17 +27,6 @@ SEEDS = range(6)
 
 class StoppedError(Exception):
     """What a test raises in the middle of a search."""
-
-
-def planted(seed=0, dim=8, noise=0.25):
-    """Two spaces of the same three classes and the classes."""
-    rng = np.random.default_rng(seed)
-    truth = rng.permutation(np.repeat(np.arange(CLASSES), SIZE))
-    spaces = []
-    for _ in range(2):
-        centres = np.linalg.qr(rng.normal(size=(dim, dim)))[0][:CLASSES]
-        spaces.append((centres[truth] + noise * rng.normal(size=(truth.size, dim))).astype(np.float32))
-    return *spaces, truth
 
 
 def save_planted(folder, seed=0):
