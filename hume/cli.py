@@ -22,7 +22,7 @@ from hume.errors import HumeError, InputError, RunError
 from hume.inner import Implicit, InnerSolver, Unrolled
 from hume.io.exchange import export_run, import_tasks
 from hume.io.tables import write_csv
-from hume.search import Config, PresetName, Setting, Step, check_sizes
+from hume.search import Config, PresetName, Setting, Step
 from hume.search import preset as preset_named
 from hume.spaces import Dataset
 from hume.store import Run, Store, solver_name
@@ -131,7 +131,7 @@ def _create(
     name: str | None,
     overrides: list[str] | None,
 ) -> Run:
-    """Check all that was asked before the run is registered, then register it."""
+    """Turn what was asked on the command line into a registered run."""
     rows = results.searched_rows(data, setting)
     config, inner = preset_named(
         preset,
@@ -142,8 +142,6 @@ def _create(
     config = _overridden(config, overrides or [])
     chosen = results.choose_device(device)
     first, second = data.space(phi1 or data.default_pair[0]), data.space(phi2 or data.default_pair[1])
-    check_sizes((int(rows.sum()), first.features.shape[1]), (int(rows.sum()), second.features.shape[1]), config)
-    spaces.unit_rows(first, centre=config.centre, mean_rows=rows)
     return store.create(
         data,
         phi1=first.name,

@@ -35,7 +35,7 @@ from torch import Tensor
 from hume import results, spaces
 from hume.errors import InputError, RunError
 from hume.inner import Implicit, InnerSolver, Unrolled
-from hume.search import FINAL_WINDOW, Config, FinishedSeed, Setting, Step
+from hume.search import FINAL_WINDOW, Config, FinishedSeed, Setting, Step, check_sizes
 from hume.spaces import Dataset
 
 State = Literal["finished", "running", "interrupted"]
@@ -131,8 +131,9 @@ class Store:
     ) -> "Run":
         """Register a new run and write what it is asked to do.
 
-        Raises InputError for a name that cannot be a folder or is taken, RunError when
-        the home cannot be written.
+        Raises InputError for data that cannot be searched so and for a name that cannot be
+        a folder or is taken, before anything is written; RunError when the home cannot be
+        written.
         """
         created = datetime.now(UTC)
         name = name or self._free_name(f"{dataset.name}-{phi1}-{phi2}", created)
@@ -141,6 +142,10 @@ class Store:
                 f"a run cannot be named {name!r}: use at most 100 letters, digits, dots, dashes and underscores"
             )
         first, second = dataset.space(phi1), dataset.space(phi2)
+        rows = results.searched_rows(dataset, setting)
+        if origin == "search":
+            check_sizes((int(rows.sum()), first.features.shape[1]), (int(rows.sum()), second.features.shape[1]), config)
+        spaces.unit_rows(first, centre=config.centre, mean_rows=rows)
         files = None
         if dataset.folder is None:
             if first.path is None or second.path is None:

@@ -63,9 +63,6 @@ def import_tasks(store: Store, folder: Path, dataset: Dataset, *, phi1: str, phi
             f"{space.features.shape[1]}: choose the space they were found on"
         )
     centre, setting = _was_centred(folder / "phi1.npy", dataset, phi1)
-    spaces.unit_rows(
-        space, centre=centre, mean_rows=results.searched_rows(dataset, setting)
-    )  # refuses before it writes
     run = store.create(
         dataset,
         phi1=phi1,
