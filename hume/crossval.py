@@ -5,7 +5,7 @@ nine tenths of the rows predicts the labels of the last tenth. The score needs n
 truth, ranks the seeds, and chooses the labeling that the vote is matched to.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -47,6 +47,55 @@ def cross_validation_scores(
     Raises InputError when there are fewer rows than folds.
     Source: Section 3.2 and Figure 1 of the paper; Nesterov (1983); O'Donoghue and Candès (2015).
     """
+    correct = torch.zeros(len(labelings), device=phi2.device)
+    folds = _held_out(phi2, labelings, num_classes, num_folds, ridge, tolerance, max_steps, truncation, seed)
+    for done, parts in enumerate(folds):
+        for _, part, predicted, labels in parts:
+            correct[part] += (predicted == labels).sum(0)
+        if on_fold is not None:
+            on_fold(done + 1)
+    return (correct / len(phi2)).double().cpu().numpy()
+
+
+def held_out_predictions(
+    phi2: Tensor,
+    labeling: Tensor,
+    num_classes: int,
+    *,
+    num_folds: int = 10,
+    ridge: float | None = None,
+    tolerance: float = 0.01,
+    max_steps: int = 100,
+    truncation: float = inner.TRUNCATION,
+    seed: int = 0,
+) -> NDArray[np.int64]:
+    """What φ2 expects every sample's class to be, had it seen only the other folds: (N,).
+
+    The classifier and folds of `cross_validation_scores`, whose score of the labeling is the
+    share of samples where both agree. Where they differ, φ1 and φ2 disagree on the sample.
+
+    phi2: (N, d2) float32; labeling: (N,) integers in 0..K−1. Raises InputError as the scores do.
+    """
+    expected = torch.empty(len(phi2), dtype=torch.int64, device=phi2.device)
+    for parts in _held_out(phi2, labeling[None], num_classes, num_folds, ridge, tolerance, max_steps, truncation, seed):
+        for fold, _, predicted, _ in parts:
+            expected[fold] = predicted[:, 0]
+    found: NDArray[np.int64] = expected.cpu().numpy()
+    return found
+
+
+def _held_out(
+    phi2: Tensor,
+    labelings: Tensor,
+    num_classes: int,
+    num_folds: int,
+    ridge: float | None,
+    tolerance: float,
+    max_steps: int,
+    truncation: float,
+    seed: int,
+) -> Iterator[Iterator[tuple[Tensor, slice, Tensor, Tensor]]]:
+    """For every fold, its rows (F,) with a part of the labelings: predicted and given classes, (F, P) each."""
     N = len(phi2)
     if not 2 <= num_folds <= N:
         raise InputError(f"{num_folds} folds need at least 2 folds and as many rows, got {N} rows")
@@ -55,19 +104,18 @@ def cross_validation_scores(
     labels = labelings.T.to(x.device, torch.int64).contiguous()  # (N, S)
     folds = torch.randperm(N, generator=torch.Generator().manual_seed(seed)).to(x.device).tensor_split(num_folds)
     batch = max(1, BLOCK_ELEMENTS // (N * num_classes))
-    correct = torch.zeros(labels.shape[1], device=x.device)
-    for done, fold in enumerate(folds):
+
+    def parts(fold: Tensor) -> Iterator[tuple[Tensor, slice, Tensor, Tensor]]:
         train = torch.ones(N, dtype=torch.bool, device=x.device)
         train[fold] = False
         x_train, train_labels = x[train], labels[train]
         for start in range(0, labels.shape[1], batch):
             part = slice(start, start + batch)
             classifier = fit(x_train, train_labels[:, part], num_classes, whitening, tolerance, max_steps)
-            predicted = inner.logits(x[fold], classifier).argmax(1)
-            correct[part] += (predicted == labels[fold, part]).sum(0)
-        if on_fold is not None:
-            on_fold(done + 1)
-    return (correct / N).double().cpu().numpy()
+            yield fold, part, inner.logits(x[fold], classifier).argmax(1), labels[fold, part]
+
+    for fold in folds:
+        yield parts(fold)
 
 
 def fit(

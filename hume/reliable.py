@@ -1,6 +1,6 @@
 """Samples whose label can be trusted: many seeds and many neighbours agree on it (Algorithm G1, App. E and G)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
@@ -135,7 +135,13 @@ def nearest_neighbors(
 
 
 def neighbor_agreement(
-    phi1: Space, labeling: IntArray, num_neighbors: int = 500, *, chunk_bytes: int = CHUNK_BYTES, device: Device = "cpu"
+    phi1: Space,
+    labeling: IntArray,
+    num_neighbors: int = 500,
+    *,
+    chunk_bytes: int = CHUNK_BYTES,
+    device: Device = "cpu",
+    on_progress: Callable[[float], None] | None = None,
 ) -> NDArray[np.int64]:
     """Count the nearest neighbours with the same class: A^nn(x) = Σ over z in N(x) of [τ(z) = τ(x)] (Alg. G1 line 4).
 
@@ -143,8 +149,9 @@ def neighbor_agreement(
     distances do. labeling: (N,) integers. Returns (N,) counts. Neighbours are exact, in float32: no sample is its
     own neighbour, not even among duplicates, and of equally near ones at the last place the lower row numbers are
     taken. A sample has only N − 1 others, so `num_neighbors` beyond that counts all of these. `chunk_bytes` bounds
-    the block of similarities held at once (never less than one row of N) and changes nothing beyond rounding. Raises
-    InputError for other shapes, values that are not finite, or num_neighbors < 1.
+    the block of similarities held at once (never less than one row of N) and changes nothing beyond rounding.
+    `on_progress` is called with the share of samples that is done. Raises InputError for other shapes, values that are
+    not finite, or num_neighbors < 1.
     """
     space = _unit_rows(phi1, device)
     codes, _ = renumber(labeling, "labeling")
@@ -156,6 +163,8 @@ def neighbor_agreement(
     everyone = torch.arange(num_samples, device=space.device)
     for part, neighbors in _neighbor_chunks(space, everyone, _num_neighbors(num_neighbors, num_samples), chunk_bytes):
         agreed[part] = (labels[neighbors] == labels[part, None]).sum(dim=1).cpu().numpy()
+        if on_progress is not None:
+            on_progress(part.stop / num_samples)
     return agreed
 
 
@@ -168,6 +177,7 @@ def reliability_ranking(
     order: Order = "algorithm",
     chunk_bytes: int = CHUNK_BYTES,
     device: Device = "cpu",
+    on_progress: Callable[[float], None] | None = None,
 ) -> ReliabilityRanking:
     """Rank the samples of every class by how many neighbours and seeds agree: lines 1 to 5 and 8 of Algorithm G1.
 
@@ -182,7 +192,9 @@ def reliability_ranking(
     return ReliabilityRanking(
         labeling=labeling,
         vote_agreement=counts.max(axis=1).astype(np.int64),
-        neighbor_agreement=neighbor_agreement(phi1, labeling, num_neighbors, chunk_bytes=chunk_bytes, device=device),
+        neighbor_agreement=neighbor_agreement(
+            phi1, labeling, num_neighbors, chunk_bytes=chunk_bytes, device=device, on_progress=on_progress
+        ),
         num_classes=num_classes,
         num_labelings=np.shape(aligned)[0],
         num_neighbors=_num_neighbors(num_neighbors, labeling.size),
