@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 import typer
@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from hume import ensemble, reliable, results, scores, spaces
+from hume import reliable, results, review, scores, spaces
 from hume.baselines import kmeans
 from hume.errors import HumeError, InputError, RunError
+from hume.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, Rows
 from hume.inner import Implicit, InnerSolver, Unrolled
 from hume.io.exchange import export_run, import_tasks
 from hume.io.tables import write_csv
@@ -340,27 +341,14 @@ def _print(table: Table) -> None:
 @command("labels")
 def write_labels(run: RunName, csv: Csv) -> None:
     """Write the vote's label of every sample."""
-    opened = Store().open(run)
-    vote = _vote(opened, opened.dataset())
-    rows = zip(range(len(vote.labeling)), vote.labeling, (f"{share:.4f}" for share in vote.share), strict=True)
-    print(write_csv(csv, ["row", "class", "vote_share"], rows))
-
-
-def _vote(run: Run, data: Dataset) -> ensemble.Vote:
-    K, rows = run.request.config.num_classes, results.evaluated_rows(data)
-    return ensemble.majority_vote(run.labelings(), run.cv_score(), K, rows)
+    found = Findings(Store().open(run))
+    print(write_csv(csv, LABEL_COLUMNS, found.label_table(review.read(found.run))))
 
 
 @command("curve")
 def write_curve(run: RunName, csv: Csv) -> None:
     """Write what the vote of the n best seeds is worth, for every n (Fig. 3a)."""
-    opened = Store().open(run)
-    data = opened.dataset()
-    K, rows = opened.request.config.num_classes, results.evaluated_rows(data)
-    found = ensemble.top_n_curve(opened.labelings(), opened.cv_score(), K, data.labels, rows)
-    columns = {"n": found.n, "acc": found.acc, "ari": found.ari, "consistency": found.consistency}
-    known = {name: column for name, column in columns.items() if column is not None}
-    print(write_csv(csv, list(known), zip(*known.values(), strict=True)))
+    print(write_csv(csv, *Findings(Store().open(run)).curve_table()))
 
 
 @command("reliable")
@@ -374,40 +362,22 @@ def write_reliable(
     ] = "algorithm",
     rows: Annotated[str, typer.Option(help="Choose among all, train or test rows.")] = "all",
 ) -> None:
-    """Write the samples whose label can be trusted (Algorithm G1)."""
-    _reliable(Store().open(run), csv, per_class, neighbors, order, rows)
+    """Write the samples whose label can be trusted (Algorithm G1), with what was decided about them in the app."""
+    _reliable(Store().open(run), csv, per_class, neighbors, order, cast(Rows, rows))
 
 
-def _reliable(run: Run, csv: Path, per_class: int, neighbors: int, order: reliable.Order, rows: str) -> None:
-    data = run.dataset()
-    chosen = np.flatnonzero(_chosen_rows(data, rows))
-    K = run.request.config.num_classes
-    aligned = ensemble.align(run.labelings(), run.cv_score(), K, results.evaluated_rows(data))[:, chosen]
-    phi1 = run.phi1_rows(data).numpy()[chosen]
-    ranking = reliable.reliability_ranking(aligned, phi1, K, num_neighbors=neighbors, order=order)
-    samples = ranking.top(per_class)
-    table = zip(chosen[samples.rows], samples.classes, samples.vote_agreement, samples.neighbor_agreement, strict=True)
-    path = write_csv(csv, ["row", "class", "vote_agreement", "neighbor_agreement"], table)
+def _reliable(run: Run, csv: Path, per_class: int, neighbors: int, order: reliable.Order, rows: Rows) -> None:
+    found = Findings(run)
+    samples, quality = found.reliable_samples(found.ranking(neighbors, order, rows), per_class, rows)
+    path = write_csv(csv, RELIABLE_COLUMNS, found.reliable_table(samples, review.read(run)))
     for number, size in samples.shortages.items():
         what = "is empty" if size == 0 else f"has only {size} samples, {per_class} were asked for"
         print(f"class {number} {what}")
-    truth = None if data.labels is None else data.labels[chosen]
-    quality = reliable.reliability_statistics(samples, truth, ranking.labeling)
     if quality is not None:
         print(f"accuracy     {quality.accuracy:.3f} of {len(samples.rows)} reliable samples")
         print(f"per class    {quality.accuracy_mean:.3f} ± {quality.accuracy_std:.3f}")
         print(f"balance      {quality.balance_mean:.1f} ± {quality.balance_std:.1f} samples a true class")
     print(path)
-
-
-def _chosen_rows(data: Dataset, rows: str) -> NDArray[np.bool_]:
-    if rows == "all":
-        return np.ones(data.num_samples, bool)
-    if rows not in ("train", "test"):
-        raise InputError(f"--rows {rows}: choose all, train or test")
-    if data.test_rows is None:
-        raise InputError(f"{data.name} has no test split: use --rows all")
-    return data.test_rows if rows == "test" else ~data.test_rows
 
 
 @command("export")

@@ -3,6 +3,7 @@
 A dataset is a folder:
 
     card.json        name, source, licence, class names, and how every space was made
+    files.txt        N file names, a line each; optional
     images.npz       (N, H, W) or (N, H, W, 3) uint8 under the key "images"; or images.npy
     labels.npy       (N,) integers; optional
     test_rows.npy    (N,) bool, the rows of the test split; optional
@@ -93,6 +94,19 @@ class Dataset:
                 images: NDArray[np.uint8] = archive["images"]
             return images
         return None
+
+    @cached_property
+    def file_names(self) -> list[str] | None:
+        """The file that each sample came from, None where the dataset does not say.
+
+        Raises InputError when there is not one name a sample.
+        """
+        if self.folder is None or not (self.folder / "files.txt").exists():
+            return None
+        names = (self.folder / "files.txt").read_text(encoding="utf-8").splitlines()
+        if len(names) != self.num_samples:
+            raise InputError(f"{self.folder / 'files.txt'} has {len(names)} lines: give one for each of the rows")
+        return names
 
     def space(self, name: str) -> Space:
         """The space of that name; raises InputError, listing the spaces there are."""

@@ -4,7 +4,9 @@
     <home>/runs/<name>/run.json     what was asked
                        seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
                        scores.json  what came out; there once the run is finished
+                       review.json  what a reader decided: class names, rejected samples
                        lock         held by the process that works on the run
+    <home>/trash/<name>             deleted runs, until they are restored or the trash is emptied
 
 The home is HUME_HOME, else the platform's data folder. Every file is written beside its
 place and then moved into it, so that a reader sees it whole or not at all. A run whose
@@ -14,12 +16,13 @@ lock is free and whose scores are missing was interrupted; `resume` does what is
 import json
 import os
 import re
+import shutil
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
@@ -137,10 +140,7 @@ class Store:
         """
         created = datetime.now(UTC)
         name = name or self._free_name(f"{dataset.name}-{phi1}-{phi2}", created)
-        if not NAME.fullmatch(name):
-            raise InputError(
-                f"a run cannot be named {name!r}: use at most 100 letters, digits, dots, dashes and underscores"
-            )
+        _check_name(name)
         first, second = dataset.space(phi1), dataset.space(phi2)
         rows = results.searched_rows(dataset, setting)
         if origin == "search":
@@ -169,11 +169,7 @@ class Store:
         with _disk_errors(folder), closing(self._connect()) as database, database:
             if not (folder / "run.json").exists():
                 database.execute("DELETE FROM runs WHERE name = ?", (name,))  # its folder was removed by hand
-            try:
-                row = (name, str(folder), dataset.name, phi1, phi2, len(request.seeds), request.created)
-                database.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-            except sqlite3.IntegrityError:
-                raise InputError(f"there is a run {name!r} already: choose another name or resume it") from None
+            self._register(database, name, folder, request)
             if (folder / "run.json").exists():
                 raise InputError(f"{folder} holds a run that is not registered here: choose another name")
             (folder / "seeds").mkdir(parents=True, exist_ok=True)
@@ -182,15 +178,64 @@ class Store:
 
     def open(self, name: str) -> "Run":
         """The run of that name; raises RunError when there is none or its folder is damaged."""
-        known = dict(self._rows())
-        if name not in known:
-            raise RunError(f"there is no run {name!r} in {self.home}: see `list`")
-        folder = Path(known[name])
-        try:
-            request = Request.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"run {name!r} cannot be read from {folder / 'run.json'} ({error})") from None
-        return Run(name, folder, request, self)
+        folder = self._folder(name)
+        return Run(name, folder, _read_request(name, folder), self)
+
+    def rename(self, name: str, new: str) -> "Run":
+        """Give a run another name; its folder moves along.
+
+        Raises InputError for a name that is taken or cannot be a folder, RunError while a process works on the run.
+        """
+        _check_name(new)
+        run, target = self.open(name), self.home / "runs" / new
+        if new == name:
+            return run
+        with _disk_errors(target), run.held(), closing(self._connect()) as database, database:
+            self._register(database, new, target, run.request)
+            if target.exists():
+                raise InputError(f"{target} exists already: choose another name")
+            database.execute("DELETE FROM runs WHERE name = ?", (name,))
+            run.folder.rename(target)
+        return self.open(new)
+
+    def delete(self, name: str) -> None:
+        """Move a run, also a damaged one, to the trash, from where `restore` brings it back.
+
+        Raises RunError when there is no such run or a process works on it.
+        """
+        folder, place = self._folder(name), self.home / "trash" / name
+        with _disk_errors(place), _held(folder, name), closing(self._connect()) as database, database:
+            database.execute("DELETE FROM runs WHERE name = ?", (name,))
+            place.parent.mkdir(exist_ok=True)
+            if place.exists():
+                shutil.rmtree(place)
+            folder.rename(place)
+            os.utime(place)
+
+    def restore(self, name: str) -> "Run":
+        """Bring a deleted run back; raises RunError when it is not in the trash, InputError when its name is taken."""
+        place, folder = self.home / "trash" / name, self.home / "runs" / name
+        if name not in self.trash():
+            raise RunError(f"there is no run {name!r} in the trash of {self.home}: it was emptied")
+        request = _read_request(name, place)
+        with _disk_errors(folder), closing(self._connect()) as database, database:
+            self._register(database, name, folder, request)
+            place.rename(folder)
+        return self.open(name)
+
+    def trash(self) -> list[str]:
+        """The names of the deleted runs, the last deleted first."""
+        places = [place for place in (self.home / "trash").glob("*") if NAME.fullmatch(place.name)]
+        return [place.name for place in sorted(places, key=lambda place: -place.stat().st_mtime)]
+
+    def empty_trash(self, older_than: timedelta = timedelta(0)) -> list[str]:
+        """Remove for good what was deleted longer ago than that; returns the names."""
+        limit = (datetime.now(UTC) - older_than).timestamp()
+        gone = [name for name in self.trash() if (self.home / "trash" / name).stat().st_mtime <= limit]
+        for name in gone:
+            with _disk_errors(self.home / "trash" / name):
+                shutil.rmtree(self.home / "trash" / name)
+        return gone
 
     def runs(self) -> list["Run"]:
         """All runs, the newest first; raises RunError when one is damaged."""
@@ -199,6 +244,19 @@ class Store:
     def names(self) -> list[str]:
         """The names of all runs, the newest first; a folder that was removed by hand is passed over."""
         return [name for name, folder in self._rows() if (Path(folder) / "run.json").exists()]
+
+    def _folder(self, name: str) -> Path:
+        known = dict(self._rows())
+        if name not in known:
+            raise RunError(f"there is no run {name!r} in {self.home}: see `list`")
+        return Path(known[name])
+
+    def _register(self, database: sqlite3.Connection, name: str, folder: Path, request: Request) -> None:
+        row = (name, str(folder), request.dataset, request.phi1, request.phi2, len(request.seeds), request.created)
+        try:
+            database.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        except sqlite3.IntegrityError:
+            raise InputError(f"there is a run {name!r} already: choose another name or resume it") from None
 
     def _rows(self) -> list[tuple[str, str]]:
         with _disk_errors(self.home), closing(self._connect()) as database:
@@ -246,10 +304,23 @@ class Run:
         if (self.folder / "scores.json").exists():
             return "finished"
         try:
-            with self._lock():
+            with FileLock(self.folder / "lock", timeout=0):
                 return "interrupted"
         except Timeout:
             return "running"
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes whenever seeds or scores are written: what a cache of this run's results has to be keyed by."""
+        try:
+            scored = (self.folder / "scores.json").stat().st_mtime_ns
+        except FileNotFoundError:
+            scored = 0
+        return len(self.finished_seeds), scored
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep every other process from working on the run; raises RunError when one does already."""
+        return _held(self.folder, self.name)
 
     def dataset(self) -> Dataset:
         """The data of this run; raises RunError when they changed since."""
@@ -269,28 +340,32 @@ class Run:
     def execute(
         self,
         *,
+        search: bool = True,
         on_step: Callable[[Step], None] | None = None,
         on_fold: Callable[[int], None] | None = None,
     ) -> dict[str, Any]:
         """Search the seeds that are missing, score all, and return what `scores.json` then holds.
 
-        Every seed is on disk as soon as it has ended. Raises RunError when another process
-        works on the run, its data changed or the disk is full.
+        Every seed is on disk as soon as it has ended. Without `search` the seeds that are
+        there are scored as they are; a later call may search the others. Whatever
+        `on_step` or `on_fold` raise ends the work and leaves the run interrupted. Raises
+        RunError when another process works on the run, its data changed or the disk is full.
         """
-        with _disk_errors(self.folder):
-            try:
-                with self._lock(timeout=1):  # `state` holds the lock for a moment
-                    return self._execute(on_step, on_fold)
-            except Timeout:
-                raise RunError(f"run {self.name!r} is being worked on by another process: wait for it") from None
+        with _disk_errors(self.folder), self.held():
+            return self._execute(search, on_step, on_fold)
 
-    def _execute(self, on_step: Callable[[Step], None] | None, on_fold: Callable[[int], None] | None) -> dict[str, Any]:
+    def _execute(
+        self, search: bool, on_step: Callable[[Step], None] | None, on_fold: Callable[[int], None] | None
+    ) -> dict[str, Any]:
+        search = search and bool(self.missing_seeds)
         if (self.folder / "scores.json").exists():
-            return self.scores()
+            if not search:
+                return self.scores()
+            (self.folder / "scores.json").unlink()  # they are of fewer seeds than there will be
         start = perf_counter()
         request, dataset = self.request, self.dataset()
         device = results.choose_device(request.device)
-        if self.missing_seeds:
+        if search:
             if request.origin == "authors":
                 raise RunError(f"run {self.name!r} was not imported to its end: import its tasks again, as another run")
             phi1, steps = results.prepare_search(
@@ -350,16 +425,24 @@ class Run:
 
     def array(self, name: Literal["prototypes", "labeling", "objective", "test_error"]) -> list[NDArray[Any]]:
         """One array of every finished seed, in the order of `finished_seeds`."""
-        return [self._read_seed(seed, name) for seed in self.finished_seeds]
+        return [self.seed_array(seed, name) for seed in self.finished_seeds]
 
-    def _read_seed(self, seed: int, name: str) -> NDArray[Any]:
+    def seed_array(self, seed: int, name: str) -> NDArray[Any]:
+        """One array of one finished seed, named as in `array`."""
         path = self.folder / "seeds" / f"{seed:05d}.safetensors"
-        try:
-            with safetensors.safe_open(path, framework="numpy") as file:
-                array: NDArray[Any] = file.get_tensor(name)
-        except (OSError, safetensors.SafetensorError) as error:
-            raise RunError(f"{path} cannot be read ({error}): remove it and resume run {self.name!r}") from None
+        with _seed_errors(path, self.name), safetensors.safe_open(path, framework="numpy") as file:
+            array: NDArray[Any] = file.get_tensor(name)
         return array
+
+    def converged(self) -> NDArray[np.bool_]:
+        """Whether each finished seed (S,) ended because it had settled, not because its iterations were used up."""
+        return np.array([self._seed_tags(seed)["converged"] == "True" for seed in self.finished_seeds])
+
+    def _seed_tags(self, seed: int) -> dict[str, str]:
+        path = self.folder / "seeds" / f"{seed:05d}.safetensors"
+        with _seed_errors(path, self.name), safetensors.safe_open(path, framework="numpy") as file:
+            tags: dict[str, str] = file.metadata()
+        return tags
 
     def labelings(self) -> NDArray[np.int32]:
         """The labelings (S, N) of all finished seeds."""
@@ -388,8 +471,37 @@ class Run:
         """The cross-validation score (S,) of every seed of a finished run."""
         return np.array(self.scores()["cv_score"], np.float64)
 
-    def _lock(self, timeout: float = 0) -> FileLock:
-        return FileLock(self.folder / "lock", timeout=timeout)
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise InputError(
+            f"a run cannot be named {name!r}: use at most 100 letters, digits, dots, dashes and underscores"
+        )
+
+
+def _read_request(name: str, folder: Path) -> Request:
+    try:
+        return Request.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"run {name!r} cannot be read from {folder / 'run.json'} ({error})") from None
+
+
+@contextmanager
+def _seed_errors(path: Path, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, safetensors.SafetensorError) as error:
+        raise RunError(f"{path} cannot be read ({error}): remove it and resume run {name!r}") from None
+
+
+@contextmanager
+def _held(folder: Path, name: str) -> Iterator[None]:
+    try:
+        lock = FileLock(folder / "lock", timeout=1).acquire()  # `state` holds the lock for a moment
+    except Timeout:
+        raise RunError(f"run {name!r} is being worked on by another process: wait for it") from None
+    with lock:
+        yield
 
 
 def write_atomically(path: Path, content: bytes) -> None:

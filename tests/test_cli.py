@@ -242,10 +242,10 @@ def test_labels_are_those_of_the_vote(labelled, files, home, tmp_path):
     assert code == 0
     assert out.strip() == str(tmp_path / "new folder" / "labels.csv")
     header, rows = table(tmp_path / "new folder" / "labels.csv")
-    assert header == ["row", "class", "vote_share"]
+    assert header == ["row", "file", "class", "class_name", "vote_share"]
     assert [int(row[0]) for row in rows] == list(range(CLASSES * 80))
-    assert all(0 < float(row[2]) <= 1 for row in rows)
-    found = np.array([int(row[1]) for row in rows])
+    assert all(0 < float(row[4]) <= 1 for row in rows)
+    found = np.array([int(row[2]) for row in rows])
     vote = json.loads(labelled[1])["vote"]
     assert clustering_accuracy(np.load(files[2]), found) == pytest.approx(vote["acc"])
 
@@ -274,12 +274,17 @@ def test_reliable_samples_of_every_class(digits, home, tmp_path):
     code, out, _ = call(home, "reliable", "digits", "--csv", path, "--per-class", 10, "--neighbors", 50)
     assert code == 0
     header, rows = table(path)
-    assert header == ["row", "class", "vote_agreement", "neighbor_agreement"]
-    numbers = np.array(rows, int)
-    np.testing.assert_array_equal(np.bincount(numbers[:, 1], minlength=10), np.full(10, 10))
-    assert len(set(numbers[:, 0])) == 100
-    assert numbers[:, 2].max() <= 3
-    assert numbers[:, 3].max() <= 50
+    assert header == [
+        "row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept",
+    ]  # fmt: skip
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    np.testing.assert_array_equal(np.bincount(np.array(columns["class"], int), minlength=10), np.full(10, 10))
+    assert len(set(columns["row"])) == 100
+    assert max(map(int, columns["vote_agreement"])) <= 3
+    assert max(map(int, columns["neighbor_agreement"])) <= 50
+    assert list(map(int, columns["rank"])) == list(range(1, 11)) * 10
+    assert set(columns["kept"]) == {"yes"}
+    assert set(columns["file"]) == set(columns["class_name"]) == {""}
     accuracy = re.search(r"accuracy +([\d.]+) of 100 reliable samples", out)
     assert accuracy is not None
     assert float(accuracy[1]) > json.loads(digits[1])["vote"]["acc"]
@@ -289,7 +294,7 @@ def test_a_class_that_is_too_small_is_named(labelled, home, tmp_path):
     code, out, _ = call(home, "reliable", "labelled", "--csv", tmp_path / "a.csv", "--per-class", 200)
     assert code == 0
     _, rows = table(tmp_path / "a.csv")
-    sizes = np.bincount([int(row[1]) for row in rows], minlength=CLASSES)
+    sizes = np.bincount([int(row[2]) for row in rows], minlength=CLASSES)
     assert sizes.sum() == CLASSES * 80
     for number, size in enumerate(sizes):
         assert f"class {number} has only {size} samples, 200 were asked for" in out
@@ -308,7 +313,7 @@ def test_an_empty_class_is_named(tmp_path):
     code, out, _ = call(tmp_path, "reliable", "few", "--csv", tmp_path / "few.csv", "--per-class", 5)
     assert code == 0
     _, found = table(tmp_path / "few.csv")
-    present = {int(row[1]) for row in found}
+    present = {int(row[2]) for row in found}
     assert len(present) <= 3
     for number in set(range(6)) - present:
         assert f"class {number} is empty" in out

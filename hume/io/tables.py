@@ -10,19 +10,30 @@ from hume.errors import RunError
 from hume.store import write_atomically
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
-    """Write a table as one CSV file, whole or not at all; returns its absolute path.
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """A table as the bytes of one CSV file, UTF-8.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe in front.
-    Raises RunError when the file cannot be written.
+    Text that a spreadsheet would take for a formula gets an apostrophe in front. Where there
+    is a letter beyond ASCII a byte order mark stands first, without which spreadsheets
+    garble it.
     """
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(header)
     table.writerows([_harmless(cell) for cell in row] for row in rows)
+    written = text.getvalue()
+    return written.encode("utf-8" if written.isascii() else "utf-8-sig")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+    """Write a table as one CSV file (see `csv_bytes`), whole or not at all; returns its absolute path.
+
+    Raises RunError when the file cannot be written.
+    """
+    content = csv_bytes(header, rows)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.getvalue().encode())
+        write_atomically(path, content)
     except OSError as error:
         raise RunError(f"cannot write {path} ({error.strerror}): choose another place") from None
     return path.resolve()
