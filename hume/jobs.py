@@ -1,0 +1,293 @@
+"""Runs executed in the background: a queue for every device, each served by one thread.
+
+A page submits a run and reads its status; it never waits. Nothing but the queue itself
+lives in memory: seeds are on disk as soon as they end, so that a server that is killed
+leaves an interrupted run, which can be submitted again.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hume import results, scores, task
+from hume.errors import HumeError, RunError
+from hume.search import Step
+from hume.store import Run, Store
+
+State = Literal["queued", "searching", "scoring", "cancelled", "failed", "finished"]
+UNDER_WAY: tuple[State, ...] = ("queued", "searching", "scoring")
+
+LOOK_EVERY = 0.5  # seconds between two looks at the accuracy, which cost a little
+LOOK_ROWS = 2000  # samples that a look takes
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run has come."""
+
+    name: str
+    state: State
+    share: float = 0.0  # of the phase under way, 0 to 1
+    seconds_left: float | None = None  # of the phase under way, None while nothing can be said
+    ahead: int = 0  # runs in the queue before this one
+    message: str = ""  # why it failed, one sentence
+
+    @property
+    def under_way(self) -> bool:
+        return self.state in UNDER_WAY
+
+
+@dataclass(frozen=True, eq=False)
+class Live:
+    """What can be seen of a search while it runs; NaN where there is nothing yet."""
+
+    seeds: tuple[int, ...]  # all that were asked for
+    iteration: int  # of the batch under way, from 0
+    objective: NDArray[np.float32]  # (S, T) Eq. 7 so far, nats
+    label_shares: NDArray[np.float32]  # (S, K) the mean task
+    accuracy: NDArray[np.float32]  # (S,) on a sample of the rows; all NaN without ground truth
+    done: NDArray[np.bool_]  # (S,)
+
+
+class Jobs:
+    """The queues of one process; every method may be called from any thread."""
+
+    def __init__(self, store: Store):
+        self.store = store
+        self._lock = threading.Lock()
+        self._status: dict[str, Status] = {}
+        self._recorders: dict[str, _Recorder] = {}
+        self._stop: dict[str, threading.Event] = {}
+        self._queues: dict[str, queue.Queue[tuple[str, bool] | None]] = {}
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+
+    def submit(self, name: str, *, search: bool = True) -> None:
+        """Queue a run for the device it asks for; without `search` its finished seeds are only scored.
+
+        A run that is queued or under way already stays where it is. Raises RunError for an
+        unknown or damaged run and once the queues are closed, InputError when the device is missing.
+        """
+        run = self.store.open(name)
+        device = results.choose_device(run.request.device)
+        with self._lock:
+            if self._closed:
+                raise RunError("the app is shutting down: start it again and resume the run")
+            if name in self._status and self._status[name].under_way:
+                return
+            self._status.pop(name, None)  # its place is behind those that wait already
+            self._status[name] = Status(name, "queued")
+            self._stop[name] = threading.Event()
+            if device not in self._queues:
+                self._queues[device] = queue.Queue()
+                thread = threading.Thread(target=self._serve, args=(device,), name=f"hume-{device}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._queues[device].put((name, search))
+
+    def cancel(self, name: str) -> None:
+        """Stop a run as soon as its iteration ends; finished seeds stay, and it can be submitted again."""
+        with self._lock:
+            status = self._status.get(name)
+            if status is None or not status.under_way:
+                return
+            self._stop[name].set()
+            if status.state == "queued":
+                self._status[name] = Status(name, "cancelled")
+
+    def status(self, name: str) -> Status | None:
+        """How far a run has come, None when it was not submitted since the server started."""
+        with self._lock:
+            status = self._status.get(name)
+            if status is None or status.state != "queued":
+                return status
+            names = list(self._status)
+            earlier = [self._status[other] for other in names[: names.index(name)]]
+            return replace(status, ahead=sum(other.under_way for other in earlier))
+
+    def statuses(self) -> list[Status]:
+        """All runs that are queued or under way, in their order."""
+        with self._lock:
+            return [status for status in self._status.values() if status.under_way]
+
+    def live(self, name: str) -> Live | None:
+        """What can be seen of a run that this process searches or has searched, None before it has begun."""
+        with self._lock:
+            recorder = self._recorders.get(name)
+        return None if recorder is None else recorder.snapshot()
+
+    def forget(self, name: str) -> None:
+        """Drop what is known of a run that was renamed or deleted."""
+        with self._lock:
+            if name in self._status and not self._status[name].under_way:
+                del self._status[name], self._stop[name]
+                self._recorders.pop(name, None)
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Cancel everything and wait for the threads; afterwards nothing can be submitted."""
+        with self._lock:
+            self._closed = True
+            for stop in self._stop.values():
+                stop.set()
+            for waiting in self._queues.values():
+                waiting.put(None)
+        for thread in self._threads:
+            thread.join(timeout)
+
+    # --- in a device's thread ---------------------------------------------------------------
+
+    def _serve(self, device: str) -> None:
+        while (item := self._queues[device].get()) is not None:
+            name, search = item
+            with self._lock:
+                stop = self._stop.get(name)
+            if stop is None or stop.is_set():
+                continue
+            try:
+                self._work(name, search, stop)
+                outcome = Status(name, "finished", 1.0)
+            except _CancelledError:
+                outcome = Status(name, "cancelled")
+            except HumeError as error:
+                outcome = Status(name, "failed", message=str(error))
+            except (MemoryError, torch.OutOfMemoryError):
+                outcome = Status(name, "failed", message=_OUT_OF_MEMORY)
+            except Exception as error:
+                log.exception("run %s failed", name)
+                outcome = Status(name, "failed", message=_sentence(error))
+            self._set(outcome)
+
+    def _work(self, name: str, search: bool, stop: threading.Event) -> None:
+        run = self.store.open(name)
+        self._set(Status(name, "searching" if search and run.missing_seeds else "scoring"))
+        recorder = _Recorder(run)
+        with self._lock:
+            self._recorders[name] = recorder
+        clock = _Clock()
+
+        def on_step(step: Step) -> None:
+            if stop.is_set():
+                raise _CancelledError
+            recorder.record(step)
+            self._set(Status(name, "searching", step.progress, clock.seconds_left(step.progress)))
+            if len(step.finished) == len(step.seeds) and step.progress >= 1:
+                clock.restart()
+                self._set(Status(name, "scoring"))
+
+        def on_fold(done: int) -> None:
+            if stop.is_set():
+                raise _CancelledError
+            share = done / recorder.num_folds
+            self._set(Status(name, "scoring", share, clock.seconds_left(share)))
+
+        run.execute(search=search, on_step=on_step, on_fold=on_fold)
+
+    def _set(self, status: Status) -> None:
+        with self._lock:
+            self._status[status.name] = status
+
+
+_OUT_OF_MEMORY = "out of memory: start a run with fewer seeds or a smaller split"
+
+
+class _CancelledError(Exception):
+    """Raised within a run to end it."""
+
+
+def _sentence(error: Exception) -> str:
+    """What is said of an error nobody foresaw; torch reports a lack of memory on the CPU as a RuntimeError."""
+    if "not enough memory" in str(error) or "can't allocate memory" in str(error):
+        return _OUT_OF_MEMORY
+    return f"an unexpected {type(error).__name__} ended the run; the server's log has the details: resume it to go on"
+
+
+class _Clock:
+    """Seconds left, from the share that is done."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self._start = monotonic()
+
+    def seconds_left(self, share: float) -> float | None:
+        elapsed = monotonic() - self._start
+        return None if share <= 0 or elapsed < 1 else elapsed * (1 - share) / share
+
+
+class _Recorder:
+    """Keeps what the steps of one run show, for whoever looks."""
+
+    def __init__(self, run: Run):
+        config = run.request.config
+        self.seeds = run.request.seeds
+        self.num_folds = min(10, int(results.evaluated_rows(run.dataset()).sum()))
+        self._lock = threading.Lock()
+        self._place = {seed: i for i, seed in enumerate(self.seeds)}
+        S = len(self.seeds)
+        self._iteration = 0
+        self._objective = np.full((S, config.num_iterations), np.nan, np.float32)
+        self._shares = np.full((S, config.num_classes), np.nan, np.float32)
+        self._accuracy = np.full(S, np.nan, np.float32)
+        self._done = np.zeros(S, bool)
+        self._looked = -np.inf
+        self._sample = _sample(run)
+        finished = run.finished_seeds
+        for seed, curve in zip(finished, run.array("objective"), strict=True):
+            i = self._place[seed]
+            self._objective[i, : len(curve)] = curve
+            self._done[i] = True
+        if finished and self._sample is not None:
+            self._look(finished, torch.from_numpy(run.prototypes()))
+
+    def record(self, step: Step) -> None:
+        places = [self._place[seed] for seed in step.seeds]
+        with self._lock:
+            self._iteration = step.iteration
+            self._objective[places, step.iteration] = step.objective
+            self._shares[places] = step.label_shares
+            self._done[[self._place[seed.seed] for seed in step.finished]] = True
+        if self._sample is not None and (step.finished or monotonic() - self._looked >= LOOK_EVERY):
+            self._look(step.seeds, step.prototypes)
+            self._looked = monotonic()
+
+    def _look(self, seeds: Sequence[int], prototypes: Tensor) -> None:
+        assert self._sample is not None
+        phi1, truth = self._sample
+        labelings = task.hard_labels(phi1, prototypes.to(phi1.device)).numpy()
+        found = [scores.clustering_accuracy(truth, labeling) for labeling in labelings]
+        with self._lock:
+            self._accuracy[[self._place[seed] for seed in seeds]] = found
+
+    def snapshot(self) -> Live:
+        with self._lock:
+            return Live(
+                seeds=self.seeds,
+                iteration=self._iteration,
+                objective=self._objective[:, : int(np.isfinite(self._objective).any(0).sum())].copy(),
+                label_shares=self._shares.copy(),
+                accuracy=self._accuracy.copy(),
+                done=self._done.copy(),
+            )
+
+
+def _sample(run: Run) -> tuple[Tensor, NDArray[np.int64]] | None:
+    """φ1 and the ground truth of a few evaluated rows, None without ground truth."""
+    dataset = run.dataset()
+    if dataset.labels is None:
+        return None
+    rows = np.flatnonzero(results.evaluated_rows(dataset))
+    if len(rows) > LOOK_ROWS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, LOOK_ROWS, replace=False))
+    return run.phi1_rows(dataset)[torch.from_numpy(rows)].clone(), dataset.labels[rows]
