@@ -1,0 +1,32 @@
+"""What was found, as Plotly figures: plain arrays in, a figure out; no page, no run, no disk.
+
+A figure has no title, template, background or font colour: whoever shows it sets these, and every
+marker and line reads on white and on a dark page. Points that stand for a seed or a sample carry
+its number in `customdata`, one integer a point. Shares are given as 0 to 1 and drawn in percent.
+"""
+
+from hume.figures.classes import class_sizes, confusion, label_shares, votes
+from hume.figures.live import live_cloud, objective_curves
+from hume.figures.maps import scatter_map
+from hume.figures.palette import class_colors, class_symbols
+from hume.figures.parts import safe
+from hume.figures.runs import compare_runs, reliability_curve, top_n
+from hume.figures.seeds import correlation, score_distribution
+
+__all__ = [
+    "class_colors",
+    "class_sizes",
+    "class_symbols",
+    "compare_runs",
+    "confusion",
+    "correlation",
+    "label_shares",
+    "live_cloud",
+    "objective_curves",
+    "reliability_curve",
+    "safe",
+    "scatter_map",
+    "score_distribution",
+    "top_n",
+    "votes",
+]
