@@ -1,0 +1,189 @@
+// A grid of pictures to click on. Streamlit calls `show` at first and whenever the data change;
+// what it returns is called only when the component goes, so listeners are added once and tiles are kept.
+
+const MARKS = { rejected: "✕", wrong: "≠", selected: "✓" }
+const MARK_WORDS = { rejected: "rejected", wrong: "differs", selected: "selected" }
+const PREVIEW_DELAY = 120 // ms
+const GAP = 8 // px between a tile and its preview
+const galleries = new WeakMap()
+
+export default function show({ parentElement, data, setTriggerValue }) {
+  let gallery = galleries.get(parentElement)
+  if (!gallery) {
+    gallery = create(parentElement)
+    galleries.set(parentElement, gallery)
+  }
+  gallery.send = (row) => setTriggerValue("clicked", { row, n: (gallery.clicks += 1) })
+  update(gallery, data)
+  return () => {
+    clearTimeout(gallery.timer)
+    gallery.grid.remove()
+    gallery.preview.remove()
+    galleries.delete(parentElement)
+  }
+}
+
+function element(tag, className, parent) {
+  const node = document.createElement(tag)
+  node.className = className
+  parent?.append(node)
+  return node
+}
+
+function create(parent) {
+  const grid = element("div", "grid", parent)
+  grid.setAttribute("role", "group")
+  const preview = element("img", "preview", parent)
+  preview.alt = ""
+  preview.popover = "manual" // the top layer: no container can cut it off
+  const gallery = { grid, preview, tiles: new Map(), data: {}, clicks: 0, timer: 0 }
+  grid.addEventListener("click", (event) => {
+    const tile = tileOf(event)
+    if (tile) gallery.send(Number(tile.dataset.row))
+  })
+  grid.addEventListener("keydown", (event) => onKey(gallery, event))
+  grid.addEventListener("focusin", (event) => {
+    const tile = tileOf(event)
+    if (!tile) return
+    makeCurrent(gallery, tile)
+    if (tile.matches(":focus-visible")) enlarge(gallery, tile)
+  })
+  grid.addEventListener("focusout", () => shrink(gallery))
+  grid.addEventListener("pointerover", (event) => {
+    const tile = tileOf(event)
+    if (tile && event.pointerType === "mouse") enlarge(gallery, tile)
+  })
+  grid.addEventListener("pointerout", () => shrink(gallery))
+  // An image that was not there is a card with its row until the next update asks again.
+  grid.addEventListener("error", (event) => (event.target.dataset.missing = "yes"), true)
+  return gallery
+}
+
+function tileOf(event) {
+  return event.target.closest?.(".tile")
+}
+
+// --- tiles ---------------------------------------------------------------------------------
+
+function update(gallery, data) {
+  const { grid, tiles } = gallery
+  gallery.data = data
+  grid.setAttribute("aria-label", data.label)
+  grid.style.setProperty("--size", `${data.size}px`)
+  grid.classList.toggle("pixelated", data.pixelated)
+  gallery.preview.classList.toggle("pixelated", data.pixelated)
+  const seen = new Map()
+  const shown = new Map()
+  for (const [row, caption, mark] of data.tiles) {
+    const times = (seen.get(row) ?? 0) + 1
+    seen.set(row, times)
+    const key = `${row}/${times}`
+    const tile = tiles.get(key) ?? createTile(row)
+    fill(tile, data, row, caption, mark)
+    shown.set(key, tile)
+  }
+  for (const [key, tile] of tiles) if (!shown.has(key)) tile.remove()
+  gallery.tiles = shown
+  let place = grid.firstElementChild
+  for (const tile of shown.values()) {
+    if (tile === place) place = place.nextElementSibling
+    else grid.insertBefore(tile, place)
+  }
+  const current = grid.querySelector('.tile[tabindex="0"]') ?? grid.firstElementChild
+  if (current) makeCurrent(gallery, current)
+  if (gallery.enlarged && !gallery.enlarged.isConnected) shrink(gallery)
+}
+
+function createTile(row) {
+  const tile = element("button", "tile")
+  tile.type = "button"
+  tile.tabIndex = -1
+  tile.dataset.row = row
+  const frame = element("span", "frame", tile)
+  element("span", "card", frame).textContent = `row ${row}`
+  element("span", "mark", frame).setAttribute("aria-hidden", "true")
+  element("span", "caption", tile).setAttribute("aria-hidden", "true")
+  return tile
+}
+
+function fill(tile, data, row, caption, mark) {
+  const words = [`sample ${row}`, caption, MARK_WORDS[mark]].filter(Boolean).join(", ")
+  tile.setAttribute("aria-label", words)
+  tile.dataset.mark = mark
+  setText(tile.querySelector(".mark"), MARKS[mark] ?? "")
+  setText(tile.querySelector(".caption"), caption)
+  const frame = tile.firstElementChild
+  let image = frame.querySelector("img")
+  if (!data.url) return image?.remove()
+  if (!image) {
+    image = document.createElement("img")
+    image.loading = "lazy"
+    image.decoding = "async"
+    image.draggable = false
+    frame.prepend(image)
+  }
+  image.alt = words
+  const source = data.url + row + data.query
+  if (image.getAttribute("src") !== source || image.dataset.missing) {
+    delete image.dataset.missing
+    image.src = source
+  }
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text
+}
+
+// --- keyboard ------------------------------------------------------------------------------
+
+// The grid is one stop of the Tab key; arrows move within it. Enter and Space click, as on every button.
+function makeCurrent(gallery, tile) {
+  for (const other of gallery.grid.querySelectorAll('.tile[tabindex="0"]')) other.tabIndex = -1
+  tile.tabIndex = 0
+}
+
+function onKey(gallery, event) {
+  if (event.key === "Escape") return shrink(gallery)
+  const tile = tileOf(event)
+  if (!tile || event.ctrlKey || event.altKey || event.metaKey) return
+  const tiles = [...gallery.grid.children]
+  const place = tiles.indexOf(tile)
+  const below = tiles.findIndex((other) => other.offsetTop > tiles[0].offsetTop)
+  const columns = below < 0 ? tiles.length : below
+  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -place, End: tiles.length - 1 - place }
+  if (!(event.key in steps)) return
+  event.preventDefault()
+  tiles[place + steps[event.key]]?.focus()
+}
+
+// --- the enlarged picture --------------------------------------------------------------------
+
+function enlarge(gallery, tile) {
+  const image = tile.querySelector("img")
+  if (gallery.enlarged === tile) return
+  shrink(gallery)
+  if (!image || image.dataset.missing) return
+  gallery.enlarged = tile
+  gallery.timer = setTimeout(async () => {
+    const { preview, data } = gallery
+    preview.src = data.url + tile.dataset.row + data.preview
+    await preview.decode().catch(() => {}) // the picture before this one must not flash up
+    if (gallery.enlarged !== tile || !tile.isConnected) return
+    preview.showPopover?.()
+    placeBeside(preview, tile.firstElementChild.getBoundingClientRect(), 3 * data.size)
+  }, PREVIEW_DELAY)
+}
+
+function shrink(gallery) {
+  clearTimeout(gallery.timer)
+  gallery.enlarged = undefined
+  if (gallery.preview.matches(":popover-open")) gallery.preview.hidePopover()
+}
+
+function placeBeside(preview, box, side) {
+  const right = box.right + GAP
+  const left = right + side <= innerWidth ? right : Math.max(0, box.left - GAP - side)
+  const middle = box.top + box.height / 2 - side / 2
+  const top = Math.max(GAP, Math.min(middle, innerHeight - side - GAP))
+  Object.assign(preview.style, { left: `${left}px`, top: `${top}px`, width: `${side}px`, height: `${side}px` })
+}
