@@ -2,20 +2,20 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: app demo install test test-slow lint bench clean
+.PHONY: app demo install test test-slow lint bench screenshots clean
 
 app: install
-	@if [ -f app.py ]; then exec $(PY) -m streamlit run app.py; else $(MAKE) --no-print-directory demo; fi
+	$(PY) -m streamlit run app.py
 
 demo: install
 	$(PY) -m hume demo
 
 install: .venv/.installed
 
-test: .venv/.installed-dev
+test: .venv/.installed-dev browser
 	$(PY) -m pytest
 
-test-slow: .venv/.installed-dev
+test-slow: .venv/.installed-dev browser
 	$(PY) -m pytest -m slow
 
 lint: .venv/.installed-dev
@@ -25,6 +25,17 @@ lint: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	$(PY) -m benchmarks.search
+
+screenshots: .venv/.installed-dev browser
+	$(PY) -m docs.screenshots
+
+# The tests drive the app in a real browser: the machine's own, else Debian's.
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  echo "installing chromium"; \
+	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq chromium; }
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
