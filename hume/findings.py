@@ -24,6 +24,7 @@ from hume.store import Run
 Rows = Literal["all", "train", "test"]
 RELIABLE_COLUMNS = ("row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept")
 LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share")
+OUTLYING = 5.0
 MAX_RANKINGS = 8  # kept at once, so that a slider that was played with does not fill the memory
 
 
@@ -117,6 +118,30 @@ class Findings:
         """What the vote of the n best seeds is worth, for every n (Fig. 3a)."""
         return ensemble.top_n_curve(self.aligned, self.cv_score, self.num_classes, self.dataset.labels, self.evaluated)
 
+    @property
+    def blind_top_n(self) -> ensemble.TopNCurve:
+        """The same without what needs ground truth."""
+        return replace(self.top_n, acc=None, ari=None)
+
+    @cached_property
+    def outlying(self) -> NDArray[np.bool_]:
+        """(S,) seeds that failed by their score: below the median by more than `OUTLYING` standard deviations.
+
+        The deviation is 1.4826 times the median absolute one, which failed seeds do not stretch.
+        """
+        median = np.median(self.cv_score)
+        deviation = 1.4826 * np.median(np.abs(self.cv_score - median))
+        failed: NDArray[np.bool_] = self.cv_score < median - OUTLYING * max(deviation, np.finfo(np.float64).eps)
+        return failed
+
+    @cached_property
+    def main_correlation(self) -> Correlation | None:
+        """Of score and accuracy over the seeds that did not fail: does the score also rank the good ones?"""
+        if self.accuracy is None:
+            return None
+        kept = ~self.outlying
+        return scores.correlation(self.cv_score[kept], self.accuracy[kept])
+
     def curve_table(self) -> tuple[list[str], list[tuple[float, ...]]]:
         """The top-n curve as a table's header and rows; ACC and ARI only with ground truth."""
         curve = self.top_n
@@ -139,7 +164,6 @@ class Findings:
             raise InputError(f"run {self.run.name!r} has no seed {seed}: choose one of its {len(self.seeds)}")
         i = self.seeds.index(seed)
         labeling = self.aligned[i]
-        truth = self.dataset.labels
         return SeedFindings(
             seed=seed,
             place=int(np.flatnonzero(self.order == i)[0]) + 1,
@@ -147,7 +171,9 @@ class Findings:
             objective=float(self.objective[i]),
             state=self.states[i],
             labeling=labeling,
-            agreement=None if truth is None else Agreement(*(self.values[key][i] for key in ("acc", "ari", "nmi"))),
+            agreement=None
+            if self.accuracy is None
+            else Agreement(*(self.values[key][i] for key in ("acc", "ari", "nmi"))),
             typical=self._typical(self.run.seed_array(seed, "prototypes"), labeling, num_typical),
             confusion=self.confusion(labeling),
         )

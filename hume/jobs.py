@@ -20,7 +20,8 @@ from torch import Tensor
 
 from hume import results, scores, task
 from hume.errors import HumeError, RunError
-from hume.search import Step
+from hume.estimate import TYPICAL_PATIENCES, iterations
+from hume.search import FINAL_WINDOW, Step
 from hume.store import Run, Store
 
 State = Literal["queued", "searching", "scoring", "cancelled", "failed", "finished"]
@@ -28,6 +29,7 @@ UNDER_WAY: tuple[State, ...] = ("queued", "searching", "scoring")
 
 LOOK_EVERY = 0.5  # seconds between two looks at the accuracy, which cost a little
 LOOK_ROWS = 2000  # samples that a look takes
+NUM_TYPICAL = 12  # pictures a class
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,14 @@ class Live:
     label_shares: NDArray[np.float32]  # (S, K) the mean task
     accuracy: NDArray[np.float32]  # (S,) on a sample of the rows; all NaN without ground truth
     done: NDArray[np.bool_]  # (S,)
+    leader: int | None  # the seed with the lowest objective of those under way, None before the first look
+    typical: NDArray[np.int64]  # (K, m) the leader's most typical samples of every class, −1 where it has fewer
+
+    @property
+    def last_objective(self) -> NDArray[np.float32]:
+        """(S,) Eq. 7 now, averaged over the last iterations because single splits are noisy; NaN before the first."""
+        means = [_recent(curve) for curve in self.objective]
+        return np.array([mean if np.isfinite(mean) else np.nan for mean in means], np.float32)
 
 
 class Jobs:
@@ -69,7 +79,8 @@ class Jobs:
         self._status: dict[str, Status] = {}
         self._recorders: dict[str, _Recorder] = {}
         self._stop: dict[str, threading.Event] = {}
-        self._queues: dict[str, queue.Queue[tuple[str, bool] | None]] = {}
+        self._device: dict[str, str] = {}
+        self._queues: dict[str, queue.Queue[tuple[str, bool, threading.Event] | None]] = {}
         self._threads: list[threading.Thread] = []
         self._closed = False
 
@@ -89,22 +100,26 @@ class Jobs:
             self._status.pop(name, None)  # its place is behind those that wait already
             self._status[name] = Status(name, "queued")
             self._stop[name] = threading.Event()
+            self._device[name] = device
             if device not in self._queues:
                 self._queues[device] = queue.Queue()
                 thread = threading.Thread(target=self._serve, args=(device,), name=f"hume-{device}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
-            self._queues[device].put((name, search))
+            self._queues[device].put((name, search, self._stop[name]))
 
     def cancel(self, name: str) -> None:
         """Stop a run as soon as its iteration ends; finished seeds stay, and it can be submitted again."""
         with self._lock:
-            status = self._status.get(name)
-            if status is None or not status.under_way:
-                return
-            self._stop[name].set()
-            if status.state == "queued":
-                self._status[name] = Status(name, "cancelled")
+            self._cancel(name)
+
+    def _cancel(self, name: str) -> None:
+        status = self._status.get(name)
+        if status is None or not status.under_way:
+            return
+        self._stop[name].set()
+        if status.state == "queued":
+            self._status[name] = Status(name, "cancelled")
 
     def status(self, name: str) -> Status | None:
         """How far a run has come, None when it was not submitted since the server started."""
@@ -113,8 +128,8 @@ class Jobs:
             if status is None or status.state != "queued":
                 return status
             names = list(self._status)
-            earlier = [self._status[other] for other in names[: names.index(name)]]
-            return replace(status, ahead=sum(other.under_way for other in earlier))
+            earlier = [other for other in names[: names.index(name)] if self._device[other] == self._device[name]]
+            return replace(status, ahead=sum(self._status[other].under_way for other in earlier))
 
     def statuses(self) -> list[Status]:
         """All runs that are queued or under way, in their order."""
@@ -131,15 +146,15 @@ class Jobs:
         """Drop what is known of a run that was renamed or deleted."""
         with self._lock:
             if name in self._status and not self._status[name].under_way:
-                del self._status[name], self._stop[name]
+                del self._status[name], self._stop[name], self._device[name]
                 self._recorders.pop(name, None)
 
     def close(self, timeout: float = 10.0) -> None:
         """Cancel everything and wait for the threads; afterwards nothing can be submitted."""
         with self._lock:
             self._closed = True
-            for stop in self._stop.values():
-                stop.set()
+            for name in self._status:
+                self._cancel(name)
             for waiting in self._queues.values():
                 waiting.put(None)
         for thread in self._threads:
@@ -149,11 +164,11 @@ class Jobs:
 
     def _serve(self, device: str) -> None:
         while (item := self._queues[device].get()) is not None:
-            name, search = item
+            name, search, stop = item
             with self._lock:
-                stop = self._stop.get(name)
-            if stop is None or stop.is_set():
-                continue
+                if stop.is_set():  # it may have been submitted again since, and stands further back
+                    continue
+                self._status[name] = Status(name, "searching" if search else "scoring")
             try:
                 self._work(name, search, stop)
                 outcome = Status(name, "finished", 1.0)
@@ -177,10 +192,10 @@ class Jobs:
         clock = _Clock()
 
         def on_step(step: Step) -> None:
+            share = recorder.record(step)  # also the last one: what it finished is on disk
             if stop.is_set():
                 raise _CancelledError
-            recorder.record(step)
-            self._set(Status(name, "searching", step.progress, clock.seconds_left(step.progress)))
+            self._set(Status(name, "searching", share, clock.seconds_left(share)))
             if len(step.finished) == len(step.seeds) and step.progress >= 1:
                 clock.restart()
                 self._set(Status(name, "scoring"))
@@ -191,7 +206,10 @@ class Jobs:
             share = done / recorder.num_folds
             self._set(Status(name, "scoring", share, clock.seconds_left(share)))
 
-        run.execute(search=search, on_step=on_step, on_fold=on_fold)
+        try:
+            run.execute(search=search, on_step=on_step, on_fold=on_fold)
+        finally:
+            recorder.end()
 
     def _set(self, status: Status) -> None:
         with self._lock:
@@ -242,35 +260,71 @@ class _Recorder:
         self._accuracy = np.full(S, np.nan, np.float32)
         self._done = np.zeros(S, bool)
         self._looked = -np.inf
-        self._sample = _sample(run)
+        self._rows, self._phi1, self._truth = _sample(run)
+        self._leader: int | None = None
+        self._labeling: NDArray[np.int64] | None = None  # the leader's, of the sample
+        self._typical = np.full((config.num_classes, NUM_TYPICAL), -1, np.int64)
         finished = run.finished_seeds
+        self._config, self._found_before, self._most = config, len(finished), 0.0
         for seed, curve in zip(finished, run.array("objective"), strict=True):
             i = self._place[seed]
             self._objective[i, : len(curve)] = curve
             self._done[i] = True
-        if finished and self._sample is not None:
+        if finished:
             self._look(finished, torch.from_numpy(run.prototypes()))
 
-    def record(self, step: Step) -> None:
+    def record(self, step: Step) -> float:
+        """Keep what a step shows; returns the share of the search that is done, if seeds end when they usually do."""
         places = [self._place[seed] for seed in step.seeds]
         with self._lock:
             self._iteration = step.iteration
             self._objective[places, step.iteration] = step.objective
             self._shares[places] = step.label_shares
             self._done[[self._place[seed.seed] for seed in step.finished]] = True
-        if self._sample is not None and (step.finished or monotonic() - self._looked >= LOOK_EVERY):
-            self._look(step.seeds, step.prototypes)
+        if step.finished or monotonic() - self._looked >= LOOK_EVERY:
+            prototypes = step.prototypes.clone()
+            for seed in step.finished:  # these have moved once more
+                prototypes[step.seeds.index(seed.seed)] = torch.from_numpy(seed.prototypes)
+            self._look(step.seeds, prototypes)
             self._looked = monotonic()
+        return self._share(step)
+
+    def _share(self, step: Step) -> float:
+        config, elapsed = self._config, step.iteration + 1
+        expected = iterations(config, TYPICAL_PATIENCES)
+        if elapsed >= expected:
+            expected = min(config.num_iterations, elapsed + (config.patience or 0))
+        under_way = len(step.seeds) - len(step.finished)
+        done = int(self._done.sum()) - self._found_before + under_way * elapsed / expected
+        self._most = max(self._most, done / (len(self.seeds) - self._found_before))
+        return self._most
+
+    def end(self) -> None:
+        """Let go of what only a search needs."""
+        self._phi1 = self._phi1.new_empty(0)
 
     def _look(self, seeds: Sequence[int], prototypes: Tensor) -> None:
-        assert self._sample is not None
-        phi1, truth = self._sample
-        labelings = task.hard_labels(phi1, prototypes.to(phi1.device)).numpy()
-        found = [scores.clustering_accuracy(truth, labeling) for labeling in labelings]
+        """Label the sample as these seeds do now: how right are they, and what does the best of them see?"""
+        prototypes = prototypes.to(self._phi1.device)
+        labelings = task.hard_labels(self._phi1, prototypes).numpy()
+        places = [self._place[seed] for seed in seeds]
+        best = int(np.argmin([_recent(self._objective[place]) for place in places]))
+        labeling = labelings[best].astype(np.int64)
+        closeness = (self._phi1 @ prototypes[best].T).max(dim=1).values.numpy()
+        if self._labeling is not None:  # so that a class keeps its row when another seed takes the lead
+            labeling = scores.match_classes(labeling, self._labeling, len(self._typical))[labeling]
+        typical = np.full_like(self._typical, -1)
+        for k, row in enumerate(typical):
+            members = np.flatnonzero(labeling == k)
+            chosen = members[np.argsort(-closeness[members], kind="stable")[:NUM_TYPICAL]]
+            row[: len(chosen)] = self._rows[chosen]
         with self._lock:
-            self._accuracy[[self._place[seed] for seed in seeds]] = found
+            self._leader, self._labeling, self._typical = seeds[best], labeling, typical
+            if self._truth is not None:
+                self._accuracy[places] = [scores.clustering_accuracy(self._truth, found) for found in labelings]
 
     def snapshot(self) -> Live:
+        """A copy of what is known now."""
         with self._lock:
             return Live(
                 seeds=self.seeds,
@@ -279,15 +333,22 @@ class _Recorder:
                 label_shares=self._shares.copy(),
                 accuracy=self._accuracy.copy(),
                 done=self._done.copy(),
+                leader=self._leader,
+                typical=self._typical,
             )
 
 
-def _sample(run: Run) -> tuple[Tensor, NDArray[np.int64]] | None:
-    """φ1 and the ground truth of a few evaluated rows, None without ground truth."""
+def _recent(curve: NDArray[np.float32]) -> float:
+    """The mean of the last objectives that are there, as `FinishedSeed.final_objective` has it."""
+    known = curve[np.isfinite(curve)][-FINAL_WINDOW:]
+    return float(known.mean()) if len(known) else np.inf
+
+
+def _sample(run: Run) -> tuple[NDArray[np.intp], Tensor, NDArray[np.int64] | None]:
+    """A few evaluated rows: their numbers, their φ1, and their ground truth where there is one."""
     dataset = run.dataset()
-    if dataset.labels is None:
-        return None
     rows = np.flatnonzero(results.evaluated_rows(dataset))
     if len(rows) > LOOK_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, LOOK_ROWS, replace=False))
-    return run.phi1_rows(dataset)[torch.from_numpy(rows)].clone(), dataset.labels[rows]
+    truth = None if dataset.labels is None else dataset.labels[rows]
+    return rows, run.phi1_rows(dataset)[torch.from_numpy(rows)].clone(), truth

@@ -75,6 +75,14 @@ class ReliabilityRanking:
         return np.lexsort((-second, -first, self.labeling)).astype(np.int64, copy=False)
 
     @cached_property
+    def neighbor_share(self) -> FloatArray:
+        """(N,) the neighbours with the same class as a share of what could be: a class has only so many samples."""
+        sizes = np.bincount(self.labeling, minlength=self.num_classes)[self.labeling]
+        most = np.clip(np.minimum(self.num_neighbors, sizes - 1), 1, None)
+        share: FloatArray = self.neighbor_agreement / most
+        return share
+
+    @cached_property
     def places(self) -> NDArray[np.int64]:
         """(N,) the place within its class, from 0, of each entry of `sequence`."""
         sizes = np.bincount(self.labeling, minlength=self.num_classes)

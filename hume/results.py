@@ -127,6 +127,11 @@ def choose_device(name: str) -> str:
     return "cuda" if available and name != "cpu" else "cpu"
 
 
+def devices() -> list[str]:
+    """The devices that this machine can search on, the fastest first."""
+    return ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
+
+
 def discover(
     dataset: Dataset,
     *,

@@ -12,9 +12,10 @@ from typing import Any
 from filelock import FileLock
 
 from hume.errors import InputError, RunError
-from hume.store import Run, write_atomically
+from hume.store import Run, check_folder, write_atomically
 
 MAX_NAME = 60
+JOINERS = "\u200c\u200d"  # invisible, but part of how some scripts and emoji are written
 MAX_STEPS = 200  # that can be undone
 
 
@@ -39,7 +40,7 @@ def read(run: Run) -> Review:
         return Review(
             names={int(number): str(name) for number, name in values["names"].items()},
             rejected=frozenset(int(row) for row in values["rejected"]),
-            steps=tuple(values["steps"]),
+            steps=tuple(_step(step) for step in values["steps"]),
         )
     except FileNotFoundError:
         return Review()
@@ -47,17 +48,23 @@ def read(run: Run) -> Review:
         raise RunError(f"{path} cannot be read ({error}): remove it to start the review again") from None
 
 
+def _step(values: dict[str, Any]) -> dict[str, Any]:
+    if "row" in values:
+        return {"row": int(values["row"]), "rejected": bool(values["rejected"])}
+    return {"class": int(values["class"]), "name": str(values["name"])}
+
+
 def name_class(run: Run, number: int, name: str) -> Review:
     """Call a class by a name, or by its number again when the name is empty.
 
     Raises InputError for a class that the run does not have and for a name that is too long or has no visible form.
     """
-    name = " ".join(name.split())
+    number, name = int(number), " ".join(name.split())  # numpy's integers are no JSON
     if not 0 <= number < run.request.config.num_classes:
         raise InputError(
             f"run {run.name!r} has no class {number}: name one of 0 to {run.request.config.num_classes - 1}"
         )
-    if len(name) > MAX_NAME or not name.isprintable():
+    if len(name) > MAX_NAME or any(not c.isprintable() and c not in JOINERS for c in name):
         raise InputError(f"a class name may have at most {MAX_NAME} visible characters: shorten {name[:20]!r}…")
 
     def change(review: Review) -> Review:
@@ -71,6 +78,7 @@ def name_class(run: Run, number: int, name: str) -> Review:
 
 def reject(run: Run, row: int, rejected: bool = True) -> Review:
     """Throw a sample out of the reliable ones, or take it back in."""
+    row = int(row)
 
     def change(review: Review) -> Review:
         if (row in review.rejected) == rejected:
@@ -89,8 +97,8 @@ def undo(run: Run) -> Review:
         last = review.steps[-1]
         review = replace(review, steps=review.steps[:-1])
         if "row" in last:
-            return _moved(review, int(last["row"]), bool(last["rejected"]))
-        return _named(review, int(last["class"]), str(last["name"]))
+            return _moved(review, last["row"], last["rejected"])
+        return _named(review, last["class"], last["name"])
 
     return _change(run, change)
 
@@ -121,6 +129,7 @@ def _with(review: Review, step: dict[str, Any] | None) -> tuple[dict[str, Any], 
 def _change(run: Run, change: Callable[[Review], Review]) -> Review:
     """Read, change and write under a lock, so that two tabs lose none of each other's steps."""
     path = run.folder / "review.json"
+    check_folder(run.folder, run.name)
     try:
         with FileLock(run.folder / "review.lock", timeout=10):
             before = read(run)

@@ -161,7 +161,7 @@ def search(
     seeds = list(seeds)
     if len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
         raise InputError("seeds must be different numbers of at least 0")
-    size = seed_batch or largest_batch(phi1, phi2, config, solver)
+    size = seed_batch or largest_batch(phi1.shape[1], phi2.shape[1], config, solver, phi1.device)
     num_finished = 0
     for start in range(0, len(seeds), size):
         for step in _search_batch(phi1, phi2, config, solver, seeds[start : start + size]):
@@ -191,16 +191,25 @@ def check_sizes(phi1: tuple[int, ...], phi2: tuple[int, ...], config: Config) ->
         )
 
 
-def largest_batch(phi1: Tensor, phi2: Tensor, config: Config, solver: InnerSolver) -> int:
-    """How many seeds fit into a third of the memory that is free on the data's device, at least 1."""
-    d1, d2, K = phi1.shape[1], phi2.shape[1], config.num_classes
-    drawn = config.num_train + config.num_test
+def largest_batch(d1: int, d2: int, config: Config, solver: InnerSolver, device: torch.device | str) -> int:
+    """How many seeds on spaces (N, d1) and (N, d2) fit into a third of the memory free on a device, at least 1."""
+    return max(1, free_bytes(device) // 3 // (4 * floats_per_seed(d1, d2, config, solver)))
+
+
+def floats_per_seed(d1: int, d2: int, config: Config, solver: InnerSolver) -> int:
+    """How many numbers a seed of a batch holds while it is searched, besides the two spaces."""
+    K, drawn = config.num_classes, config.num_train + config.num_test
     floats = solver.floats_per_seed(config.num_train, d2, K) + 6 * drawn * K + 6 * K * d1
     if config.encoder == "householder":
         floats += 2 * d1 * d1
-    on_gpu = phi1.device.type == "cuda"
-    free = torch.cuda.mem_get_info(phi1.device)[0] if on_gpu else psutil.virtual_memory().available
-    return max(1, free // 3 // (4 * floats))
+    return floats
+
+
+def free_bytes(device: torch.device | str) -> int:
+    """The memory that is free on a device."""
+    if torch.device(device).type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
 
 
 @torch.no_grad()

@@ -99,13 +99,17 @@ class Dataset:
     def file_names(self) -> list[str] | None:
         """The file that each sample came from, None where the dataset does not say.
 
-        Raises InputError when there is not one name a sample.
+        Raises InputError when there is not one name a sample, or when they are not UTF-8.
         """
         if self.folder is None or not (self.folder / "files.txt").exists():
             return None
-        names = (self.folder / "files.txt").read_text(encoding="utf-8").splitlines()
+        path = self.folder / "files.txt"
+        try:
+            names = path.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise InputError(f"{path} is not UTF-8: save it as UTF-8") from None
         if len(names) != self.num_samples:
-            raise InputError(f"{self.folder / 'files.txt'} has {len(names)} lines: give one for each of the rows")
+            raise InputError(f"{path} has {len(names)} lines: give one for each of the {self.num_samples} rows")
         return names
 
     def space(self, name: str) -> Space:

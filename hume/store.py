@@ -18,11 +18,13 @@ import os
 import re
 import shutil
 import sqlite3
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
@@ -44,6 +46,8 @@ from hume.spaces import Dataset
 State = Literal["finished", "running", "interrupted"]
 SOLVERS: dict[str, type[Unrolled] | type[Implicit]] = {"unrolled": Unrolled, "implicit": Implicit}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+_looking = threading.Lock()  # two threads that look at a free lock at once would each find it held
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -167,8 +171,6 @@ class Store:
         )
         folder = self.home / "runs" / name
         with _disk_errors(folder), closing(self._connect()) as database, database:
-            if not (folder / "run.json").exists():
-                database.execute("DELETE FROM runs WHERE name = ?", (name,))  # its folder was removed by hand
             self._register(database, name, folder, request)
             if (folder / "run.json").exists():
                 raise InputError(f"{folder} holds a run that is not registered here: choose another name")
@@ -198,19 +200,23 @@ class Store:
             run.folder.rename(target)
         return self.open(new)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str) -> str:
         """Move a run, also a damaged one, to the trash, from where `restore` brings it back.
 
+        Returns its name in the trash, another one where a run of that name lies there already.
         Raises RunError when there is no such run or a process works on it.
         """
-        folder, place = self._folder(name), self.home / "trash" / name
+        folder, trash = self._folder(name), set(self.trash())
+        place = self.home / "trash" / name
+        if name in trash:
+            stem = name[:90]
+            place = place.with_name(next(f"{stem}-{i}" for i in count(2) if f"{stem}-{i}" not in trash))
         with _disk_errors(place), _held(folder, name), closing(self._connect()) as database, database:
             database.execute("DELETE FROM runs WHERE name = ?", (name,))
             place.parent.mkdir(exist_ok=True)
-            if place.exists():
-                shutil.rmtree(place)
             folder.rename(place)
             os.utime(place)
+        return place.name
 
     def restore(self, name: str) -> "Run":
         """Bring a deleted run back; raises RunError when it is not in the trash, InputError when its name is taken."""
@@ -252,6 +258,8 @@ class Store:
         return Path(known[name])
 
     def _register(self, database: sqlite3.Connection, name: str, folder: Path, request: Request) -> None:
+        if not (folder / "run.json").exists():
+            database.execute("DELETE FROM runs WHERE name = ?", (name,))  # its folder was removed by hand
         row = (name, str(folder), request.dataset, request.phi1, request.phi2, len(request.seeds), request.created)
         try:
             database.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
@@ -300,11 +308,12 @@ class Run:
 
     @property
     def state(self) -> State:
-        """finished, running (a process holds its lock) or interrupted."""
+        """finished, running (a process holds its lock) or interrupted; raises RunError when the folder is gone."""
         if (self.folder / "scores.json").exists():
             return "finished"
+        check_folder(self.folder, self.name)
         try:
-            with FileLock(self.folder / "lock", timeout=0):
+            with _looking, FileLock(self.folder / "lock", timeout=0):
                 return "interrupted"
         except Timeout:
             return "running"
@@ -358,10 +367,8 @@ class Run:
         self, search: bool, on_step: Callable[[Step], None] | None, on_fold: Callable[[int], None] | None
     ) -> dict[str, Any]:
         search = search and bool(self.missing_seeds)
-        if (self.folder / "scores.json").exists():
-            if not search:
-                return self.scores()
-            (self.folder / "scores.json").unlink()  # they are of fewer seeds than there will be
+        if not search and (self.folder / "scores.json").exists():
+            return self.scores()
         start = perf_counter()
         request, dataset = self.request, self.dataset()
         device = results.choose_device(request.device)
@@ -372,6 +379,7 @@ class Run:
                 dataset, request.phi1, request.phi2, request.config, request.solver, self.missing_seeds,
                 request.setting, device,
             )  # fmt: skip
+            (self.folder / "scores.json").unlink(missing_ok=True)  # they are of fewer seeds than there will be
             for step in steps:
                 if step.finished:
                     labelings = results.label_all(phi1, step.finished)
@@ -479,6 +487,12 @@ def _check_name(name: str) -> None:
         )
 
 
+def check_folder(folder: Path, name: str) -> None:
+    """Raise RunError when a run's folder is gone: a lock in it would make it anew, in the way of a restored run."""
+    if not folder.is_dir():
+        raise RunError(f"run {name!r} is no longer in {folder}: it was renamed or deleted, see `list`")
+
+
 def _read_request(name: str, folder: Path) -> Request:
     try:
         return Request.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
@@ -496,6 +510,7 @@ def _seed_errors(path: Path, name: str) -> Iterator[None]:
 
 @contextmanager
 def _held(folder: Path, name: str) -> Iterator[None]:
+    check_folder(folder, name)
     try:
         lock = FileLock(folder / "lock", timeout=1).acquire()  # `state` holds the lock for a moment
     except Timeout:

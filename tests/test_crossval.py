@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import cross_val_predict, cross_val_score
 
 from hume import spaces
-from hume.crossval import cross_validation_scores
+from hume.crossval import cross_validation_scores, held_out_predictions
 from hume.errors import InputError
 from hume.inner import Whitening
 
@@ -127,3 +127,53 @@ def test_people_label_digits_in_a_way_that_can_be_learned():
     assert human > 0.75
     assert human > partly > random
     assert random < 0.2
+
+
+# --- what is expected of every sample ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("num_folds", [2, 5, 10])
+def test_the_score_is_the_share_of_samples_that_are_as_expected(num_folds):
+    phi2, labelings = blobs()
+    for labeling in labelings:
+        expected = held_out_predictions(phi2, labeling, 3, num_folds=num_folds)
+        assert expected.shape == (150,)
+        assert expected.dtype == np.int64
+        score = cross_validation_scores(phi2, labeling[None], 3, num_folds=num_folds)
+        assert np.mean(expected == labeling.numpy()) == pytest.approx(score[0], abs=1e-6)
+
+
+def test_what_is_expected_agrees_with_scikit_learn():
+    phi2, labelings = blobs()
+    strength = Whitening.of(phi2, 0.01).ridge
+    model = LogisticRegression(C=1 / (strength * 120), fit_intercept=False, tol=1e-8, max_iter=5000)
+    for labels in labelings:
+        found = held_out_predictions(
+            phi2, labels, 3, num_folds=5, ridge=0.01, tolerance=1e-5, max_steps=5000, truncation=0
+        )
+        expected = cross_val_predict(model, phi2.numpy(), labels.numpy(), cv=folds_of(150, 5))
+        assert np.mean(found == expected) >= 0.99
+
+
+def test_a_sample_in_a_wrong_class_is_not_expected_there():
+    phi2, (truth, _, _) = blobs(spread=6)
+    np.testing.assert_array_equal(held_out_predictions(phi2, truth, 3), truth)
+    wrong = truth.clone()
+    moved = torch.tensor([3, 50, 99, 140])
+    wrong[moved] = (truth[moved] + 1) % 3
+    np.testing.assert_array_equal(held_out_predictions(phi2, wrong, 3), truth)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
+def test_what_is_expected_needs_no_certain_type_nor_all_classes(dtype):
+    phi2, (truth, _, _) = blobs()
+    expected = held_out_predictions(phi2, truth, 3)
+    np.testing.assert_array_equal(held_out_predictions(phi2, truth.to(dtype), 3), expected)
+    assert np.mean(held_out_predictions(phi2, truth, 5) == expected) >= 0.97
+
+
+@pytest.mark.parametrize(("rows", "num_folds"), [(9, 10), (150, 1)])
+def test_nothing_is_expected_of_too_few_rows_or_folds(rows, num_folds):
+    phi2, labelings = blobs()
+    with pytest.raises(InputError, match=f"{num_folds} folds.*got {rows} rows"):
+        held_out_predictions(phi2[:rows], labelings[0, :rows], 3, num_folds=num_folds)

@@ -214,3 +214,29 @@ def test_truth_that_is_absent_gives_no_numbers():
 def test_bad_input_is_named(call, says):
     with pytest.raises(InputError, match=says):
         call()
+
+
+@pytest.mark.parametrize(("chunk_bytes", "rows"), [(1, 1), (60 * 4 * 7, 7), (60 * 4 * 60, 60)])
+def test_progress_is_the_share_of_samples_that_is_done(chunk_bytes, rows):
+    aligned, phi1 = problem(9)
+    told, again = [], []
+    quiet = reliable.neighbor_agreement(phi1, aligned[0], 6, chunk_bytes=chunk_bytes)
+    loud = reliable.neighbor_agreement(phi1, aligned[0], 6, chunk_bytes=chunk_bytes, on_progress=told.append)
+    np.testing.assert_array_equal(loud, quiet)
+    assert told == [min(start + rows, 60) / 60 for start in range(0, 60, rows)]
+    assert told[-1] == 1
+    reliable.reliability_ranking(aligned, phi1, 4, num_neighbors=6, chunk_bytes=chunk_bytes, on_progress=again.append)
+    assert again == told
+
+
+def test_whoever_watches_the_progress_can_end_it():
+    aligned, phi1 = problem(9)
+    told = []
+
+    def stop(share):
+        told.append(share)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reliable.neighbor_agreement(phi1, aligned[0], 6, chunk_bytes=1, on_progress=stop)
+    assert told == [1 / 60]

@@ -364,3 +364,37 @@ def test_a_broken_card_is_named(folder, card, says):
 
 def test_a_folder_without_spaces_says_where_to_put_them(tmp_path):
     assert message(spaces.load_dataset, tmp_path).startswith(f"{tmp_path} has no spaces")
+
+
+# --- the files that samples came from ----------------------------------------------------------------
+
+FILE_NAMES = ["vögel/小鳥 1.jpg", "a b.png", *(f"{row:02}.png" for row in range(18))]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("last", [True, False])
+def test_file_names_are_read_as_any_editor_saves_them(folder, ending, encoding, last):
+    text = ending.join(FILE_NAMES) + ending * last
+    (folder / "files.txt").write_bytes(text.encode(encoding))
+    assert spaces.load_dataset(folder).file_names == FILE_NAMES
+
+
+def test_without_a_list_there_are_no_file_names(folder, save):
+    assert spaces.load_dataset(folder).file_names is None
+    phi = save(features())
+    assert spaces.dataset_from_files(phi, phi).file_names is None
+
+
+@pytest.mark.parametrize("number", [0, 1, 19, 21])
+def test_a_list_of_another_length_is_refused_when_it_is_asked_for(folder, number):
+    (folder / "files.txt").write_text("\n".join([*FILE_NAMES, "more"][:number]), encoding="utf-8")
+    dataset = spaces.load_dataset(folder)
+    told = message(lambda: dataset.file_names)
+    assert told == f"{folder / 'files.txt'} has {number} lines: give one for each of the 20 rows"
+
+
+def test_file_names_that_are_not_utf_8_are_refused(folder):
+    (folder / "files.txt").write_bytes("\n".join(["vögel.jpg", *FILE_NAMES[1:]]).encode("latin-1"))
+    dataset = spaces.load_dataset(folder)
+    assert message(lambda: dataset.file_names) == f"{folder / 'files.txt'} is not UTF-8: save it as UTF-8"

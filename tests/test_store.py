@@ -2,10 +2,14 @@
 
 import json
 import math
+import os
+import shutil
 import subprocess
 import sys
 import threading
 from dataclasses import replace
+from datetime import timedelta
+from time import time
 
 import numpy as np
 import pytest
@@ -470,3 +474,313 @@ def test_nothing_is_exported_from_an_unfinished_or_changed_run(tmp_path):
     with pytest.raises(RunError, match="changed"):
         export_run(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+# --- a run that is scored before it is whole ---------------------------------------------------------
+
+
+def test_without_a_search_the_seeds_that_are_there_are_scored(store, dataset, finished):
+    run = create(store, dataset, "partly", min_gain=0)
+    kill_early(run)
+    there, before = run.finished_seeds, on_disk(run)
+    values = run.execute(search=False, on_step=lambda step: pytest.fail("a seed was searched"))
+    assert values["seeds"] == list(there)
+    assert len(values["cv_score"]) == len(there) < len(SEEDS)
+    assert run.state == "finished"
+    assert set(run.missing_seeds) == set(SEEDS) - set(there)
+    assert run.execute(search=False) == values
+
+    values = run.execute()
+    after = on_disk(run)
+    assert {path: after[path] for path in before} == before
+    assert values["seeds"] == list(SEEDS)
+    for labeling, uninterrupted in zip(run.labelings(), finished.labelings(), strict=True):
+        assert np.mean(labeling == uninterrupted) >= 0.995
+    np.testing.assert_allclose(values["cv_score"], finished.cv_score(), atol=0.01)
+
+
+def test_a_partly_scored_run_that_goes_on_has_no_scores_until_it_ends(store, dataset):
+    run = create(store, dataset, "going-on", min_gain=0)
+    kill_early(run)
+    run.execute(search=False)
+
+    def stop(step):
+        assert not (run.folder / "scores.json").exists()
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run.execute(on_step=stop)
+    assert run.state == "interrupted"
+
+
+def test_scores_stay_when_the_search_cannot_go_on(tmp_path):
+    data = save_planted(tmp_path / "data")
+    run = create(Store(tmp_path / "home"), data, "a", min_gain=0)
+    kill_early(run)
+    values = run.execute(search=False)
+    save_planted(tmp_path / "data", seed=1)
+    with pytest.raises(RunError, match="have changed"):
+        run.execute()
+    assert run.scores() == values
+    assert run.state == "finished"
+
+
+def test_without_a_search_and_without_seeds_there_is_nothing_to_score(dataset, tmp_path):
+    run = create(Store(tmp_path), dataset, "a")
+    with pytest.raises(RunError, match="no finished seed"):
+        run.execute(search=False)
+    assert run.state == "interrupted"
+
+
+def test_a_version_changes_with_seeds_and_scores(dataset, tmp_path):
+    run = create(Store(tmp_path), dataset, "a", min_gain=0)
+    versions = [run.version]
+    kill_early(run)
+    versions.append(run.version)
+    run.execute(search=False)
+    versions.append(run.version)
+    run.execute()
+    versions.append(run.version)
+    assert len(set(versions)) == 4
+    run.execute()
+    assert run.version == Store(tmp_path).open("a").version == versions[-1]
+
+
+def test_one_array_of_one_seed(finished):
+    for name, together in (("labeling", finished.labelings()), ("prototypes", finished.prototypes())):
+        np.testing.assert_array_equal(finished.seed_array(4, name), together[4])
+    for seed, curve in zip(finished.finished_seeds, finished.array("objective"), strict=True):
+        np.testing.assert_array_equal(finished.seed_array(seed, "objective"), curve)
+    with pytest.raises(RunError, match=r"00099\.safetensors"):
+        finished.seed_array(99, "labeling")
+
+
+def test_seeds_know_whether_they_had_settled(finished, dataset, tmp_path):
+    lengths = np.array([len(curve) for curve in finished.array("objective")])
+    assert finished.converged().all()
+    assert (lengths < finished.request.config.num_iterations).all()
+    run = create(Store(tmp_path), dataset, "short", num_iterations=3)
+    assert run.converged().shape == (0,)
+    run.execute()
+    assert run.converged().tolist() == [False] * len(SEEDS)
+
+
+# --- held, and looked at -----------------------------------------------------------------------------
+
+
+def test_a_held_run_is_not_worked_on(dataset, tmp_path):
+    store = Store(tmp_path)
+    run = create(store, dataset, "a", seeds=[0], num_iterations=3)
+    other = Store(tmp_path).open("a")
+    with run.held():
+        assert run.state == other.state == "running"
+        with pytest.raises(RunError, match="another process"), other.held():
+            pytest.fail("it was held twice")
+    assert run.state == "interrupted"
+    assert other.execute()["seeds"] == [0]
+
+
+def test_a_look_does_not_make_a_run_seem_to_be_running(dataset, tmp_path):
+    store = Store(tmp_path)
+    create(store, dataset, "a")
+    seen = []
+    readers = [
+        threading.Thread(target=lambda: seen.extend(store.open("a").state for _ in range(100))) for _ in range(3)
+    ]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    assert seen == ["interrupted"] * 300
+
+
+# --- renamed -----------------------------------------------------------------------------------------
+
+
+def whole(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_renamed_run_is_the_same_run(dataset, tmp_path):
+    store = Store(tmp_path)
+    run = create(store, dataset, "old", seeds=[0], num_iterations=3)
+    run.execute()
+    before = whole(run.folder)
+    new = store.rename("old", "new.name_2")
+    assert (new.name, new.folder, new.request) == ("new.name_2", tmp_path / "runs" / "new.name_2", run.request)
+    assert whole(new.folder) == before
+    assert not run.folder.exists()
+    assert Store(tmp_path).names() == ["new.name_2"]
+    assert new.scores()["seeds"] == [0]
+    with pytest.raises(RunError, match="no run 'old'"):
+        store.open("old")
+    assert store.rename("new.name_2", "old").folder == run.folder
+    assert store.rename("old", "old").name == "old"
+
+
+def test_an_interrupted_run_goes_on_under_its_new_name(dataset, tmp_path):
+    store = Store(tmp_path)
+    run = create(store, dataset, "old", min_gain=0)
+    kill_early(run)
+    there = {path.name: content for path, content in on_disk(run).items()}
+    new = store.rename("old", "new")
+    assert new.execute()["seeds"] == list(SEEDS)
+    after = {path.name: content for path, content in on_disk(new).items()}
+    assert {name: after[name] for name in there} == there
+
+
+def test_names_that_are_taken_or_impossible_are_refused(dataset, tmp_path):
+    store = Store(tmp_path)
+    for name in ("a", "b"):
+        create(store, dataset, name)
+    (tmp_path / "runs" / "in-the-way").mkdir()
+    for new in ("b", "in-the-way"):
+        with pytest.raises(InputError, match="already"):
+            store.rename("a", new)
+    for new in ("../c", "", "c d"):
+        with pytest.raises(InputError, match="cannot be named"):
+            store.rename("a", new)
+    with pytest.raises(RunError, match="no run 'c'"):
+        store.rename("c", "d")
+    assert set(store.names()) == {"a", "b"}
+    assert {store.open(name).state for name in "ab"} == {"interrupted"}
+
+
+def test_the_name_of_a_folder_removed_by_hand_is_free(dataset, tmp_path):
+    store = Store(tmp_path)
+    for name in ("a", "gone"):
+        create(store, dataset, name)
+    shutil.rmtree(tmp_path / "runs" / "gone")
+    with pytest.raises(RunError, match="renamed or deleted"):
+        store.delete("gone")
+    assert store.rename("a", "gone").folder == tmp_path / "runs" / "gone"
+    assert store.names() == ["gone"]
+
+
+def test_a_run_that_is_being_searched_keeps_its_name_and_place(dataset, tmp_path):
+    store = Store(tmp_path)
+    run = create(store, dataset, "busy", seeds=[0], num_iterations=3)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(step):
+        begun.set()
+        assert go_on.wait(60)
+
+    worker = threading.Thread(target=run.execute, kwargs={"on_step": wait})
+    worker.start()
+    try:
+        assert begun.wait(60)
+        for call in (lambda: store.rename("busy", "b"), lambda: store.delete("busy")):
+            with pytest.raises(RunError, match="another process"):
+                call()
+        assert store.names() == ["busy"]
+        assert store.trash() == []
+    finally:
+        go_on.set()
+        worker.join()
+    assert run.state == "finished"
+
+
+# --- deleted and restored ------------------------------------------------------------------------------
+
+
+def test_a_restored_run_is_as_before(dataset, tmp_path):
+    store = Store(tmp_path)
+    for name in ("first", "a", "last"):
+        create(store, dataset, name, seeds=[0], num_iterations=3)
+    run = store.open("a")
+    run.execute()
+    before, version = whole(run.folder), run.version
+    store.delete("a")
+    assert not run.folder.exists()
+    assert store.names() == ["last", "first"]
+    assert store.trash() == ["a"]
+    with pytest.raises(RunError, match="no run 'a'"):
+        store.open("a")
+    again = Store(tmp_path).restore("a")
+    assert whole(again.folder) == before
+    assert (again.folder, again.request, again.version) == (run.folder, run.request, version)
+    assert set(store.names()) == {"first", "a", "last"}
+    assert store.trash() == []
+    assert again.execute() == run.scores()
+    with pytest.raises(RunError, match="trash"):
+        store.restore("a")
+
+
+def test_looking_at_a_run_that_is_gone_leaves_its_place_free(dataset, tmp_path):
+    store = Store(tmp_path)
+    run = create(store, dataset, "a")
+    store.delete("a")
+    for look in (lambda: run.state, run.scores, run.execute, run.held().__enter__):
+        with pytest.raises(RunError, match="renamed or deleted"):
+            look()
+    assert not run.folder.exists()
+    assert store.restore("a").state == "interrupted"
+    assert run.state == "interrupted"
+
+
+def test_two_deleted_runs_of_one_name_can_both_be_restored(dataset, tmp_path):
+    store = Store(tmp_path)
+    places = []
+    for seeds in ([0], [1]):
+        create(store, dataset, "a", seeds=seeds)
+        places.append(store.delete("a"))
+    assert places == ["a", "a-2"]
+    assert sorted(store.trash()) == places
+    assert [store.restore(name).request.seeds for name in places] == [(0,), (1,)]
+    with pytest.raises(RunError, match="no run 'b'"):
+        store.delete("b")
+
+
+def test_a_name_that_was_taken_meanwhile_keeps_its_run(dataset, tmp_path):
+    store = Store(tmp_path)
+    create(store, dataset, "a", seeds=[0])
+    store.delete("a")
+    create(store, dataset, "a", seeds=[1])
+    with pytest.raises(InputError, match="already"):
+        store.restore("a")
+    assert store.open("a").request.seeds == (1,)
+    assert store.trash() == ["a"]
+    store.rename("a", "b")
+    assert store.restore("a").request.seeds == (0,)
+    assert set(store.names()) == {"a", "b"}
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_text("{"), lambda path: path.unlink()])
+def test_a_damaged_run_can_be_deleted(damage, dataset, tmp_path):
+    store = Store(tmp_path)
+    run = create(store, dataset, "a")
+    damage(run.folder / "run.json")
+    store.delete("a")
+    assert not run.folder.exists()
+    assert store.runs() == []
+    with pytest.raises(RunError, match=r"run\.json"):
+        store.restore("a")
+    assert store.empty_trash() == ["a"]
+
+
+def test_the_trash_is_emptied_by_age(dataset, tmp_path):
+    store = Store(tmp_path)
+    assert store.trash() == store.empty_trash() == []
+    for days, name in ((8, "old"), (6, "newer"), (0, "new")):
+        create(store, dataset, name)
+        store.delete(name)
+        past = time() - days * 24 * 3600
+        os.utime(tmp_path / "trash" / name, (past, past))
+    assert store.trash() == ["new", "newer", "old"]
+    assert store.empty_trash(timedelta(days=7)) == ["old"]
+    assert store.empty_trash(timedelta(days=7)) == []
+    assert store.trash() == ["new", "newer"]
+    assert store.restore("newer").name == "newer"
+    assert store.empty_trash() == ["new"]
+    assert list((tmp_path / "trash").iterdir()) == []
+    assert store.names() == ["newer"]
+
+
+def test_the_age_in_the_trash_is_not_that_of_the_run(dataset, tmp_path):
+    store = Store(tmp_path)
+    run = create(store, dataset, "a")
+    os.utime(run.folder, (0, 0))
+    store.delete("a")
+    assert store.empty_trash(timedelta(hours=1)) == []
+    assert store.trash() == ["a"]
