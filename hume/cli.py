@@ -26,7 +26,7 @@ from hume.io.tables import write_csv
 from hume.search import Config, PresetName, Setting, Step
 from hume.search import preset as preset_named
 from hume.spaces import Dataset
-from hume.store import Run, Store, solver_name
+from hume.store import Run, Store, solver_name, write_atomically
 
 app = typer.Typer(
     help="Find the labels people would give a dataset, without any label.",
@@ -378,6 +378,27 @@ def _reliable(run: Run, csv: Path, per_class: int, neighbors: int, order: reliab
         print(f"per class    {quality.accuracy_mean:.3f} ± {quality.accuracy_std:.3f}")
         print(f"balance      {quality.balance_mean:.1f} ± {quality.balance_std:.1f} samples a true class")
     print(path)
+
+
+@command("report")
+def write_report(
+    run: RunName,
+    file: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE.html")],
+    blind: Annotated[bool, typer.Option("--blind", help="Leave the ground truth out.")] = False,
+) -> None:
+    """Write what a run found as one HTML file that opens anywhere, without a network."""
+    found = Findings(Store().open(run))
+    try:
+        from hume.report import report  # Plotly and Pillow take a second to load, and only this command needs them
+    except ModuleNotFoundError as error:
+        raise InputError(f"a report needs the Python package {error.name}: install plotly and pillow") from None
+    page = report(found, show_truth=not blind).encode()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, page)
+    except OSError as error:
+        raise RunError(f"cannot write {file} ({error.strerror}): choose another place") from None
+    print(file.resolve())
 
 
 @command("export")

@@ -226,6 +226,7 @@ class Store:
         request = _read_request(name, place)
         with _disk_errors(folder), closing(self._connect()) as database, database:
             self._register(database, name, folder, request)
+            folder.parent.mkdir(exist_ok=True)
             place.rename(folder)
         return self.open(name)
 
@@ -369,7 +370,7 @@ class Run:
         search = search and bool(self.missing_seeds)
         if not search and (self.folder / "scores.json").exists():
             return self.scores()
-        start = perf_counter()
+        start = perf_counter() - self._seconds_so_far()
         request, dataset = self.request, self.dataset()
         device = results.choose_device(request.device)
         if search:
@@ -392,6 +393,10 @@ class Run:
             dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
         )
         return self.write_scores(scored, searched - start, perf_counter() - searched, device)
+
+    def _seconds_so_far(self) -> float:
+        """What the search of the seeds that are there took, so that a resumed run tells all its time."""
+        return max((float(self._seed_tags(seed)["seconds"]) for seed in self.finished_seeds), default=0.0)
 
     def write_seed(self, seed: FinishedSeed, labeling: NDArray[np.int32], seconds: float) -> None:
         """Put one finished seed on disk, with its labeling of all rows (N,)."""

@@ -230,7 +230,7 @@ def test_datasets_are_listed_with_their_spaces(tmp_path):
 def test_help_names_every_command():
     code, out, _ = call(ROOT, "--help")
     assert code == 0
-    names = "search resume show list datasets labels curve reliable export import-authors demo"
+    names = "search resume show list datasets labels curve reliable report export import-authors demo"
     assert set(names.split()) <= set(re.findall(r"[\w-]+", out))
 
 
@@ -317,6 +317,35 @@ def test_an_empty_class_is_named(tmp_path):
     assert len(present) <= 3
     for number in set(range(6)) - present:
         assert f"class {number} is empty" in out
+
+
+def test_a_report_is_one_file_that_asks_no_network(digits, home, tmp_path):
+    code, out, err = run(home, "report", "digits", tmp_path / "new folder" / "digits.html")
+    assert code == 0, err
+    assert out.strip() == str(tmp_path / "new folder" / "digits.html")
+    page = (tmp_path / "new folder" / "digits.html").read_text(encoding="utf-8")
+    vote = json.loads(digits[1])["vote"]
+    assert f"{100 * vote['acc']:.1f}\u00a0%" in page
+    assert "default-src 'none'" in page
+    assert [path.name for path in (tmp_path / "new folder").iterdir()] == ["digits.html"]
+
+
+def test_a_blind_report_says_nothing_of_the_truth(digits, home, tmp_path):
+    pages = {}
+    for name, *options in (("open",), ("blind", "--blind")):
+        code, _, err = call(home, "report", "digits", tmp_path / name, *options)
+        assert code == 0, err
+        pages[name] = (tmp_path / name).read_text(encoding="utf-8").split("<script>")[0]
+    for word in ("ACC", "ARI", "accuracy", "are right"):
+        assert word in pages["open"]
+        assert word not in pages["blind"]
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence_and_no_half_file(digits, home, tmp_path):
+    (tmp_path / "taken").mkdir()
+    check_refusal(call(home, "report", "digits", tmp_path / "taken"), "taken")
+    check_refusal(call(home, "report", "nothing", tmp_path / "a.html"), "nothing", "list")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
 # --- the authors' layout -------------------------------------------------------------------------

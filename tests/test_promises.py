@@ -113,7 +113,8 @@ def places(source: Path, lines: list[int]) -> list[str]:
 
 
 def test_importing_hume_loads_no_page_and_no_plot() -> None:
-    script = "import sys, hume; print(sorted({'streamlit', 'plotly', 'matplotlib', 'typer'} & set(sys.modules)))"
+    heavy = {"streamlit", "plotly", "matplotlib", "typer", "umap", "numba", "PIL"}
+    script = f"import sys, hume; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
@@ -127,6 +128,18 @@ def test_no_module_imports_streamlit(source: Path) -> None:
 def test_only_main_imports_the_command_line() -> None:
     users = [str(path.relative_to(PACKAGE)) for path in SOURCES if imports_any(path, "hume.cli")]
     assert users == ["__main__.py"]
+
+
+def test_only_the_report_draws_and_only_a_command_loads_it() -> None:
+    def users(*modules: str) -> set[str]:
+        return {path.relative_to(PACKAGE).as_posix() for path in SOURCES if imports_any(path, *modules)}
+
+    assert not users("pandas")  # scikit-learn loads it where it is there
+    assert {name for name in users("hume.figures") if not name.startswith("figures/")} == {"report.py"}
+    assert {name for name in users("plotly") if not name.startswith("figures/")} == {"document.py"}
+    assert users("hume.report", "hume.document") == {"cli.py", "report.py"}
+    at_the_top = ast.Module([node for node in parsed(PACKAGE / "cli.py").body if not isinstance(node, ast.FunctionDef)])
+    assert not {name for name in imported(at_the_top) if name.startswith("hume.report")}
 
 
 @pytest.mark.parametrize("name", ["search", "inner", "task", "simplex", "spaces", "crossval"])

@@ -164,7 +164,7 @@ def votes(counts: ArrayLike, names: Sequence[str]) -> go.Figure:
     )
     return frame(
         [bars],
-        x="Seeds that vote for the class",
+        x="Seeds",
         xaxis={"range": [0, 1.02 * max(total, 1)], "showgrid": False},
         yaxis={**category_axis(rows), "autorange": "reversed"},
         showlegend=False,

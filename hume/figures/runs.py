@@ -79,7 +79,7 @@ def reliability_curve(
     ]
     fig = frame(
         traces,
-        x="Samples taken from every class, most reliable first",
+        x="Samples per class",
         y="Accuracy of these samples",
         yaxis={"ticksuffix": " %", "range": padded_range(values, least=10, end=101)},
         legend=LEGEND_BELOW,

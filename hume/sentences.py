@@ -1,0 +1,92 @@
+"""What a run's numbers say, in plain sentences that any page or file may show; text only, no markup.
+
+Every function takes `truth`: whether numbers that need the ground truth may be told. Without one
+nothing of it is, whatever they are asked.
+"""
+
+import numpy as np
+
+from hume.findings import Findings
+from hume.scores import Correlation
+
+CLOSE = 0.005  # difference of two accuracies that is not worth a word
+SETTLED = 0.95  # share of the samples on which a vote is called the same
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number with a minus sign that is one."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share 0 to 1 in percent, kept on one line; a dash where it is unknown."""
+    return "–" if np.isnan(share) else f"{100 * share:.{digits}f}\u00a0%"
+
+
+def count(amount: int, noun: str) -> str:
+    """Say "1 seed" or "1,797 images"."""
+    return f"{amount:,} {noun}{'s' * (amount != 1)}"
+
+
+def trust(found: Findings, truth: bool) -> str:
+    """Can the objective be trusted? How the scores of the seeds go with their accuracy, or with one another."""
+    low, high, S = float(found.cv_score.min()), float(found.cv_score.max()), len(found.seeds)
+    scored = f"A linear classifier in φ2 foretells the seeds' labels of unseen samples in {percent(low)} to "
+    scored += f"{percent(high)} of all cases ({count(S, 'seed')}). "
+    if not truth or found.accuracy is None:
+        return scored + _consistency(found)
+    if found.correlation is None:
+        return scored + "There are not enough different seeds to say whether this score foretells their accuracy."
+    return scored + _direction(found.correlation) + _among_the_rest(found)
+
+
+def _consistency(found: Findings) -> str:
+    S = len(found.seeds)
+    if S == 1:
+        return "There is no second seed to compare with."
+    best = max(1, S // 10)
+    same = percent(float(found.blind_top_n.consistency[best - 1]))
+    who = "The best seed alone labels" if best == 1 else f"The {best} best seeds vote on"
+    return f"{who} {same} of the samples as all {S} seeds do: the more the seeds agree, the more there is to be found."
+
+
+def _direction(found: Correlation) -> str:
+    interval = f"95 % interval {number(found.low)} to {number(found.high)}, {count(found.n, 'seed')}"
+    r = f"r = {number(found.r)} ({interval})"
+    if found.low <= 0 <= found.high:
+        return f"Whether a higher score means a higher accuracy is not certain from these seeds: {r}."
+    way = "better" if found.r > 0 else "worse"
+    return f"Seeds with a higher score agree {way} with the true labels: {r}."
+
+
+def _among_the_rest(found: Findings) -> str:
+    failed, rest = int(found.outlying.sum()), found.main_correlation
+    if failed == 0 or rest is None:
+        return ""
+    verdict = "a higher score goes with a higher accuracy" if rest.low > 0 else "the score hardly ranks them"
+    return (
+        f" Without the {count(failed, 'seed')} whose score is far below the others, "
+        f"r = {number(rest.r)} ({number(rest.low)} to {number(rest.high)}): among the rest {verdict}."
+    )
+
+
+def voters(found: Findings, truth: bool) -> str:
+    """How many seeds does the vote need? The vote of all beside the best seed alone."""
+    S = len(found.seeds)
+    if S == 1:
+        return "This run has one seed: there is nothing to vote on."
+    curve = found.top_n if truth else found.blind_top_n
+    if curve.acc is None or curve.ari is None:
+        settled = 1 + int(np.flatnonzero(curve.consistency < SETTLED).max(initial=-1)) + 1
+        return (
+            f"The best seed alone labels {percent(float(curve.consistency[0]))} of the samples as the vote of all "
+            f"{S} does; from {count(settled, 'seed')} on it is always {percent(SETTLED, 0)} or more."
+        )
+    best, everyone = float(curve.acc[0]), float(curve.acc[-1])
+    step = everyone - best
+    words = f"{abs(step) * 100:.1f} points {'above' if step > 0 else 'below'}"
+    return (
+        f"The vote of all {S} seeds is right on {percent(everyone)} of the samples (ARI {number(curve.ari[-1])}), "
+        f"{'as right as' if abs(step) < CLOSE else words} the best-scored seed alone "
+        f"({percent(best)}, ARI {number(curve.ari[0])})."
+    )
