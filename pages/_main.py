@@ -1,0 +1,29 @@
+"""What every page begins with: page setup, navigation, the sidebar."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages import _session
+
+# A file: icons named by a word are fetched from the network.
+ICON = Path(__file__).parents[1] / "assets" / "favicon.png"
+
+st.set_page_config(page_title="HUME Explorer", page_icon=ICON, layout="wide")
+page = st.navigation(
+    {
+        "": [st.Page("start.py", title="Start", icon=":material/home:", default=True)],
+        "Find labelings": [
+            st.Page("search.py", title="Search", icon=":material/search:"),
+            st.Page("runs.py", title="Runs", icon=":material/list:"),
+        ],
+        "Understand a run": [
+            st.Page("objective.py", title="Objective and accuracy", icon=":material/scatter_plot:"),
+            st.Page("aggregation.py", title="Aggregation", icon=":material/how_to_vote:"),
+            st.Page("explore.py", title="Explore", icon=":material/hub:"),
+            st.Page("reliable.py", title="Reliable samples", icon=":material/verified:"),
+        ],
+    }
+)
+_session.sidebar()
+_session.guard(page.run)

@@ -1,0 +1,408 @@
+"""What all pages share: the services of this server, the chosen run, the blind mode, what to say on errors."""
+
+import functools
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from hume import Config, Run, Store, estimate, results, review
+from hume.errors import HumeError, RunError
+from hume.findings import Findings, Rows
+from hume.inner import InnerSolver
+from hume.jobs import Jobs
+from hume.maps import Maps
+from hume.reliable import Order, ReliabilityRanking
+from hume.review import Review
+from hume.search import Setting
+from hume.spaces import Dataset, dataset_folders
+from hume.store import default_home
+
+SEARCH, RUNS, OBJECTIVE, EXPLORE, RELIABLE = (
+    f"{name}.py" for name in ("search", "runs", "objective", "explore", "reliable")
+)
+STATE_ICONS = {
+    "finished": ":material/check_circle:",
+    "interrupted": ":material/pause_circle:",
+    "running": ":material/autorenew:",
+    "queued": ":material/schedule:",
+    "searching": ":material/autorenew:",
+    "scoring": ":material/autorenew:",
+    "failed": ":material/error:",
+}
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What one server has of one home folder; shared by all tabs."""
+
+    store: Store
+    jobs: Jobs
+    maps: Maps
+
+
+@functools.cache
+def _services(home: Path) -> Services:
+    store = Store(home)
+    return Services(store, Jobs(store), Maps(home))
+
+
+_homes: set[Path] = set()
+
+
+def services() -> Services:
+    """The store, the queue and the maps of the home folder that is configured."""
+    home = default_home()
+    _homes.add(home)
+    return _services(home)
+
+
+def close() -> None:
+    """End every thread and process; finished seeds are on disk."""
+    for home in _homes:
+        _services(home).jobs.close()
+        _services(home).maps.close()
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+
+def guard(page: Callable[[], None]) -> None:
+    """Run a page; what a reader can mend is said in one sentence."""
+    try:
+        page()
+    except HumeError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def on_error(error: Exception) -> bool:
+    """Say one sentence on the page and keep the details in the server's log."""
+    if isinstance(error, HumeError):
+        st.error(str(error), icon=":material/error:")
+        return True
+    log.error("a page failed", exc_info=error)
+    st.error(
+        "Something went wrong on this page. Nothing was lost: reload it, or choose another run. "
+        "The details are in the server's log.",
+        icon=":material/error:",
+    )
+    return True
+
+
+# --- runs ------------------------------------------------------------------------------------
+
+
+def run_names() -> list[str]:
+    """All runs, the newest first."""
+    return services().store.names()
+
+
+def readable_runs() -> list[Run]:
+    """All runs that can be read, the newest first; the Runs page names the others."""
+    found = []
+    for name in run_names():
+        with suppress(RunError):
+            found.append(services().store.open(name))
+    return found
+
+
+def state(run: Run) -> str:
+    """queued, searching or scoring here; else finished, running elsewhere, failed or interrupted."""
+    status = services().jobs.status(run.name)
+    if status is not None and status.under_way:
+        return status.state
+    found = run.state
+    return "failed" if found == "interrupted" and status is not None and status.state == "failed" else found
+
+
+def sidebar() -> None:
+    """The run that the pages are about, the blind mode and what is under way: the same on every page."""
+    with st.sidebar:
+        _run_choice()
+        st.toggle(
+            "Blind mode",
+            key="blind",
+            bind="query-params",
+            help="Hides the ground truth everywhere until you ask to reveal it.",
+        )
+        st.segmented_control(
+            "Save plots as",
+            ["PNG", "SVG"],
+            default="PNG",
+            required=True,
+            key="plot_format",
+            persist_state="session",
+            help="What the camera button of every plot saves.",
+        )
+        _under_way()
+
+
+def _run_choice() -> None:
+    names = run_names()
+    if "next run" in st.session_state:
+        choose(st.session_state.pop("next run"))
+    if not names:
+        return
+    if st.session_state.get("run") not in names:
+        st.session_state.pop("run", None)  # it was deleted or renamed
+        if st.query_params.get("run") not in names:
+            choose(names[0])
+    if "run" in st.session_state:
+        # The address follows a widget that is there; before its first run, it has to be told.
+        with suppress(StreamlitAPIException):
+            st.query_params["run"] = st.session_state["run"]
+    name = st.selectbox("Run", names, key="run", bind="query-params", index=None, placeholder="Choose a run")
+    if name is None:  # the address asked for a run that is not there
+        choose_next(names[0])
+        st.rerun()
+
+
+def _under_way() -> None:
+    statuses = services().jobs.statuses()
+
+    @st.fragment(run_every=2.0 if statuses else None)
+    def lines() -> None:
+        now = services().jobs.statuses()
+        for status in now:
+            text = f"{status.name}: {status.state}"
+            if status.state != "queued":
+                text += f" {status.share:.0%}"
+            st.progress(min(1.0, status.share), text=text)
+        if [status.name for status in now] != [status.name for status in statuses]:
+            st.rerun()
+
+    lines()
+
+
+def chosen_run() -> Run | None:
+    """The run chosen in the sidebar, None when there is none."""
+    name = st.session_state.get("run")
+    return services().store.open(name) if name in run_names() else None
+
+
+def choose(name: str) -> None:
+    """Make a run the chosen one; only in a callback, before the sidebar is drawn."""
+    st.session_state["run"] = name
+
+
+def choose_next(name: str) -> None:
+    """Make a run the chosen one when the next page is drawn."""
+    st.session_state["next run"] = name
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the run …")
+def _findings(home: str, name: str, version: tuple[int, int]) -> Findings:
+    return Findings(Store(home).open(name))
+
+
+def findings(run: Run) -> Findings:
+    """The results of a finished run, kept for all tabs until the run changes."""
+    return _findings(str(run.store.home), run.name, run.version)
+
+
+def finished_run() -> Findings:
+    """The chosen run's results; where there are none, says what to do next and ends the page."""
+    run = chosen_run()
+    if run is None:
+        st.info(
+            "There is no run yet. A search of the embedded images takes about half a minute.", icon=":material/info:"
+        )
+        st.page_link(SEARCH, label="Start a search", icon=":material/search:")
+        st.stop()
+    if state(run) != "finished":
+        unfinished(run)
+        st.stop()
+    return findings(run)
+
+
+def unfinished(run: Run) -> None:
+    """Say how far a run has come, and offer to go on with it."""
+    now, done, asked = state(run), len(run.finished_seeds), len(run.request.seeds)
+    words = f"{done} of {asked} seeds are finished"
+    if now in ("queued", "searching", "scoring"):
+        st.info(f"Run **{run.name}** is {now}: {words}.", icon=STATE_ICONS[now])
+        st.page_link(SEARCH, label="Watch it", icon=":material/monitoring:")
+        return
+    if now == "running":
+        st.info(f"Run **{run.name}** is being worked on by another process: {words}.", icon=STATE_ICONS[now])
+        return
+    if now == "failed":
+        status = services().jobs.status(run.name)
+        st.error(f"Run **{run.name}** failed: {status.message if status else ''}", icon=STATE_ICONS[now])
+    else:
+        st.warning(f"Run **{run.name}** was interrupted: {words}; nothing of these is lost.", icon=STATE_ICONS[now])
+    with st.container(horizontal=True):
+        st.button(
+            "Resume", icon=":material/play_arrow:", type="primary", key="resume", on_click=_submit, args=(run.name,)
+        )
+        if done:
+            st.button(
+                f"Use the {done} finished seeds",
+                key="settle",
+                on_click=_submit,
+                args=(run.name, False),
+                help="Scores them and shows the results; the others can still be searched later.",
+            )
+
+
+def _submit(name: str, search: bool = True) -> None:
+    try:
+        services().jobs.submit(name, search=search)
+    except HumeError as error:
+        st.toast(str(error), icon=":material/error:")
+
+
+def other_runs(name: str, same_dataset: str | None = None) -> list[str]:
+    """Finished runs beside the chosen one, of the same dataset where one is given."""
+    return [
+        run.name
+        for run in readable_runs()
+        if run.name != name and run.state == "finished" and same_dataset in (None, run.request.dataset)
+    ]
+
+
+def ranking(found: Findings, num_neighbors: int, order: Order = "algorithm", rows: Rows = "all") -> ReliabilityRanking:
+    """Algorithm G1's ranking, with a progress bar while neighbours are counted for the first time."""
+    place = st.empty()
+
+    def draw(share: float) -> None:
+        place.progress(min(1.0, share), text="Counting neighbours …")
+
+    try:
+        return found.ranking(num_neighbors, order, rows, on_progress=draw)
+    finally:
+        place.empty()
+
+
+def read_review(found: Findings) -> Review:
+    """Names and rejections of the run, as they are on disk now."""
+    return review.read(found.run)
+
+
+def class_names(found: Findings) -> list[str]:
+    """What the found classes are called: the names that were given, else numbers."""
+    given = read_review(found)
+    return [given.name(k) for k in range(found.num_classes)]
+
+
+# --- datasets ----------------------------------------------------------------------------------
+
+
+def dataset_names() -> list[str]:
+    """The datasets that can be chosen: the embedded ones, then the home folder's."""
+    return [folder.name for folder in dataset_folders(services().store.dataset_roots)]
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the data …")
+def _dataset(home: str, name: str) -> Dataset:
+    return Store(home).load_dataset(name)
+
+
+def dataset(name: str) -> Dataset:
+    """A dataset by its name, kept for all tabs."""
+    return _dataset(str(services().store.home), name)
+
+
+def dataset_of(run: Run) -> Dataset:
+    """The data of a run, kept for all tabs; raises RunError when they changed since."""
+    return _dataset_of(str(run.store.home), run.name, run.version[1])
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the data …")
+def _dataset_of(home: str, name: str, _: int) -> Dataset:
+    return Store(home).open(name).dataset()
+
+
+# --- launching ---------------------------------------------------------------------------------
+
+
+@st.cache_resource(show_spinner="Measuring how fast this machine is …")
+def machine_speed(device: str) -> estimate.MachineSpeed:
+    """What this machine does in a second, measured once."""
+    return estimate.measure_speed(device)
+
+
+def expected(
+    data: Dataset,
+    phi1: str,
+    phi2: str,
+    config: Config,
+    solver: InnerSolver,
+    setting: Setting,
+    num_seeds: int,
+    device: str,
+) -> estimate.Estimate:
+    """The seconds and bytes that a run would take; raises InputError when it cannot be run so."""
+    return estimate.estimate(
+        num_samples=data.num_samples,
+        d1=data.space(phi1).features.shape[1],
+        d2=data.space(phi2).features.shape[1],
+        config=config,
+        solver=solver,
+        num_seeds=num_seeds,
+        setting_rows=int(results.searched_rows(data, setting).sum()),
+        scored_rows=int(results.evaluated_rows(data).sum()),
+        device=device,
+        speed=machine_speed(device),
+    )
+
+
+def launch(
+    *,
+    data: Dataset,
+    phi1: str,
+    phi2: str,
+    config: Config,
+    solver: InnerSolver,
+    setting: Setting,
+    num_seeds: int,
+    device: str,
+) -> None:
+    """Register a run, queue it and make it the chosen one; only in a callback."""
+    st.session_state.pop("launch error", None)
+    try:
+        run = services().store.create(
+            data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting=setting, seeds=range(num_seeds),
+            device=device,
+        )  # fmt: skip
+        services().jobs.submit(run.name)
+    except HumeError as error:
+        st.session_state["launch error"] = str(error)
+        return
+    choose(run.name)
+
+
+def say_launch_error() -> None:
+    """Why the last launch did not begin, if it did not."""
+    if "launch error" in st.session_state:
+        st.error(st.session_state["launch error"], icon=":material/error:")
+
+
+# --- ground truth --------------------------------------------------------------------------------
+
+
+def is_blind() -> bool:
+    """Whether the reader asked not to see the ground truth."""
+    return bool(st.session_state.get("blind"))
+
+
+def shows_truth(data: Dataset) -> bool:
+    """Whether there is a ground truth and the reader wants to see it."""
+    return data.labels is not None and not is_blind()
+
+
+def reveal(data: Dataset, what: str) -> None:
+    """Offer the ground truth where it is hidden; say so where there is none."""
+    if data.labels is None:
+        st.caption(f"{what} needs a ground truth, and this dataset has none.")
+    elif is_blind():
+        st.button(f"Reveal: {what}", icon=":material/visibility:", key=f"reveal {what}", on_click=_reveal)
+
+
+def _reveal() -> None:
+    st.session_state["blind"] = False

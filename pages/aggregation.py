@@ -1,0 +1,50 @@
+"""Figures 3a and F1: how many seeds does the vote need?"""
+
+import streamlit as st
+
+from hume import figures, sentences
+from hume.findings import Findings
+from pages import _session, _show
+
+
+def main() -> None:
+    st.title("How many seeds does the vote need?")
+    found = _session.finished_run()
+    st.markdown(sentences.voters(found, _session.shows_truth(found.dataset)))
+    others = _session.other_runs(found.run.name, found.run.request.dataset)
+    compared = []
+    if others:
+        compared = st.multiselect("Beside other runs on the same data", others, key="beside", bind="query-params")
+    shown = [found, *(_session.findings(_session.services().store.open(name)) for name in compared)]
+    truth = all(_session.shows_truth(each.dataset) for each in shown)
+    curves = [(each.run.name, each.top_n if truth else each.blind_top_n) for each in shown]
+    _show.plot(
+        figures.top_n(curves),
+        "top n",
+        lambda: table(shown, truth),
+        alt=f"Lines of the vote's {'accuracy' if truth else 'consistency'} over the number of best seeds that vote",
+        name=_show.file_name(found.run.name, "aggregation"),
+        height=480,
+    )
+    st.caption(
+        "The n seeds with the best cross-validation score vote. The ring is the best seed alone, the star all seeds, "
+        "which is the paper's choice: it needs no decision that ground truth would have to make."
+    )
+    if not truth:
+        _session.reveal(found.dataset, "how right the votes are")
+
+
+def table(shown: list[Findings], truth: bool) -> _show.Table:
+    """The curves of all runs, one row a run and number of seeds."""
+    header = ["run", "n", *(["acc", "ari"] if truth else []), "consistency"]
+    rows = []
+    for each in shown:
+        curve = each.top_n
+        columns = [curve.n, *([curve.acc, curve.ari] if truth else []), curve.consistency]
+        rows += [
+            [each.run.name, *values] for values in zip(*(c.tolist() for c in columns if c is not None), strict=True)
+        ]
+    return header, rows
+
+
+main()

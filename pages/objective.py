@@ -1,0 +1,170 @@
+"""Figure 1: do labelings that generalize resemble the human one?"""
+
+import numpy as np
+import streamlit as st
+
+from hume import figures, sentences
+from hume.errors import InputError
+from hume.findings import Findings, SeedFindings
+from pages import _session, _show
+from pages._gallery import Tile, gallery
+
+FIGURE = 430  # pixels high
+SIDE_BY_SIDE = 4
+TYPICAL = 12
+
+
+def main() -> None:
+    st.title("Can the objective be trusted?")
+    found = _session.finished_run()
+    st.markdown(sentences.trust(found, _session.shows_truth(found.dataset)))
+    others = _session.other_runs(found.run.name, found.run.request.dataset)
+    compared = []
+    if others:
+        compared = st.multiselect(
+            "Beside other runs on the same data",
+            others,
+            key="beside",
+            bind="query-params",
+            max_selections=SIDE_BY_SIDE - 1,
+        )
+    shown = [found, *(_session.findings(_session.services().store.open(name)) for name in compared)]
+    columns = st.columns(min(2, len(shown)))
+    for i, each in enumerate(shown):
+        with columns[i % len(columns)]:
+            if len(shown) > 1:
+                request = each.run.request
+                st.markdown(f"**{each.run.name}** · φ1 {request.phi1}, φ2 {request.phi2}")
+            cloud(each)
+    if not _session.shows_truth(found.dataset):
+        _session.reveal(found.dataset, "how right the seeds are")
+    st.divider()
+    opened = next((each for each in shown if each.run.name == st.query_params.get("of")), found)
+    one_seed(opened)
+    ranking(found)
+
+
+def cloud(found: Findings) -> None:
+    """One point a seed; a click opens it."""
+    name = found.run.name
+    chosen, truth = opened_seed(found), _session.shows_truth(found.dataset)
+    if found.accuracy is not None and truth:
+        figure = figures.correlation(
+            found.cv_score, found.accuracy, found.seeds, found.states, found.correlation, selected=chosen
+        )
+        alt = "Scatter plot of cross-validation score and accuracy, one point a seed"
+    else:
+        figure = figures.score_distribution(found.cv_score, found.seeds, selected=chosen)
+        alt = "Distribution of the cross-validation scores, one point a seed"
+    points = _show.plot(
+        figure,
+        f"cloud {name}",
+        lambda: seed_table(found, truth),
+        alt=alt,
+        name=_show.file_name(name, "seeds"),
+        select=("points",),
+        height=FIGURE,
+    )
+    open_if_new(found, _show.ids(points), f"picked {name}")
+
+
+def opened_seed(found: Findings) -> int:
+    """The seed that the address names, else the best."""
+    best = found.seeds[int(found.order[0])]
+    if st.query_params.get("of", found.run.name) != found.run.name:
+        return best
+    asked = _show.whole_number(st.query_params.get("seed", ""))
+    return best if asked is None or asked not in found.seeds else asked
+
+
+def open_seed(found: Findings, seed: int) -> None:
+    """Open a seed; the address then names it."""
+    st.query_params["seed"] = str(seed)
+    if found.run.name == st.session_state.get("run"):
+        st.query_params.pop("of", None)
+    else:
+        st.query_params["of"] = found.run.name
+
+
+def open_if_new(found: Findings, picked: list[int], key: str) -> None:
+    """Open the seed that was selected just now; a selection that stays has been heard."""
+    if picked == st.session_state.get(key, []):
+        return
+    st.session_state[key] = picked
+    if picked:
+        open_seed(found, picked[0])
+        st.rerun()
+
+
+def seed_table(found: Findings, truth: bool) -> _show.Table:
+    """One row a seed, the best first; accuracy only where it may be seen."""
+    header = ["rank", "seed", "cv_score", "objective", "state", *(["acc", "ari", "nmi"] if truth else [])]
+    rows = []
+    for place, i in enumerate(found.order.tolist(), start=1):
+        agreement = [found.values[key][i] for key in ("acc", "ari", "nmi")] if truth else []
+        rows.append([place, found.seeds[i], found.cv_score[i], found.objective[i], found.states[i], *agreement])
+    return header, rows
+
+
+def one_seed(found: Findings) -> None:
+    """What one seed found: numbers, confusion matrix, pictures of its classes."""
+    seed = opened_seed(found)
+    try:
+        one = found.seed(seed, TYPICAL)
+    except InputError as error:
+        st.warning(str(error))
+        return
+    st.subheader(f"Seed {seed}: rank {one.place} of {len(found.seeds)}")
+    st.caption("Click another point to open another seed. Class numbers and colours are those of the vote.")
+    truth = _session.shows_truth(found.dataset)
+    numbers = st.columns(5)
+    numbers[0].metric("Cross-validation score", f"{one.cv_score:.1%}")
+    numbers[1].metric("Objective", "–" if np.isnan(one.objective) else f"{one.objective:.2f} nats")
+    numbers[2].metric("Ended", one.state)
+    if truth and one.agreement is not None:
+        numbers[3].metric("Accuracy", f"{one.agreement.acc:.1%}")
+        numbers[4].metric("ARI", f"{one.agreement.ari:.3f}")
+    names = _session.class_names(found)
+    left, right = st.columns([1, 1], gap="large") if truth else (st.container(), None)
+    with left:
+        pictures(found, one, names)
+    if right is not None and one.confusion is not None:
+        confusion = one.confusion
+        with right:
+            st.markdown("**Found classes against true ones**")
+            _show.plot(
+                figures.confusion(confusion, names, found.true_names),
+                f"confusion {found.run.name}",
+                lambda: (
+                    ["found class", *found.true_names],
+                    [[n, *row] for n, row in zip(names, confusion.tolist(), strict=True)],
+                ),
+                alt="Confusion matrix of found and true classes",
+                name=_show.file_name(found.run.name, "seed", str(seed), "confusion"),
+                height=480,
+            )
+
+
+def pictures(found: Findings, one: SeedFindings, names: list[str]) -> None:
+    """A row of the most typical pictures of every class."""
+    sizes = np.bincount(one.labeling, minlength=found.num_classes)
+    for k, members in enumerate(one.typical):
+        st.markdown(f"**{_show.plain(names[k])}** · {sizes[k]:,}" + (" · empty" if sizes[k] == 0 else ""))
+        if sizes[k]:
+            tiles = [Tile(int(row)) for row in members if row >= 0]
+            gallery(tiles, key=f"typical {k}", dataset=found.dataset, label=names[k], size=46)
+
+
+def ranking(found: Findings) -> None:
+    """All seeds in order; a row opens its seed, for those who cannot click points."""
+    with st.expander("All seeds, the best first"):
+        header, rows = seed_table(found, _session.shows_truth(found.dataset))
+        table = {name: [row[i] for row in rows] for i, name in enumerate(header)}
+        chosen = st.dataframe(
+            table, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"ranking {found.run.name}"
+        )
+        picked = [int(table["seed"][i]) for i in chosen["selection"]["rows"]]
+        open_if_new(found, picked, f"ranked {found.run.name}")
+
+
+main()

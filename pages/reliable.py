@@ -1,0 +1,245 @@
+"""Reliable samples (Algorithm G1): which labels can be trained on?"""
+
+from typing import Any, get_args
+
+import numpy as np
+import streamlit as st
+
+from hume import Run, figures, reliability_curve, review
+from hume.errors import HumeError
+from hume.findings import RELIABLE_COLUMNS, Findings, Rows
+from hume.io.labeled import labeled_zip
+from hume.reliable import Order, ReliabilityRanking, ReliabilityStatistics, ReliableSamples
+from hume.review import Review
+from pages import _session, _show
+from pages._gallery import Tile, gallery
+
+MIXED = 0.5  # median share of agreeing neighbours below which a class is called mixed
+MOST_PER_CLASS, MOST_NEIGHBORS = 500, 1000  # that the sliders reach; the command line has no such bound
+SHOWN = 60  # pictures a class before the reader asks for more
+ORDERS = {"algorithm": "neighbours, then votes (Algorithm G1)", "prose": "votes, then neighbours (Appendix G's text)"}
+
+
+def main() -> None:
+    st.title("Which labels can be trained on?")
+    found = _session.finished_run()
+    per_class, num_neighbors, order, rows = settings(found)
+    ranking = _session.ranking(found, num_neighbors, order, rows)
+    samples, quality = found.reliable_samples(ranking, per_class, rows)
+    given = _session.read_review(found)
+    st.markdown(answer(found, samples, quality, given))
+    warnings(found, ranking, samples, given)
+    exports(found, samples, given, per_class)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        galleries(found, samples, given)
+    with right:
+        if quality is not None and _session.shows_truth(found.dataset):
+            statistics(found, ranking, samples, quality, per_class, rows)
+        else:
+            _session.reveal(found.dataset, "how right these samples are")
+
+
+def settings(found: Findings) -> tuple[int, int, Order, Rows]:
+    """The choices of Algorithm G1; the same as the command line's."""
+    row = st.columns([2, 2, 3, 2], gap="medium")
+    others = max(1, found.dataset.num_samples - 1)
+    most = max(1, found.dataset.num_samples // found.num_classes)
+    most = max(2, min(most, MOST_PER_CLASS))
+    per_class = row[0].slider(
+        "Samples per class", 1, most, min(25, most), key="per_class", bind="query-params", help="N_k of Algorithm G1."
+    )
+    num_neighbors = row[1].slider(
+        "Neighbours", 1, max(2, min(others, MOST_NEIGHBORS)), min(500, others), key="neighbors", bind="query-params",
+        help="Nearest neighbours in φ1 that are asked; the paper: 500.",
+    )  # fmt: skip
+    order: Order = row[2].selectbox(
+        "Most reliable first by", get_args(Order), format_func=lambda key: ORDERS[key], key="order", bind="query-params"
+    )
+    choices: list[Rows] = ["all"] if found.dataset.test_rows is None else list(get_args(Rows))
+    rows: Rows = row[3].selectbox("Rows", choices, key="rows_of", bind="query-params", disabled=len(choices) == 1)
+    return int(per_class), int(num_neighbors), order, rows
+
+
+def answer(found: Findings, samples: ReliableSamples, quality: ReliabilityStatistics | None, given: Review) -> str:
+    """What was found, in words and numbers."""
+    kept = int((~np.isin(samples.rows, list(given.rejected))).sum())
+    words = f"**{kept} samples** are kept of {len(samples.rows)} that many seeds and many neighbours agree on"
+    if quality is None or not _session.shows_truth(found.dataset):
+        return words + "."
+    return words + (
+        f"; **{quality.accuracy:.1%}** of the {len(samples.rows)} are right, where the vote on all samples is right on "
+        f"{found.vote_agreement.acc if found.vote_agreement else float('nan'):.1%}."
+    )
+
+
+def warnings(found: Findings, ranking: ReliabilityRanking, samples: ReliableSamples, given: Review) -> None:
+    """Classes that are short, empty or mixed: label-free signs of trouble."""
+    mixed = {}
+    for k, size in samples.shortages.items():
+        name = _show.plain(given.name(k))
+        if size == 0:
+            st.warning(
+                f"**{name}** is empty: no sample is voted into it. Try fewer classes.", icon=":material/warning:"
+            )
+        else:
+            st.warning(
+                f"**{name}** has only {size} samples; {samples.per_class} were asked for.", icon=":material/warning:"
+            )
+    share = ranking.neighbor_share
+    for k in range(found.num_classes):
+        members = np.sort(share[ranking.labeling == k])[::-1][: samples.per_class]
+        if len(members) and np.median(members) < MIXED:
+            mixed[given.name(k)] = float(np.median(members))
+    if mixed:
+        named = ", ".join(f"**{_show.plain(name)}** ({value:.0%})" for name, value in mixed.items())
+        st.warning(
+            f"Mixed, even where they are most reliable, by the share of neighbours in the same class: {named}.",
+            icon=":material/warning:",
+        )
+
+
+def exports(found: Findings, samples: ReliableSamples, given: Review, per_class: int) -> None:
+    """The files to leave with, and the last step to take back."""
+    kept = ~np.isin(samples.rows, list(given.rejected))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _show.csv_button(
+            "CSV",
+            lambda: (RELIABLE_COLUMNS, found.reliable_table(samples, given)),
+            "reliable",
+            key="reliable csv",
+            type="primary",
+            help="Row, file, class, votes, neighbours, rank, kept: as `python -m hume reliable` writes it.",
+        )
+        st.download_button(
+            "Labeled index",
+            lambda: labeled_zip(
+                samples.rows[kept],
+                samples.classes[kept],
+                num_samples=found.dataset.num_samples,
+                num_classes=found.num_classes,
+                names=[given.name(k) for k in range(found.num_classes)],
+            ),
+            f"labeled-{per_class}.zip",
+            "application/zip",
+            key="labeled index",
+            icon=":material/folder_zip:",
+            on_click="ignore",
+            disabled=not kept.any(),
+            help="The kept samples as semi-supervised libraries read them.",
+        )
+        step = given.steps[-1] if given.steps else None
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            key="undo",
+            on_click=_undo,
+            args=(found.run,),
+            disabled=step is None,
+            shortcut="Ctrl+Z",
+            help=None if step is None else f"Takes back the last step: {_show.plain(review.describe(step))}.",
+        )
+
+
+def _undo(run: Run) -> None:
+    try:
+        review.undo(run)
+    except HumeError as error:
+        st.toast(str(error), icon=":material/error:")
+
+
+def galleries(found: Findings, samples: ReliableSamples, given: Review) -> None:
+    """The samples of every class, the most reliable first; a click keeps or rejects one."""
+    st.caption("Click a picture to reject it, again to keep it. Names and rejections are saved with the run.")
+    right = found.right if _session.shows_truth(found.dataset) else None
+    on_disk = (found.run.name, given.names)
+    stale = st.session_state.get("names on disk") != on_disk
+    st.session_state["names on disk"] = on_disk
+    for k in range(found.num_classes):
+        if stale or f"name {k}" not in st.session_state:
+            st.session_state[f"name {k}"] = given.names.get(k, "")
+    for k in range(found.num_classes):
+        rows = samples.rows[samples.classes == k].tolist()
+        head, field = st.columns([3, 2], vertical_alignment="center")
+        rejected = sum(row in given.rejected for row in rows)
+        head.markdown(
+            f"**{_show.plain(given.name(k))}** · {len(rows)} samples" + (f", {rejected} rejected" if rejected else "")
+        )
+        key = f"name {k}"
+        field.text_input(
+            f"Name of class {k}", key=key, placeholder="What would you call it?", label_visibility="collapsed",
+            max_chars=review.MAX_NAME, on_change=_name, args=(found, k, key),
+        )  # fmt: skip
+        if not rows:
+            st.caption("No sample is voted into this class.")
+            continue
+        more = len(rows) > SHOWN and st.toggle(f"Show all {len(rows)}", key=f"more {k}")
+        tiles = [_tile(row, given, right) for row in (rows if more else rows[:SHOWN])]
+        clicked = gallery(tiles, key=f"reliable {k}", dataset=found.dataset, label=given.name(k), size=56)
+        if clicked is not None:
+            review.reject(found.run, clicked, clicked not in given.rejected)
+            st.rerun()
+
+
+def _tile(row: int, given: Review, right: Any) -> Tile:
+    if row in given.rejected:
+        return Tile(row, "", "rejected")
+    return Tile(row, "", "wrong" if right is not None and not right[row] else "")
+
+
+def _name(found: Findings, k: int, key: str) -> None:
+    try:
+        review.name_class(found.run, k, st.session_state[key])
+    except HumeError as error:
+        st.toast(str(error), icon=":material/error:")
+        st.session_state.pop("names on disk", None)  # the field goes back to the name that is there
+
+
+def statistics(
+    found: Findings,
+    ranking: ReliabilityRanking,
+    samples: ReliableSamples,
+    quality: ReliabilityStatistics,
+    per_class: int,
+    rows: Rows,
+) -> None:
+    """How right and how balanced the samples are: Figs. 3b and E1, Tables E1 and E2."""
+    truth = found.dataset.labels
+    assert truth is not None
+    most = int(min(np.bincount(ranking.labeling).max(), max(4 * per_class, 100)))
+    curve = reliability_curve(ranking, truth[found.chosen_rows(rows)], most)
+    assert curve is not None
+    n, accuracy = curve
+    st.markdown("**How many a class can be trusted?**")
+    _show.plot(
+        figures.reliability_curve(n, accuracy, chosen=per_class),
+        "reliability curve",
+        lambda: (["per_class", "accuracy"], zip(n.tolist(), accuracy.tolist(), strict=True)),
+        alt="Accuracy of the reliable samples over their number per class",
+        name=_show.file_name(found.run.name, "reliability"),
+        height=300,
+    )
+    st.markdown(
+        f"**Balance** · {quality.balance_mean:.1f} ± {quality.balance_std:.1f} samples a true class; "
+        f"accuracy {quality.accuracy_mean:.1%} ± {quality.accuracy_std:.1%} over the found classes"
+    )
+    names = _session.class_names(found)
+    sizes = np.bincount(samples.classes, minlength=found.num_classes)
+    counts = {
+        found.true_names[int(c)]: int(size) for c, size in zip(quality.true_classes, quality.balance, strict=True)
+    }
+    st.dataframe(
+        {
+            "found class": names,
+            "samples": sizes.tolist(),
+            "right": [
+                None if np.isnan(share) else round(100 * float(share), 1) for share in quality.accuracy_per_class
+            ],
+        },
+        column_config={"right": st.column_config.NumberColumn("right, %")},
+        hide_index=True,
+    )
+    st.dataframe({"true class": list(counts), "samples": list(counts.values())}, hide_index=True)
+
+
+main()

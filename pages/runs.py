@@ -1,0 +1,255 @@
+"""Runs: what was searched, how it compares, and how to take it away."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from hume.io.archive import run_zip
+
+from hume import Run, figures
+from hume.errors import HumeError, RunError
+from hume.report import report
+from hume.store import solver_name
+from pages import _session, _show
+
+COLUMNS = (
+    "run", "state", "dataset", "φ1", "φ2", "K", "seeds", "setting", "solver", "created", "seconds", "cv score",
+    "cv score ±", "seeds' ACC", "seeds' ACC ±", "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI",
+)  # fmt: skip
+OF_TRUTH = ("seeds' ACC", "seeds' ACC ±", "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI")
+
+
+def main() -> None:
+    st.title("How do the runs compare?")
+    runs, damaged = everything()
+    undo_delete()
+    for name, reason in damaged:
+        line, button = st.columns([6, 1], vertical_alignment="center")
+        line.error(reason, icon=":material/error:")
+        button.button("Delete", key=f"delete damaged {name}", on_click=_delete, args=([name],))
+    if not runs:
+        st.info("No run yet. A search of the embedded images takes about half a minute.", icon=":material/info:")
+        st.page_link(_session.SEARCH, label="Start a search", icon=":material/search:")
+        return
+    chosen = [run for run in table(runs) if run is not None]
+    if not chosen:
+        st.caption("Tick runs on the left of the table to open, compare, rename, delete or download them.")
+        return
+    if len(chosen) == 1:
+        one(chosen[0])
+    else:
+        compare(chosen)
+    delete(chosen)
+
+
+def everything() -> tuple[list[Run], list[tuple[str, str]]]:
+    """The runs that can be read, and the others with what is wrong."""
+    runs, damaged = [], []
+    for name in _session.run_names():
+        try:
+            runs.append(_session.services().store.open(name))
+        except RunError as error:
+            damaged.append((name, str(error)))
+    return runs, damaged
+
+
+def line(run: Run) -> dict[str, Any]:
+    """One run as a row of the table; what is not known yet is left empty."""
+    request, now = run.request, _session.state(run)
+    found: dict[str, Any] = dict.fromkeys(COLUMNS)
+    found |= {
+        "run": run.name,
+        "state": now,
+        "dataset": request.dataset,
+        "φ1": request.phi1,
+        "φ2": request.phi2,
+        "K": request.config.num_classes,
+        "seeds": f"{len(run.finished_seeds)} of {len(request.seeds)}",
+        "setting": request.setting,
+        "solver": "imported" if request.origin == "authors" else solver_name(request.solver),
+        "created": request.created,
+    }
+    if now != "finished":
+        return found
+    values = run.scores()
+    found |= {
+        "seconds": values["seconds"],
+        "cv score": np.mean(values["cv_score"]),
+        "cv score ±": np.std(values["cv_score"]),
+    }
+    if values["acc"] is not None and not _session.is_blind():
+        for key in ("acc", "ari"):
+            name = f"seeds' {key.upper()}"
+            found |= {
+                name: np.mean(values[key]),
+                f"{name} ±": np.std(values[key]),
+                f"vote {key.upper()}": values["vote"][key],
+            }
+    return found
+
+
+def table(runs: list[Run]) -> list[Run | None]:
+    """All runs, to be sorted, filtered and ticked; returns the ticked ones."""
+    datasets = sorted({run.request.dataset for run in runs})
+    states = sorted({_session.state(run) for run in runs})
+    left, right, search = st.columns(3)
+    only = left.multiselect("Datasets", datasets, key="of_dataset", bind="query-params", placeholder="all")
+    in_state = right.multiselect("States", states, key="in_state", placeholder="all")
+    words = search.text_input("Name contains", key="name_contains", bind="query-params").strip().lower()
+    shown = [
+        run
+        for run in runs
+        if (not only or run.request.dataset in only)
+        and (not in_state or _session.state(run) in in_state)
+        and words in run.name.lower()
+    ]
+    lines = [line(run) for run in shown]
+    columns = [name for name in COLUMNS if not (_session.is_blind() and name in OF_TRUTH)]
+    share = st.column_config.NumberColumn(format="%.3f")
+    event = st.dataframe(
+        {name: [each[name] for each in lines] for name in columns},
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="runs",
+        column_config={
+            **dict.fromkeys((*OF_TRUTH, "cv score", "cv score ±"), share),
+            "seconds": st.column_config.NumberColumn(format="%.1f"),
+            "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC"),
+        },
+    )
+    _show.csv_button(
+        "Table as CSV", lambda: (columns, [[each[name] for name in columns] for each in lines]), "runs", key="runs csv",
+        type="tertiary",
+    )  # fmt: skip
+    return [shown[i] for i in event["selection"]["rows"] if i < len(shown)]
+
+
+def one(run: Run) -> None:
+    """What can be done with one run."""
+    st.subheader(run.name)
+    now = _session.state(run)
+    if now != "finished":
+        _session.unfinished(run)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if st.button("Open", type="primary", icon=":material/open_in_new:", key="open"):
+            _session.choose_next(run.name)
+            st.switch_page(_session.OBJECTIVE if now == "finished" else _session.SEARCH)
+        st.download_button(
+            "All files as ZIP", lambda: run_zip(run), f"{run.name}.zip", "application/zip", key="zip",
+            icon=":material/folder_zip:", on_click="ignore",
+        )  # fmt: skip
+        if now == "finished":
+            blind = _session.is_blind()
+            st.download_button(
+                "Report" + (" without ground truth" if blind else ""),
+                lambda: report(_session.findings(run), show_truth=not blind),
+                f"{run.name}.html",
+                "text/html",
+                key="report",
+                icon=":material/article:",
+                on_click="ignore",
+                help="One file that opens anywhere, without a network.",
+            )
+    with st.expander("Rename"):
+        new = st.text_input(
+            "New name", run.name, key=f"rename {run.name}", help="Letters, digits, dots, dashes, underscores."
+        )
+        st.button("Rename", key="rename", on_click=_rename, args=(run.name, new), disabled=new == run.name)
+    if "rename error" in st.session_state:
+        st.error(st.session_state.pop("rename error"), icon=":material/error:")
+
+
+def compare(runs: list[Run]) -> None:
+    """Runs side by side: accuracy with its spread, and what was set differently."""
+    st.subheader(f"{len(runs)} runs compared")
+    lines = [line(run) for run in runs]
+    finished = [each for each in lines if each["state"] == "finished"]
+    if finished and not _session.is_blind():
+        names = [each["run"] for each in finished]
+        columns = {key: [np.nan if each[key] is None else each[key] for each in finished] for key in OF_TRUTH}
+        _show.plot(
+            figures.compare_runs(names, columns["seeds' ACC"], columns["seeds' ACC ±"], columns["vote ACC"]),
+            "compare",
+            lambda: (["run", *OF_TRUTH], [[each["run"], *(each[key] for key in OF_TRUTH)] for each in finished]),
+            alt="Accuracy of the runs: mean and standard deviation over seeds, and the vote",
+            name="runs-compared",
+        )
+    settings = {run.name: _settings(run) for run in runs}
+    differing = [key for key in settings[runs[0].name] if len({str(each.get(key)) for each in settings.values()}) > 1]
+    if differing:
+        st.markdown("**Set differently**")
+        shown = {name: [str(each.get(key)) for key in differing] for name, each in settings.items()}
+        st.dataframe({"": differing, **shown}, hide_index=True)
+    else:
+        st.caption("These runs were asked for the same.")
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    asked = run.request.to_json()
+    flat: dict[str, Any] = {key: asked[key] for key in ("dataset", "phi1", "phi2", "setting", "device")}
+    solver = {f"solver {key}": value for key, value in asked["solver"].items()}
+    return {**flat, "seeds": len(run.request.seeds), **asked["config"], **solver}
+
+
+def delete(runs: list[Run]) -> None:
+    """Delete what is ticked; it can be taken back."""
+    names = [run.name for run in runs]
+    st.button(
+        f"Delete {len(names)} runs" if len(names) > 1 else "Delete",
+        icon=":material/delete:", key="delete", on_click=_delete, args=(names,),
+        help="Moves to the trash; can be undone for seven days.",
+    )  # fmt: skip
+
+
+def undo_delete() -> None:
+    """What was deleted last, to be brought back."""
+    if "delete error" in st.session_state:
+        st.error(st.session_state.pop("delete error"), icon=":material/error:")
+    trash = _session.services().store.trash()
+    if not trash:
+        return
+    with st.expander(f"Trash: {len(trash)} run{'s' * (len(trash) != 1)}", expanded="deleted" in st.session_state):
+        for name in trash:
+            words, button = st.columns([6, 1], vertical_alignment="center")
+            words.markdown(_show.plain(name))
+            button.button("Restore", key=f"restore {name}", icon=":material/undo:", on_click=_restore, args=(name,))
+
+
+def _delete(names: list[str]) -> None:
+    store, jobs = _session.services().store, _session.services().jobs
+    for name in names:
+        try:
+            status = jobs.status(name)
+            if status is not None and status.under_way:
+                raise RunError(f"run {name!r} is under way: cancel it first")
+            store.delete(name)
+            jobs.forget(name)
+            st.session_state["deleted"] = True
+        except HumeError as error:
+            st.session_state["delete error"] = str(error)
+
+
+def _restore(name: str) -> None:
+    try:
+        _session.services().store.restore(name)
+    except HumeError as error:
+        st.session_state["delete error"] = str(error)
+
+
+def _rename(name: str, new: str) -> None:
+    store, jobs = _session.services().store, _session.services().jobs
+    try:
+        status = jobs.status(name)
+        if status is not None and status.under_way:
+            raise RunError(f"run {name!r} is under way: cancel it or wait for it")
+        store.rename(name, new)
+        jobs.forget(name)
+    except HumeError as error:
+        st.session_state["rename error"] = str(error)
+        return
+    if st.session_state.get("run") == name:
+        _session.choose(new)
+
+
+main()

@@ -1,0 +1,246 @@
+"""Search: choose data and two spaces, launch random starts, watch them learn."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+import psutil
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from hume import Config, Dataset, Implicit, Unrolled, results
+from hume.errors import HumeError
+from hume.inner import InnerSolver
+from hume.search import PresetName, Setting, preset
+from hume.sentences import count
+from hume.spaces import Space
+from hume.store import solver_name
+from pages import _job, _session, _show
+
+
+class Parameter(NamedTuple):
+    """A hyperparameter as the form shows it."""
+
+    field: str
+    symbol: str
+    meaning: str
+    paper: str
+
+
+PARAMETERS = (
+    Parameter("num_iterations", "T", "Steps of the search, at most.", "1,000"),
+    Parameter("step_size", "α", "Step size of Adam on the prototypes.", "0.001 (ImageNet: 0.1)"),
+    Parameter("temperature", "γ", "Temperature of the sparsemax: lower is harder labels.", "0.1"),
+    Parameter("entropy_weight", "η", "Weight of the label entropy, which keeps classes from emptying.", "10"),
+    Parameter("num_train", "|X_tr|", "Rows that a random split trains on.", "9,000 (STL-10: 4,500 or 7,200)"),
+    Parameter("num_test", "|X_te|", "Rows that a random split tests on.", "1,000 (STL-10: 500 or 800)"),
+    Parameter("num_splits", "splits", "Random splits averaged in one step.", "20"),
+    Parameter("clip_norm", "clip", "Largest gradient norm of a seed.", "1"),
+)
+SETTINGS_HELP = {
+    "transductive": "the search sees all rows",
+    "inductive": "the search sees the train rows, scores the test rows",
+}
+
+
+def main() -> None:
+    st.title("Which labelings generalize?")
+    st.markdown(
+        "Every seed starts from random labels made in **φ1** and changes them until a linear classifier in **φ2** can "
+        "predict them. No ground truth takes part."
+    )
+    form()
+    watch()
+
+
+def form() -> None:
+    """What to search, and the button."""
+    names = _session.dataset_names()
+    left, right = st.columns(2)
+    name = left.selectbox("Dataset", names, key="dataset", bind="query-params", persist_state="session")
+    data = _session.dataset(name)
+    left.caption(str(data.card.get("summary", f"{data.num_samples:,} samples")))
+    first, second = (list(data.spaces).index(space) for space in data.default_pair)
+    spaces = list(data.spaces)
+    pair = right.columns(2)
+    options: dict[str, Any] = {
+        "format_func": lambda space: _space_label(data.spaces[space]),
+        "persist_state": "session",
+    }
+    phi1 = pair[0].selectbox(
+        "φ1: labels are made here", spaces, index=first, key=f"phi1 {name}", help="Self-supervised features.", **options
+    )
+    phi2 = pair[1].selectbox(
+        "φ2: labels are judged here", spaces, index=second, key=f"phi2 {name}", help="A pretrained network.", **options
+    )
+    if phi1 == phi2:
+        right.warning("One space cannot judge itself: the search will generalize whatever it likes. Choose two.")
+    else:
+        right.caption(f"{data.spaces[phi1].made} · {data.spaces[phi2].made}")
+    row = st.columns([1, 1, 2, 2, 2])
+    K = row[0].number_input(
+        "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K {name}", persist_state="session",
+        help="How many classes to look for.",
+    )  # fmt: skip
+    num_seeds = row[1].number_input(
+        "Seeds", 1, 1000, 100, key="num_seeds", persist_state="session", help="Random starts."
+    )
+    chosen = row[2].selectbox(
+        "Preset", get_args(PresetName), key="preset", persist_state="session",
+        help="`fast` is made for two cores; the others are the paper's, and slow.",
+    )  # fmt: skip
+    settings: list[Setting] = ["transductive"] if data.test_rows is None else list(get_args(Setting))
+    setting = row[3].selectbox(
+        "Setting", settings, key=f"setting {len(settings)}", persist_state="session",
+        help="; ".join(f"{key}: {words}" for key, words in SETTINGS_HELP.items()),
+    )  # fmt: skip
+    devices = results.devices()
+    device = row[4].selectbox("Device", devices, key="device", persist_state="session", disabled=len(devices) == 1)
+    try:
+        config, solver = _advanced(data, chosen, int(K), setting)
+        _launch(data, phi1, phi2, config, solver, setting, int(num_seeds), device)
+    except HumeError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def _space_label(space: Space) -> str:
+    return f"{space.name} · {space.features.shape[1]} dim · {space.kind}" if space.kind else space.name
+
+
+def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tuple[Config, InnerSolver]:
+    """The preset's values, and the fields to change them."""
+    seen = int(results.searched_rows(data, setting).sum())
+    config, solver = preset(chosen, num_classes=K, num_samples=seen, setting=setting)
+    scope = f"{data.name} {chosen} {setting}"
+    with st.expander("Advanced: hyperparameters, with the paper's values"):
+        columns = st.columns(4)
+        changes = {}
+        for i, parameter in enumerate(PARAMETERS):
+            value = getattr(config, parameter.field)
+            changes[parameter.field] = columns[i % 4].number_input(
+                f"{parameter.symbol} · {parameter.field.replace('_', ' ')}",
+                value=value,
+                step=1 if isinstance(value, int) else None,
+                format=None if isinstance(value, int) or value is None else "%g",
+                key=f"{parameter.field} {scope}",
+                persist_state="session",
+                help=f"{parameter.meaning} The paper's value: {parameter.paper}.",
+            )
+        changes["centre"] = columns[0].toggle(
+            "centre φ1", config.centre, key=f"centre {scope}", persist_state="session",
+            help="Subtract the mean row before the L2 normalization. The paper: no.",
+        )  # fmt: skip
+        changes["encoder"] = columns[1].selectbox(
+            "encoder", ["retraction", "householder"], ["retraction", "householder"].index(config.encoder),
+            key=f"encoder {scope}", persist_state="session",
+            help="How the prototypes stay orthonormal. The paper: Householder reflections.",
+        )  # fmt: skip
+        patience = columns[2].number_input(
+            "patience", value=config.patience or 0, min_value=0, step=1, key=f"patience {scope}",
+            persist_state="session",
+            help="Stop a seed whose objective has not improved in so many steps; 0: never. The paper: never.",
+        )  # fmt: skip
+        changes["patience"] = patience or None
+        solver = _solver(columns, solver, scope)
+    return replace(config, **changes), solver
+
+
+def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -> InnerSolver:
+    names = ["implicit", "unrolled"]
+    kind = columns[3].selectbox(
+        "inner solver", names, names.index(solver_name(given)), key=f"solver {scope}", persist_state="session",
+        help="How the classifier in φ2 is fitted and differentiated. The paper: unrolled gradient descent.",
+    )  # fmt: skip
+    if kind == "implicit":
+        if isinstance(given, Implicit):
+            return given
+        return Implicit.like(given) if isinstance(given, Unrolled) else Implicit()
+    base = given if isinstance(given, Unrolled) else Unrolled()
+    steps = columns[0].number_input(
+        "m · inner steps", 1, value=base.inner_steps, key=f"m {scope}", persist_state="session",
+        help="Gradient steps of the classifier. The paper's value: 300 (ImageNet: 100).",
+    )  # fmt: skip
+    size = columns[1].number_input(
+        "inner step size", 1e-8, value=base.inner_step_size, format="%g", key=f"inner {scope}", persist_state="session",
+        help="Of these steps. The paper's value: 0.001 (ImageNet: 0.1).",
+    )  # fmt: skip
+    return replace(base, inner_steps=int(steps), inner_step_size=float(size))
+
+
+def _launch(
+    data: Dataset,
+    phi1: str,
+    phi2: str,
+    config: Config,
+    solver: InnerSolver,
+    setting: Setting,
+    num_seeds: int,
+    device: str,
+) -> None:
+    """The estimate and the button."""
+    expected = _session.expected(data, phi1, phi2, config, solver, setting, num_seeds, device)
+    free = psutil.virtual_memory().available
+    button, words = st.columns([1, 3], vertical_alignment="center")
+    button.button(
+        f"Launch {num_seeds} seed{'s' * (num_seeds != 1)}",
+        type="primary",
+        icon=":material/rocket_launch:",
+        key="launch",
+        on_click=_session.launch,
+        kwargs={
+            "data": data, "phi1": phi1, "phi2": phi2, "config": config, "solver": solver, "setting": setting,
+            "num_seeds": num_seeds, "device": device,
+        },
+    )  # fmt: skip
+    waiting = _session.services().jobs.statuses()
+    words.markdown(
+        f"About **{_show.duration(expected.seconds)}** on {device}"
+        f" ({_show.duration(expected.search_seconds)} search, {_show.duration(expected.score_seconds)} scores)"
+        f" and **{_show.size(expected.bytes)}** of memory ({_show.size(free)} are free)."
+        + (f" {len(waiting)} run{'s' * (len(waiting) != 1)} before it." if waiting else "")
+    )
+    if expected.bytes > free and device == "cpu":
+        st.warning("This is more memory than is free: use fewer seeds or smaller splits.", icon=":material/memory:")
+    _session.say_launch_error()
+
+
+def watch() -> None:
+    """The chosen run while it is under way, else what became of it; then the queue."""
+    run = _session.chosen_run()
+    if run is None:
+        return
+    st.divider()
+    now = _session.state(run)
+    if now in ("queued", "searching", "scoring"):
+        _job.panel(run)
+    elif now == "finished":
+        found = _session.findings(run)
+        best = float(np.max(found.cv_score))
+        st.success(
+            f"Run **{run.name}** has finished: {count(len(found.seeds), 'seed')} in "
+            f"{_show.duration(found.values['seconds'])}; "
+            f"the best labeling is predicted by φ2 for {best:.1%} of the samples.",
+            icon=_session.STATE_ICONS[now],
+        )
+        with st.container(horizontal=True):
+            st.page_link(_session.OBJECTIVE, label="Can it be trusted?", icon=":material/scatter_plot:")
+            st.page_link(_session.EXPLORE, label="Explore the samples", icon=":material/hub:")
+            st.page_link(_session.RELIABLE, label="Take reliable samples", icon=":material/verified:")
+    else:
+        _session.unfinished(run)
+    waiting = [status for status in _session.services().jobs.statuses() if status.name != run.name]
+    if waiting:
+        st.markdown("**Also under way**")
+        for status in waiting:
+            line, button = st.columns([6, 1], vertical_alignment="center")
+            line.markdown(f"{status.name} · {status.state}")
+            button.button(
+                "Cancel",
+                key=f"cancel other {status.name}",
+                on_click=_session.services().jobs.cancel,
+                args=(status.name,),
+            )
+
+
+main()

@@ -1,0 +1,147 @@
+"""Start: what is here, and a first labeling within a minute."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import streamlit as st
+
+from hume import Run, preset, results
+from hume.findings import Findings
+from pages import _job, _session, _show
+from pages._gallery import Tile, gallery
+
+MOSAIC = 60  # pictures
+PER_CLASS = 12
+RECENT = 6
+NUM_SEEDS = 100
+
+
+def main() -> None:
+    st.title("Find the classes people see")
+    st.markdown(
+        "A labeling made in one representation of the images that a simple classifier in **another** representation "
+        "can predict is probably the one people would give. HUME searches for such labelings from random starts. "
+        "Nobody tells it what is in the pictures."
+    )
+    names = _session.dataset_names()
+    name = st.segmented_control(
+        "Data", names, default="fashion-mnist" if "fashion-mnist" in names else names[0], required=True,
+        key="start_data", bind="query-params", persist_state="session", label_visibility="collapsed",
+    )  # fmt: skip
+    run = _latest(str(name))
+    now = None if run is None else _session.state(run)
+    if run is None or now not in ("queued", "searching", "scoring", "finished"):
+        data_and_button(str(name))
+    elif now == "finished":
+        sorted_pictures(_session.findings(run))
+        data_and_button(str(name), again=True)
+    else:
+        _job.panel(run, pictures_only=True)
+    recent_runs()
+
+
+def _latest(dataset: str) -> Run | None:
+    """The run to show: the chosen one when it is of this dataset, else the newest that is."""
+    chosen = _session.chosen_run()
+    if chosen is not None and chosen.request.dataset == dataset:
+        return chosen
+    return next((run for run in _session.readable_runs() if run.request.dataset == dataset), None)
+
+
+def data_and_button(name: str, *, again: bool = False) -> None:
+    """Some of the images as they are, and the button that sorts them."""
+    data = _session.dataset(name)
+    if not again:
+        card = data.card
+        st.markdown(f"**{card.get('name', name)}** · {card.get('summary', f'{data.num_samples:,} samples')}")
+        rows = np.random.default_rng(0).choice(data.num_samples, min(MOSAIC, data.num_samples), replace=False)
+        clicked = gallery(
+            [Tile(int(row)) for row in rows], key="mosaic", dataset=data, label="Images, unsorted", size=56
+        )
+        if clicked is not None:
+            st.caption(f"Sample {clicked}. Nobody has labeled it yet.")
+    K = data.num_classes
+    if K is None:
+        st.info("This dataset does not say how many classes to look for.", icon=":material/info:")
+        st.page_link(_session.SEARCH, label="Choose on the Search page", icon=":material/search:")
+        return
+    phi1, phi2 = data.default_pair
+    seen = int(results.searched_rows(data, "transductive").sum())
+    config, solver = preset("fast", num_classes=K, num_samples=seen)
+    device = results.devices()[0]
+    expected = _session.expected(data, phi1, phi2, config, solver, "transductive", NUM_SEEDS, device)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            f"Sort them {'again ' if again else ''}from {NUM_SEEDS} random starts",
+            type="secondary" if again else "primary",
+            icon=":material/rocket_launch:",
+            key="launch",
+            on_click=_session.launch,
+            kwargs={
+                "data": data, "phi1": phi1, "phi2": phi2, "config": config, "solver": solver,
+                "setting": "transductive", "num_seeds": NUM_SEEDS, "device": device,
+            },
+        )  # fmt: skip
+        st.caption(f"about {_show.duration(expected.seconds)} · {K} classes, φ1 {phi1}, φ2 {phi2}")
+    _session.say_launch_error()
+
+
+def sorted_pictures(found: Findings) -> None:
+    """What the vote of all seeds sees: a row of typical pictures a class."""
+    names = _session.class_names(found)
+    blind = not _session.shows_truth(found.dataset)
+    sizes = np.bincount(found.vote.labeling, minlength=found.num_classes)
+    st.subheader(f"{len(found.seeds)} random starts voted: these {int((sizes > 0).sum())} classes")
+    best = found.seed(found.seeds[int(found.order[0])], PER_CLASS)
+    halves = st.columns(2, gap="large")
+    for k in range(found.num_classes):
+        with halves[k % 2]:
+            truth = "" if blind else _truth(found, k)
+            st.markdown(f"**{_show.plain(names[k])}** · {sizes[k]:,} samples{truth}")
+            tiles = [Tile(int(row)) for row in best.typical[k] if row >= 0]
+            gallery(tiles, key=f"class {k}", dataset=found.dataset, label=names[k], size=48)
+    agreement = found.vote_agreement
+    if agreement is not None and not blind:
+        st.markdown(
+            f"Compared with what people called them, **{agreement.acc:.1%}** of the samples are in the right class. "
+            "The search never saw these names."
+        )
+    if blind:
+        _session.reveal(found.dataset, "what people call them")
+    with st.container(horizontal=True):
+        st.page_link(_session.OBJECTIVE, label="Why trust it?", icon=":material/scatter_plot:")
+        st.page_link(_session.EXPLORE, label="Walk through the samples", icon=":material/hub:")
+        st.page_link(_session.RELIABLE, label="Take the reliable ones", icon=":material/verified:")
+
+
+def _truth(found: Findings, k: int) -> str:
+    if found.match is None or found.match[k] < 0:
+        return " · people have no class of their own for it"
+    return f" · people say *{_show.plain(found.true_names[int(found.match[k])])}*"
+
+
+def recent_runs() -> None:
+    """The newest runs with their state; a click opens one."""
+    runs = _session.readable_runs()[:RECENT]
+    if not runs:
+        return
+    st.divider()
+    st.markdown("**Recent runs**")
+    for run in runs:
+        now = _session.state(run)
+        request = run.request
+        age = _show.duration((datetime.now(UTC) - datetime.fromisoformat(request.created)).total_seconds())
+        columns = st.columns([4, 2, 2, 1], vertical_alignment="center")
+        columns[0].markdown(f"{_session.STATE_ICONS[now]} {run.name}")
+        columns[1].markdown(f"{now}, {len(run.finished_seeds)} of {len(request.seeds)} seeds")
+        columns[2].markdown(f"φ1 {request.phi1}, φ2 {request.phi2} · {age} ago")
+        columns[3].button("Open", key=f"open {run.name}", on_click=_open, args=(run,))
+
+
+def _open(run: Run) -> None:
+    _session.choose(run.name)
+    if run.request.dataset in _session.dataset_names():
+        st.session_state["start_data"] = run.request.dataset
+
+
+main()
