@@ -109,6 +109,18 @@ def preset(
     raise InputError(f"there is no preset {name!r}: choose one of {', '.join(get_args(PresetName))}")
 
 
+def preset_of(config: Config, solver: InnerSolver, setting: Setting) -> PresetName | None:
+    """The preset that a configuration and a solver come from, None when anything was changed."""
+    for name in get_args(PresetName):
+        same = preset(
+            name, num_classes=config.num_classes, num_samples=config.num_train + config.num_test, setting=setting
+        )
+        if same == (config, solver):
+            found: PresetName = name
+            return found
+    return None
+
+
 @dataclass(frozen=True)
 class FinishedSeed:
     """What one seed found."""

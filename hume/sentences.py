@@ -10,6 +10,7 @@ from hume.findings import Findings
 from hume.scores import Correlation
 
 CLOSE = 0.005  # difference of two accuracies that is not worth a word
+MAJORITY = 0.5  # share of the votes
 SETTLED = 0.95  # share of the samples on which a vote is called the same
 
 
@@ -68,6 +69,20 @@ def _among_the_rest(found: Findings) -> str:
         f" Without the {count(failed, 'seed')} whose score is far below the others, "
         f"r = {number(rest.r)} ({number(rest.low)} to {number(rest.high)}): among the rest {verdict}."
     )
+
+
+def doubt(found: Findings, truth: bool) -> str:
+    """Which samples are in doubt? How many the seeds agree on, and what agreement is worth."""
+    S, share = len(found.seeds), found.vote.share
+    if S == 1:
+        return "This run has one seed: no sample is voted on."
+    united, split = share == 1, share < MAJORITY
+    words = f"All {S} seeds put {percent(float(united.mean()))} of the samples into the same class; on "
+    words += f"{percent(float(split.mean()))} no class has half of the votes"
+    if not truth or found.right is None or not united.any() or not split.any():
+        return words + "."
+    right, wrong = float(found.right[united].mean()), float(found.right[split].mean())
+    return words + f". The first are right in {percent(right)} of all cases, the others in {percent(wrong)}."
 
 
 def voters(found: Findings, truth: bool) -> str:

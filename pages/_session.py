@@ -19,6 +19,7 @@ from hume.maps import Maps
 from hume.reliable import Order, ReliabilityRanking
 from hume.review import Review
 from hume.search import Setting
+from hume.sentences import percent
 from hume.spaces import Dataset, dataset_folders
 from hume.store import default_home
 
@@ -171,7 +172,7 @@ def _under_way() -> None:
         for status in now:
             text = f"{status.name}: {status.state}"
             if status.state != "queued":
-                text += f" {status.share:.0%}"
+                text += f" {percent(status.share, 0)}"
             st.progress(min(1.0, status.share), text=text)
         if [status.name for status in now] != [status.name for status in statuses]:
             st.rerun()

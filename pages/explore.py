@@ -1,4 +1,4 @@
-"""Explore: where do the samples lie, and which of them are in doubt?"""
+"""Explore: which samples are in doubt?"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from hume import figures
+from hume import figures, sentences
 from hume.findings import Findings
 from hume.maps import Map, Which
 from pages import _session, _show
@@ -35,6 +35,7 @@ class Coloring:
 def main() -> None:
     st.title("Which samples are in doubt?")
     found = _session.finished_run()
+    st.markdown(sentences.doubt(found, _session.shows_truth(found.dataset)))
     row = st.columns([2, 3, 4], vertical_alignment="bottom")
     where = row[0].segmented_control(
         "Map of", list(SPACES), default="φ1", required=True, key="map", bind="query-params",

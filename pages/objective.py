@@ -118,12 +118,12 @@ def one_seed(found: Findings) -> None:
     st.caption("Click another point to open another seed. Class numbers and colours are those of the vote.")
     truth = _session.shows_truth(found.dataset)
     numbers = st.columns(5)
-    numbers[0].metric("Cross-validation score", f"{one.cv_score:.1%}")
-    numbers[1].metric("Objective", "–" if np.isnan(one.objective) else f"{one.objective:.2f} nats")
+    numbers[0].metric("Cross-validation score", sentences.percent(one.cv_score))
+    numbers[1].metric("Objective", "–" if np.isnan(one.objective) else f"{sentences.number(one.objective)} nats")
     numbers[2].metric("Ended", one.state)
     if truth and one.agreement is not None:
-        numbers[3].metric("Accuracy", f"{one.agreement.acc:.1%}")
-        numbers[4].metric("ARI", f"{one.agreement.ari:.3f}")
+        numbers[3].metric("Accuracy", sentences.percent(one.agreement.acc))
+        numbers[4].metric("ARI", sentences.number(one.agreement.ari))
     names = _session.class_names(found)
     left, right = st.columns([1, 1], gap="large") if truth else (st.container(), None)
     with left:

@@ -11,6 +11,7 @@ from hume.findings import RELIABLE_COLUMNS, Findings, Rows
 from hume.io.labeled import labeled_zip
 from hume.reliable import Order, ReliabilityRanking, ReliabilityStatistics, ReliableSamples
 from hume.review import Review
+from hume.sentences import percent
 from pages import _session, _show
 from pages._gallery import Tile, gallery
 
@@ -68,8 +69,8 @@ def answer(found: Findings, samples: ReliableSamples, quality: ReliabilityStatis
     if quality is None or not _session.shows_truth(found.dataset):
         return words + "."
     return words + (
-        f"; **{quality.accuracy:.1%}** of the {len(samples.rows)} are right, where the vote on all samples is right on "
-        f"{found.vote_agreement.acc if found.vote_agreement else float('nan'):.1%}."
+        f"; **{percent(quality.accuracy)}** of the {len(samples.rows)} are right, where the vote on all samples is "
+        f"right on {percent(found.vote_agreement.acc if found.vote_agreement else float('nan'))}."
     )
 
 
@@ -92,7 +93,7 @@ def warnings(found: Findings, ranking: ReliabilityRanking, samples: ReliableSamp
         if len(members) and np.median(members) < MIXED:
             mixed[given.name(k)] = float(np.median(members))
     if mixed:
-        named = ", ".join(f"**{_show.plain(name)}** ({value:.0%})" for name, value in mixed.items())
+        named = ", ".join(f"**{_show.plain(name)}** ({percent(value, 0)})" for name, value in mixed.items())
         st.warning(
             f"Mixed, even where they are most reliable, by the share of neighbours in the same class: {named}.",
             icon=":material/warning:",
@@ -221,7 +222,7 @@ def statistics(
     )
     st.markdown(
         f"**Balance** · {quality.balance_mean:.1f} ± {quality.balance_std:.1f} samples a true class; "
-        f"accuracy {quality.accuracy_mean:.1%} ± {quality.accuracy_std:.1%} over the found classes"
+        f"accuracy {percent(quality.accuracy_mean)} ± {percent(quality.accuracy_std)} over the found classes"
     )
     names = _session.class_names(found)
     sizes = np.bincount(samples.classes, minlength=found.num_classes)

@@ -4,17 +4,19 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from hume.io.archive import run_zip
 
 from hume import Run, figures
 from hume.errors import HumeError, RunError
+from hume.io.archive import run_zip
 from hume.report import report
+from hume.search import preset_of
 from hume.store import solver_name
 from pages import _session, _show
 
 COLUMNS = (
-    "run", "state", "dataset", "φ1", "φ2", "K", "seeds", "setting", "solver", "created", "seconds", "cv score",
-    "cv score ±", "seeds' ACC", "seeds' ACC ±", "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI",
+    "run", "state", "dataset", "φ1", "φ2", "seeds", "cv score", "cv score ±", "seeds' ACC", "seeds' ACC ±",
+    "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI", "objective", "objective ±", "preset", "K", "setting",
+    "solver", "seconds", "created",
 )  # fmt: skip
 OF_TRUTH = ("seeds' ACC", "seeds' ACC ±", "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI")
 
@@ -66,17 +68,17 @@ def line(run: Run) -> dict[str, Any]:
         "K": request.config.num_classes,
         "seeds": f"{len(run.finished_seeds)} of {len(request.seeds)}",
         "setting": request.setting,
+        "preset": preset_of(request.config, request.solver, request.setting) or "changed",
         "solver": "imported" if request.origin == "authors" else solver_name(request.solver),
         "created": request.created,
     }
     if now != "finished":
         return found
     values = run.scores()
-    found |= {
-        "seconds": values["seconds"],
-        "cv score": np.mean(values["cv_score"]),
-        "cv score ±": np.std(values["cv_score"]),
-    }
+    found["seconds"] = values["seconds"]
+    for name, numbers in (("cv score", values["cv_score"]), ("objective", values["objective"])):
+        if None not in numbers:
+            found |= {name: np.mean(numbers), f"{name} ±": np.std(numbers)}
     if values["acc"] is not None and not _session.is_blind():
         for key in ("acc", "ari"):
             name = f"seeds' {key.upper()}"
@@ -113,7 +115,7 @@ def table(runs: list[Run]) -> list[Run | None]:
         selection_mode="multi-row",
         key="runs",
         column_config={
-            **dict.fromkeys((*OF_TRUTH, "cv score", "cv score ±"), share),
+            **dict.fromkeys((*OF_TRUTH, "cv score", "cv score ±", "objective", "objective ±"), share),
             "seconds": st.column_config.NumberColumn(format="%.1f"),
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC"),
         },

@@ -13,7 +13,7 @@ from hume import Config, Dataset, Implicit, Unrolled, results
 from hume.errors import HumeError
 from hume.inner import InnerSolver
 from hume.search import PresetName, Setting, preset
-from hume.sentences import count
+from hume.sentences import count, percent
 from hume.spaces import Space
 from hume.store import solver_name
 from pages import _job, _session, _show
@@ -220,7 +220,7 @@ def watch() -> None:
         st.success(
             f"Run **{run.name}** has finished: {count(len(found.seeds), 'seed')} in "
             f"{_show.duration(found.values['seconds'])}; "
-            f"the best labeling is predicted by φ2 for {best:.1%} of the samples.",
+            f"the best labeling is predicted by φ2 for {percent(best)} of the samples.",
             icon=_session.STATE_ICONS[now],
         )
         with st.container(horizontal=True):

@@ -7,6 +7,7 @@ import streamlit as st
 
 from hume import Run, preset, results
 from hume.findings import Findings
+from hume.sentences import percent
 from pages import _job, _session, _show
 from pages._gallery import Tile, gallery
 
@@ -103,8 +104,8 @@ def sorted_pictures(found: Findings) -> None:
     agreement = found.vote_agreement
     if agreement is not None and not blind:
         st.markdown(
-            f"Compared with what people called them, **{agreement.acc:.1%}** of the samples are in the right class. "
-            "The search never saw these names."
+            f"Compared with what people called them, **{percent(agreement.acc)}** of the samples are in the right "
+            "class. The search never saw these names."
         )
     if blind:
         _session.reveal(found.dataset, "what people call them")

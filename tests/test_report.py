@@ -446,3 +446,13 @@ def test_a_seed_far_below_the_others_is_told_apart(birds):
     assert "a higher score goes with a higher accuracy" in sentences.trust(found, truth=True)
     found.__dict__["main_correlation"] = replace(rest, low=-0.1)
     assert "hardly ranks them" in sentences.trust(found, truth=True)
+
+
+def test_doubt_counts_the_samples_that_all_agree_on(birds):
+    found = Findings(birds)
+    united = found.vote.share == 1
+    told = sentences.doubt(found, truth=False)
+    assert f"put {100 * united.mean():.1f}\u00a0% of the samples" in told
+    assert "right" not in told
+    if united.any() and (found.vote.share < 0.5).any():
+        assert f"{100 * found.right[united].mean():.1f}\u00a0%" in sentences.doubt(found, truth=True)

@@ -1,6 +1,8 @@
 """Algorithm 1: what the search finds, and what must not change it."""
 
 import dataclasses
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import torch
 from hume import scores, task
 from hume.errors import InputError
 from hume.inner import Implicit, Unrolled
-from hume.search import FINAL_WINDOW, Config, _gradient, preset, search
+from hume.search import FINAL_WINDOW, Config, PresetName, _gradient, preset, preset_of, search
 
 
 def planted(seed=0, num_samples=400, num_classes=3, dim=8):
@@ -357,3 +359,13 @@ def test_seeds_must_be_different_numbers(seeds):
     phi1, phi2, *_ = planted()
     with pytest.raises(InputError, match="seeds"):
         next(search(phi1, phi2, quick(), solver=Implicit(), seeds=seeds))
+
+
+@pytest.mark.parametrize("name", get_args(PresetName))
+@pytest.mark.parametrize("setting", ["inductive", "transductive"])
+@pytest.mark.parametrize("num_samples", [500, 50_000])
+def test_a_preset_is_recognized_until_something_is_changed(name, setting, num_samples):
+    config, solver = preset(name, num_classes=7, num_samples=num_samples, setting=setting)
+    assert preset_of(config, solver, setting) == name
+    assert preset_of(replace(config, entropy_weight=3.0), solver, setting) is None
+    assert preset_of(config, Implicit(ridge=0.5), setting) is None
