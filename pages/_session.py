@@ -19,7 +19,7 @@ from hume.maps import Maps
 from hume.reliable import Order, ReliabilityRanking
 from hume.review import Review
 from hume.search import Setting
-from hume.sentences import percent
+from hume.sentences import count, percent
 from hume.spaces import Dataset, dataset_folders
 from hume.store import default_home
 
@@ -152,15 +152,20 @@ def _run_choice() -> None:
     if st.session_state.get("run") not in names:
         st.session_state.pop("run", None)  # it was deleted or renamed
         if st.query_params.get("run") not in names:
-            choose(names[0])
+            choose(_newest(names))
     if "run" in st.session_state:
         # The address follows a widget that is there; before its first run, it has to be told.
         with suppress(StreamlitAPIException):
             st.query_params["run"] = st.session_state["run"]
     name = st.selectbox("Run", names, key="run", bind="query-params", index=None, placeholder="Choose a run")
     if name is None:  # the address asked for a run that is not there
-        choose_next(names[0])
+        choose_next(_newest(names))
         st.rerun()
+
+
+def _newest(names: list[str]) -> str:
+    readable = readable_runs()
+    return readable[0].name if readable else names[0]
 
 
 def _under_way() -> None:
@@ -243,7 +248,7 @@ def unfinished(run: Run) -> None:
         )
         if done:
             st.button(
-                f"Use the {done} finished seeds",
+                f"Use the {count(done, 'finished seed')}",
                 key="settle",
                 on_click=_submit,
                 args=(run.name, False),

@@ -114,7 +114,8 @@ def one_seed(found: Findings) -> None:
     except InputError as error:
         st.warning(str(error))
         return
-    st.subheader(f"Seed {seed}: rank {one.place} of {len(found.seeds)}")
+    whose = "" if found.run.name == st.session_state.get("run") else f" of {_show.plain(found.run.name)}"
+    st.subheader(f"Seed {seed}{whose}: rank {one.place} of {len(found.seeds)}")
     st.caption("Click another point to open another seed. Class numbers and colours are those of the vote.")
     truth = _session.shows_truth(found.dataset)
     numbers = st.columns(5)

@@ -23,20 +23,27 @@ class Parameter(NamedTuple):
     """A hyperparameter as the form shows it."""
 
     field: str
-    symbol: str
+    name: str  # with the paper's symbol
+    paper: str  # its value there
     meaning: str
-    paper: str
 
 
 PARAMETERS = (
-    Parameter("num_iterations", "T", "Steps of the search, at most.", "1,000"),
-    Parameter("step_size", "α", "Step size of Adam on the prototypes.", "0.001 (ImageNet: 0.1)"),
-    Parameter("temperature", "γ", "Temperature of the sparsemax: lower is harder labels.", "0.1"),
-    Parameter("entropy_weight", "η", "Weight of the label entropy, which keeps classes from emptying.", "10"),
-    Parameter("num_train", "|X_tr|", "Rows that a random split trains on.", "9,000 (STL-10: 4,500 or 7,200)"),
-    Parameter("num_test", "|X_te|", "Rows that a random split tests on.", "1,000 (STL-10: 500 or 800)"),
-    Parameter("num_splits", "splits", "Random splits averaged in one step.", "20"),
-    Parameter("clip_norm", "clip", "Largest gradient norm of a seed.", "1"),
+    Parameter("num_iterations", "T, steps", "1,000", "Steps of the search, at most."),
+    Parameter("step_size", "α, step size", "0.001", "Of Adam on the prototypes; the paper's for ImageNet: 0.1."),
+    Parameter("temperature", "γ, temperature", "0.1", "Of the sparsemax: a lower one gives harder labels."),
+    Parameter("entropy_weight", "η, entropy weight", "10", "What keeps classes from emptying."),
+    Parameter(
+        "num_train",
+        "|X_tr|, train rows",
+        "9,000",
+        "That a random split trains on; the paper's for STL-10: 4,500 or 7,200.",
+    ),
+    Parameter(
+        "num_test", "|X_te|, test rows", "1,000", "That a random split tests on; the paper's for STL-10: 500 or 800."
+    ),
+    Parameter("num_splits", "Splits in a step", "20", "Random splits that a step averages over."),
+    Parameter("clip_norm", "Gradient norm", "1", "Largest one of a seed; longer gradients are clipped."),
 )
 SETTINGS_HELP = {
     "transductive": "the search sees all rows",
@@ -57,8 +64,9 @@ def main() -> None:
 def form() -> None:
     """What to search, and the button."""
     names = _session.dataset_names()
-    left, right = st.columns(2)
-    name = left.selectbox("Dataset", names, key="dataset", bind="query-params", persist_state="session")
+    left, right = st.columns([2, 3])
+    first = names.index("fashion-mnist") if "fashion-mnist" in names else 0
+    name = left.selectbox("Dataset", names, first, key="dataset", bind="query-params", persist_state="session")
     data = _session.dataset(name)
     left.caption(str(data.card.get("summary", f"{data.num_samples:,} samples")))
     first, second = (list(data.spaces).index(space) for space in data.default_pair)
@@ -105,7 +113,7 @@ def form() -> None:
 
 
 def _space_label(space: Space) -> str:
-    return f"{space.name} · {space.features.shape[1]} dim · {space.kind}" if space.kind else space.name
+    return f"{space.name} ({', '.join(filter(None, [space.kind, f'{space.features.shape[1]} dim']))})"
 
 
 def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tuple[Config, InnerSolver]:
@@ -119,27 +127,28 @@ def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tu
         for i, parameter in enumerate(PARAMETERS):
             value = getattr(config, parameter.field)
             changes[parameter.field] = columns[i % 4].number_input(
-                f"{parameter.symbol} · {parameter.field.replace('_', ' ')}",
+                f"{parameter.name} (paper: {parameter.paper})",
                 value=value,
                 step=1 if isinstance(value, int) else None,
                 format=None if isinstance(value, int) or value is None else "%g",
                 key=f"{parameter.field} {scope}",
                 persist_state="session",
-                help=f"{parameter.meaning} The paper's value: {parameter.paper}.",
+                help=parameter.meaning,
             )
         changes["centre"] = columns[0].toggle(
-            "centre φ1", config.centre, key=f"centre {scope}", persist_state="session",
-            help="Subtract the mean row before the L2 normalization. The paper: no.",
+            "Centre φ1 (paper: no)", config.centre, key=f"centre {scope}", persist_state="session",
+            help="Subtract the mean row before the L2 normalization.",
         )  # fmt: skip
+        encoders = ["retraction", "householder"]
         changes["encoder"] = columns[1].selectbox(
-            "encoder", ["retraction", "householder"], ["retraction", "householder"].index(config.encoder),
+            "Encoder (paper: householder)", encoders, encoders.index(config.encoder),
             key=f"encoder {scope}", persist_state="session",
-            help="How the prototypes stay orthonormal. The paper: Householder reflections.",
+            help="How the prototypes W1 stay orthonormal.",
         )  # fmt: skip
         patience = columns[2].number_input(
-            "patience", value=config.patience or 0, min_value=0, step=1, key=f"patience {scope}",
+            "Patience (paper: none)", value=config.patience or 0, min_value=0, step=1, key=f"patience {scope}",
             persist_state="session",
-            help="Stop a seed whose objective has not improved in so many steps; 0: never. The paper: never.",
+            help="Stop a seed whose objective has not improved in so many steps; 0: never.",
         )  # fmt: skip
         changes["patience"] = patience or None
         solver = _solver(columns, solver, scope)
@@ -149,8 +158,9 @@ def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tu
 def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -> InnerSolver:
     names = ["implicit", "unrolled"]
     kind = columns[3].selectbox(
-        "inner solver", names, names.index(solver_name(given)), key=f"solver {scope}", persist_state="session",
-        help="How the classifier in φ2 is fitted and differentiated. The paper: unrolled gradient descent.",
+        "Inner solver (paper: unrolled)", names, names.index(solver_name(given)),
+        key=f"solver {scope}", persist_state="session",
+        help="How the classifier in φ2 is fitted and differentiated.",
     )  # fmt: skip
     if kind == "implicit":
         if isinstance(given, Implicit):
@@ -158,12 +168,12 @@ def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -
         return Implicit.like(given) if isinstance(given, Unrolled) else Implicit()
     base = given if isinstance(given, Unrolled) else Unrolled()
     steps = columns[0].number_input(
-        "m · inner steps", 1, value=base.inner_steps, key=f"m {scope}", persist_state="session",
-        help="Gradient steps of the classifier. The paper's value: 300 (ImageNet: 100).",
+        "m, inner steps (paper: 300)", 1, value=base.inner_steps, key=f"m {scope}", persist_state="session",
+        help="Gradient steps of the classifier; the paper's for ImageNet: 100.",
     )  # fmt: skip
     size = columns[1].number_input(
-        "inner step size", 1e-8, value=base.inner_step_size, format="%g", key=f"inner {scope}", persist_state="session",
-        help="Of these steps. The paper's value: 0.001 (ImageNet: 0.1).",
+        "α, inner step size (paper: 0.001)", 1e-8, value=base.inner_step_size, format="%g",
+        key=f"inner {scope}", persist_state="session", help="The paper's for ImageNet: 0.1.",
     )  # fmt: skip
     return replace(base, inner_steps=int(steps), inner_step_size=float(size))
 

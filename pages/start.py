@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from hume import Run, preset, results
+from hume.errors import HumeError
 from hume.findings import Findings
 from hume.sentences import percent
 from pages import _job, _session, _show
@@ -34,8 +35,14 @@ def main() -> None:
     if run is None or now not in ("queued", "searching", "scoring", "finished"):
         data_and_button(str(name))
     elif now == "finished":
-        sorted_pictures(_session.findings(run))
-        data_and_button(str(name), again=True)
+        try:
+            found = _session.findings(run)
+        except HumeError as error:  # its data changed, say
+            st.error(str(error), icon=":material/error:")
+            data_and_button(str(name))
+        else:
+            sorted_pictures(found)
+            data_and_button(str(name), again=True)
     else:
         _job.panel(run, pictures_only=True)
     recent_runs()
@@ -43,10 +50,9 @@ def main() -> None:
 
 def _latest(dataset: str) -> Run | None:
     """The run to show: the chosen one when it is of this dataset, else the newest that is."""
-    chosen = _session.chosen_run()
-    if chosen is not None and chosen.request.dataset == dataset:
-        return chosen
-    return next((run for run in _session.readable_runs() if run.request.dataset == dataset), None)
+    runs = [run for run in _session.readable_runs() if run.request.dataset == dataset]
+    chosen = st.session_state.get("run")
+    return next((run for run in runs if run.name == chosen), runs[0] if runs else None)
 
 
 def data_and_button(name: str, *, again: bool = False) -> None:
@@ -54,7 +60,9 @@ def data_and_button(name: str, *, again: bool = False) -> None:
     data = _session.dataset(name)
     if not again:
         card = data.card
-        st.markdown(f"**{card.get('name', name)}** · {card.get('summary', f'{data.num_samples:,} samples')}")
+        st.markdown(
+            f"**{_show.plain(str(card.get('name', name)))}** · {card.get('summary', f'{data.num_samples:,} samples')}"
+        )
         rows = np.random.default_rng(0).choice(data.num_samples, min(MOSAIC, data.num_samples), replace=False)
         clicked = gallery(
             [Tile(int(row)) for row in rows], key="mosaic", dataset=data, label="Images, unsorted", size=56
