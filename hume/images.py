@@ -6,7 +6,6 @@ Pillow is imported here and nowhere else in the library; `import hume` does not 
 import base64
 import io
 import zipfile
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,8 @@ THUMBNAIL = 96  # pixels on the longer side
 PIXEL_ART = 64  # pictures up to this size are shown enlarged, pixel by pixel
 QUALITY = 80  # of larger ones, out of 100
 
-_LONGEST_SIDE = 16_383  # of a WebP picture
 _DARK = 64
 _PROBED = 256
-
-Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
 
 def sample_images(dataset: Dataset) -> NDArray[np.uint8] | None:
@@ -78,28 +74,6 @@ def thumbnail(image: NDArray[np.uint8], size: int = THUMBNAIL, *, white: int = 2
 def data_uri(image: NDArray[np.uint8], size: int = THUMBNAIL, *, white: int = 255) -> str:
     """The thumbnail as text that stands for its own URL, for a page without a server; arguments as for `thumbnail`."""
     return f"data:{MEDIA_TYPE};base64,{base64.b64encode(thumbnail(image, size, white=white)).decode()}"
-
-
-def sprite(images: Images, columns: int, size: int = THUMBNAIL, *, white: int = 255) -> bytes:
-    """Many images of one shape as a single WebP: `columns` tiles a row, in their order, without gaps.
-
-    images: N of (H, W) or (H, W, 3) uint8; the rest of the last row stays black. Tiles are as `thumbnail` makes them.
-    Raises InputError for no image, unequal shapes, columns below 1 or a picture beyond WebP's 16,383 pixels.
-    """
-    if columns < 1 or len(images) == 0:
-        raise InputError(f"a sprite of {len(images)} images in {columns} columns is empty: give at least one of each")
-    tiles = [_shrunk(image, size, white) for image in images]
-    width, height = tiles[0].size
-    if any(tile.size != (width, height) or tile.mode != tiles[0].mode for tile in tiles):
-        raise InputError("the images of a sprite differ in shape: give images of one shape")
-    columns = min(columns, len(tiles))
-    whole = (columns * width, -(-len(tiles) // columns) * height)
-    if max(whole) > _LONGEST_SIDE:
-        raise InputError(f"a sprite of {whole[0]} x {whole[1]} pixels is too large: give fewer images or smaller ones")
-    sheet = Image.new(tiles[0].mode, whole)
-    for place, tile in enumerate(tiles):
-        sheet.paste(tile, (place % columns * width, place // columns * height))
-    return _encode(sheet, exact=_is_pixel_art(images[0], size))
 
 
 def _is_grey_or_colour(shape: tuple[int, ...]) -> bool:

@@ -9,7 +9,7 @@ from PIL import Image
 
 import hume
 from hume.errors import InputError
-from hume.images import data_uri, full_white, sample_images, sprite, thumbnail
+from hume.images import data_uri, full_white, sample_images, thumbnail
 from hume.spaces import Dataset
 
 PAGE = 5_000_000  # bytes that a page may send for 200 images
@@ -132,43 +132,6 @@ def test_two_hundred_images_of_pure_noise_stay_below_the_promise():
     """No texture compresses worse; base64, as in a report, makes it a third more."""
     images = noise(200, 224, 224, 3)
     assert sum(len(data_uri(image)) for image in images) < PAGE
-    assert len(sprite(images, 20)) < PAGE
-
-
-@pytest.mark.parametrize("shape", [(8, 8), (28, 20, 3)])
-def test_every_tile_of_a_sprite_is_its_image(shape):
-    images = noise(7, *shape)
-    sheet = decoded(sprite(images, 3), "L" if len(shape) == 2 else "RGB")
-    height, width = shape[:2]
-    assert sheet.shape[:2] == (3 * height, 3 * width)
-    for place, image in enumerate(images):
-        top, left = place // 3 * height, place % 3 * width
-        np.testing.assert_array_equal(sheet[top : top + height, left : left + width], image)
-    assert not sheet[2 * height :, width:].any()
-
-
-def test_a_sprite_is_not_wider_than_its_images():
-    assert decoded(sprite(noise(2, 8, 8), 10)).shape[:2] == (8, 16)
-
-
-def test_large_images_are_shrunk_in_a_sprite():
-    assert decoded(sprite(noise(4, 224, 112, 3), 2, 48)).shape == (96, 48, 3)
-
-
-@pytest.mark.parametrize(
-    ("images", "columns", "reason"),
-    [
-        ([], 3, "at least one"),
-        (noise(2, 8, 8), 0, "at least one"),
-        ([noise(8, 8), noise(9, 9)], 2, "differ in shape"),
-        ([noise(8, 8), noise(8, 8, 3)], 2, "differ in shape"),
-        (np.zeros((300, 60, 60), np.uint8), 300, "too large"),
-    ],
-    ids=["none", "no-columns", "shapes", "colours", "too-wide"],
-)
-def test_a_sprite_that_cannot_be_made_says_why(images, columns, reason):
-    with pytest.raises(InputError, match=reason):
-        sprite(images, columns)
 
 
 # --- the images of a dataset ---------------------------------------------------------------------
