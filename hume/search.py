@@ -173,7 +173,7 @@ def search(
     seeds = list(seeds)
     if len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
         raise InputError("seeds must be different numbers of at least 0")
-    size = seed_batch or largest_batch(phi1.shape[1], phi2.shape[1], config, solver, phi1.device)
+    size = seed_batch or largest_batch(phi1.shape[1], phi2.shape[1], config, solver, free_bytes(phi1.device))
     num_finished = 0
     for start in range(0, len(seeds), size):
         for step in _search_batch(phi1, phi2, config, solver, seeds[start : start + size]):
@@ -203,9 +203,9 @@ def check_sizes(phi1: tuple[int, ...], phi2: tuple[int, ...], config: Config) ->
         )
 
 
-def largest_batch(d1: int, d2: int, config: Config, solver: InnerSolver, device: torch.device | str) -> int:
-    """How many seeds on spaces (N, d1) and (N, d2) fit into a third of the memory free on a device, at least 1."""
-    return max(1, free_bytes(device) // 3 // (4 * floats_per_seed(d1, d2, config, solver)))
+def largest_batch(d1: int, d2: int, config: Config, solver: InnerSolver, free: int) -> int:
+    """How many seeds on spaces (N, d1) and (N, d2) fit into a third of the bytes that are free, at least 1."""
+    return max(1, free // 3 // (4 * floats_per_seed(d1, d2, config, solver)))
 
 
 def floats_per_seed(d1: int, d2: int, config: Config, solver: InnerSolver) -> int:

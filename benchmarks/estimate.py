@@ -1,0 +1,183 @@
+"""What the estimate before a search says, beside what the search then takes: seconds and memory.
+
+    python -m benchmarks.estimate                       # everything, about three minutes on two cores
+    python -m benchmarks.estimate --only digits-20 --repeats 3
+    python -m benchmarks.estimate --threads 1           # for a machine that is not idle
+
+Run it on a machine that does nothing else: it prints how many cores other processes kept busy
+meanwhile. With one thread, seconds of processor time count in place of those on the wall, which
+other work hardly changes. Of several repeats the fastest count. Every run has a process of its
+own, so that its peak memory is its own.
+"""
+
+import argparse
+import multiprocessing
+import platform
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from time import perf_counter, process_time
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import psutil
+import torch
+
+import hume
+from hume import results, spaces
+from hume.estimate import Estimate, estimate, measure_speed
+from hume.inner import Unrolled
+
+MEBIBYTE = 2**20
+Took = TypeVar("Took", Estimate, "Measured")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One search: a dataset, the number of seeds, and what differs from the fast preset."""
+
+    dataset: str
+    num_seeds: int
+    changes: dict[str, Any] = field(default_factory=dict)
+    unrolled: bool = False
+
+
+KNOWN = {"patience": None}  # the number of iterations is known beforehand
+CASES = {
+    "digits-20": Case("digits", 20),
+    "digits-100": Case("digits", 100),
+    "fashion-20": Case("fashion-mnist", 20),
+    "fashion-100": Case("fashion-mnist", 100),
+    "digits-known": Case("digits", 20, KNOWN | {"num_iterations": 300}),
+    "fashion-known": Case("fashion-mnist", 20, KNOWN | {"num_iterations": 100}),
+    "digits-unrolled": Case("digits", 20, KNOWN | {"num_iterations": 4}, unrolled=True),
+    "digits-householder": Case("digits", 20, KNOWN | {"num_iterations": 100, "encoder": "householder"}),
+    "synthetic": Case("synthetic", 20, KNOWN | {"num_iterations": 40}),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run took."""
+
+    search_seconds: float
+    score_seconds: float
+    bytes: int
+    iterations: float  # of a seed, on average
+    others: float  # cores that other processes kept busy meanwhile
+
+    @property
+    def seconds(self) -> float:
+        return self.search_seconds + self.score_seconds
+
+
+class Watch:
+    """The most memory this process holds while the watch is on, beyond what it held before."""
+
+    def __enter__(self) -> Self:
+        self._process, self._done = psutil.Process(), threading.Event()
+        self._before = self.peak = self._process.memory_info().rss
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def _look(self) -> None:
+        while not self._done.wait(0.005):
+            self.peak = max(self.peak, self._process.memory_info().rss)
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self.growth = self.peak - self._before
+
+
+def compare(case: Case, num_threads: int) -> tuple[Estimate, Measured]:
+    """Estimate a search, then do it; for a process of its own."""
+    torch.set_num_threads(num_threads)
+    dataset = synthetic() if case.dataset == "synthetic" else hume.load_dataset(case.dataset)
+    config, solver = hume.preset("fast", num_classes=10, num_samples=dataset.num_samples)
+    config, solver = replace(config, **case.changes), Unrolled() if case.unrolled else solver
+    phi1, phi2 = dataset.default_pair
+    sizes = {
+        "num_samples": dataset.num_samples,
+        "d1": dataset.space(phi1).features.shape[1],
+        "d2": dataset.space(phi2).features.shape[1],
+        "num_seeds": case.num_seeds,
+    }
+    speeds = [measure_speed() for _ in range(5)]  # other work only slows a measurement down
+    foretold = fastest(estimate(**sizes, config=config, solver=solver, speed=speed) for speed in speeds)
+    clock: Callable[[], float] = process_time if num_threads == 1 else perf_counter
+    busy, own, begin, start = busy_seconds(), process_time(), perf_counter(), clock()
+    with Watch() as memory:
+        rows, steps = results.prepare_search(
+            dataset, phi1, phi2, config, solver, range(case.num_seeds), "transductive", "cpu"
+        )
+        found = [seed for step in steps for seed in step.finished]
+        labelings = results.label_all(rows, found)
+        searched = clock()
+        results.score_labelings(dataset, phi2, labelings, config.num_classes)
+        end = clock()
+    return foretold, Measured(
+        search_seconds=searched - start,
+        score_seconds=end - searched,
+        bytes=memory.growth,
+        iterations=float(np.mean([len(seed.objective) for seed in found])),
+        others=max(0.0, busy_seconds() - busy - (process_time() - own)) / (perf_counter() - begin),
+    )
+
+
+def busy_seconds() -> float:
+    """Seconds of all cores, since the machine started, in which a process ran."""
+    times = psutil.cpu_times()
+    return sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
+
+
+def synthetic(num_samples: int = 20_000, dims: tuple[int, int] = (512, 1536)) -> spaces.Dataset:
+    """Two spaces of ten classes whose other directions fade as those of deep features do."""
+    rng = np.random.default_rng(0)
+    classes = rng.integers(10, size=num_samples)
+    found = {}
+    for name, dim in zip(("phi1", "phi2"), dims, strict=True):
+        spread = np.arange(1, dim + 1) ** -0.5
+        features = spread * rng.normal(size=(num_samples, dim)) + spread * rng.normal(size=(10, dim))[classes]
+        found[name] = spaces.Space(name, features.astype(np.float32))
+    return spaces.Dataset(name="synthetic", spaces=found)
+
+
+def fastest(found: Iterable[Took]) -> Took:
+    """The one with the fewest seconds."""
+    return min(found, key=lambda one: one.seconds)
+
+
+def best_of(case: Case, repeats: int, num_threads: int) -> tuple[Estimate, Measured]:
+    """The fastest estimate and the fastest run of several."""
+    pairs = []
+    for _ in range(repeats):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            pairs.append(pool.apply(compare, (case, num_threads)))
+    return fastest(told for told, _ in pairs), fastest(took for _, took in pairs)
+
+
+def line(told: Estimate, took: Measured) -> str:
+    """Estimated / measured (their ratio) for everything."""
+    pairs = {
+        "iterations": (told.iterations, took.iterations, ".0f"),
+        "search s": (told.search_seconds, took.search_seconds, ".2f"),
+        "scores s": (told.score_seconds, took.score_seconds, ".2f"),
+        "all s": (told.seconds, took.seconds, ".2f"),
+        "MiB": (told.bytes / MEBIBYTE, took.bytes / MEBIBYTE, ".0f"),
+    }
+    columns = [f"{what} {a:{digits}} / {b:{digits}} ({a / b:.2f})" for what, (a, b, digits) in pairs.items()]
+    return ", ".join([*columns, f"others {took.others:.1f} cores"])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Hold the estimate of a search's cost against the search.")
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    given = parser.parse_args()
+    print(f"{platform.processor() or platform.machine()}, {given.threads} threads, torch {torch.__version__}")
+    print("estimated / measured (ratio)")
+    for name in given.only:
+        print(f"{name:20}{line(*best_of(CASES[name], given.repeats, given.threads))}", flush=True)
