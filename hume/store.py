@@ -478,6 +478,9 @@ class Run:
             values: dict[str, Any] = json.loads((self.folder / "scores.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RunError(f"run {self.name!r} is {self.state}: resume it to get its scores") from None
+        except ValueError as error:
+            path = self.folder / "scores.json"
+            raise RunError(f"{path} cannot be read ({error}): remove it and resume run {self.name!r}") from None
         return values
 
     def cv_score(self) -> NDArray[np.float64]:

@@ -256,6 +256,18 @@ def unfinished(run: Run) -> None:
             )
 
 
+def missing(run: Run) -> None:
+    """Offer to search the seeds that a finished run's results were taken without."""
+    if run.missing_seeds:
+        st.button(
+            f"Search the other {count(len(run.missing_seeds), 'seed')}",
+            icon=":material/play_arrow:",
+            key="missing",
+            on_click=_submit,
+            args=(run.name,),
+        )
+
+
 def _submit(name: str, search: bool = True) -> None:
     try:
         services().jobs.submit(name, search=search)

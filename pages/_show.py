@@ -100,6 +100,11 @@ def plain(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~$:&" else c for c in text)
 
 
+def spaces(phi1: str, phi2: str) -> str:
+    """Two spaces by their names, for Markdown."""
+    return f"φ1 {plain(phi1)}, φ2 {plain(phi2)}"
+
+
 def file_name(*parts: str | Path) -> str:
     """A file name without what a file system minds."""
     return "-".join("".join(c if c.isalnum() or c in "._-" else "-" for c in str(part)) for part in parts)

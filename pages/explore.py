@@ -349,7 +349,7 @@ def neighbors(found: Findings, row: int, space: Literal["phi1", "phi2"], title: 
     """The samples most like one sample in a space; a click walks on to a neighbour."""
     near = found.neighbors(row, space, NEIGHBORS)
     same = int((found.vote.labeling[near] == found.vote.labeling[row]).sum())
-    st.markdown(f"**{title}** · {same} of {len(near)} in the same found class")
+    st.markdown(f"**{_show.plain(title)}** · {same} of {len(near)} in the same found class")
     clicked = gallery(tiles(found, near.tolist()), key=f"near {space}", dataset=found.dataset, label=title, size=64)
     if clicked is not None:
         _open(clicked)

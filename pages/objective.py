@@ -34,7 +34,7 @@ def main() -> None:
         with columns[i % len(columns)]:
             if len(shown) > 1:
                 request = each.run.request
-                st.markdown(f"**{each.run.name}** · φ1 {request.phi1}, φ2 {request.phi2}")
+                st.markdown(f"**{each.run.name}** · {_show.spaces(request.phi1, request.phi2)}")
             cloud(each)
     if not _session.shows_truth(found.dataset):
         _session.reveal(found.dataset, "how right the seeds are")

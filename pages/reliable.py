@@ -192,7 +192,7 @@ def _name(found: Findings, k: int, key: str) -> None:
     try:
         review.name_class(found.run, k, st.session_state[key])
     except HumeError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(_show.plain(str(error)), icon=":material/error:")
         st.session_state.pop("names on disk", None)  # the field goes back to the name that is there
 
 

@@ -49,7 +49,10 @@ def everything() -> tuple[list[Run], list[tuple[str, str]]]:
     runs, damaged = [], []
     for name in _session.run_names():
         try:
-            runs.append(_session.services().store.open(name))
+            run = _session.services().store.open(name)
+            if run.state == "finished":
+                run.scores()
+            runs.append(run)
         except RunError as error:
             damaged.append((name, str(error)))
     return runs, damaged
@@ -106,14 +109,14 @@ def table(runs: list[Run]) -> list[Run | None]:
         and words in run.name.lower()
     ]
     lines = [line(run) for run in shown]
-    columns = [name for name in COLUMNS if not (_session.is_blind() and name in OF_TRUTH)]
+    columns = [name for name in COLUMNS if name not in OF_TRUTH or any(each[name] is not None for each in lines)]
     share = st.column_config.NumberColumn(format="%.3f")
-    event = st.dataframe(
+    event = st.container(key="runs").dataframe(
         {name: [each[name] for each in lines] for name in columns},
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key="runs",
+        key=f"runs #{hash(tuple(run.name for run in shown))}",  # rows that are ticked are counted from the top
         column_config={
             **dict.fromkeys((*OF_TRUTH, "cv score", "cv score ±", "objective", "objective ±"), share),
             "seconds": st.column_config.NumberColumn(format="%.1f"),
@@ -136,12 +139,14 @@ def one(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Open", type="primary", icon=":material/open_in_new:", key="open"):
             _session.choose_next(run.name)
-            st.switch_page(_session.OBJECTIVE if now == "finished" else _session.SEARCH)
+            # Without parameters it would try to clear the address, in which the sidebar's are bound.
+            st.switch_page(_session.OBJECTIVE if now == "finished" else _session.SEARCH, query_params={})
         st.download_button(
             "All files as ZIP", lambda: run_zip(run), f"{run.name}.zip", "application/zip", key="zip",
             icon=":material/folder_zip:", on_click="ignore",
         )  # fmt: skip
         if now == "finished":
+            _session.missing(run)
             blind = _session.is_blind()
             st.download_button(
                 "Report" + (" without ground truth" if blind else ""),
@@ -167,7 +172,7 @@ def compare(runs: list[Run]) -> None:
     st.subheader(f"{len(runs)} runs compared")
     lines = [line(run) for run in runs]
     finished = [each for each in lines if each["state"] == "finished"]
-    if finished and not _session.is_blind():
+    if any(each["vote ACC"] is not None for each in finished):
         names = [each["run"] for each in finished]
         columns = {key: [np.nan if each[key] is None else each[key] for each in finished] for key in OF_TRUTH}
         _show.plot(
@@ -248,7 +253,7 @@ def _rename(name: str, new: str) -> None:
         store.rename(name, new)
         jobs.forget(name)
     except HumeError as error:
-        st.session_state["rename error"] = str(error)
+        st.session_state["rename error"] = _show.plain(str(error))
         return
     if st.session_state.get("run") == name:
         _session.choose(new)

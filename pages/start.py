@@ -91,7 +91,7 @@ def data_and_button(name: str, *, again: bool = False) -> None:
                 "setting": "transductive", "num_seeds": NUM_SEEDS, "device": device,
             },
         )  # fmt: skip
-        st.caption(f"about {_show.duration(expected.seconds)} · {K} classes, φ1 {phi1}, φ2 {phi2}")
+        st.caption(f"about {_show.duration(expected.seconds)} · {K} classes, {_show.spaces(phi1, phi2)}")
     _session.say_launch_error()
 
 
@@ -143,7 +143,7 @@ def recent_runs() -> None:
         columns = st.columns([4, 2, 2, 1], vertical_alignment="center")
         columns[0].markdown(f"{_session.STATE_ICONS[now]} {run.name}")
         columns[1].markdown(f"{now}, {len(run.finished_seeds)} of {len(request.seeds)} seeds")
-        columns[2].markdown(f"φ1 {request.phi1}, φ2 {request.phi2} · {age} ago")
+        columns[2].markdown(f"{_show.spaces(request.phi1, request.phi2)} · {age} ago")
         columns[3].button("Open", key=f"open {run.name}", on_click=_open, args=(run,))
 
 

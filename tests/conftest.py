@@ -1,0 +1,74 @@
+"""What tests of the app share; the app is imported only when one of them runs."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hume import Store
+
+pytest.register_assert_rewrite("app_driver")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The store of an empty home folder that the pages serve."""
+    from pages import _session
+
+    monkeypatch.setenv("HUME_HOME", str(tmp_path / "home"))
+    services = _session.services()
+    yield services.store
+    services.jobs.close()
+    services.maps.close()
+
+
+@pytest.fixture
+def data(home):
+    """A dataset of that home, with labels and names for its four classes."""
+    from app_driver import birds
+
+    return birds(home)
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory):
+    """A home with finished runs."""
+    from app_driver import EXAMPLES, birds, finished, save_maps
+    from planted_runs import save_files
+
+    store = Store(tmp_path_factory.mktemp("shelf").resolve())
+    known = birds(store)
+    finished(store, known, "first")
+    finished(store, known, "second", seeds=range(6))
+    finished(store, birds(store, "nameless", labels=False), "unlabeled")
+    files = save_files(store.home / "files", labels=False, **EXAMPLES)
+    save_maps(store, files)
+    finished(store, files, "from-files")
+    return store
+
+
+@pytest.fixture
+def library(shelf, monkeypatch):
+    """The home with finished runs, served to the pages; for tests that change nothing in it."""
+    monkeypatch.setenv("HUME_HOME", str(shelf.home))
+    return shelf
+
+
+@pytest.fixture
+def download(monkeypatch):
+    """The file behind a download button, made as the server makes it: when it is asked for, in another thread."""
+    from streamlit.runtime.media_file_manager import MediaFileManager
+
+    offered = {}
+    add = MediaFileManager.add_deferred
+
+    def noted(self, make, mimetype, coordinates, file_name=None, *, element_id=""):
+        offered[element_id] = make
+        return add(self, make, mimetype, coordinates, file_name, element_id=element_id)
+
+    monkeypatch.setattr(MediaFileManager, "add_deferred", noted)
+
+    def download(at, key):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(offered[at.download_button(key=key).proto.id]).result()
+
+    return download
