@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from planted_runs import StoppedError, create, save_folder, stop_after_the_first_seed
 from streamlit.components.v2.component_manager import BidiComponentManager
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.testing.v1.element_tree import Block, Dataframe
 
 from hume.maps import Map, map_key, save_map
@@ -22,6 +23,11 @@ OF_A_RUN = ("objective", "aggregation", "explore", "reliable")
 DEADLINE = 120  # seconds, for a machine that has other things to do
 EXAMPLES = {"classes": 4, "size": 60, "noise": 0.5}  # seeds disagree on a third of the samples
 NAMES = ["owl", "jay", "wren", "tit"]  # of the true classes
+
+# As in a server, a script is compiled once and not at every look. Besides, up to Python 3.11.7 compiling while another
+# thread does, or reads the head of a .npy file, may fail (github.com/python/cpython/issues/106905).
+_compiled = ScriptCache()
+local_script_runner.ScriptCache = lambda: _compiled
 
 
 # --- what there is to look at --------------------------------------------------------------------
