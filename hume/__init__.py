@@ -23,6 +23,7 @@ from hume.reliable import (
     reliable_samples,
 )
 from hume.results import Result, Scores, discover, score_labelings
+from hume.run import Run
 from hume.scores import (
     Agreement,
     Correlation,
@@ -34,7 +35,7 @@ from hume.scores import (
 )
 from hume.search import Config, FinishedSeed, Step, preset, search
 from hume.spaces import Dataset, Space, dataset_from_files, load_dataset, load_space, unit_rows
-from hume.store import Run, Store
+from hume.store import Store
 
 __all__ = [
     "HUME",

@@ -19,14 +19,16 @@ from rich.table import Table
 from hume import reliable, results, review, scores, spaces
 from hume.baselines import kmeans
 from hume.errors import HumeError, InputError, RunError
+from hume.files import write_atomically
 from hume.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, Rows
 from hume.inner import Implicit, InnerSolver, Unrolled
 from hume.io.exchange import export_run, import_tasks
 from hume.io.tables import write_csv
+from hume.run import Run, solver_name
 from hume.search import Config, PresetName, Setting, Step
 from hume.search import preset as preset_named
 from hume.spaces import Dataset
-from hume.store import Run, Store, solver_name, write_atomically
+from hume.store import Store
 
 app = typer.Typer(
     help="Find the labels people would give a dataset, without any label.",

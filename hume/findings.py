@@ -18,8 +18,8 @@ from hume import crossval, ensemble, reliable, results, scores, spaces
 from hume.errors import InputError, RunError
 from hume.reliable import Order, ReliabilityRanking
 from hume.review import Review
+from hume.run import Run
 from hume.scores import Agreement, Correlation
-from hume.store import Run
 
 Rows = Literal["all", "train", "test"]
 RELIABLE_COLUMNS = ("row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept")

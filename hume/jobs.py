@@ -21,8 +21,9 @@ from torch import Tensor
 from hume import results, scores, task
 from hume.errors import HumeError, RunError
 from hume.estimate import TYPICAL_PATIENCES, iterations
+from hume.run import Run
 from hume.search import FINAL_WINDOW, Step
-from hume.store import Run, Store
+from hume.store import Store
 
 State = Literal["queued", "searching", "scoring", "cancelled", "failed", "finished"]
 UNDER_WAY: tuple[State, ...] = ("queued", "searching", "scoring")

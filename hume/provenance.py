@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hume.findings import Findings
+from hume.run import Run, solver_name
 from hume.spaces import Space
-from hume.store import Run, solver_name
 
 SETTINGS = {"transductive": "the search saw all rows", "inductive": "the search saw the train rows only"}
 MEANINGS = {

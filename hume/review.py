@@ -12,7 +12,8 @@ from typing import Any
 from filelock import FileLock
 
 from hume.errors import InputError, RunError
-from hume.store import Run, check_folder, write_atomically
+from hume.files import write_atomically
+from hume.run import Run, check_folder
 
 MAX_NAME = 60
 JOINERS = "\u200c\u200d"  # invisible, but part of how some scripts and emoji are written

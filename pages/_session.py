@@ -381,7 +381,10 @@ def launch(
     num_seeds: int,
     device: str,
 ) -> None:
-    """Register a run, queue it and make it the chosen one; only in a callback."""
+    """Register a run, queue it, make it the chosen one and draw the page anew; where it cannot begin, keep why.
+
+    Not for a callback: a click beside a field that has just been typed into runs callbacks with the values before.
+    """
     st.session_state.pop("launch error", None)
     try:
         run = services().store.create(
@@ -392,7 +395,8 @@ def launch(
     except HumeError as error:
         st.session_state["launch error"] = str(error)
         return
-    choose(run.name)
+    choose_next(run.name)
+    st.rerun()
 
 
 def say_launch_error() -> None:

@@ -102,11 +102,22 @@ def warnings(found: Findings, ranking: ReliabilityRanking, samples: ReliableSamp
 
 def exports(found: Findings, samples: ReliableSamples, given: Review, per_class: int) -> None:
     """The files to leave with, and the last step to take back."""
-    kept = ~np.isin(samples.rows, list(given.rejected))
+
+    def index() -> bytes:
+        now = _session.read_review(found)  # another tab may have gone on
+        kept = ~np.isin(samples.rows, list(now.rejected))
+        return labeled_zip(
+            samples.rows[kept],
+            samples.classes[kept],
+            num_samples=found.dataset.num_samples,
+            num_classes=found.num_classes,
+            names=[now.name(k) for k in range(found.num_classes)],
+        )
+
     with st.container(horizontal=True, vertical_alignment="center"):
         _show.csv_button(
             "CSV",
-            lambda: (RELIABLE_COLUMNS, found.reliable_table(samples, given)),
+            lambda: (RELIABLE_COLUMNS, found.reliable_table(samples, _session.read_review(found))),
             "reliable",
             key="reliable csv",
             type="primary",
@@ -114,19 +125,13 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
         )
         st.download_button(
             "Labeled index",
-            lambda: labeled_zip(
-                samples.rows[kept],
-                samples.classes[kept],
-                num_samples=found.dataset.num_samples,
-                num_classes=found.num_classes,
-                names=[given.name(k) for k in range(found.num_classes)],
-            ),
+            index,
             f"labeled-{per_class}.zip",
             "application/zip",
             key="labeled index",
             icon=":material/folder_zip:",
             on_click="ignore",
-            disabled=not kept.any(),
+            disabled=set(samples.rows.tolist()) <= given.rejected,
             help="The kept samples as semi-supervised libraries read them.",
         )
         step = given.steps[-1] if given.steps else None

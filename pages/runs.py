@@ -9,8 +9,8 @@ from hume import Run, figures
 from hume.errors import HumeError, RunError
 from hume.io.archive import run_zip
 from hume.report import report
+from hume.run import solver_name
 from hume.search import preset_of
-from hume.store import solver_name
 from pages import _session, _show
 
 COLUMNS = (
@@ -159,10 +159,9 @@ def one(run: Run) -> None:
                 help="One file that opens anywhere, without a network.",
             )
     with st.expander("Rename"):
-        new = st.text_input(
-            "New name", run.name, key=f"rename {run.name}", help="Letters, digits, dots, dashes, underscores."
-        )
-        st.button("Rename", key="rename", on_click=_rename, args=(run.name, new), disabled=new == run.name)
+        key = f"rename {run.name}"
+        st.text_input("New name", run.name, key=key, help="Letters, digits, dots, dashes, underscores.")
+        st.button("Rename", key="rename", on_click=_rename, args=(run.name, key))
     if "rename error" in st.session_state:
         st.error(st.session_state.pop("rename error"), icon=":material/error:")
 
@@ -244,8 +243,11 @@ def _restore(name: str) -> None:
         st.session_state["delete error"] = str(error)
 
 
-def _rename(name: str, new: str) -> None:
+def _rename(name: str, key: str) -> None:
     store, jobs = _session.services().store, _session.services().jobs
+    new = st.session_state[key]
+    if new == name:
+        return
     try:
         status = jobs.status(name)
         if status is not None and status.under_way:

@@ -12,10 +12,10 @@ from streamlit.delta_generator import DeltaGenerator
 from hume import Config, Dataset, Implicit, Unrolled, results
 from hume.errors import HumeError
 from hume.inner import InnerSolver
+from hume.run import solver_name
 from hume.search import PresetName, Setting, preset
 from hume.sentences import count, percent
 from hume.spaces import Space
-from hume.store import solver_name
 from pages import _job, _session, _show
 
 
@@ -192,17 +192,16 @@ def _launch(
     expected = _session.expected(data, phi1, phi2, config, solver, setting, num_seeds, device)
     free = psutil.virtual_memory().available
     button, words = st.columns([1, 3], vertical_alignment="center")
-    button.button(
+    if button.button(
         f"Launch {num_seeds} seed{'s' * (num_seeds != 1)}",
         type="primary",
         icon=":material/rocket_launch:",
         key="launch",
-        on_click=_session.launch,
-        kwargs={
-            "data": data, "phi1": phi1, "phi2": phi2, "config": config, "solver": solver, "setting": setting,
-            "num_seeds": num_seeds, "device": device,
-        },
-    )  # fmt: skip
+    ):
+        _session.launch(
+            data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting=setting, num_seeds=num_seeds,
+            device=device,
+        )  # fmt: skip
     waiting = _session.services().jobs.statuses()
     words.markdown(
         f"About **{_show.duration(expected.seconds)}** on {device}"

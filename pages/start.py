@@ -80,17 +80,16 @@ def data_and_button(name: str, *, again: bool = False) -> None:
     device = results.devices()[0]
     expected = _session.expected(data, phi1, phi2, config, solver, "transductive", NUM_SEEDS, device)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
+        if st.button(
             f"Sort them {'again ' if again else ''}from {NUM_SEEDS} random starts",
             type="secondary" if again else "primary",
             icon=":material/rocket_launch:",
             key="launch",
-            on_click=_session.launch,
-            kwargs={
-                "data": data, "phi1": phi1, "phi2": phi2, "config": config, "solver": solver,
-                "setting": "transductive", "num_seeds": NUM_SEEDS, "device": device,
-            },
-        )  # fmt: skip
+        ):
+            _session.launch(
+                data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting="transductive",
+                num_seeds=NUM_SEEDS, device=device,
+            )  # fmt: skip
         st.caption(f"about {_show.duration(expected.seconds)} · {K} classes, {_show.spaces(phi1, phi2)}")
     _session.say_launch_error()
 

@@ -12,9 +12,10 @@ from planted_runs import StoppedError, create, save_files, save_folder, stop_aft
 from hume import jobs as module
 from hume.errors import InputError, RunError
 from hume.jobs import NUM_TYPICAL, Jobs
+from hume.run import Run
 from hume.scores import clustering_accuracy
 from hume.search import Step
-from hume.store import Run, Store
+from hume.store import Store
 
 SEEDS = tuple(range(4))
 DEADLINE = 120  # seconds, for a machine that has other things to do

@@ -144,7 +144,7 @@ def test_only_the_report_draws_and_only_a_command_loads_it() -> None:
 
 @pytest.mark.parametrize("name", ["search", "inner", "task", "simplex", "spaces", "crossval"])
 def test_the_engine_knows_neither_disk_nor_results_nor_terminal(name: str) -> None:
-    assert not imports_any(PACKAGE / f"{name}.py", "hume.store", "hume.results", "hume.cli", "hume.io")
+    assert not imports_any(PACKAGE / f"{name}.py", "hume.store", "hume.run", "hume.results", "hume.cli", "hume.io")
 
 
 def test_all_is_sorted_complete_and_resolves() -> None:

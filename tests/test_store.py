@@ -17,13 +17,15 @@ from planted import planted
 
 from hume import results
 from hume.errors import InputError, RunError
+from hume.files import write_atomically
 from hume.inner import Implicit, Unrolled
 from hume.io.authors import AuthorTask, write_tasks
 from hume.io.exchange import export_run, import_tasks
 from hume.io.tables import write_csv
+from hume.run import Request
 from hume.search import Config, preset
 from hume.spaces import dataset_from_files
-from hume.store import Request, Store, default_home, write_atomically
+from hume.store import Store, default_home
 
 CLASSES, SIZE = 3, 80
 SEEDS = range(6)

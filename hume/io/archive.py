@@ -11,7 +11,7 @@ from hume import review
 from hume.errors import HumeError, RunError
 from hume.findings import LABEL_COLUMNS, Findings
 from hume.io.tables import csv_bytes
-from hume.store import Run, check_folder
+from hume.run import Run, check_folder
 
 VOTE, CURVE, NO_TABLES = "vote.csv", "curve.csv", "no-tables.txt"
 # Labelings of few classes shrink to a tenth, prototypes hardly at all: 1.05 MB of 20 seeds on 10,000 samples became

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from hume import results, spaces
 from hume.errors import InputError, RunError
+from hume.files import write_atomically
 from hume.inner import Unrolled
 from hume.io.authors import AuthorTask, read_tasks, write_tasks
+from hume.run import Run
 from hume.search import Config, FinishedSeed, Setting
 from hume.spaces import Dataset
-from hume.store import Run, Store, write_atomically
+from hume.store import Store
 
 SAME_ROWS = 1e-5
 SETTINGS: tuple[Setting, ...] = ("transductive", "inductive")

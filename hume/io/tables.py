@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hume.errors import RunError
-from hume.store import write_atomically
+from hume.files import write_atomically
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

@@ -22,8 +22,8 @@ from sklearn.decomposition import PCA
 from hume import reliable
 from hume.baselines.kmeans import concatenate
 from hume.errors import InputError, RunError
+from hume.files import write_atomically
 from hume.spaces import Space
-from hume.store import write_atomically
 
 OnProgress = Callable[[float, str], None]  # the share that is done, 0 to 1, and a sentence
 
