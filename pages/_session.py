@@ -10,22 +10,18 @@ from pathlib import Path
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from hume import Config, Run, Store, estimate, results, review
+from hume import Run, Store, review
 from hume.errors import HumeError, RunError
 from hume.findings import Findings, Rows
-from hume.inner import InnerSolver
 from hume.jobs import Jobs
 from hume.maps import Maps
 from hume.reliable import Order, ReliabilityRanking
 from hume.review import Review
-from hume.search import Setting
 from hume.sentences import count, percent
 from hume.spaces import Dataset, dataset_folders
 from hume.store import default_home
 
-SEARCH, RUNS, OBJECTIVE, EXPLORE, RELIABLE = (
-    f"{name}.py" for name in ("search", "runs", "objective", "explore", "reliable")
-)
+SEARCH, OBJECTIVE, EXPLORE, RELIABLE = (f"{name}.py" for name in ("search", "objective", "explore", "reliable"))
 STATE_ICONS = {
     "finished": ":material/check_circle:",
     "interrupted": ":material/pause_circle:",
@@ -334,75 +330,6 @@ def dataset_of(run: Run) -> Dataset:
 @st.cache_resource(max_entries=4, show_spinner="Reading the data …")
 def _dataset_of(home: str, name: str, _: int) -> Dataset:
     return Store(home).open(name).dataset()
-
-
-# --- launching ---------------------------------------------------------------------------------
-
-
-@st.cache_resource(show_spinner="Measuring how fast this machine is …")
-def machine_speed(device: str) -> estimate.MachineSpeed:
-    """What this machine does in a second, measured once."""
-    return estimate.measure_speed(device)
-
-
-def expected(
-    data: Dataset,
-    phi1: str,
-    phi2: str,
-    config: Config,
-    solver: InnerSolver,
-    setting: Setting,
-    num_seeds: int,
-    device: str,
-) -> estimate.Estimate:
-    """The seconds and bytes that a run would take; raises InputError when it cannot be run so."""
-    return estimate.estimate(
-        num_samples=data.num_samples,
-        d1=data.space(phi1).features.shape[1],
-        d2=data.space(phi2).features.shape[1],
-        config=config,
-        solver=solver,
-        num_seeds=num_seeds,
-        setting_rows=int(results.searched_rows(data, setting).sum()),
-        scored_rows=int(results.evaluated_rows(data).sum()),
-        device=device,
-        speed=machine_speed(device),
-    )
-
-
-def launch(
-    *,
-    data: Dataset,
-    phi1: str,
-    phi2: str,
-    config: Config,
-    solver: InnerSolver,
-    setting: Setting,
-    num_seeds: int,
-    device: str,
-) -> None:
-    """Register a run, queue it, make it the chosen one and draw the page anew; where it cannot begin, keep why.
-
-    Not for a callback: a click beside a field that has just been typed into runs callbacks with the values before.
-    """
-    st.session_state.pop("launch error", None)
-    try:
-        run = services().store.create(
-            data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting=setting, seeds=range(num_seeds),
-            device=device,
-        )  # fmt: skip
-        services().jobs.submit(run.name)
-    except HumeError as error:
-        st.session_state["launch error"] = str(error)
-        return
-    choose_next(run.name)
-    st.rerun()
-
-
-def say_launch_error() -> None:
-    """Why the last launch did not begin, if it did not."""
-    if "launch error" in st.session_state:
-        st.error(st.session_state["launch error"], icon=":material/error:")
 
 
 # --- ground truth --------------------------------------------------------------------------------

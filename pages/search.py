@@ -16,7 +16,7 @@ from hume.run import solver_name
 from hume.search import PresetName, Setting, preset
 from hume.sentences import count, percent
 from hume.spaces import Space
-from pages import _job, _session, _show
+from pages import _job, _launch, _session, _show
 
 
 class Parameter(NamedTuple):
@@ -107,7 +107,7 @@ def form() -> None:
     device = row[4].selectbox("Device", devices, key="device", persist_state="session", disabled=len(devices) == 1)
     try:
         config, solver = _advanced(data, chosen, int(K), setting)
-        _launch(data, phi1, phi2, config, solver, setting, int(num_seeds), device)
+        _offer(data, phi1, phi2, config, solver, setting, int(num_seeds), device)
     except HumeError as error:
         st.error(str(error), icon=":material/error:")
 
@@ -178,7 +178,7 @@ def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -
     return replace(base, inner_steps=int(steps), inner_step_size=float(size))
 
 
-def _launch(
+def _offer(
     data: Dataset,
     phi1: str,
     phi2: str,
@@ -189,7 +189,7 @@ def _launch(
     device: str,
 ) -> None:
     """The estimate and the button."""
-    expected = _session.expected(data, phi1, phi2, config, solver, setting, num_seeds, device)
+    expected = _launch.expected(data, phi1, phi2, config, solver, setting, num_seeds, device)
     free = psutil.virtual_memory().available
     button, words = st.columns([1, 3], vertical_alignment="center")
     if button.button(
@@ -198,7 +198,7 @@ def _launch(
         icon=":material/rocket_launch:",
         key="launch",
     ):
-        _session.launch(
+        _launch.launch(
             data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting=setting, num_seeds=num_seeds,
             device=device,
         )  # fmt: skip
@@ -211,7 +211,7 @@ def _launch(
     )
     if expected.bytes > free and device == "cpu":
         st.warning("This is more memory than is free: use fewer seeds or smaller splits.", icon=":material/memory:")
-    _session.say_launch_error()
+    _launch.say_error()
 
 
 def watch() -> None:

@@ -9,7 +9,7 @@ from hume import Run, preset, results
 from hume.errors import HumeError
 from hume.findings import Findings
 from hume.sentences import percent
-from pages import _job, _session, _show
+from pages import _job, _launch, _session, _show
 from pages._gallery import Tile, gallery
 
 MOSAIC = 60  # pictures
@@ -78,7 +78,7 @@ def data_and_button(name: str, *, again: bool = False) -> None:
     seen = int(results.searched_rows(data, "transductive").sum())
     config, solver = preset("fast", num_classes=K, num_samples=seen)
     device = results.devices()[0]
-    expected = _session.expected(data, phi1, phi2, config, solver, "transductive", NUM_SEEDS, device)
+    expected = _launch.expected(data, phi1, phi2, config, solver, "transductive", NUM_SEEDS, device)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
             f"Sort them {'again ' if again else ''}from {NUM_SEEDS} random starts",
@@ -86,12 +86,12 @@ def data_and_button(name: str, *, again: bool = False) -> None:
             icon=":material/rocket_launch:",
             key="launch",
         ):
-            _session.launch(
+            _launch.launch(
                 data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting="transductive",
                 num_seeds=NUM_SEEDS, device=device,
             )  # fmt: skip
         st.caption(f"about {_show.duration(expected.seconds)} · {K} classes, {_show.spaces(phi1, phi2)}")
-    _session.say_launch_error()
+    _launch.say_error()
 
 
 def sorted_pictures(found: Findings) -> None:
