@@ -23,8 +23,10 @@ lint: .venv/.installed-dev
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-bench: .venv/.installed-dev
+bench: .venv/.installed-dev browser
 	$(PY) -m benchmarks.search
+	$(PY) -m benchmarks.estimate
+	$(PY) -m benchmarks.pages
 
 screenshots: .venv/.installed-dev browser
 	$(PY) -m docs.screenshots

@@ -5,6 +5,7 @@ const MARKS = { rejected: "✕", wrong: "≠", selected: "✓" }
 const MARK_WORDS = { rejected: "rejected", wrong: "differs", selected: "selected" }
 const PREVIEW_DELAY = 120 // ms
 const GAP = 8 // px between a tile and its preview
+const FORGET = 10_000 // ms after which a click that nobody has heard is given up
 const galleries = new WeakMap()
 
 export default function show({ parentElement, data, setTriggerValue }) {
@@ -13,7 +14,7 @@ export default function show({ parentElement, data, setTriggerValue }) {
     gallery = create(parentElement)
     galleries.set(parentElement, gallery)
   }
-  gallery.send = (row) => setTriggerValue("clicked", { row, n: (gallery.clicks += 1) })
+  gallery.send = (row) => send(gallery, row, setTriggerValue)
   update(gallery, data)
   return () => {
     clearTimeout(gallery.timer)
@@ -36,7 +37,7 @@ function create(parent) {
   const preview = element("img", "preview", parent)
   preview.alt = ""
   preview.popover = "manual" // the top layer: no container can cut it off
-  const gallery = { grid, preview, tiles: new Map(), data: {}, clicks: 0, timer: 0 }
+  const gallery = { grid, preview, tiles: new Map(), data: {}, clicks: [], timer: 0 }
   grid.addEventListener("click", (event) => {
     const tile = tileOf(event)
     if (tile) gallery.send(Number(tile.dataset.row))
@@ -57,6 +58,14 @@ function create(parent) {
   // An image that was not there is a card with its row until the next update asks again.
   grid.addEventListener("error", (event) => (event.target.dataset.missing = "yes"), true)
   return gallery
+}
+
+// Of two clicks that come before the server looks, it sees the later one: each brings those along that were not heard.
+function send(gallery, row, setTriggerValue) {
+  const n = Math.max(Date.now(), (gallery.clicks.at(-1)?.n ?? 0) + 1)
+  const earlier = gallery.clicks.filter((click) => click.n > gallery.data.heard && click.n > n - FORGET)
+  gallery.clicks = [...earlier, { row, n }]
+  setTriggerValue("clicked", { row, n, earlier })
 }
 
 function tileOf(event) {

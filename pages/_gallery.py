@@ -42,16 +42,23 @@ def gallery(
     """Draw samples as a grid of buttons; returns the row clicked on in this rerun, else None.
 
     key: the widget's, unique on the page. label: what a screen reader calls the grid. size: of a tile, in pixels of the
-    page. on_click: called with the row before the rerun, as widget callbacks are. A dataset without images shows cards
-    with row numbers. Raises InputError for images that cannot be shown.
+    page. on_click: called before the rerun, as widget callbacks are, with the row of every click, also of those that
+    came too fast for a rerun each. A dataset without images shows cards with row numbers. Raises InputError for images
+    that cannot be shown.
     """
     pictures = register(dataset)
     large = f"?size={PREVIEW}" if pictures is not None and pictures.shrunk else ""
 
+    heard = f"heard of {key}"
+
     def clicked() -> None:
-        row = _row(st.session_state[key].get("clicked"), dataset)
-        if row is not None and on_click is not None:
-            on_click(row)
+        value = st.session_state[key].get("clicked")
+        clicks = _clicks(value, st.session_state.get(heard, 0))
+        st.session_state[heard] = max([st.session_state.get(heard, 0), *(_number(click) for click in clicks)])
+        for click in clicks:
+            row = _row(click, dataset)
+            if row is not None and on_click is not None:
+                on_click(row)
 
     result = _mount(
         key=key,
@@ -63,10 +70,22 @@ def gallery(
             "preview": large,
             "pixelated": pictures is not None and max(pictures.images.shape[1:3]) <= PIXEL_ART,
             "tiles": [(int(tile.row), tile.caption, tile.mark) for tile in tiles],
+            "heard": st.session_state.get(heard, 0),
         },
         on_clicked_change=clicked,
     )
     return _row(result.clicked, dataset)
+
+
+def _clicks(value: Any, heard: int) -> list[Any]:
+    """The clicks of a message in their order: those before it that were not heard, then the one that sent it."""
+    earlier = value.get("earlier") if isinstance(value, dict) else None
+    return [*(click for click in earlier if _number(click) > heard), value] if isinstance(earlier, list) else [value]
+
+
+def _number(click: Any) -> int:
+    number = click.get("n") if isinstance(click, dict) else None
+    return number if type(number) is int else 0
 
 
 def _row(clicked: Any, dataset: Dataset) -> int | None:

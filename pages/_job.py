@@ -53,6 +53,7 @@ def _progress(status: Status) -> None:
 
 
 def _plots(name: str, live: Live, data: Dataset) -> None:
+    clouds = _session.shows_truth(data) and bool(np.isfinite(live.accuracy).any())
     left, right = st.columns(2)
     with left:
         st.markdown(f"**Objective of every seed**, iteration {live.iteration + 1}")
@@ -67,7 +68,7 @@ def _plots(name: str, live: Live, data: Dataset) -> None:
                 height=340,
             )
     with right:
-        if _session.shows_truth(data) and np.isfinite(live.accuracy).any():
+        if clouds:
             st.markdown("**Do the seeds that generalize better come closer to the truth?**")
             now = live.last_objective
             _show.plot(
@@ -81,7 +82,7 @@ def _plots(name: str, live: Live, data: Dataset) -> None:
         else:
             st.markdown("**Share of every class in the seeds' labels**")
             _shares(name, live)
-    if _session.shows_truth(data):
+    if clouds:
         with st.expander("Label distribution"):
             _shares(name, live)
 

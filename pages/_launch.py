@@ -1,5 +1,7 @@
 """What it takes to launch a search: seconds and memory foretold, the run registered and queued."""
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 from hume import Config, Dataset, estimate, results
@@ -15,42 +17,38 @@ def machine_speed(device: str) -> estimate.MachineSpeed:
     return estimate.measure_speed(device)
 
 
-def expected(
-    data: Dataset,
-    phi1: str,
-    phi2: str,
-    config: Config,
-    solver: InnerSolver,
-    setting: Setting,
-    num_seeds: int,
-    device: str,
-) -> estimate.Estimate:
-    """The seconds and bytes that a run would take; raises InputError when it cannot be run so."""
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A search as a page offers it."""
+
+    data: Dataset
+    phi1: str
+    phi2: str
+    config: Config
+    solver: InnerSolver
+    setting: Setting = "transductive"
+    num_seeds: int
+    device: str
+
+
+def expected(plan: Plan) -> estimate.Estimate:
+    """The seconds and bytes that a search would take; raises InputError when it cannot be run so."""
+    data = plan.data
     return estimate.estimate(
         num_samples=data.num_samples,
-        d1=data.space(phi1).features.shape[1],
-        d2=data.space(phi2).features.shape[1],
-        config=config,
-        solver=solver,
-        num_seeds=num_seeds,
-        setting_rows=int(results.searched_rows(data, setting).sum()),
+        d1=data.space(plan.phi1).features.shape[1],
+        d2=data.space(plan.phi2).features.shape[1],
+        config=plan.config,
+        solver=plan.solver,
+        num_seeds=plan.num_seeds,
+        setting_rows=int(results.searched_rows(data, plan.setting).sum()),
         scored_rows=int(results.evaluated_rows(data).sum()),
-        device=device,
-        speed=machine_speed(device),
+        device=plan.device,
+        speed=machine_speed(plan.device),
     )
 
 
-def launch(
-    *,
-    data: Dataset,
-    phi1: str,
-    phi2: str,
-    config: Config,
-    solver: InnerSolver,
-    setting: Setting,
-    num_seeds: int,
-    device: str,
-) -> None:
+def launch(plan: Plan) -> None:
     """Register a run, queue it, make it the chosen one and draw the page anew; where it cannot begin, keep why.
 
     Not for a callback: a click beside a field that has just been typed into runs callbacks with the values before.
@@ -58,9 +56,15 @@ def launch(
     st.session_state.pop("launch error", None)
     try:
         run = _session.services().store.create(
-            data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting=setting, seeds=range(num_seeds),
-            device=device,
-        )  # fmt: skip
+            plan.data,
+            phi1=plan.phi1,
+            phi2=plan.phi2,
+            config=plan.config,
+            solver=plan.solver,
+            setting=plan.setting,
+            seeds=range(plan.num_seeds),
+            device=plan.device,
+        )
         _session.services().jobs.submit(run.name)
     except HumeError as error:
         st.session_state["launch error"] = str(error)

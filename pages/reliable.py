@@ -1,5 +1,6 @@
 """Reliable samples (Algorithm G1): which labels can be trained on?"""
 
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -181,10 +182,17 @@ def galleries(found: Findings, samples: ReliableSamples, given: Review) -> None:
             continue
         more = len(rows) > SHOWN and st.toggle(f"Show all {len(rows)}", key=f"more {k}")
         tiles = [_tile(row, given, right) for row in (rows if more else rows[:SHOWN])]
-        clicked = gallery(tiles, key=f"reliable {k}", dataset=found.dataset, label=given.name(k), size=56)
-        if clicked is not None:
-            review.reject(found.run, clicked, clicked not in given.rejected)
-            st.rerun()
+        gallery(
+            tiles, key=f"reliable {k}", dataset=found.dataset, label=given.name(k), size=56,
+            on_click=partial(_keep_or_reject, found.run),
+        )  # fmt: skip
+
+
+def _keep_or_reject(run: Run, row: int) -> None:
+    try:
+        review.reject(run, row, row not in review.read(run).rejected)
+    except HumeError as error:
+        st.toast(_show.plain(str(error)), icon=":material/error:")
 
 
 def _tile(row: int, given: Review, right: Any) -> Tile:

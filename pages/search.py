@@ -107,7 +107,11 @@ def form() -> None:
     device = row[4].selectbox("Device", devices, key="device", persist_state="session", disabled=len(devices) == 1)
     try:
         config, solver = _advanced(data, chosen, int(K), setting)
-        _offer(data, phi1, phi2, config, solver, setting, int(num_seeds), device)
+        plan = _launch.Plan(
+            data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting=setting, num_seeds=int(num_seeds),
+            device=device,
+        )  # fmt: skip
+        _offer(plan)
     except HumeError as error:
         st.error(str(error), icon=":material/error:")
 
@@ -178,38 +182,26 @@ def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -
     return replace(base, inner_steps=int(steps), inner_step_size=float(size))
 
 
-def _offer(
-    data: Dataset,
-    phi1: str,
-    phi2: str,
-    config: Config,
-    solver: InnerSolver,
-    setting: Setting,
-    num_seeds: int,
-    device: str,
-) -> None:
+def _offer(plan: _launch.Plan) -> None:
     """The estimate and the button."""
-    expected = _launch.expected(data, phi1, phi2, config, solver, setting, num_seeds, device)
+    expected = _launch.expected(plan)
     free = psutil.virtual_memory().available
     button, words = st.columns([1, 3], vertical_alignment="center")
     if button.button(
-        f"Launch {num_seeds} seed{'s' * (num_seeds != 1)}",
+        f"Launch {count(plan.num_seeds, 'seed')}",
         type="primary",
         icon=":material/rocket_launch:",
         key="launch",
     ):
-        _launch.launch(
-            data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting=setting, num_seeds=num_seeds,
-            device=device,
-        )  # fmt: skip
+        _launch.launch(plan)
     waiting = _session.services().jobs.statuses()
     words.markdown(
-        f"About **{_show.duration(expected.seconds)}** on {device}"
+        f"About **{_show.duration(expected.seconds)}** on {plan.device}"
         f" ({_show.duration(expected.search_seconds)} search, {_show.duration(expected.score_seconds)} scores)"
         f" and **{_show.size(expected.bytes)}** of memory ({_show.size(free)} are free)."
         + (f" {len(waiting)} run{'s' * (len(waiting) != 1)} before it." if waiting else "")
     )
-    if expected.bytes > free and device == "cpu":
+    if expected.bytes > free and plan.device == "cpu":
         st.warning("This is more memory than is free: use fewer seeds or smaller splits.", icon=":material/memory:")
     _launch.say_error()
 

@@ -78,7 +78,10 @@ def data_and_button(name: str, *, again: bool = False) -> None:
     seen = int(results.searched_rows(data, "transductive").sum())
     config, solver = preset("fast", num_classes=K, num_samples=seen)
     device = results.devices()[0]
-    expected = _launch.expected(data, phi1, phi2, config, solver, "transductive", NUM_SEEDS, device)
+    plan = _launch.Plan(
+        data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, num_seeds=NUM_SEEDS, device=device
+    )
+    expected = _launch.expected(plan)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
             f"Sort them {'again ' if again else ''}from {NUM_SEEDS} random starts",
@@ -86,10 +89,7 @@ def data_and_button(name: str, *, again: bool = False) -> None:
             icon=":material/rocket_launch:",
             key="launch",
         ):
-            _launch.launch(
-                data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting="transductive",
-                num_seeds=NUM_SEEDS, device=device,
-            )  # fmt: skip
+            _launch.launch(plan)
         st.caption(f"about {_show.duration(expected.seconds)} · {K} classes, {_show.spaces(phi1, phi2)}")
     _launch.say_error()
 

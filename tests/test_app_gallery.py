@@ -69,6 +69,14 @@ def test_a_click_gives_its_row_once(at):
     assert at.session_state["heard"] == [3, 3]
 
 
+def test_clicks_too_fast_for_a_rerun_each_are_heard_once(at):
+    click(at, {"row": 3, "n": 10, "earlier": [{"row": 7, "n": 8}, {"row": 1796, "n": 9}]})
+    assert at.session_state["heard"] == [7, 1796, 3]
+    assert json.loads(element(at).proto.json)["heard"] == 10
+    click(at, {"row": 7, "n": 12, "earlier": [{"row": 3, "n": 10}, {"row": 3, "n": 11}, {"row": -1, "n": 11}, "x"]})
+    assert at.session_state["heard"] == [7, 1796, 3, 3, 7]
+
+
 @pytest.mark.parametrize(
     "value", [{"row": -1}, {"row": 1797}, {"row": "3"}, {"row": True}, {"row": 1.0}, {}, [3], 3, None]
 )

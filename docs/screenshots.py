@@ -1,0 +1,117 @@
+"""Pictures of every page, light and dark, for the README: `make screenshots`.
+
+Searches the embedded Fashion-MNIST images in a new home folder, as the app's first button does, and looks at the
+pages in a real browser. Writes `docs/images/<page>-<light or dark>.png`.
+"""
+
+import io
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from tests.e2e.browser import browser, open_page, settle
+from tests.e2e.server import AppServer
+
+FOLDER = Path(__file__).parent / "images"
+COLOURS = 256  # in a picture's palette
+SEARCHED = 900_000  # milliseconds
+DRAWN = 1500  # milliseconds until a plot has been drawn
+MOVES = 40  # of the mouse around a lasso
+RADIUS = 130  # pixels
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, AppServer(Path(home)) as server, browser() as chromium:
+        look(chromium, server, "", "start-first", wait="button.tile")
+        search(chromium, server)
+        for page, (wait, act) in PAGES.items():
+            look(chromium, server, page, page or "start", wait=wait, act=act)
+
+
+def look(
+    chromium: Browser,
+    server: AppServer,
+    place: str,
+    name: str,
+    *,
+    wait: str,
+    act: Callable[[Page], None] | None = None,
+) -> None:
+    """Open a page in both themes, do what a reader would and take its picture."""
+    for theme in ("light", "dark"):
+        page = open_page(chromium, dark=theme == "dark")
+        page.goto(f"{server.url}/{place}")
+        page.locator(wait).first.wait_for()
+        settle(page)
+        if act is not None:
+            act(page)
+            settle(page)
+        save(page, f"{name}-{theme}")
+        page.context.close()
+
+
+def search(chromium: Browser, server: AppServer) -> None:
+    """Launch the search from the Search page, take pictures while it runs, and wait for its end."""
+    page = open_page(chromium)
+    page.goto(f"{server.url}/search")
+    page.get_by_role("button", name="Launch 100 seeds").click()
+    page.get_by_text("What the leading seed sees now").wait_for()
+    page.wait_for_timeout(10_000)  # until there is something to see
+    other = open_page(chromium, dark=True)
+    other.goto(page.url)
+    other.get_by_text("What the leading seed sees now").wait_for()
+    for tab, theme in ((page, "light"), (other, "dark")):
+        tab.get_by_text("Objective of every seed").scroll_into_view_if_needed()
+        tab.mouse.move(700, 500)
+        tab.mouse.wheel(0, 330)
+        tab.wait_for_timeout(DRAWN)
+        save(tab, f"search-{theme}")
+    other.context.close()
+    page.get_by_text("has finished: 100 seeds").wait_for(timeout=SEARCHED)
+    page.context.close()
+
+
+def save(page: Page, name: str) -> None:
+    page.wait_for_timeout(DRAWN)
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
+    print(f"{name}.png", (FOLDER / f"{name}.png").stat().st_size // 1000, "kB")
+
+
+def lasso(page: Page) -> None:
+    """Circle the middle of the map."""
+    page.wait_for_timeout(DRAWN)
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x + RADIUS, y)
+    page.mouse.down()
+    for i in range(1, MOVES + 1):
+        angle = 2 * math.pi * i / MOVES
+        page.mouse.move(x + RADIUS * math.cos(angle), y + RADIUS * math.sin(angle))
+    page.mouse.up()
+    page.locator(".st-key-selection button.tile").first.wait_for()
+
+
+def tick(page: Page) -> None:
+    """Tick the first run of the table."""
+    page.locator(".st-key-runs canvas").first.click(position={"x": 16, "y": 52})
+
+
+# Page -> what has to be there before the picture, and what to do.
+PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
+    "": ("text=random starts voted", None),
+    "runs": (".st-key-runs canvas", tick),
+    "objective": (".js-plotly-plot", None),
+    "aggregation": (".js-plotly-plot", None),
+    "explore": (".js-plotly-plot .nsewdrag", lasso),
+    "reliable": ("button.tile", None),
+}
+
+if __name__ == "__main__":
+    main()
