@@ -100,7 +100,9 @@ def lasso(page: Page) -> None:
 
 def tick(page: Page) -> None:
     """Tick the first run of the table."""
-    page.locator(".st-key-runs canvas").first.click(position={"x": 16, "y": 52})
+    box = page.locator(".st-key-runs canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 16, box["y"] + 52)
 
 
 # Page -> what has to be there before the picture, and what to do.
