@@ -1,16 +1,23 @@
 """How fast pages answer while a search runs: `python -m benchmarks.pages`.
 
-Starts the app on a new home folder, opens every page in a real browser and times from the click on its link until its
-script has ended and its heading is there: idle, beside a search of 100 seeds on the embedded Fashion-MNIST images, and
-beside the making of a map.
+    python -m benchmarks.pages --rounds 1     # to see that it works
+
+Starts the app on a new home folder with one finished run on the embedded Fashion-MNIST images, opens every page in a
+real browser and times two things, until what was asked for is there and the page's script has ended: a click on the
+page's link, and a click on something of the page. Idle, beside searches of 100 seeds, beside the making of a map, and
+beside both. Run it on a machine that does nothing else.
 """
 
+import argparse
 import statistics
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page
 from rich.console import Console
 from rich.table import Table
 
@@ -18,68 +25,167 @@ from hume import Store, preset
 from tests.e2e.browser import browser, open_page, settle
 from tests.e2e.server import AppServer
 
-PAGES = {
-    "Start": "Find the classes people see",
-    "Search": "Which labelings generalize?",
-    "Runs": "How do the runs compare?",
-    "Objective and accuracy": "Can the objective be trusted?",
-    "Aggregation": "How many seeds does the vote need?",
-    "Reliable samples": "Which labels can be trained on?",
-}
-ROUNDS = 5
+RUN = "ready"
+QUEUED = 4  # searches of 100 seeds, so that one is under way to the end
 SCRIPT_ENDED = "() => document.querySelector('[data-testid=\"stApp\"]')?.dataset.testScriptState === 'notRunning'"
+Times = dict[tuple[str, str], list[float]]  # page and what was done there -> seconds
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as home, AppServer(Path(home)) as server, browser() as chromium:
-        store = Store(home)
-        data = store.load_dataset("fashion-mnist")
-        config, solver = preset("fast", num_classes=10, num_samples=data.num_samples)
-        run = store.create(
-            data, phi1="simclr", phi2="lite0", config=config, solver=solver, seeds=range(4), name="ready"
-        )
-        run.execute()
-        page = open_page(chromium)
-        page.goto(f"{server.url}/search?run=ready")
-        settle(page)
-        rounds(page)  # every page once, so that nothing is read for the first time
-        table = Table("page", "idle", "beside a search", "beside a map", box=None)
-        idle = rounds(page)
-        page.goto(f"{server.url}/explore?run=ready")
-        expect(page.get_by_text("Making the map")).to_be_visible()
-        mapping = rounds(page)
-        page.goto(f"{server.url}/search?run=ready")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="visits of every page, in every condition")
+    rounds = parser.parse_args().rounds
+    measured: dict[str, Times] = {}
+    with tempfile.TemporaryDirectory() as folder, browser() as chromium:
+        home = Path(folder)
+        make_run(home)
+        with AppServer(home) as server:
+            page = open_page(chromium)
+            page.goto(f"{server.url}/explore?run={RUN}")
+            page.locator(".js-plotly-plot .main-svg").first.wait_for()
+            visits(page)  # every page once, so that nothing is read for the first time
+            conditions = {"idle": (False, False), "map": (False, True), "search": (True, False), "both": (True, True)}
+            for name, (searching, mapping) in conditions.items():
+                if searching and name == "search":
+                    launch(chromium, server)
+                measured[name] = defaultdict(list)
+                for _ in range(rounds):
+                    with map_under_way(chromium, server, home) if mapping else nothing():
+                        for what, seconds in visits(page).items():
+                            measured[name][what] += seconds
+                say_what_ran(name, home)
+            show(measured)
+
+
+# --- what goes on beside ---------------------------------------------------------------------
+
+
+def make_run(home: Path) -> None:
+    store = Store(home)
+    data = store.load_dataset("fashion-mnist")
+    config, solver = preset("fast", num_classes=10, num_samples=data.num_samples)
+    phi1, phi2 = data.default_pair
+    store.create(data, phi1=phi1, phi2=phi2, config=config, solver=solver, seeds=range(8), name=RUN).execute()
+
+
+def launch(chromium: Browser, server: AppServer) -> None:
+    """Queue searches from the Search page."""
+    page = open_page(chromium)
+    page.goto(f"{server.url}/search?dataset=fashion-mnist")
+    for number in range(1, QUEUED + 1):
         settle(page)
         page.get_by_role("button", name="Launch 100 seeds").click()
-        expect(page.get_by_text("What the leading seed sees now")).to_be_visible()
-        address = page.url
-        page.goto(f"{server.url}/?run=ready")
-        settle(page)
-        searching = rounds(page)
-        page.goto(address)
-        settle(page)
-        under_way = page.get_by_role("button", name="Cancel").first.is_visible()
-        for name in PAGES:
-            table.add_row(name, *(said(times[name]) for times in (idle, searching, mapping)))
-        Console(width=110).print(table)
-        print("seconds from click to page, median (worst) of", ROUNDS)
-        print(
-            "the search was still under way at the end" if under_way else "the search had ended before the last round"
-        )
+        while len(Store(server.home).names()) <= number:
+            page.wait_for_timeout(100)
+    page.get_by_text("waiting").first.wait_for()
+    page.context.close()
 
 
-def rounds(page: Page) -> dict[str, list[float]]:
-    """Seconds from the click on each page's link until the page is there."""
-    times: dict[str, list[float]] = {name: [] for name in PAGES}
-    for _ in range(ROUNDS):
-        for name, heading in PAGES.items():
-            page.mouse.move(5, 5)
-            start = time.perf_counter()
-            page.get_by_role("link", name=name, exact=True).first.click()
-            page.get_by_role("heading", name=heading, exact=True).wait_for()
-            page.wait_for_function(SCRIPT_ENDED)
-            times[name].append(time.perf_counter() - start)
+@contextmanager
+def map_under_way(chromium: Browser, server: AppServer, home: Path) -> Iterator[None]:
+    """Have the map of both spaces made anew, which takes the longest; another tab watches."""
+    known = set(home.glob("maps/*.safetensors"))
+    page = open_page(chromium)
+    page.goto(f"{server.url}/explore?run={RUN}&map=both")
+    page.get_by_text("Making the map").wait_for()
+    yield
+    ended = page.locator(".js-plotly-plot").count() > 0
+    print("  the map was made", "before the round ended" if ended else "throughout the round")
+    page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=600_000)
+    page.context.close()
+    for made in set(home.glob("maps/*.safetensors")) - known:
+        made.unlink()
+
+
+@contextmanager
+def nothing() -> Iterator[None]:
+    yield
+
+
+def say_what_ran(name: str, home: Path) -> None:
+    runs = [run for run in Store(home).runs() if run.name != RUN]
+    ended, running = (sum(run.state == state for run in runs) for state in ("finished", "running"))
+    print(f"{name}: at its end {running} search under way, {ended} ended, {len(runs) - running - ended} waiting")
+
+
+# --- what is timed -----------------------------------------------------------------------------
+
+
+def blind(page: Page) -> None:
+    """Hide the ground truth, with which the page is drawn anew."""
+    page.get_by_test_id("stSidebar").get_by_text("Blind mode", exact=True).click()
+    page.get_by_role("button", name="Reveal").first.wait_for()
+
+
+def see(page: Page) -> None:
+    page.get_by_role("button", name="Reveal").first.click()
+    page.get_by_role("button", name="Reveal").first.wait_for(state="detached")
+
+
+def more_seeds(page: Page) -> None:
+    page.get_by_label("Seeds", exact=True).fill("99")
+    page.get_by_label("Seeds", exact=True).press("Enter")
+    page.get_by_role("button", name="Launch 99 seeds").wait_for()
+
+
+def usual_seeds(page: Page) -> None:
+    page.get_by_label("Seeds", exact=True).fill("100")
+    page.get_by_label("Seeds", exact=True).press("Enter")
+    page.get_by_role("button", name="Launch 100 seeds").wait_for()
+
+
+def tick(page: Page) -> None:
+    """Tick the last run of the table, which is the finished one."""
+    table = page.locator(".st-key-runs .dvn-scroller").first
+    box = table.bounding_box()
+    assert box is not None
+    table.click(position={"x": 16, "y": min(box["height"] - 20, 10 * 35)})
+    page.get_by_role("button", name="All files as ZIP").wait_for()
+
+
+def leave(page: Page) -> None:
+    """Nothing to be taken back."""
+
+
+# Page -> its heading, what is done there, and how it is taken back.
+PAGES: dict[str, tuple[str, Callable[[Page], None], Callable[[Page], None]]] = {
+    "Start": ("Find the classes people see", blind, see),
+    "Search": ("Which labelings generalize?", more_seeds, usual_seeds),
+    "Runs": ("How do the runs compare?", tick, leave),
+    "Objective and accuracy": ("Can the objective be trusted?", blind, see),
+    "Aggregation": ("How many seeds does the vote need?", blind, see),
+    "Explore": ("Which samples are in doubt?", blind, see),
+    "Reliable samples": ("Which labels can be trained on?", blind, see),
+}
+WORDS = {blind: "blind mode", more_seeds: "number of seeds", tick: "tick a run"}
+
+
+def visits(page: Page) -> Times:
+    """Open every page, do something there, take it back."""
+    times: Times = {}
+    for name, (heading, act, undo) in PAGES.items():
+        page.mouse.move(5, 5)
+        start = time.perf_counter()
+        page.get_by_role("link", name=name, exact=True).first.click()
+        page.get_by_role("heading", name=heading, exact=True).wait_for()
+        page.wait_for_function(SCRIPT_ENDED)
+        times[name, "open"] = [time.perf_counter() - start]
+        settle(page)
+        start = time.perf_counter()
+        act(page)
+        page.wait_for_function(SCRIPT_ENDED)
+        times[name, WORDS[act]] = [time.perf_counter() - start]
+        undo(page)
+        settle(page)
     return times
+
+
+def show(measured: dict[str, Times]) -> None:
+    table = Table("page", "click on", *measured, box=None)
+    for name, what in next(iter(measured.values())):
+        table.add_row(name, what, *(said(times[name, what]) for times in measured.values()))
+    Console(width=120).print(table)
+    print("seconds, median (worst)")
 
 
 def said(times: list[float]) -> str:
