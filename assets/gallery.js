@@ -62,7 +62,7 @@ function create(parent) {
 
 // Of two clicks that come before the server looks, it sees the later one: each brings those along that were not heard.
 function send(gallery, row, setTriggerValue) {
-  const n = Math.max(Date.now(), (gallery.clicks.at(-1)?.n ?? 0) + 1)
+  const n = Math.max(Date.now(), gallery.data.heard + 1, (gallery.clicks.at(-1)?.n ?? 0) + 1)
   const earlier = gallery.clicks.filter((click) => click.n > gallery.data.heard && click.n > n - FORGET)
   gallery.clicks = [...earlier, { row, n }]
   setTriggerValue("clicked", { row, n, earlier })

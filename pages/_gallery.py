@@ -78,9 +78,9 @@ def gallery(
 
 
 def _clicks(value: Any, heard: int) -> list[Any]:
-    """The clicks of a message in their order: those before it that were not heard, then the one that sent it."""
+    """The clicks of a message that are new, in their order; a callback may be called with the same message again."""
     earlier = value.get("earlier") if isinstance(value, dict) else None
-    return [*(click for click in earlier if _number(click) > heard), value] if isinstance(earlier, list) else [value]
+    return [click for click in (*(earlier if isinstance(earlier, list) else ()), value) if _number(click) > heard]
 
 
 def _number(click: Any) -> int:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -23,6 +24,7 @@ OF_A_RUN = ("objective", "aggregation", "explore", "reliable")
 DEADLINE = 120  # seconds, for a machine that has other things to do
 EXAMPLES = {"classes": 4, "size": 60, "noise": 0.5}  # seeds disagree on a third of the samples
 NAMES = ["owl", "jay", "wren", "tit"]  # of the true classes
+_clicks = count(1)  # a gallery numbers its clicks
 
 # As in a server, a script is compiled once and not at every look. Besides, up to Python 3.11.7 compiling while another
 # thread does, or reads the head of a .npy file, may fail (github.com/python/cpython/issues/106905).
@@ -139,7 +141,7 @@ def click(at, key, row):
     states = at._tree.get_widget_states()
     trigger = states.widgets.add()
     trigger.id = f"$$STREAMLIT_INTERNAL_KEY_{_element(at, 'bidi_component', key).proto.id}__events"
-    trigger.json_trigger_value = json.dumps([{"event": "clicked", "value": {"row": row, "n": 1}}])
+    trigger.json_trigger_value = json.dumps([{"event": "clicked", "value": {"row": row, "n": next(_clicks)}}])
     return whole(at._run(states))
 
 

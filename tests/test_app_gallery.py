@@ -27,12 +27,12 @@ def element(at):
     return next(each for each in at.get("bidi_component") if each.key == "some")
 
 
-def click(at, value):
+def click(at, *values):
     """Send what the component's script sends when a tile is clicked on; AppTest runs no script itself."""
     states = at._tree.get_widget_states()
     trigger = states.widgets.add()
     trigger.id = f"$$STREAMLIT_INTERNAL_KEY_{element(at).proto.id}__events"
-    trigger.json_trigger_value = json.dumps([{"event": "clicked", "value": value}])
+    trigger.json_trigger_value = json.dumps([{"event": "clicked", "value": value} for value in values])
     return at._run(states)
 
 
@@ -70,11 +70,15 @@ def test_a_click_gives_its_row_once(at):
 
 
 def test_clicks_too_fast_for_a_rerun_each_are_heard_once(at):
-    click(at, {"row": 3, "n": 10, "earlier": [{"row": 7, "n": 8}, {"row": 1796, "n": 9}]})
+    """The later message of two brings the earlier click along; a message of two calls the callback twice."""
+    first, second, third = ({"row": row, "n": n} for row, n in ((7, 8), (1796, 9), (3, 10)))
+    click(at, {**third, "earlier": [first, second]})
     assert at.session_state["heard"] == [7, 1796, 3]
     assert json.loads(element(at).proto.json)["heard"] == 10
-    click(at, {"row": 7, "n": 12, "earlier": [{"row": 3, "n": 10}, {"row": 3, "n": 11}, {"row": -1, "n": 11}, "x"]})
-    assert at.session_state["heard"] == [7, 1796, 3, 3, 7]
+    click(
+        at, {**first, "n": 11}, {"row": 3, "n": 12, "earlier": [third, {**first, "n": 11}, {"row": -1, "n": 11}, "x"]}
+    )
+    assert at.session_state["heard"] == [7, 1796, 3, 7, 3]
 
 
 @pytest.mark.parametrize(
