@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# One block of scores and its two work arrays stay in a core's cache.
-BLOCK_ELEMENTS = 100_000
+from hume import _kernels
+
 SMALLEST_SHARE = 1e-8
 
 
@@ -27,28 +27,32 @@ def sparsemax(scores: Tensor, dim: int = -1) -> Tensor:
 
 
 def project(scores: Tensor) -> Tensor:
-    """Sparsemax over the classes of scores (n, K, S); the threshold is found by Newton's method.
+    """Sparsemax over the classes of scores (n, K, S).
 
-    The threshold t solves Σ_k max(z_k − t, 0) = 1. The left side is convex and piecewise
-    linear in t, so Newton steps from t = max z − 1 rise to the root and reach it exactly
-    after at most K of them; a handful do, because few classes are in the support.
+    The threshold t solves Σ_k max(z_k − t, 0) = 1. On the processor Newton's method finds it: the
+    left side is convex and piecewise linear in t, so steps from t = max z − 1 rise to the root and
+    reach it exactly after at most K of them; a handful do, because few classes are in the support.
+    Elsewhere the classes are sorted, because whoever looks whether Newton's method has arrived
+    would have to wait for the device.
     """
-    n, K, S = scores.shape
-    task = torch.empty_like(scores)
-    block = max(1, BLOCK_ELEMENTS // (K * S))
-    for start in range(0, n, block):
-        z, p = scores[start : start + block], task[start : start + block]
-        z = z - z.amax(1, keepdim=True)  # beside a large maximum a step of 1 would be rounded away
-        threshold = torch.full_like(z[:, :1], -1)
-        size = torch.zeros_like(threshold)
-        for _ in range(K):
-            torch.sub(z, threshold, out=p).clamp_(min=0)
-            previous, size = size, torch.sign(p).sum(1, keepdim=True)
-            threshold += p.sum(1, keepdim=True).sub_(1).div_(size)
-            if torch.equal(size, previous):
-                break
-        torch.sub(z, threshold, out=p).clamp_(min=0)
-    return task
+    if scores.device.type == "cpu":
+        task = torch.empty(scores.shape, dtype=scores.dtype)
+        _kernels.over_rows(_kernels.project, scores.contiguous(), task)
+        return task
+    return project_by_sorting(scores)
+
+
+def project_by_sorting(scores: Tensor) -> Tensor:
+    """Sparsemax over the classes of scores (n, K, S) on any device, without a look at a single number.
+
+    With z sorted, t = max over k of (z_1 + … + z_k − 1)/k: the quotient rises while z_k lies above
+    the threshold of the k − 1 before it, and falls from there on.
+    """
+    z = scores - scores.amax(1, keepdim=True)  # beside a large maximum a threshold of 1 would be rounded away
+    sums = z.sort(dim=1, descending=True).values.cumsum(1)
+    sizes = torch.arange(1, z.shape[1] + 1, device=z.device, dtype=z.dtype).view(1, -1, 1)
+    threshold = sums.sub_(1).div_(sizes).amax(1, keepdim=True)
+    return (z - threshold).clamp_(min=0)
 
 
 def project_backward(task: Tensor, grad: Tensor) -> Tensor:
@@ -57,6 +61,10 @@ def project_backward(task: Tensor, grad: Tensor) -> Tensor:
     The Jacobian is diag(s) − s sᵀ/|s| with s the support (Martins and Astudillo, Prop. 2).
     Both tensors are (n, K, S); so is the result.
     """
+    if task.device.type == "cpu":
+        out = torch.empty(task.shape, dtype=task.dtype)
+        _kernels.over_rows(_kernels.project_backward, task.contiguous(), grad.contiguous(), out)
+        return out
     support = torch.sign(task)
     inside = support * grad
     mean = inside.sum(1, keepdim=True).div_(support.sum(1, keepdim=True))

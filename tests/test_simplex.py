@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hume import simplex
+from hume import _kernels, simplex
 
 many = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 
@@ -65,12 +65,20 @@ def test_sparsemax_has_the_right_gradient_along_any_dimension(dim):
     torch.testing.assert_close(total, torch.ones_like(total))
 
 
-def test_project_treats_blocks_and_seeds_apart(monkeypatch):
+@pytest.mark.parametrize("num_threads", [1, 2, 3])
+def test_project_treats_rows_and_seeds_apart(monkeypatch, num_threads):
     scores = random(37, 6, 3, dtype=torch.float32)
     expected = simplex.sparsemax(scores, dim=1)
+    monkeypatch.setattr(_kernels, "ELEMENTS_PER_THREAD", scores.numel() // num_threads)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: num_threads)
     torch.testing.assert_close(simplex.project(scores), expected)
-    monkeypatch.setattr(simplex, "BLOCK_ELEMENTS", 40)  # blocks of two rows, the last of one
-    torch.testing.assert_close(simplex.project(scores), expected)
+
+
+@many
+@given(score_lists())
+def test_both_ways_to_project_agree(z):
+    scores = torch.tensor(z, dtype=torch.float64).view(1, -1, 1)
+    torch.testing.assert_close(simplex.project_by_sorting(scores), simplex.project(scores), rtol=0, atol=1e-9)
 
 
 def test_project_leaves_its_argument_alone():
