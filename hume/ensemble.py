@@ -1,7 +1,7 @@
 """One labeling from many: match the seeds' labelings to the best of them and let them vote (Sec. 3.1, Fig. 3a)."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from hume.errors import InputError
 from hume.scores import FloatArray, IntArray, adjusted_rand_index, clustering_accuracy, match_classes
 
-__all__ = ["TopNCurve", "Vote", "align", "majority_vote", "rank", "top_n_curve", "vote_counts"]
+__all__ = ["TopNCurve", "Vote", "align", "count_winners", "majority_vote", "rank", "top_n_curve", "vote_counts"]
+
+BLOCK_COUNTS = 2**24  # votes (samples, K) that are counted at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,9 +19,15 @@ class Vote:
     """What the seeds agree on, in the class numbers of the best-scored seed."""
 
     labeling: NDArray[np.int64]  # (N,) the class with the most votes
-    counts: NDArray[np.int32]  # (N, K) votes for every class; each row sums to the number of seeds
     share: FloatArray  # (N,) the winning class's share of the votes, 1/K to 1
     reference: int  # position of the seed to which the others were matched
+    aligned: NDArray[np.integer]  # (S, N) the labelings that voted, in the classes of the reference
+    num_classes: int
+
+    @cached_property
+    def counts(self) -> NDArray[np.int32]:
+        """(N, K) votes for every class, counted when asked for; each row sums to the number of seeds."""
+        return vote_counts(self.aligned, self.num_classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,18 +84,40 @@ def vote_counts(aligned: IntArray, num_classes: int) -> NDArray[np.int32]:
     return counts
 
 
+def count_winners(aligned: IntArray, num_classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The class of every sample with the most votes, the lowest of several, and its votes: (N,) both.
+
+    Arguments and errors as for `vote_counts`, whose table is held for some samples at a time: with a thousand
+    classes that of all samples would be larger than the labelings.
+    """
+    aligned = _checked_labelings(aligned, num_classes)
+    labeling, votes = np.empty((2, aligned.shape[1]), np.int64)
+    size = max(1, BLOCK_COUNTS // num_classes)
+    for start in range(0, aligned.shape[1], size):
+        some = slice(start, start + size)
+        counts = vote_counts(aligned[:, some], num_classes)
+        labeling[some], votes[some] = counts.argmax(axis=1), counts.max(axis=1)
+    return labeling, votes
+
+
 def majority_vote(labelings: IntArray, cv_scores: ArrayLike, num_classes: int, rows: ArrayLike | None = None) -> Vote:
     """Aggregate the labelings of all seeds: τ_MAJ(x) = argmax_k Σ_i [τ_i(x) = k] (Sec. 3.1, Alg. G1 line 1).
 
     Arguments and errors as for `align`; the vote is over all samples, also when `rows` limits the matching. A tie goes
     to the lowest class number of the reference, the best-scored labeling.
     """
-    counts = vote_counts(align(labelings, cv_scores, num_classes, rows), num_classes)
+    return vote_of(align(labelings, cv_scores, num_classes, rows), num_classes, int(rank(cv_scores)[0]))
+
+
+def vote_of(aligned: NDArray[np.integer], num_classes: int, reference: int) -> Vote:
+    """The vote of labelings (S, N) that `align` has matched to the one at position `reference`."""
+    labeling, votes = count_winners(aligned, num_classes)
     return Vote(
-        labeling=counts.argmax(axis=1).astype(np.int64, copy=False),
-        counts=counts,
-        share=counts.max(axis=1) / np.shape(labelings)[0],
-        reference=int(rank(cv_scores)[0]),
+        labeling=labeling,
+        share=votes / len(aligned),
+        reference=reference,
+        aligned=aligned,
+        num_classes=num_classes,
     )
 
 
@@ -111,10 +141,10 @@ def top_n_curve(
         chosen = _chosen(rows, num_samples)
         labelings, truth = labelings[:, chosen], None if truth is None else np.asarray(truth)[chosen]
     aligned = align(labelings, cv_scores, num_classes)
-    final = vote_counts(aligned, num_classes).argmax(axis=1)
+    final, _ = count_winners(aligned, num_classes)
 
     scores, consistency = np.empty((2, num_seeds)), np.empty(num_seeds)
-    for i, vote in enumerate(_growing_votes((aligned[s] for s in order), final.size, num_classes)):
+    for i, vote in enumerate(_growing_votes(aligned[order], num_classes)):
         consistency[i] = np.mean(vote == final)
         if truth is not None:
             scores[:, i] = clustering_accuracy(truth, vote), adjusted_rand_index(truth, vote)
@@ -122,18 +152,22 @@ def top_n_curve(
     return TopNCurve(n=np.arange(1, num_seeds + 1), acc=acc, ari=ari, consistency=consistency)
 
 
-def _growing_votes(ballots: Iterable[IntArray], num_samples: int, num_classes: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the majority vote after each ballot; ties go to the lowest class, as argmax has it."""
-    counts = np.zeros((num_samples, num_classes), dtype=np.int32)
-    everyone = np.arange(num_samples)
-    winner = np.zeros(num_samples, dtype=np.int64)
-    for cast in ballots:
-        ballot = cast.astype(np.int64, copy=False)
-        counts[everyone, ballot] += 1
-        # Only the class just voted for can overtake, so there is no need to look at the others.
-        lead = counts[everyone, ballot] - counts[everyone, winner]
-        winner = np.where((lead > 0) | ((lead == 0) & (ballot < winner)), ballot, winner)
-        yield winner
+def _growing_votes(ballots: NDArray[np.integer], num_classes: int) -> NDArray[np.integer]:
+    """Put in the place of each ballot (S, N) the majority vote up to it; ties go to the lowest class, as in argmax."""
+    size = max(1, BLOCK_COUNTS // num_classes)
+    for start in range(0, ballots.shape[1], size):
+        some = ballots[:, start : start + size]
+        counts = np.zeros((some.shape[1], num_classes), dtype=np.int32)
+        everyone = np.arange(len(counts))
+        winner = np.zeros(len(counts), dtype=np.int64)
+        for cast in some:
+            ballot = cast.astype(np.int64)
+            counts[everyone, ballot] += 1
+            # Only the class just voted for can overtake, so there is no need to look at the others.
+            lead = counts[everyone, ballot] - counts[everyone, winner]
+            winner = np.where((lead > 0) | ((lead == 0) & (ballot < winner)), ballot, winner)
+            cast[:] = winner
+    return ballots
 
 
 def _checked_labelings(labelings: IntArray, num_classes: int) -> IntArray:

@@ -12,10 +12,11 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from hume import crossval, simplex
+from hume import crossval, simplex, task
 from hume.errors import InputError
 from hume.inner import Implicit, InnerSolver, Unrolled
-from hume.search import Config, check_sizes, floats_per_seed, free_bytes, largest_batch
+from hume.rows import BLOCK_BYTES, COMFORTABLE_SHARE, MOMENT_ROWS, free_bytes
+from hume.search import Config, check_sizes, floats_per_seed, largest_batch
 
 # How long a seed is searched before `patience` ends it, in multiples of `patience`, and the last
 # of the seeds: see `estimate`.
@@ -130,14 +131,16 @@ def estimate(
     check_sizes((searched, d1), (searched, d2), config)
     if scored_rows is None:
         scored_rows = num_samples - searched or num_samples
-    batch = min(num_seeds, largest_batch(d1, d2, config, solver, free_bytes(device) if free is None else free))
-    sizes = _Sizes(num_samples, searched, scored_rows, d1, d2, num_seeds, batch)
+    free = free_bytes(device) if free is None else free
+    batch = min(num_seeds, largest_batch(d1, d2, config, solver, free))
+    on_disk = copies(num_samples, d1, d2, searched=searched) > COMFORTABLE_SHARE * free
+    sizes = _Sizes(num_samples, searched, scored_rows, d1, d2, num_seeds, batch, on_disk)
     typical = iterations(config, TYPICAL_PATIENCES)
     search = _search(sizes, config, solver, typical, iterations(config, LONGEST_PATIENCES))
     return Estimate(
         search_seconds=search.seconds(speed),
         score_seconds=_scores(sizes, config.num_classes).seconds(speed),
-        bytes=4 * max(_search_numbers(sizes, config, solver), _score_numbers(sizes, config.num_classes)),
+        bytes=_bytes(sizes, config, solver),
         iterations=typical,
     )
 
@@ -158,11 +161,17 @@ class _Sizes:
     d2: int
     num_seeds: int
     batch: int  # seeds searched side by side
+    on_disk: bool = False  # the spaces do not fit into memory
 
     @property
     def rank(self) -> int:
         """The columns of whitened φ2."""
         return min(self.d2, TYPICAL_RANK)
+
+    @property
+    def block(self) -> int:
+        """The numbers in a block of rows that is read, as float16 and as float32."""
+        return 3 * min(BLOCK_BYTES // 4, self.num_samples * max(self.d1, self.d2)) // 2
 
     def inner_dim(self, solver: InnerSolver) -> int:
         """The columns of φ2 in a solver's coordinates."""
@@ -262,28 +271,58 @@ def _scores(sizes: _Sizes, num_classes: int) -> Work:
 # --- memory --------------------------------------------------------------------------------
 
 
+def copies(num_samples: int, d1: int, d2: int, *, searched: int) -> int:
+    """The bytes that a search in memory takes for its spaces, however few seeds and classes it has.
+
+    That is both as float32, the searched rows of both where these are not all, and φ2 once more, whitened.
+    """
+    apart = searched * (d1 + d2) if searched < num_samples else 0
+    return 4 * (num_samples * (d1 + d2) + apart + searched * d2)
+
+
+def least_bytes(
+    num_samples: int, d1: int, d2: int, config: Config, solver: InnerSolver, num_seeds: int, *, on_disk: bool
+) -> int:
+    """The memory that a search and its scores take at least: one seed after the other, spaces `on_disk` or not."""
+    return _bytes(_Sizes(num_samples, num_samples, num_samples, d1, d2, num_seeds, 1, on_disk), config, solver)
+
+
+def _bytes(sizes: _Sizes, config: Config, solver: InnerSolver) -> int:
+    """The most memory held at one time; spaces may fit into memory to score that do not fit to search."""
+    return 4 * max(_search_numbers(sizes, config, solver), _score_numbers(sizes, config.num_classes))
+
+
 def _search_numbers(sizes: _Sizes, config: Config, solver: InnerSolver) -> int:
     """The most numbers held while searching; float64 counts twice."""
     N, n, d1, d2, S = sizes.num_samples, sizes.searched, sizes.d1, sizes.d2, sizes.num_seeds
     dim = sizes.inner_dim(solver)
-    spaces = N * (d1 + d2) + (n * (d1 + d2) if n < N else 0)
+    spaces = copies(N, d1, d2, searched=n) // 4 - n * d2
     whitened, whitening = (n * dim, _whitening_numbers(n, d2)) if isinstance(solver, Implicit) else (0, 0)
+    if sizes.on_disk:
+        spaces, whitened = sizes.block + 2 * N, 0  # with a permutation of all rows
     drawn = (config.num_train + config.num_test) * (d1 + dim)
     seeds = sizes.batch * floats_per_seed(d1, dim, config, solver) + S * d1 * config.num_classes
-    return spaces + max(whitening, whitened + drawn + seeds, 5 * N * S)
+    labels = 2 * min(task.BLOCK_ELEMENTS, N * config.num_classes * S) + N * sizes.batch + S * d1 * config.num_classes
+    return spaces + max(whitening, whitened + drawn + seeds, labels)
 
 
 def _score_numbers(sizes: _Sizes, num_classes: int) -> int:
     """The most numbers held while scoring: φ1 is still there, φ2 is read again."""
     N, S, r, K = sizes.scored, sizes.num_seeds, sizes.rank, num_classes
-    held = sizes.num_samples * (sizes.d1 + 2 * S) + N * sizes.d2
-    batch = min(S, max(1, crossval.BLOCK_ELEMENTS // (N * K)))
-    fit = 2 * N * r + 5 * N * S + batch * K * (4 * N + 6 * r)
-    return held + max(sizes.num_samples * sizes.d2, _whitening_numbers(N, sizes.d2), fit)
+    labels = sizes.num_samples * 3 * S
+    batch = crossval.batch_size(S, N, K)
+    fit = 3 * N * batch + 4 * min(N * batch * K, crossval.PIECE_ELEMENTS) + 6 * r * K * batch
+    if sizes.on_disk:  # whitened rows are kept, or all folds fitted at once
+        fit += min(N * r, sizes.block + 6 * r * 9 * K * batch)
+        return labels + max(sizes.block + _whitening_numbers(N, sizes.d2), fit)
+    spaces = sizes.num_samples * sizes.d1 + N * sizes.d2
+    copied = sizes.num_samples * sizes.d2 if sizes.num_samples > N else 0
+    return spaces + labels + max(copied, _whitening_numbers(N, sizes.d2), N * r + fit)
 
 
 def _whitening_numbers(n: int, d2: int) -> int:
-    return 2 * (d2 * d2 + max(n * d2, 5 * d2 * d2))
+    """The second moment, with a block of rows or with its eigenvectors, in float64."""
+    return 2 * (d2 * d2 + max(min(n, MOMENT_ROWS) * d2, 5 * d2 * d2))
 
 
 # --- the machine ---------------------------------------------------------------------------

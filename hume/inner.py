@@ -11,17 +11,35 @@ same objective with a few matrix products. Classifiers are (r, K, S), tasks (n, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from hume import _kernels
 from hume.errors import InputError
+from hume.rows import Rows, moments
 
 # The ridge as a share of φ2's total variance, and what the ridge may leave of a direction
 # before it is dropped: docs/method.md says how both were chosen without labels.
 RIDGE_SHARE = 0.01
 TRUNCATION = 0.01
+
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def uses_bfloat16(precision: Precision, device: torch.device | str) -> bool:
+    """Whether rows enter matrix products as bfloat16; sums, softmax and the objective are float32 in any case.
+
+    `auto` says yes where the device multiplies such numbers several times as fast.
+    """
+    if precision != "auto":
+        return precision == "bfloat16"
+    if torch.device(device).type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    processor = torch.cpu.get_capabilities()
+    return bool(processor.get("amx_bf16") or processor.get("avx512_bf16"))
 
 
 class InnerProblem(Protocol):
@@ -44,7 +62,7 @@ class InnerProblem(Protocol):
 class InnerSolver(Protocol):
     """How the inner problem is solved and its solution differentiated."""
 
-    def start(self, phi2: Tensor, num_classes: int, seeds: Sequence[int]) -> InnerProblem:
+    def start(self, phi2: Rows, num_classes: int, seeds: Sequence[int]) -> InnerProblem:
         """Make ready for rows phi2 (N, d2), float32, on the device where the work is to be done."""
 
     def floats_per_seed(self, num_train: int, dim: int, num_classes: int) -> int:
@@ -64,19 +82,23 @@ def cross_entropy(x: Tensor, classifier: Tensor, task: Tensor) -> tuple[Tensor, 
 
 
 def logits(x: Tensor, classifier: Tensor) -> Tensor:
-    """x (n, r) times classifier (r, K, S): one matrix product for all classes and seeds."""
+    """x (n, r) times classifier (r, K, S): one matrix product for all classes and seeds, as exact as x is."""
     r, K, S = classifier.shape
-    return (x @ classifier.reshape(r, K * S)).view(-1, K, S)
+    return (x @ classifier.reshape(r, K * S).to(x.dtype)).to(classifier.dtype).view(-1, K, S)
 
 
 def transposed_product(x: Tensor, values: Tensor) -> Tensor:
-    """xᵀ (r, n) times values (n, K, S): (r, K, S)."""
+    """xᵀ (r, n) times values (n, K, S): (r, K, S), as exact as x is."""
     n, K, S = values.shape
-    return (x.mT @ values.reshape(n, K * S)).view(-1, K, S)
+    return (x.mT @ values.reshape(n, K * S).to(x.dtype)).to(values.dtype).view(-1, K, S)
 
 
 def softmax_jacobian(p: Tensor, v: Tensor) -> Tensor:
     """(diag(p) − p pᵀ) v over the classes: p ∘ (v − ⟨p, v⟩), all (n, K, S)."""
+    if p.device.type == "cpu":
+        out = torch.empty(p.shape, dtype=p.dtype)
+        _kernels.over_rows(_kernels.softmax_jacobian, p.contiguous(), v.contiguous(), out)
+        return out
     return p * (v - (p * v).sum(1, keepdim=True))
 
 
@@ -109,7 +131,7 @@ class Unrolled:
         if not self.inner_step_size > 0:
             raise InputError(f"the inner step size must be positive, got inner_step_size={self.inner_step_size}")
 
-    def start(self, phi2: Tensor, num_classes: int, seeds: Sequence[int]) -> "UnrolledProblem":
+    def start(self, phi2: Rows, num_classes: int, seeds: Sequence[int]) -> "UnrolledProblem":
         return UnrolledProblem(self, phi2, num_classes, seeds)
 
     def floats_per_seed(self, num_train: int, dim: int, num_classes: int) -> int:
@@ -119,7 +141,7 @@ class Unrolled:
 class UnrolledProblem:
     """The state of `Unrolled`: a stream of random starts for every seed."""
 
-    def __init__(self, solver: Unrolled, phi2: Tensor, num_classes: int, seeds: Sequence[int]):
+    def __init__(self, solver: Unrolled, phi2: Rows, num_classes: int, seeds: Sequence[int]):
         self._solver = solver
         self._phi2 = phi2
         self._num_classes = num_classes
@@ -132,7 +154,7 @@ class UnrolledProblem:
 
     def generalization(self, x: Tensor, task: Tensor, num_train: int) -> tuple[Tensor, Tensor]:
         train, rate = x[:num_train], self._solver.inner_step_size / num_train
-        path = [self._random_start(x)]
+        path = [self._random_start(x).to(task.dtype)]
         for _ in range(self._solver.inner_steps):
             residual = torch.softmax(logits(train, path[-1]), 1).sub_(task[:num_train])
             path.append(path[-1] - transposed_product(train, residual).mul_(rate))
@@ -198,7 +220,7 @@ class Implicit:
         """The ridge that stands for an unrolled solver's early stopping: λ = 1/(α m)."""
         return cls(ridge=1 / (unrolled.inner_step_size * unrolled.inner_steps))
 
-    def start(self, phi2: Tensor, num_classes: int, seeds: Sequence[int]) -> "ImplicitProblem":
+    def start(self, phi2: Rows, num_classes: int, seeds: Sequence[int]) -> "ImplicitProblem":
         return ImplicitProblem(self, phi2, num_classes, len(seeds))
 
     def floats_per_seed(self, num_train: int, dim: int, num_classes: int) -> int:
@@ -208,12 +230,12 @@ class Implicit:
 class ImplicitProblem:
     """The state of `Implicit`: whitened rows, and for every seed its classifier and adjoint."""
 
-    def __init__(self, solver: Implicit, phi2: Tensor, num_classes: int, num_seeds: int):
+    def __init__(self, solver: Implicit, phi2: Rows, num_classes: int, num_seeds: int):
         whitening = Whitening.of(phi2, solver.ridge, truncation=solver.truncation)
         self._x = phi2 @ whitening.transform
         self._decay = whitening.decay
         self._steps = solver.inner_steps
-        self._classifier = phi2.new_zeros(self._x.shape[1], num_classes, num_seeds)
+        self._classifier = whitening.transform.new_zeros(self._x.shape[1], num_classes, num_seeds)
         self._adjoint = torch.zeros_like(self._classifier)
 
     def rows(self, index: Tensor) -> Tensor:
@@ -224,14 +246,14 @@ class ImplicitProblem:
         for _ in range(self._steps):
             p = torch.softmax(logits(train, self._classifier), 1)
             step = transposed_product(train, p - task_train).div_(num_train)
-            self._classifier -= step.add_(self._decay * self._classifier)
+            self._classifier -= step.addcmul_(self._decay, self._classifier)
 
         loss, target, grad_test = cross_entropy(x[num_train:], self._classifier, task[num_train:])
         for _ in range(self._steps):
             curvature = softmax_jacobian(p, logits(train, self._adjoint))
-            product = transposed_product(train, curvature).div_(num_train).add_(self._decay * self._adjoint)
+            product = transposed_product(train, curvature).div_(num_train).addcmul_(self._decay, self._adjoint)
             self._adjoint += target - product
-        return loss, torch.cat([logits(train, self._adjoint).div_(num_train), grad_test])
+        return loss, torch.cat([logits(train, self._adjoint / num_train), grad_test])
 
     def keep(self, seeds: Tensor) -> None:
         self._classifier, self._adjoint = self._classifier[..., seeds], self._adjoint[..., seeds]
@@ -252,11 +274,10 @@ class Whitening:
     ridge: float  # λ
 
     @classmethod
-    def of(cls, phi2: Tensor, ridge: float | None, *, truncation: float = TRUNCATION) -> "Whitening":
+    def of(cls, phi2: Rows, ridge: float | None, *, truncation: float = TRUNCATION) -> "Whitening":
         """Whiten rows phi2 (N, d2); a ridge of None is `RIDGE_SHARE` of the total variance."""
-        moment = second_moment(phi2)
+        mean, moment = moments(phi2)
         if ridge is None:
-            mean = phi2.double().mean(0)
             ridge = RIDGE_SHARE * (moment.trace() - mean @ mean).item()
         spectrum, vectors = torch.linalg.eigh(moment.cpu())
         spectrum, vectors = spectrum.flip(0).clamp(min=0), vectors.flip(1)
@@ -268,13 +289,3 @@ class Whitening:
             decay=(ridge / bound[:rank]).to(phi2.device, torch.float32).view(-1, 1, 1),
             ridge=ridge,
         )
-
-
-def second_moment(phi2: Tensor, block: int = 8192) -> Tensor:
-    """φ2ᵀφ2/N, (d2, d2) in float64, summed over blocks of rows."""
-    d2 = phi2.shape[1]
-    total = torch.zeros(d2, d2, dtype=torch.float64, device=phi2.device)
-    for rows in torch.split(phi2, block):
-        rows = rows.double()
-        total.addmm_(rows.mT, rows)
-    return total.div_(len(phi2))

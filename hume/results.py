@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from hume import crossval, ensemble, scores, spaces, task
+from hume import crossval, ensemble, estimate, scores, spaces, task
 from hume.errors import InputError
 from hume.inner import InnerSolver
+from hume.parallel import search_on
+from hume.rows import Rows, fits, free_bytes
 from hume.search import Config, FinishedSeed, PresetName, Setting, Step, search
 from hume.search import preset as preset_named
 from hume.spaces import Dataset
@@ -63,10 +64,14 @@ def evaluated_rows(dataset: Dataset) -> NDArray[np.bool_]:
     return np.ones(dataset.num_samples, bool) if dataset.test_rows is None else dataset.test_rows
 
 
-def label_all(phi1: Tensor, found: Sequence[FinishedSeed]) -> NDArray[np.int32]:
-    """The labelings (S, N) of finished seeds on rows phi1 (N, d1) of unit norm."""
+def label_all(phi1: Rows, found: Sequence[FinishedSeed]) -> NDArray[np.int32]:
+    """The labelings (S, N) of finished seeds on rows phi1 (N, d1) of unit norm, in one pass over them."""
     prototypes = torch.from_numpy(np.stack([seed.prototypes for seed in found]))
-    labels: NDArray[np.int32] = task.hard_labels(phi1, prototypes.to(phi1.device)).cpu().numpy().astype(LABEL_TYPE)
+    labels = np.empty((len(found), len(phi1)), LABEL_TYPE)
+    start = 0
+    for block in task.label_blocks(phi1, prototypes.to(phi1.device)):
+        labels[:, start : start + len(block)] = block.T.cpu().numpy()
+        start += len(block)
     return labels
 
 
@@ -83,12 +88,12 @@ def score_labelings(
     """Score labelings (S, N) on a dataset's evaluated rows; `cv_score` is computed when not given."""
     rows = evaluated_rows(dataset)
     if cv_score is None:
-        features = spaces.as_tensor(dataset.space(phi2))[torch.from_numpy(rows)].to(device)
-        seen = torch.from_numpy(labelings[:, rows])
+        features = _features(dataset.space(phi2), rows, device)
+        seen = torch.from_numpy(labelings if rows.all() else labelings[:, rows])
         cv_score = crossval.cross_validation_scores(
             features, seen, num_classes, num_folds=min(10, len(features)), on_fold=on_fold
         )
-    vote = ensemble.majority_vote(labelings, cv_score, num_classes, rows)
+    vote = ensemble.majority_vote(labelings, cv_score, num_classes, None if rows.all() else rows)
     if dataset.labels is None:
         return Scores(cv_score, vote, None, None, None)
     truth = dataset.labels[rows]
@@ -207,12 +212,63 @@ def prepare_search(
     seeds: Sequence[int],
     setting: Setting,
     device: str,
-) -> tuple[Tensor, Iterator[Step]]:
-    """All rows of φ1 as the search sees them, (N, d1) on the device, and the search itself, not yet begun."""
+    seed_batch: int | None = None,
+) -> tuple[Rows, Iterator[Step]]:
+    """All rows of φ1 as the search sees them, (N, d1) on the device, and the search itself, not yet begun.
+
+    Spaces whose copies do not fit comfortably into memory stay on disk. Where there are several
+    GPUs, `cuda` searches on all of them. Raises InputError when there is not enough memory for the rest.
+    """
     rows = searched_rows(dataset, setting)
-    first = spaces.unit_rows(dataset.space(phi1), centre=config.centre, mean_rows=rows).to(device)
-    second = spaces.as_tensor(dataset.space(phi2), device)
+    one, other = dataset.space(phi1), dataset.space(phi2)
+    N, d1, d2 = len(one.features), one.features.shape[1], other.features.shape[1]
+    on_disk = not fits(estimate.copies(N, d1, d2, searched=int(rows.sum())), device)
+    _check_memory(estimate.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk), on_disk, device)
+    first: Rows
+    second: Rows
+    if on_disk:
+        for space in (one, other):
+            spaces.check_order(space)
+        first = spaces.streamed_unit_rows(one, centre=config.centre, mean_rows=rows, device=device)
+        second = spaces.streamed(other, device)
+        pair = first.subset(rows), second.subset(rows)
+        return first, _search(device, pair, config, solver, seeds, seed_batch)
+    first = spaces.unit_rows(one, centre=config.centre, mean_rows=rows).to(device)
+    second = spaces.as_tensor(other, device)
     if not rows.all():
         seen = torch.from_numpy(rows).to(device)
-        return first, search(first[seen], second[seen], config, solver=solver, seeds=seeds)
-    return first, search(first, second, config, solver=solver, seeds=seeds)
+        return first, _search(device, (first[seen], second[seen]), config, solver, seeds, seed_batch)
+    return first, _search(device, (first, second), config, solver, seeds, seed_batch)
+
+
+def _search(
+    device: str,
+    pair: tuple[Rows, Rows],
+    config: Config,
+    solver: InnerSolver,
+    seeds: Sequence[int],
+    seed_batch: int | None,
+) -> Iterator[Step]:
+    count = torch.cuda.device_count() if device == "cuda" else 1
+    if count > 1:
+        gpus = [f"cuda:{number}" for number in range(count)]
+        return search_on(gpus, *pair, config, solver=solver, seeds=seeds, seed_batch=seed_batch)
+    return search(*pair, config, solver=solver, seeds=seeds, seed_batch=seed_batch)
+
+
+def _check_memory(needed: int, on_disk: bool, device: str) -> None:
+    """Raise InputError when a search needs more memory than there is, wherever its spaces are."""
+    free = min(free_bytes("cpu"), free_bytes(device))
+    if needed > free:
+        raise InputError(
+            f"this search needs {needed / 2**30:.1f} GiB of memory{' beside its spaces on disk' if on_disk else ''}, "
+            f"{free / 2**30:.1f} GiB are free: lower num_train and num_test, ask for fewer classes or fewer seeds"
+        )
+
+
+def _features(space: spaces.Space, rows: NDArray[np.bool_], device: str) -> Rows:
+    """The features (n, d) of some rows of a space: on a device, or on disk where they do not fit into memory twice."""
+    if not fits(2 * 4 * space.features.shape[0] * space.features.shape[1], device):
+        return spaces.streamed(space, device).subset(rows)
+    features = spaces.as_tensor(space)
+    return (features if rows.all() else features[torch.from_numpy(rows)]).to(device)

@@ -9,14 +9,22 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
-import psutil
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hume import simplex, task
 from hume.errors import InputError
-from hume.inner import Implicit, InnerProblem, InnerSolver, Unrolled
+from hume.inner import (
+    Implicit,
+    InnerProblem,
+    InnerSolver,
+    Precision,
+    Unrolled,
+    transposed_product,
+    uses_bfloat16,
+)
+from hume.rows import Rows, free_bytes
 
 Setting = Literal["inductive", "transductive"]
 PresetName = Literal["fast", "paper", "paper-stl10", "paper-imagenet"]
@@ -47,6 +55,7 @@ class Config:
     patience: int | None = None  # stop a seed whose objective gains less than `min_gain` in so many iterations
     min_gain: float = 0.005  # nats of Eq. 7
     split_seed: int = 0  # the stream of random splits, the same for all seeds
+    precision: Precision = "float32"  # of the factors in matrix products; auto: bfloat16 where it is faster
 
     def __post_init__(self) -> None:
         if self.num_classes < 2:
@@ -65,6 +74,8 @@ class Config:
             raise InputError(f"patience must be at least 1 or None, got patience={self.patience}")
         if self.encoder not in ("householder", "retraction"):
             raise InputError(f"encoder must be householder or retraction, got encoder={self.encoder!r}")
+        if self.precision not in get_args(Precision):
+            raise InputError(f"precision must be auto, float32 or bfloat16, got precision={self.precision!r}")
         object.__setattr__(self, "anneal_at", tuple(self.anneal_at))
 
     def annealing(self, iteration: int) -> float:
@@ -96,6 +107,7 @@ def preset(
             centre=True,
             encoder="retraction",
             patience=50,
+            precision="auto",
         )
         return config, Implicit()
     if name == "paper":
@@ -137,23 +149,26 @@ class FinishedSeed:
         return float(self.objective[-FINAL_WINDOW:].mean())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
-    """One iteration of one batch of seeds."""
+    """One iteration of one batch of seeds.
+
+    The tensors are on the search's device: whoever looks at their numbers waits for it, the search does not.
+    """
 
     iteration: int  # from 0
     seeds: tuple[int, ...]  # the batch's seeds that are still being searched
-    objective: NDArray[np.float32]  # (A,) Eq. 7 of these seeds on this iteration's splits
-    test_error: NDArray[np.float32]  # (A,) its first term
-    label_shares: NDArray[np.float32]  # (A, K) the mean task
-    prototypes: Tensor  # (A, K, d1) before the update, on the search's device
+    objective: Tensor  # (A,) Eq. 7 of these seeds on this iteration's splits
+    test_error: Tensor  # (A,) its first term
+    label_shares: Tensor  # (A, K) the mean task
+    prototypes: Tensor  # (A, K, d1) before the update
     finished: tuple[FinishedSeed, ...]  # seeds that end with this iteration
     progress: float  # share of the whole search that is done, 0 to 1, if no other seed converges early
 
 
 def search(
-    phi1: Tensor,
-    phi2: Tensor,
+    phi1: Rows,
+    phi2: Rows,
     config: Config,
     *,
     solver: InnerSolver,
@@ -163,24 +178,49 @@ def search(
     """Find, for every seed, the prototypes W1 that minimize Eq. 7; yield one step an iteration.
 
     phi1 is (N, d1) with rows of unit L2 norm (see `spaces.unit_rows`), phi2 (N, d2); both
-    float32 on the device that is to do the work. All seeds of a batch see the same random
-    splits, so that one matrix product serves them all, and a seed's result does not depend
-    on the seeds beside it. By default a batch is as large as memory allows.
+    float32 on the device that is to do the work, or on disk, from where the rows of every
+    split are read. All seeds of a batch see the same random splits, so that one matrix
+    product serves them all, and a seed's result does not depend on the seeds beside it. By
+    default a batch is as large as memory allows; one that does not fit after all is begun
+    again in halves.
     Raises InputError when the spaces do not fit together or are too small for the
-    configuration. Source: Algorithm 1.
+    configuration, MemoryError when not even one seed fits. Source: Algorithm 1.
     """
     check_sizes(tuple(phi1.shape), tuple(phi2.shape), config)
-    seeds = list(seeds)
+    check_seeds(seeds, seed_batch)
+    size = seed_batch or largest_batch(phi1.shape[1], phi2.shape[1], config, solver, free_bytes(phi1.device))
+    remaining = list(seeds)
+    while remaining:
+        batch, fitted = remaining[:size], True
+        try:
+            for step in _search_batch(phi1, phi2, config, solver, batch):
+                ended = {found.seed for found in step.finished}
+                remaining = [seed for seed in remaining if seed not in ended]
+                under_way = len(step.seeds) - len(step.finished)
+                done = len(seeds) - len(remaining) + under_way * (step.iteration + 1) / config.num_iterations
+                yield replace(step, progress=done / len(seeds))
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+            if len(batch) == 1:
+                raise MemoryError("not even one seed fits into memory") from error
+            fitted = False
+        if not fitted:  # here the failed batch is forgotten, inside of `except` its traceback still holds it
+            size = max(1, len([seed for seed in batch if seed in remaining]) // 2)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether torch or numpy could not get the memory for a tensor; on the CPU torch has no class of error for it."""
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)
+
+
+def check_seeds(seeds: Sequence[int], seed_batch: int | None) -> None:
+    """Raise InputError unless these are different seeds that can be searched in batches of that size."""
     if len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
         raise InputError("seeds must be different numbers of at least 0")
-    size = seed_batch or largest_batch(phi1.shape[1], phi2.shape[1], config, solver, free_bytes(phi1.device))
-    num_finished = 0
-    for start in range(0, len(seeds), size):
-        for step in _search_batch(phi1, phi2, config, solver, seeds[start : start + size]):
-            num_finished += len(step.finished)
-            under_way = len(step.seeds) - len(step.finished)
-            done = num_finished + under_way * (step.iteration + 1) / config.num_iterations
-            yield replace(step, progress=done / len(seeds))
+    if seed_batch is not None and seed_batch < 1:
+        raise InputError(f"a batch needs at least 1 seed, got seed_batch={seed_batch}")
 
 
 def check_sizes(phi1: tuple[int, ...], phi2: tuple[int, ...], config: Config) -> None:
@@ -217,54 +257,39 @@ def floats_per_seed(d1: int, d2: int, config: Config, solver: InnerSolver) -> in
     return floats
 
 
-def free_bytes(device: torch.device | str) -> int:
-    """The memory that is free on a device."""
-    if torch.device(device).type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
-
-
 @torch.no_grad()
-def _search_batch(phi1: Tensor, phi2: Tensor, config: Config, solver: InnerSolver, seeds: list[int]) -> Iterator[Step]:
+def _search_batch(phi1: Rows, phi2: Rows, config: Config, solver: InnerSolver, seeds: list[int]) -> Iterator[Step]:
     start = task.random_prototypes(seeds, config.num_classes, phi1.shape[1]).to(phi1.device)
     encoder: task.Encoder = task.Householder(start) if config.encoder == "householder" else task.Retraction(start)
     problem = solver.start(phi2, config.num_classes, seeds)
     splits = torch.Generator().manual_seed(config.split_seed)
     clock = _Clock(config, len(seeds))
     active = np.arange(len(seeds))
-    objectives = np.full((config.num_iterations, len(seeds)), np.nan, np.float32)
-    test_errors = objectives.copy()
+    places, pace = torch.from_numpy(active).to(start.device), start.new_ones(len(seeds))
+    # Eq. 7 and its first term at every iteration; they stay on the device until a seed may end.
+    curves = start.new_full((2, config.num_iterations, len(seeds)), torch.nan)
 
     for iteration in range(config.num_iterations):
         anneal = config.annealing(iteration)
         prototypes = encoder.prototypes()
         grad, test_error, shares = _gradient(phi1, problem, config, prototypes, config.temperature * anneal, splits)
         objective = test_error - config.entropy_weight * simplex.label_entropy(shares)
-        objectives[iteration, active] = objective.cpu().numpy()
-        test_errors[iteration, active] = test_error.cpu().numpy()
-        steps = torch.from_numpy(config.step_size * anneal * clock.factor[active]).to(grad)
-        encoder.step(grad, steps.view(-1, 1, 1), config.clip_norm)
+        curves[0, iteration, places], curves[1, iteration, places] = objective, test_error
+        encoder.step(grad, (config.step_size * anneal * pace).view(-1, 1, 1), config.clip_norm)
 
-        ends = clock.tick(iteration, active, objectives)
+        ends = np.zeros(len(active), bool)
         finished: tuple[FinishedSeed, ...] = ()
-        if ends.any():
-            found = encoder.prototypes()[torch.from_numpy(ends).to(phi1.device)].cpu().numpy()
-            finished = tuple(
-                FinishedSeed(
-                    seed=seeds[i],
-                    prototypes=W,
-                    objective=objectives[: iteration + 1, i].copy(),
-                    test_error=test_errors[: iteration + 1, i].copy(),
-                    converged=bool(clock.converged[i]),
-                )
-                for i, W in zip(active[ends], found, strict=True)
-            )
+        if clock.looks(iteration):
+            seen = curves[:, : iteration + 1].cpu().numpy()
+            ends = clock.tick(iteration, active, seen[0])
+            finished = _finished(encoder, active, ends, seeds, seen, clock.converged)
+            pace = torch.from_numpy(clock.pace[active]).to(pace)
         yield Step(
             iteration=iteration,
             seeds=tuple(seeds[i] for i in active),
-            objective=objectives[iteration, active],
-            test_error=test_errors[iteration, active],
-            label_shares=shares.T.cpu().numpy(),
+            objective=objective,
+            test_error=test_error,
+            label_shares=shares.T,
             prototypes=prototypes,
             finished=finished,
             progress=0.0,
@@ -273,29 +298,62 @@ def _search_batch(phi1: Tensor, phi2: Tensor, config: Config, solver: InnerSolve
             return
         if ends.any():
             active = active[~ends]
-            stay = torch.from_numpy(np.flatnonzero(~ends)).to(phi1.device)
+            stay = torch.from_numpy(np.flatnonzero(~ends)).to(places.device)
+            places, pace = places[stay], pace[stay]
             encoder.keep(stay)
             problem.keep(stay)
 
 
+def _finished(
+    encoder: task.Encoder,
+    active: NDArray[np.intp],
+    ends: NDArray[np.bool_],
+    seeds: list[int],
+    curves: NDArray[np.float32],
+    converged: NDArray[np.bool_],
+) -> tuple[FinishedSeed, ...]:
+    """What the seeds that end have found; curves is (2, T, S), ends (A,)."""
+    if not ends.any():
+        return ()
+    prototypes = encoder.prototypes().cpu().numpy()[ends]
+    return tuple(
+        FinishedSeed(
+            seed=seeds[i],
+            prototypes=W,
+            objective=curves[0, :, i].copy(),
+            test_error=curves[1, :, i].copy(),
+            converged=bool(converged[i]),
+        )
+        for i, W in zip(active[ends], prototypes, strict=True)
+    )
+
+
 def _gradient(
-    phi1: Tensor, problem: InnerProblem, config: Config, prototypes: Tensor, temperature: float, splits: torch.Generator
+    phi1: Rows, problem: InnerProblem, config: Config, prototypes: Tensor, temperature: float, splits: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Eq. 7 averaged over random splits: its gradient (S, K, d1), test error (S,), mean task (K, S)."""
-    S, K, _ = prototypes.shape
-    grad, error, shares = torch.zeros_like(prototypes), prototypes.new_zeros(S), prototypes.new_zeros(K, S)
+    S, K, d1 = prototypes.shape
+    grad, error, shares = prototypes.new_zeros(d1, K, S), prototypes.new_zeros(S), prototypes.new_zeros(K, S)
     drawn = config.num_train + config.num_test
+    coarse = uses_bfloat16(config.precision, phi1.device)
     for _ in range(config.num_splits):
-        rows = torch.randperm(len(phi1), generator=splits)[:drawn].to(phi1.device)
-        x1 = phi1[rows]
+        rows = _to(phi1.device, torch.randperm(len(phi1), generator=splits)[:drawn])
+        x1, x2 = phi1[rows], problem.rows(rows)
+        if coarse:
+            x1, x2 = x1.bfloat16(), x2.bfloat16()
         labels = task.soft_labels(x1, prototypes, temperature)
-        test_error, task_grad = problem.generalization(problem.rows(rows), labels, config.num_train)
+        test_error, task_grad = problem.generalization(x2, labels, config.num_train)
         share = labels.mean(0)
         task_grad -= simplex.label_entropy_grad(share).mul_(config.entropy_weight / drawn)
-        score_grad = simplex.project_backward(labels, task_grad).div_(temperature)
-        grad = grad + (x1.mT @ score_grad.view(-1, K * S)).view(-1, K, S).permute(2, 1, 0)
+        grad += transposed_product(x1, simplex.project_backward(labels, task_grad))
         error, shares = error + test_error, shares + share
-    return grad / config.num_splits, error / config.num_splits, shares / config.num_splits
+    grad = grad.div_(config.num_splits * temperature).permute(2, 1, 0).contiguous()
+    return grad, error / config.num_splits, shares / config.num_splits
+
+
+def _to(device: torch.device, numbers: Tensor) -> Tensor:
+    """Send numbers from the CPU without waiting for the device to take them."""
+    return numbers.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else numbers.to(device)
 
 
 class _Clock:
@@ -310,17 +368,25 @@ class _Clock:
         self._config = config
         self._ends_at = np.full(num_seeds, config.num_iterations - 1)
         self.converged = np.zeros(num_seeds, bool)
-        self.factor = np.ones(num_seeds)
+        self.pace = np.ones(num_seeds)  # the factor on every seed's step size
+
+    def _judges(self, iteration: int) -> bool:
+        """Whether it is time to look for plateaus: at every iteration the luckiest moment would be taken for one."""
+        patience, elapsed = self._config.patience, iteration + 1
+        return bool(patience and elapsed >= 2 * patience and elapsed % max(1, patience // 2) == 0)
+
+    def looks(self, iteration: int) -> bool:
+        """Whether `tick` has to be asked after this iteration; at all others nothing changes."""
+        return self._judges(iteration) or bool((self._ends_at == iteration).any())
 
     def tick(self, iteration: int, active: NDArray[np.intp], objectives: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """After an iteration, which of the active seeds end with it: (A,)."""
-        patience, elapsed = self._config.patience, iteration + 1
-        # Looking at every iteration would take the luckiest moment for the plateau.
-        if patience and elapsed >= 2 * patience and elapsed % max(1, patience // 2) == 0:
-            recent = objectives[elapsed - patience : elapsed].mean(0)
-            before = objectives[elapsed - 2 * patience : elapsed - patience].mean(0)
-            settled = (recent > before - self._config.min_gain) & (self.factor == 1)
-            self.factor[settled] = 0.1
+        """After an iteration, which of the active seeds end with it: (A,). objectives is (iteration + 1, S)."""
+        patience = self._config.patience
+        if patience and self._judges(iteration):
+            recent = objectives[-patience:].mean(0)
+            before = objectives[-2 * patience : -patience].mean(0)
+            settled = (recent > before - self._config.min_gain) & (self.pace == 1)
+            self.pace[settled] = 0.1
             self.converged |= settled
             self._ends_at[settled] = np.minimum(self._ends_at[settled], iteration + patience)
         return self._ends_at[active] <= iteration

@@ -13,9 +13,10 @@ Files are data, never code: nothing pickled is loaded. Every check names the fil
 the row, so that it can be mended.
 """
 
+import errno
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.errors import InputError
+from hume.rows import Features, FileArray, StreamedRows, check_finite, free_bytes, norms
 
 CHECK_ROWS = 16_384  # rows looked at in one go, so that memory-mapped spaces stay on disk
+LARGE_BYTES = 2**30  # files above are neither mapped nor read when they are opened
+AS_ROWS = "save it row by row, with numpy.save(path, numpy.ascontiguousarray(features))"
+MAPPED_SHARE = 1 / 8  # of the free memory, and of the address space, that one map may take
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +40,13 @@ class Space:
     """One representation of every sample: features (N, d) with a name and a provenance."""
 
     name: str
-    features: NDArray[np.floating[Any]]  # (N, d), often memory-mapped
+    features: Features  # (N, d), often memory-mapped; of a large file the rows are read when they are asked for
     path: Path | None = None  # where the features lie
     title: str = ""
     kind: str = ""  # self-supervised, pretrained, pixels
     made: str = ""
     licence: str = ""
+    streams: dict[str, StreamedRows] = field(default_factory=dict, init=False, repr=False)  # see `streamed`
 
     @cached_property
     def fingerprint(self) -> str:
@@ -140,12 +146,24 @@ def load_array(path: Path) -> NDArray[Any]:
     return array
 
 
+def _open_features(path: Path) -> Features:
+    """Map a .npy file, or, where it is large, make ready to read its rows; raises InputError as `load_array` does."""
+    try:
+        if path.stat().st_size > min(LARGE_BYTES, MAPPED_SHARE * free_bytes("cpu")):
+            return FileArray.open(path)
+    except (ValueError, OSError):
+        pass  # what is wrong is said below; a file that is stored by column can only be mapped
+    return load_array(path)
+
+
 def _what_is_wrong(path: Path, error: Exception) -> str:
     """A sentence for a file that numpy.load refused."""
     with path.open("rb") as file:
         magic = file.read(6)
     if path.stat().st_size == 0:
         return f"{path} is empty: write it again"
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return f"{path} is larger than the memory this process may map: {AS_ROWS}"
     if magic != b"\x93NUMPY":
         return f"{path} is not a .npy file: save the features with numpy.save"
     if "object" in str(error).lower() or "pickle" in str(error).lower():
@@ -156,22 +174,20 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
 def load_space(path: Path, name: str | None = None, **card: str) -> Space:
     """Load one space from a .npy file and check every row.
 
+    A large file is not read whole for this: its rows are checked whenever they are read.
     Raises InputError for anything but a matrix of finite floating-point numbers, with
     the number of the first bad row.
     """
-    features = load_array(path)
+    features = _open_features(path)
     if features.dtype.kind != "f":
         raise InputError(f"{path} holds {features.dtype} numbers: features must be floating point, as float32")
     if features.ndim != 2 or 0 in features.shape:
         raise InputError(f"{path} has shape {features.shape}: features must be a matrix, a row a sample")
-    for start in range(0, len(features), CHECK_ROWS):
-        with np.errstate(over="ignore"):  # what float32 cannot hold is reported like infinity
-            finite = np.isfinite(features[start : start + CHECK_ROWS].astype(np.float32)).all(axis=1)
-        if not finite.all():
-            bad = start + int(np.flatnonzero(~finite)[0])
-            raise InputError(
-                f"row {bad} of {path} has NaN or infinite values as float32: compute these features again or drop it"
-            )
+    if isinstance(features, np.ndarray):
+        for start in range(0, len(features), CHECK_ROWS):
+            with np.errstate(over="ignore"):  # what float32 cannot hold is reported like infinity
+                some = torch.from_numpy(features[start : start + CHECK_ROWS].astype(np.float32))
+            check_finite(some, str(path), range(start, start + len(some)))
     return Space(name=name or path.stem, features=features, path=path.resolve(), **card)
 
 
@@ -286,7 +302,9 @@ def _check_rows(spaces: list[Space]) -> int:
 
 
 def as_tensor(space: Space, device: torch.device | str = "cpu") -> Tensor:
-    """The features (N, d) as float32 on a device."""
+    """The features (N, d) as float32 on a device; raises InputError for a bad row of a large file."""
+    if isinstance(space.features, FileArray):
+        return streamed(space).to_memory().to(device)
     return torch.from_numpy(np.array(space.features, dtype=np.float32, order="C")).to(device)
 
 
@@ -298,22 +316,55 @@ def unit_rows(space: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None
     that of `mean_rows`, the rows the search may see; all rows by default.
     Raises InputError for a row without a direction: zero, or equal to the mean.
     """
-    rows = as_tensor(space)
-    place = f"of {space.path or space.name}"
-    norm = _norms(rows, place, "is all zeros")
+    rows, place = as_tensor(space), _place(space)
+    norm = norms(rows, place, "is all zeros")
     if centre:
         seen = rows if mean_rows is None else rows[torch.from_numpy(mean_rows)]
         rows -= seen.mean(0)
-        norm = _norms(rows, place, "equals the mean row")
+        norm = norms(rows, place, "equals the mean row")
     return rows.div_(norm)
 
 
-def _norms(rows: Tensor, place: str, otherwise: str) -> Tensor:
-    """The L2 norm of every row, (N, 1); raises InputError for a row whose norm is 0 or overflows."""
-    norm: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    if not norm.isfinite().all():
-        raise InputError(f"row {int((~norm.isfinite()).nonzero()[0, 0])} {place} is too large: scale this space down")
-    if not (norm > 0).all():
-        bad = int((norm.squeeze(1) <= 0).nonzero()[0])
-        raise InputError(f"row {bad} {place} {otherwise} and has no direction: drop this sample")
-    return norm
+def streamed(space: Space, device: torch.device | str = "cpu") -> StreamedRows:
+    """`as_tensor` for a space larger than memory: its rows, read when they are asked for.
+
+    The same for every call, so that moments, which a search and its scores both need, are taken once.
+    """
+    rows = StreamedRows(features=space.features, place=_place(space), device=torch.device(device))
+    return space.streams.setdefault(str(device), rows)
+
+
+def streamed_unit_rows(
+    space: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None = None, device: torch.device | str = "cpu"
+) -> StreamedRows:
+    """`unit_rows` for a space larger than memory; with `centre` one pass over the file takes the mean.
+
+    A row without a direction is found when it is read; raises InputError then.
+    """
+    rows = streamed(space, device)
+    if not centre:
+        return replace(rows, unit=True)
+    seen = rows if mean_rows is None else rows.subset(mean_rows)
+    return replace(rows, unit=True, mean=seen.mean_row())
+
+
+def check_pair(phi1: Space, phi2: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None = None) -> None:
+    """Raise InputError for the first row that a search on two spaces would refuse, in bounded memory.
+
+    That is a row of φ1 that `unit_rows` refuses, or one of either that is not finite.
+    """
+    for _ in streamed_unit_rows(phi1, centre=centre, mean_rows=mean_rows).blocks():
+        pass
+    if isinstance(phi2.features, FileArray):  # others were checked when they were loaded
+        for _ in streamed(phi2).blocks():
+            pass
+
+
+def check_order(space: Space) -> None:
+    """Raise InputError for a file that is stored by column: single rows cannot be read from it in any good time."""
+    if isinstance(space.features, np.memmap) and not space.features.flags.c_contiguous:
+        raise InputError(f"{_place(space)} is stored by column and too large to be read whole: {AS_ROWS}")
+
+
+def _place(space: Space) -> str:
+    return str(space.path or space.name)

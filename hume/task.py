@@ -6,7 +6,7 @@ with Adam while W1 W1ᵀ = I holds. How it holds is what tells the encoders apar
 `Householder` is the published parametrization, `Retraction` is cheaper.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, cast
 
 import torch
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
 from hume import simplex
+from hume.rows import Rows, blocks
+
+BLOCK_ELEMENTS = 4_000_000  # cosines that are computed at once when all rows are labeled
 
 
 def random_prototypes(seeds: Sequence[int], num_classes: int, dim: int) -> Tensor:
@@ -31,26 +34,34 @@ def random_prototypes(seeds: Sequence[int], num_classes: int, dim: int) -> Tenso
 
 
 def class_scores(phi1: Tensor, prototypes: Tensor) -> Tensor:
-    """Cosine similarity (n, K, S) of rows (n, d1), unit norm, to the prototypes (S, K, d1)."""
+    """Cosine similarity (n, K, S) of rows (n, d1), unit norm, to the prototypes (S, K, d1), as exact as the rows."""
     S, K, d1 = prototypes.shape
-    return (phi1 @ prototypes.permute(2, 1, 0).reshape(d1, K * S)).view(-1, K, S)
+    columns = prototypes.permute(2, 1, 0).reshape(d1, K * S)
+    return (phi1 @ columns.to(phi1.dtype)).to(prototypes.dtype).view(-1, K, S)
 
 
 def soft_labels(phi1: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
     """The task τ (n, K, S) of rows (n, d1): sparsemax of the cosines over the temperature (Eq. 3)."""
-    return simplex.project(class_scores(phi1, prototypes).div_(temperature))
+    return simplex.project(class_scores(phi1, prototypes / temperature))
 
 
-def hard_labels(phi1: Tensor, prototypes: Tensor, block_elements: int = 4_000_000) -> Tensor:
+def hard_labels(phi1: Rows, prototypes: Tensor, block_elements: int = BLOCK_ELEMENTS) -> Tensor:
     """The labeling of every seed, (S, N) int64: the class of the closest prototype.
 
     phi1 is (N, d1), rows of unit norm; prototypes (S, K, d1). Memory stays near
     `block_elements` numbers whatever N is. Sparsemax keeps the order of its
     arguments, so this is the argmax of the task at any temperature.
     """
-    S, K, _ = prototypes.shape
-    blocks = torch.split(phi1, max(1, block_elements // (S * K)))
-    return torch.cat([class_scores(block, prototypes).argmax(1) for block in blocks]).T
+    return torch.cat(list(label_blocks(phi1, prototypes, block_elements))).T
+
+
+def label_blocks(phi1: Rows, prototypes: Tensor, block_elements: int = BLOCK_ELEMENTS) -> Iterator[Tensor]:
+    """`hard_labels` (n, S) of some rows after others, in one pass over phi1."""
+    S, K, d1 = prototypes.shape
+    columns = prototypes.permute(2, 1, 0).reshape(d1, K * S)
+    for block in blocks(phi1):
+        for rows in torch.split(block, max(1, block_elements // (S * K))):
+            yield (rows @ columns).view(-1, K, S).argmax(1)
 
 
 class Encoder(Protocol):

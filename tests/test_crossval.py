@@ -62,6 +62,15 @@ def test_all_labelings_at_once_are_each_alone(monkeypatch):
     np.testing.assert_allclose(cross_validation_scores(phi2, labelings, 3, **options), together, atol=1 / 150)
 
 
+def test_coarse_factors_move_a_score_less_than_the_tolerance_does():
+    phi2, labelings = blobs()
+    exact = cross_validation_scores(phi2, labelings, 3, precision="float32")
+    coarse = cross_validation_scores(phi2, labelings, 3, precision="bfloat16")
+    tight = cross_validation_scores(phi2, labelings, 3, precision="float32", tolerance=1e-5, max_steps=3000)
+    np.testing.assert_allclose(coarse, exact, atol=2.01 / 150)
+    assert np.abs(coarse - tight).max() <= np.abs(exact - tight).max() + 1.01 / 150
+
+
 def test_the_order_of_scores_is_that_of_how_learnable_labelings_are():
     phi2, labelings = blobs()
     truth, half, noise = cross_validation_scores(phi2, labelings, 3)

@@ -13,10 +13,10 @@ from hume.inner import (
     Whitening,
     cross_entropy,
     logits,
-    second_moment,
     softmax_jacobian,
     transposed_product,
 )
+from hume.rows import moments
 from hume.search import Config, search
 
 
@@ -200,7 +200,7 @@ def test_two_even_classes_reach_the_bound():
     phi2 = correlated(200, 4)
     whitening = Whitening.of(phi2, 1e-6, truncation=0)
     x = phi2 @ whitening.transform
-    half = 0.5 * second_moment(x)  # ½C of the whitened rows: what two classes with p = ½ can reach
+    half = 0.5 * moments(x)[1]  # ½C of the whitened rows: what two classes with p = ½ can reach
     torch.testing.assert_close(half, torch.eye(4, dtype=torch.float64), atol=1e-3, rtol=0)
 
 
@@ -217,11 +217,6 @@ def test_the_default_ridge_is_a_share_of_the_variance():
     expected = RIDGE_SHARE * phi2.double().var(0, correction=0).sum().item()
     assert Whitening.of(phi2, None).ridge == pytest.approx(expected, rel=1e-6)
     assert Whitening.of(phi2 + 100, None).ridge == pytest.approx(expected, rel=1e-3)
-
-
-def test_second_moment_sums_over_blocks():
-    x = random(50, 4, dtype=torch.float32)
-    torch.testing.assert_close(second_moment(x, block=7), x.double().T @ x.double() / 50)
 
 
 def test_like_stands_for_early_stopping():

@@ -1,6 +1,8 @@
 """Algorithm 1: what the search finds, and what must not change it."""
 
 import dataclasses
+import subprocess
+import sys
 from dataclasses import replace
 from typing import get_args
 
@@ -81,7 +83,7 @@ def test_without_entropy_classes_die_out():
     for weight in (0.0, 10.0):
         found, steps = find(phi1, phi2, quick(entropy_weight=weight, num_iterations=200))
         used[weight] = np.mean([np.unique(labels_of(phi1, one)).size for one in found.values()])
-        shares = np.clip(steps[-1].label_shares, 1e-12, 1)
+        shares = np.clip(steps[-1].label_shares.numpy(), 1e-12, 1)
         entropy[weight] = -(shares * np.log(shares)).sum(1).mean()
     assert used[0.0] < used[10.0] == 3
     assert entropy[0.0] < entropy[10.0] - 0.3
@@ -218,11 +220,11 @@ def test_a_step_adds_up_to_equation_7():
     phi1, phi2, *_ = planted()
     _, steps = find(phi1, phi2, quick(num_iterations=5, entropy_weight=3.0, num_splits=3))
     for step in steps:
-        shares = step.label_shares
+        shares = step.label_shares.numpy()
         assert shares.shape == (4, 3)
         np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
         entropy = -(shares * np.log(np.clip(shares, 1e-8, 1))).sum(1)
-        np.testing.assert_allclose(step.objective, step.test_error - 3 * entropy, atol=1e-4)
+        np.testing.assert_allclose(step.objective.numpy(), step.test_error.numpy() - 3 * entropy, atol=1e-4)
         assert step.prototypes.shape == (4, 3, 16)
 
 
@@ -263,6 +265,108 @@ def test_another_split_seed_gives_other_splits():
     first, same, other = (find(phi1, phi2, quick(num_iterations=3, split_seed=s), seeds=[1])[0][1] for s in (0, 0, 1))
     np.testing.assert_array_equal(first.objective, same.objective)
     assert (first.objective != other.objective).any()
+
+
+# --- speed changes no labeling ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("seed", range(2))
+def test_the_fast_search_finds_what_the_published_one_finds(precision, seed):
+    """The same starts and splits as the float32 unrolled reference: at most 2 % of the rows are labeled otherwise."""
+    phi1, phi2, *_ = planted(seed)
+    config = quick(num_iterations=200)
+    slow, _ = find(phi1, phi2, config, solver=Unrolled(inner_steps=30, inner_step_size=0.05))
+    fast, _ = find(phi1, phi2, replace(config, precision=precision))
+    reference, found = (min(some.values(), key=lambda one: one.final_objective) for some in (slow, fast))
+    assert scores.clustering_accuracy(labels_of(phi1, reference), labels_of(phi1, found)) >= 0.98
+
+
+def test_coarse_factors_move_no_seed_further_than_other_splits_do():
+    phi1, phi2, *_ = planted()
+    exact, coarse, other = (
+        find(phi1, phi2, quick(num_iterations=200, **changes))[0]
+        for changes in ({}, {"precision": "bfloat16"}, {"split_seed": 1})
+    )
+
+    def agreement(found):
+        pairs = ((labels_of(phi1, exact[i]), labels_of(phi1, found[i])) for i in exact)
+        return np.mean([scores.clustering_accuracy(*pair) for pair in pairs])
+
+    assert agreement(coarse) > 0.97
+    assert agreement(coarse) >= agreement(other) - 0.01
+    for i in exact:
+        assert coarse[i].objective[0] == pytest.approx(exact[i].objective[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("encoder", ["retraction", "householder"])
+@pytest.mark.parametrize("solver", [Implicit(), Unrolled(inner_steps=3)])
+@torch.no_grad()
+def test_an_iteration_never_waits_for_the_device(encoder, solver):
+    """On the device `meta` there are no numbers: whoever asks for one, as waiting for a GPU means, gets an error."""
+    phi1, phi2, *_ = planted()
+    start = task.random_prototypes(range(4), 3, phi1.shape[1])
+    moving = {"householder": task.Householder, "retraction": task.Retraction}[encoder](start.to("meta"))
+    problem = solver.start(phi2, 3, range(4))
+    for name, value in vars(problem).items():
+        if isinstance(value, torch.Tensor):
+            setattr(problem, name, value.to("meta"))
+    splits = torch.Generator().manual_seed(0)
+    grad, error, shares = _gradient(phi1.to("meta"), problem, quick(), moving.prototypes(), 0.1, splits)
+    moving.step(grad, torch.full((4, 1, 1), 0.02, device="meta"), 1.0)
+    assert moving.prototypes().shape == grad.shape == (4, 3, 16)
+    assert (error.shape, shares.shape) == ((4,), (3, 4))
+    assert moving.prototypes().is_meta
+
+
+OUT_OF_MEMORY = """
+import resource
+import sys
+import psutil, torch
+from hume.inner import Implicit
+from tests.test_search import find, quick
+
+torch.set_num_threads(1)
+num_samples, num_seeds, megabytes = map(int, sys.argv[1:])
+generator = torch.Generator().manual_seed(0)
+phi1 = torch.nn.functional.normalize(torch.randn(num_samples, 8, generator=generator), dim=1)
+phi2 = torch.randn(num_samples, 8, generator=generator)
+config = quick(num_iterations=2)
+find(phi1, phi2, config, seeds=[0])
+config = quick(num_iterations=2, num_train=num_samples // 2, num_test=num_samples // 2)
+limit = psutil.Process().memory_info().vms + megabytes * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+found, steps = find(phi1, phi2, config, seeds=range(num_seeds), seed_batch=num_seeds)
+assert sorted(found) == list(range(num_seeds))
+alone, _ = find(phi1, phi2, config, seeds=[7])
+assert abs(found[7].final_objective - alone[7].final_objective) < 1e-3
+print("largest batch", max(len(step.seeds) for step in steps))
+"""
+
+
+def out_of_memory(*numbers):
+    command = [sys.executable, "-c", OUT_OF_MEMORY, *map(str, numbers)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
+def test_a_batch_that_does_not_fit_is_begun_again_in_halves():
+    done = out_of_memory(6000, 512, 100)
+    assert done.returncode == 0, done.stderr
+    assert 1 <= int(done.stdout.split()[-1]) <= 256
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
+def test_one_seed_that_does_not_fit_is_a_memory_error():
+    done = out_of_memory(3_000_000, 1, 50)
+    assert done.stderr.splitlines()[-1] == "MemoryError: not even one seed fits into memory"
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_of_no_seeds_is_refused(size):
+    phi1, phi2, *_ = planted()
+    with pytest.raises(InputError, match=rf"at least 1 seed, got seed_batch={size}"):
+        next(search(phi1, phi2, quick(), solver=Implicit(), seed_batch=size))
 
 
 def test_no_seeds_no_steps():
@@ -326,6 +430,7 @@ def test_an_unknown_preset_is_answered_with_the_list():
         {"num_classes": 1}, {"num_iterations": 0}, {"num_train": 0}, {"num_test": -3}, {"num_splits": 0},
         {"step_size": 0.0}, {"step_size": float("nan")}, {"temperature": -0.1}, {"entropy_weight": -1.0},
         {"entropy_weight": float("nan")}, {"clip_norm": 0.0}, {"patience": 0}, {"encoder": "cayley"},
+        {"precision": "float16"},
     ],
 )  # fmt: skip
 def test_a_configuration_quotes_a_bad_value(bad):
