@@ -15,7 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from hume import crossval, ensemble, reliable, results, scores, spaces
+from hume.approximate import Method
 from hume.errors import InputError, RunError
+from hume.neighbors import SomeRows
 from hume.reliable import Order, ReliabilityRanking
 from hume.review import Review
 from hume.run import Run
@@ -105,13 +107,7 @@ class Findings:
     @cached_property
     def vote(self) -> ensemble.Vote:
         """The majority vote of all seeds."""
-        counts = ensemble.vote_counts(self.aligned, self.num_classes)
-        return ensemble.Vote(
-            labeling=counts.argmax(axis=1).astype(np.int64, copy=False),
-            counts=counts,
-            share=counts.max(axis=1) / len(self.seeds),
-            reference=int(self.order[0]),
-        )
+        return ensemble.vote_of(self.aligned, self.num_classes, int(self.order[0]))
 
     @cached_property
     def top_n(self) -> ensemble.TopNCurve:
@@ -274,16 +270,18 @@ class Findings:
         order: Order = "algorithm",
         rows: Rows = "all",
         on_progress: Callable[[float], None] | None = None,
+        neighbors_method: Method = "auto",
     ) -> ReliabilityRanking:
         """The chosen samples ranked by Algorithm G1; its sample numbers count within `chosen_rows(rows)`."""
-        key = (num_neighbors, rows)
+        key = (num_neighbors, rows, neighbors_method)
         if key not in self._rankings:
             chosen = self.chosen_rows(rows)
             ranking = reliable.reliability_ranking(
                 self.aligned[:, chosen],
-                self.phi1[chosen],
+                self.phi1 if rows == "all" else SomeRows(self.phi1, chosen),
                 self.num_classes,
                 num_neighbors=num_neighbors,
+                neighbors_method=neighbors_method,
                 on_progress=on_progress,
             )
             while len(self._rankings) >= MAX_RANKINGS:
@@ -293,7 +291,7 @@ class Findings:
         return found if found.order == order else replace(found, order=order)
 
     @cached_property
-    def _rankings(self) -> dict[tuple[int, Rows], ReliabilityRanking]:
+    def _rankings(self) -> dict[tuple[int, Rows, Method], ReliabilityRanking]:
         return {}
 
     def reliable_samples(

@@ -1,17 +1,17 @@
 """Samples whose label can be trusted: many seeds and many neighbours agree on it (Algorithm G1, App. E and G)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+from numpy.typing import NDArray
 
-from hume.ensemble import vote_counts
+from hume.approximate import Method, Recall, count_agreement
+from hume.ensemble import count_winners
 from hume.errors import InputError
+from hume.neighbors import CHUNK_BYTES, Device, RowSource, clipped, nearest_neighbors, neighbor_agreement
 from hume.scores import FloatArray, IntArray, assign_classes, contingency_table, renumber
 
 __all__ = [
@@ -27,10 +27,6 @@ __all__ = [
 ]
 
 Order: TypeAlias = Literal["algorithm", "prose"]
-Space: TypeAlias = NDArray[np.floating[Any]]
-Device: TypeAlias = torch.device | str
-
-CHUNK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +40,7 @@ class ReliableSamples:
     num_classes: int
     per_class: int  # how many were asked for in each class
     shortages: dict[int, int]  # class -> how many samples it has where these are fewer; 0 for an empty class
+    neighbor_recall: Recall | None = None  # of approximate neighbours, as measured; None where they are exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +58,7 @@ class ReliabilityRanking:
     num_labelings: int
     num_neighbors: int
     order: Order = "algorithm"
+    neighbor_recall: Recall | None = None  # of approximate neighbours, as measured; None where they are exact
 
     def __post_init__(self) -> None:
         _check_order(self.order)
@@ -103,6 +101,7 @@ class ReliabilityRanking:
             num_classes=self.num_classes,
             per_class=per_class,
             shortages={k: int(size) for k, size in enumerate(sizes) if size < per_class},
+            neighbor_recall=self.neighbor_recall,
         )
 
 
@@ -120,69 +119,14 @@ class ReliabilityStatistics:
     true_classes: NDArray[np.integer[Any]]  # (K_true,) the truth's own numbers, ascending, as `balance` lists them
 
 
-def nearest_neighbors(
-    phi1: Space, rows: ArrayLike, num_neighbors: int, *, chunk_bytes: int = CHUNK_BYTES, device: Device = "cpu"
-) -> NDArray[np.int64]:
-    """Find the samples most like the given ones: N(x) = argmax^k over z ≠ x of ⟨φ1(x), φ1(z)⟩ (Alg. G1 line 3).
-
-    rows: (R,) sample numbers. Returns (R, k) sample numbers, nearest first. The other arguments, k and errors are as
-    for `neighbor_agreement`.
-    """
-    space = _unit_rows(phi1, device)
-    num_samples = space.shape[0]
-    rows = np.asarray(rows)
-    numbers = rows.ndim == 1 and np.issubdtype(rows.dtype, np.integer)
-    if not numbers or (rows.size and (rows.min() < 0 or rows.max() >= num_samples)):
-        raise InputError(f"rows is {rows}: give a list of row numbers from 0 to {num_samples - 1}.")
-    wanted = torch.tensor(rows.astype(np.int64), device=space.device)
-    k = _num_neighbors(num_neighbors, num_samples)
-    found = np.empty((rows.size, k), dtype=np.int64)
-    for part, neighbors in _neighbor_chunks(space, wanted, k, chunk_bytes):
-        found[part] = neighbors.cpu().numpy()
-    return found
-
-
-def neighbor_agreement(
-    phi1: Space,
-    labeling: IntArray,
-    num_neighbors: int = 500,
-    *,
-    chunk_bytes: int = CHUNK_BYTES,
-    device: Device = "cpu",
-    on_progress: Callable[[float], None] | None = None,
-) -> NDArray[np.int64]:
-    """Count the nearest neighbours with the same class: A^nn(x) = Σ over z in N(x) of [τ(z) = τ(x)] (Alg. G1 line 4).
-
-    phi1: (N, d1), the self-supervised space; its rows are brought to unit L2 norm, so that inner products rank as
-    distances do. labeling: (N,) integers. Returns (N,) counts. Neighbours are exact, in float32: no sample is its
-    own neighbour, not even among duplicates, and of equally near ones at the last place the lower row numbers are
-    taken. A sample has only N − 1 others, so `num_neighbors` beyond that counts all of these. `chunk_bytes` bounds
-    the block of similarities held at once (never less than one row of N) and changes nothing beyond rounding.
-    `on_progress` is called with the share of samples that is done. Raises InputError for other shapes, values that are
-    not finite, or num_neighbors < 1.
-    """
-    space = _unit_rows(phi1, device)
-    codes, _ = renumber(labeling, "labeling")
-    num_samples = space.shape[0]
-    if codes.size != num_samples:
-        raise InputError(f"phi1 has {num_samples} rows and the labeling {codes.size}: give both for the same samples.")
-    labels = torch.tensor(codes, device=space.device)
-    agreed = np.empty(num_samples, dtype=np.int64)
-    everyone = torch.arange(num_samples, device=space.device)
-    for part, neighbors in _neighbor_chunks(space, everyone, _num_neighbors(num_neighbors, num_samples), chunk_bytes):
-        agreed[part] = (labels[neighbors] == labels[part, None]).sum(dim=1).cpu().numpy()
-        if on_progress is not None:
-            on_progress(part.stop / num_samples)
-    return agreed
-
-
 def reliability_ranking(
     aligned: IntArray,
-    phi1: Space,
+    phi1: RowSource,
     num_classes: int,
     *,
     num_neighbors: int = 500,
     order: Order = "algorithm",
+    neighbors_method: Method = "auto",
     chunk_bytes: int = CHUNK_BYTES,
     device: Device = "cpu",
     on_progress: Callable[[float], None] | None = None,
@@ -191,33 +135,43 @@ def reliability_ranking(
 
     aligned: (S, N) classes in 0..K − 1, as `ensemble.align` returns them; phi1: (N, d1). order: "algorithm" sorts by
     (neighbours, votes), both descending, as Algorithm G1 is printed; "prose" by (votes, neighbours), as the text of
-    Appendix G has it. Samples equal in both come by ascending number. The remaining arguments and errors are as for
-    `neighbor_agreement` and `ensemble.vote_counts`. For reliable samples in any number: `.top(per_class)`.
+    Appendix G has it. Samples equal in both come by ascending number. neighbors_method: as for
+    `approximate.count_agreement`; `neighbor_recall` tells whether they are approximate. The remaining arguments and
+    errors are as for `neighbor_agreement` and `ensemble.count_winners`. For reliable samples in any number:
+    `.top(per_class)`.
     """
     _check_order(order)
-    counts = vote_counts(aligned, num_classes)
-    labeling = counts.argmax(axis=1).astype(np.int64, copy=False)
+    labeling, votes = count_winners(aligned, num_classes)
+    neighbors = count_agreement(
+        phi1,
+        labeling,
+        num_neighbors,
+        method=neighbors_method,
+        chunk_bytes=chunk_bytes,
+        device=device,
+        on_progress=on_progress,
+    )
     return ReliabilityRanking(
         labeling=labeling,
-        vote_agreement=counts.max(axis=1).astype(np.int64),
-        neighbor_agreement=neighbor_agreement(
-            phi1, labeling, num_neighbors, chunk_bytes=chunk_bytes, device=device, on_progress=on_progress
-        ),
+        vote_agreement=votes,
+        neighbor_agreement=neighbors.agreement,
         num_classes=num_classes,
         num_labelings=np.shape(aligned)[0],
-        num_neighbors=_num_neighbors(num_neighbors, labeling.size),
+        num_neighbors=clipped(num_neighbors, labeling.size),
         order=order,
+        neighbor_recall=neighbors.recall,
     )
 
 
 def reliable_samples(
     aligned: IntArray,
-    phi1: Space,
+    phi1: RowSource,
     num_classes: int,
     per_class: int,
     *,
     num_neighbors: int = 500,
     order: Order = "algorithm",
+    neighbors_method: Method = "auto",
     device: Device = "cpu",
 ) -> ReliableSamples:
     """Pick a balanced set of trustworthy pseudo-labels: R = ∪_k top-N_k of the ranked class k (Algorithm G1).
@@ -225,7 +179,15 @@ def reliable_samples(
     per_class: N_k, at least 1; a class with fewer gives all it has and is listed in `shortages`. The other arguments,
     the rule for ties and the errors are as for `reliability_ranking`, which serves several `per_class` at once.
     """
-    ranking = reliability_ranking(aligned, phi1, num_classes, num_neighbors=num_neighbors, order=order, device=device)
+    ranking = reliability_ranking(
+        aligned,
+        phi1,
+        num_classes,
+        num_neighbors=num_neighbors,
+        order=order,
+        neighbors_method=neighbors_method,
+        device=device,
+    )
     return ranking.top(per_class)
 
 
@@ -293,45 +255,3 @@ def _is_correct(
     match = assign_classes(contingency_table(labeling, codes, num_classes, num_true))
     right: NDArray[np.bool_] = match[classes] == codes[rows]
     return right
-
-
-def _num_neighbors(num_neighbors: int, num_samples: int) -> int:
-    if num_neighbors < 1:
-        raise InputError(f"num_neighbors is {num_neighbors}: ask for at least 1.")
-    return min(num_neighbors, num_samples - 1)
-
-
-def _unit_rows(phi1: Space, device: Device) -> Tensor:
-    """Copy a space to the device in float32 with rows of unit L2 norm; a zero row stays zero."""
-    with np.errstate(over="ignore"):  # what overflows is reported below
-        space = torch.from_numpy(np.array(phi1, dtype=np.float32, order="C")).to(device)
-    if space.ndim != 2 or space.numel() == 0:
-        raise InputError(f"phi1 has shape {tuple(space.shape)}: give (samples, dimensions), at least one of each.")
-    norm = space.norm(dim=1, keepdim=True)
-    if not norm.isfinite().all():
-        row = int((~norm.isfinite()).nonzero()[0, 0])
-        raise InputError(f"row {row} of phi1 holds values that are not finite or too large: drop or mend the row.")
-    return space.div_(torch.where(norm > 0, norm, 1.0))
-
-
-def _neighbor_chunks(space: Tensor, rows: Tensor, k: int, chunk_bytes: int) -> Iterator[tuple[slice, Tensor]]:
-    """Yield parts of `rows` with the (c, k) nearest neighbours of each, nearest first, holding c × N similarities."""
-    size = max(1, chunk_bytes // (space.shape[0] * space.element_size()))
-    for start in range(0, rows.numel(), size):
-        part = slice(start, min(start + size, rows.numel()))
-        chosen = rows[part]
-        similarity = space[chosen] @ space.T  # (c, N)
-        similarity[torch.arange(chosen.numel(), device=space.device), chosen] = -torch.inf
-        yield part, _top_columns(similarity, k)
-
-
-def _top_columns(similarity: Tensor, k: int) -> Tensor:
-    """The k largest entries of each row, (c, k) columns; topk alone leaves open which of equal ones it takes."""
-    values, columns = similarity.topk(k, dim=1)
-    if k == 0:
-        return columns
-    last = values[:, -1:]
-    for i in ((similarity >= last).sum(dim=1) > k).nonzero()[:, 0]:
-        larger = int((values[i] > last[i]).sum())
-        columns[i, larger:] = (similarity[i] == last[i]).nonzero()[: k - larger, 0]
-    return columns

@@ -262,6 +262,8 @@ def _reliable(view: _View) -> str:
         f"{count(view.ranking.num_neighbors, 'nearest neighbour')} in φ1 and the votes of "
         f"{count(view.ranking.num_labelings, 'seed')} agree most (Algorithm G1). "
     )
+    if view.ranking.neighbor_recall is not None:
+        words += f"{sentences.neighbors(view.ranking)} "
     rejected = sum(row in view.review.rejected for row in samples.rows.tolist())
     if rejected:
         words += f"{rejected} of them {'was' if rejected == 1 else 'were'} rejected by hand: counted, but not shown. "

@@ -7,6 +7,7 @@ nothing of it is, whatever they are asked.
 import numpy as np
 
 from hume.findings import Findings
+from hume.reliable import ReliabilityRanking
 from hume.scores import Correlation
 
 CLOSE = 0.005  # difference of two accuracies that is not worth a word
@@ -104,4 +105,15 @@ def voters(found: Findings, truth: bool) -> str:
         f"The vote of all {S} seeds is right on {percent(everyone)} of the samples (ARI {number(curve.ari[-1])}), "
         f"{'as right as' if abs(step) < CLOSE else words} the best-scored seed alone "
         f"({percent(best)}, ARI {number(curve.ari[0])})."
+    )
+
+
+def neighbors(ranking: ReliabilityRanking) -> str:
+    """Are the neighbours of Algorithm G1 the nearest? How many of these an approximate search found; else nothing."""
+    found = ranking.neighbor_recall
+    if found is None:
+        return ""
+    return (
+        f"Neighbours are approximate: {percent(found.share)} of the exact ones are found, "
+        f"measured on {count(found.num_samples, 'sample')}."
     )

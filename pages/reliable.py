@@ -6,7 +6,7 @@ from typing import Any, get_args
 import numpy as np
 import streamlit as st
 
-from hume import Run, figures, reliability_curve, review
+from hume import Run, figures, reliability_curve, review, sentences
 from hume.errors import HumeError
 from hume.findings import RELIABLE_COLUMNS, Findings, Rows
 from hume.io.labeled import labeled_zip
@@ -30,6 +30,8 @@ def main() -> None:
     samples, quality = found.reliable_samples(ranking, per_class, rows)
     given = _session.read_review(found)
     st.markdown(answer(found, samples, quality, given))
+    if ranking.neighbor_recall is not None:
+        st.caption(sentences.neighbors(ranking))
     warnings(found, ranking, samples, given)
     exports(found, samples, given, per_class)
     left, right = st.columns([3, 2], gap="large")

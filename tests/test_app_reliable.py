@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from app_driver import (
     words,
 )
 
-from hume import cli, review
+from hume import approximate, cli, review
 from hume.findings import Findings
 
 TEST_ROWS = np.arange(240) % 3 == 0
@@ -154,6 +155,16 @@ def test_the_csv_is_the_command_lines_byte_for_byte(run, tmp_path, download, que
     review.reject(run, int(found.reliable_samples(found.ranking(20), 5)[0].rows[0]))
     at = look("reliable", run="split", **query)
     assert download(at, "reliable csv") == command_line(run, tmp_path, **options)
+
+
+@pytest.mark.skipif(find_spec("faiss") is None, reason="faiss-cpu is an extra")
+def test_neighbours_that_are_approximate_are_said_to_be_and_are_the_command_lines(run, tmp_path, download, monkeypatch):
+    told = "Neighbours are approximate: "
+    assert not any(told in caption.value for caption in look("reliable", run="split", neighbors="20").caption)
+    monkeypatch.setattr(approximate, "EXACT_SECONDS", -1)  # as if there were a million samples
+    at = look("reliable", run="split", neighbors="30")
+    assert any(told in caption.value for caption in at.caption)
+    assert download(at, "reliable csv") == command_line(run, tmp_path, neighbors=30)
 
 
 def test_the_csv_follows_the_review(run, tmp_path, download):
