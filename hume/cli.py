@@ -17,7 +17,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from hume import reliable, results, review, scores, spaces
+from hume.approximate import Method
 from hume.baselines import kmeans
+from hume.cluster import check as check_cluster
 from hume.errors import HumeError, InputError, RunError
 from hume.files import write_atomically
 from hume.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, Rows
@@ -40,6 +42,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 RunName = Annotated[str, typer.Argument(help="Name of a run, see `list`.", metavar="RUN")]
 Csv = Annotated[Path, typer.Option("--csv", help="File to write.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Search on a Ray cluster: auto for one on this machine, HOST:PORT, or ray://HOST:PORT.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line on standard output.")]
 
 
@@ -95,6 +105,10 @@ def search_run(
     solver: Annotated[str | None, typer.Option(help="implicit or unrolled; the preset's if left out.")] = None,
     setting: Annotated[Setting, typer.Option(help="Search on the train rows or on all.")] = "transductive",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    cluster: Cluster = None,
+    seed_batch: Annotated[
+        int | None, typer.Option(help="Seeds searched side by side; as many as memory allows if left out.")
+    ] = None,
     run: Annotated[str | None, typer.Option(help="Name for the run.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a hyperparameter: NAME=VALUE.")] = None,
     as_json: AsJson = False,
@@ -105,7 +119,12 @@ def search_run(
     if seeds < 1:
         raise InputError(f"a search needs at least 1 seed, got --seeds {seeds}")
     first, second = (list(data.spaces) * 2)[:2] if dataset is None else (phi1, phi2)
-    created = _create(store, data, first, second, num_classes, range(seeds), preset, solver, setting, device, run, set_)
+    if cluster is not None:
+        check_cluster(cluster)  # before there is a run
+    created = _create(
+        store, data, first, second, num_classes, range(seeds), preset, solver, setting, device, run, set_, cluster,
+        seed_batch,
+    )  # fmt: skip
     values = _execute(created)
     _report(created, values, as_json)
 
@@ -133,6 +152,8 @@ def _create(
     device: str,
     name: str | None,
     overrides: list[str] | None,
+    cluster: str | None = None,
+    seed_batch: int | None = None,
 ) -> Run:
     """Turn what was asked on the command line into a registered run."""
     rows = results.searched_rows(data, setting)
@@ -154,6 +175,8 @@ def _create(
         setting=setting,
         seeds=seeds,
         device=chosen,
+        cluster=cluster,
+        seed_batch=seed_batch,
         name=name,
     )
 
@@ -200,9 +223,18 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 @command("resume")
-def resume(run: RunName, as_json: AsJson = False) -> None:
-    """Do what is missing of an interrupted run."""
+def resume(
+    run: RunName,
+    cluster: Cluster = None,
+    no_cluster: Annotated[bool, typer.Option("--no-cluster", help="Search on this machine alone.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Do what is missing of an interrupted run, where it was searched before unless told otherwise."""
     opened = Store().open(run)
+    if cluster is not None and no_cluster:
+        raise InputError("--cluster and --no-cluster exclude each other: give one of them")
+    if cluster is not None or no_cluster:
+        opened = replace(opened, request=replace(opened.request, cluster=cluster))
     _report(opened, _execute(opened), as_json)
 
 
@@ -226,9 +258,9 @@ def _execute(run: Run) -> dict[str, Any]:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def _progress(*, transient: bool = False) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=transient) as bar:
         yield bar
 
 
@@ -363,15 +395,29 @@ def write_reliable(
         reliable.Order, typer.Option(help="Algorithm G1 as printed, or as its prose has it.")
     ] = "algorithm",
     rows: Annotated[str, typer.Option(help="Choose among all, train or test rows.")] = "all",
+    neighbors_method: Annotated[
+        Method, typer.Option(help="auto: exact where that takes a minute or two, else approximate by faiss.")
+    ] = "auto",
 ) -> None:
     """Write the samples whose label can be trusted (Algorithm G1), with what was decided about them in the app."""
-    _reliable(Store().open(run), csv, per_class, neighbors, order, cast(Rows, rows))
+    _reliable(Store().open(run), csv, per_class, neighbors, order, cast(Rows, rows), neighbors_method)
 
 
-def _reliable(run: Run, csv: Path, per_class: int, neighbors: int, order: reliable.Order, rows: Rows) -> None:
+def _reliable(
+    run: Run, csv: Path, per_class: int, neighbors: int, order: reliable.Order, rows: Rows, method: Method = "auto"
+) -> None:
     found = Findings(run)
-    samples, quality = found.reliable_samples(found.ranking(neighbors, order, rows), per_class, rows)
+    with _progress(transient=True) as bar:
+        counting = bar.add_task("neighbours", total=1.0)
+        ranking = found.ranking(neighbors, order, rows, lambda share: bar.update(counting, completed=share), method)
+    samples, quality = found.reliable_samples(ranking, per_class, rows)
     path = write_csv(csv, RELIABLE_COLUMNS, found.reliable_table(samples, review.read(run)))
+    recall = ranking.neighbor_recall
+    if recall is not None:
+        print(
+            f"neighbours   approximate: {recall.share:.1%} of the exact ones found, measured on "
+            f"{recall.num_samples} samples"
+        )
     for number, size in samples.shortages.items():
         what = "is empty" if size == 0 else f"has only {size} samples, {per_class} were asked for"
         print(f"class {number} {what}")

@@ -1,4 +1,4 @@
-"""Runs executed in the background: a queue for every device, each served by one thread.
+"""Runs executed in the background: a queue for every device and one for the cluster, each served by one thread.
 
 A page submits a run and reads its status; it never waits. Nothing but the queue itself
 lives in memory: seeds are on disk as soon as they end, so that a server that is killed
@@ -93,6 +93,8 @@ class Jobs:
         """
         run = self.store.open(name)
         device = results.choose_device(run.request.device)
+        if search and run.request.cluster is not None:
+            device = "cluster"
         with self._lock:
             if self._closed:
                 raise RunError("the app is shutting down: start it again and resume the run")
@@ -260,7 +262,8 @@ class _Recorder:
         self._shares = np.full((S, config.num_classes), np.nan, np.float32)
         self._accuracy = np.full(S, np.nan, np.float32)
         self._done = np.zeros(S, bool)
-        self._looked = -np.inf
+        self._looked = np.full(S, -np.inf)
+        self._elapsed = np.zeros(S, np.int64)  # iterations
         self._rows, self._phi1, self._truth = _sample(run)
         self._leader: int | None = None
         self._labeling: NDArray[np.int64] | None = None  # the leader's, of the sample
@@ -279,24 +282,26 @@ class _Recorder:
         places = [self._place[seed] for seed in step.seeds]
         with self._lock:
             self._iteration = step.iteration
-            self._objective[places, step.iteration] = step.objective
-            self._shares[places] = step.label_shares
+            if step.iteration == 0:
+                self._objective[places] = np.nan  # a worker of the cluster may have died and another begun again
+            self._objective[places, step.iteration] = step.objective.cpu()
+            self._shares[places] = step.label_shares.cpu()
             self._done[[self._place[seed.seed] for seed in step.finished]] = True
-        if step.finished or monotonic() - self._looked >= LOOK_EVERY:
+            self._elapsed[places] = step.iteration + 1
+        if step.finished or monotonic() - self._looked[places].min() >= LOOK_EVERY:
             prototypes = step.prototypes.clone()
             for seed in step.finished:  # these have moved once more
                 prototypes[step.seeds.index(seed.seed)] = torch.from_numpy(seed.prototypes)
             self._look(step.seeds, prototypes)
-            self._looked = monotonic()
-        return self._share(step)
+            self._looked[places] = monotonic()
+        return self._share()
 
-    def _share(self, step: Step) -> float:
-        config, elapsed = self._config, step.iteration + 1
+    def _share(self) -> float:
+        config, elapsed = self._config, self._elapsed[~self._done]
         expected = iterations(config, TYPICAL_PATIENCES)
-        if elapsed >= expected:
-            expected = min(config.num_iterations, elapsed + (config.patience or 0))
-        under_way = len(step.seeds) - len(step.finished)
-        done = int(self._done.sum()) - self._found_before + under_way * elapsed / expected
+        longer = np.minimum(config.num_iterations, elapsed + (config.patience or 0))
+        under_way = float((elapsed / np.where(elapsed < expected, expected, longer)).sum())
+        done = int(self._done.sum()) - self._found_before + under_way
         self._most = max(self._most, done / (len(self.seeds) - self._found_before))
         return self._most
 
@@ -310,6 +315,11 @@ class _Recorder:
         labelings = task.hard_labels(self._phi1, prototypes).numpy()
         places = [self._place[seed] for seed in seeds]
         best = int(np.argmin([_recent(self._objective[place]) for place in places]))
+        with self._lock:
+            if self._truth is not None:
+                self._accuracy[places] = [scores.clustering_accuracy(self._truth, found) for found in labelings]
+        if self._leads_elsewhere(places, places[best]):
+            return
         labeling = labelings[best].astype(np.int64)
         closeness = (self._phi1 @ prototypes[best].T).max(dim=1).values.numpy()
         if self._labeling is not None:  # so that a class keeps its row when another seed takes the lead
@@ -321,8 +331,15 @@ class _Recorder:
             row[: len(chosen)] = self._rows[chosen]
         with self._lock:
             self._leader, self._labeling, self._typical = seeds[best], labeling, typical
-            if self._truth is not None:
-                self._accuracy[places] = [scores.clustering_accuracy(self._truth, found) for found in labelings]
+
+    def _leads_elsewhere(self, places: Sequence[int], best: int) -> bool:
+        """Whether a seed of another batch that is under way beside this one is better than the best of this."""
+        if self._leader is None:
+            return False
+        leader = self._place[self._leader]
+        if leader in places or self._done[leader]:
+            return False
+        return _recent(self._objective[leader]) < _recent(self._objective[best])
 
     def snapshot(self) -> Live:
         """A copy of what is known now."""

@@ -9,7 +9,7 @@ lock                  held by the process that works on the run
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 from torch import Tensor
 
-from hume import results, spaces
+from hume import cluster, results, spaces
 from hume.errors import RunError
 from hume.files import disk_errors, write_atomically
 from hume.inner import Implicit, InnerSolver, Unrolled
@@ -60,6 +60,8 @@ class Request:
     device: str
     created: str  # UTC, ISO 8601
     origin: Literal["search", "authors"] = "search"  # authors: prototypes and scores were imported
+    cluster: str | None = None  # address of the Ray cluster that searches; `device` then only scores
+    seed_batch: int | None = None  # seeds searched side by side, None for as many as memory allows
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "solver": {"name": solver_name(self.solver), **asdict(self.solver)}}  # type: ignore
@@ -167,23 +169,38 @@ class Run:
         if search:
             if request.origin == "authors":
                 raise RunError(f"run {self.name!r} was not imported to its end: import its tasks again, as another run")
-            phi1, steps = results.prepare_search(
-                dataset, request.phi1, request.phi2, request.config, request.solver, self.missing_seeds,
-                request.setting, device,
-            )  # fmt: skip
-            (self.folder / "scores.json").unlink(missing_ok=True)  # they are of fewer seeds than there will be
+            self._search(dataset, device, start, on_step)
+        searched = perf_counter()
+        scored = results.score_labelings(
+            dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
+        )
+        place = device if request.cluster is None else "cluster"
+        return self.write_scores(scored, searched - start, perf_counter() - searched, place)
+
+    def _search(self, dataset: Dataset, device: str, start: float, on_step: Callable[[Step], None] | None) -> None:
+        """Search the seeds that are missing, here or on the cluster, and put each on disk when it has ended."""
+        request = self.request
+        asked = (
+            dataset, request.phi1, request.phi2, request.config, request.solver, self.missing_seeds, request.setting
+        )  # fmt: skip
+        phi1, steps = (
+            results.prepare_search(*asked, device, request.seed_batch)
+            if request.cluster is None
+            else cluster.prepare_search(*asked, request.cluster)
+        )
+        try:
             for step in steps:
+                # The scores are of fewer seeds than there will be; a search that cannot begin leaves them.
+                (self.folder / "scores.json").unlink(missing_ok=True)
                 if step.finished:
                     labelings = results.label_all(phi1, step.finished)
                     for seed, labeling in zip(step.finished, labelings, strict=True):
                         self.write_seed(seed, labeling, perf_counter() - start)
                 if on_step is not None:
                     on_step(step)
-        searched = perf_counter()
-        scored = results.score_labelings(
-            dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
-        )
-        return self.write_scores(scored, searched - start, perf_counter() - searched, device)
+        finally:
+            if isinstance(steps, Generator):
+                steps.close()  # a cluster is let go of before the error is told
 
     def _seconds_so_far(self) -> float:
         """What the search of the seeds that are there took, so that a resumed run tells all its time."""

@@ -32,7 +32,7 @@ from hume.errors import InputError, RunError
 from hume.files import disk_errors, write_atomically
 from hume.inner import InnerSolver
 from hume.run import Request, Run, held, read_request
-from hume.search import Config, Setting, check_sizes
+from hume.search import Config, Setting, check_seeds, check_sizes
 from hume.spaces import Dataset
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -82,10 +82,12 @@ class Store:
         setting: Setting = "transductive",
         seeds: Sequence[int] = range(100),
         device: str = "cpu",
+        cluster: str | None = None,
+        seed_batch: int | None = None,
         name: str | None = None,
         origin: Literal["search", "authors"] = "search",
     ) -> "Run":
-        """Register a new run and write what it is asked to do.
+        """Register a new run and write what it is asked to do; with `cluster`, its address, it is searched there.
 
         Raises InputError for data that cannot be searched so and for a name that cannot be
         a folder or is taken, before anything is written; RunError when the home cannot be
@@ -96,9 +98,10 @@ class Store:
         _check_name(name)
         first, second = dataset.space(phi1), dataset.space(phi2)
         rows = results.searched_rows(dataset, setting)
+        check_seeds(seeds, seed_batch)
         if origin == "search":
             check_sizes((int(rows.sum()), first.features.shape[1]), (int(rows.sum()), second.features.shape[1]), config)
-        spaces.unit_rows(first, centre=config.centre, mean_rows=rows)
+        spaces.check_pair(first, second, centre=config.centre, mean_rows=rows)
         files = None
         if dataset.folder is None:
             if first.path is None or second.path is None:
@@ -117,6 +120,8 @@ class Store:
             device=device,
             created=created.isoformat(timespec="seconds"),
             origin=origin,
+            cluster=cluster,
+            seed_batch=seed_batch,
         )
         folder = self.home / "runs" / name
         with disk_errors(folder), closing(self._connect()) as database, database:

@@ -4,11 +4,23 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from hume import Config, Dataset, estimate, results
+from hume import Config, Dataset, cluster, estimate, results
 from hume.errors import HumeError
 from hume.inner import InnerSolver
 from hume.search import Setting
 from pages import _session
+
+CLUSTER = "cluster"
+
+
+def devices() -> list[str]:
+    """Where a search can be launched: the devices of this machine, and the cluster that HUME_CLUSTER names."""
+    return [*results.devices(), *([CLUSTER] if cluster.offered() else [])]
+
+
+def device_name(device: str) -> str:
+    """A device as a reader sees it."""
+    return f"Ray cluster ({cluster.offered()})" if device == CLUSTER else device
 
 
 @st.cache_resource(show_spinner="Measuring how fast this machine is …")
@@ -28,7 +40,12 @@ class Plan:
     solver: InnerSolver
     setting: Setting = "transductive"
     num_seeds: int
-    device: str
+    device: str  # one of `devices`
+
+    @property
+    def local_device(self) -> str:
+        """The device of this machine that takes part; a cluster leaves it the scores."""
+        return results.devices()[0] if self.device == CLUSTER else self.device
 
 
 def expected(plan: Plan) -> estimate.Estimate:
@@ -43,8 +60,8 @@ def expected(plan: Plan) -> estimate.Estimate:
         num_seeds=plan.num_seeds,
         setting_rows=int(results.searched_rows(data, plan.setting).sum()),
         scored_rows=int(results.evaluated_rows(data).sum()),
-        device=plan.device,
-        speed=machine_speed(plan.device),
+        device=plan.local_device,
+        speed=machine_speed(plan.local_device),
     )
 
 
@@ -63,7 +80,8 @@ def launch(plan: Plan) -> None:
             solver=plan.solver,
             setting=plan.setting,
             seeds=range(plan.num_seeds),
-            device=plan.device,
+            device=plan.local_device,
+            cluster=cluster.offered() if plan.device == CLUSTER else None,
         )
         _session.services().jobs.submit(run.name)
     except HumeError as error:

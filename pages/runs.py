@@ -141,13 +141,14 @@ def one(run: Run) -> None:
             _session.choose_next(run.name)
             # Without parameters it would try to clear the address, in which the sidebar's are bound.
             st.switch_page(_session.OBJECTIVE if now == "finished" else _session.SEARCH, query_params={})
+        blind = _session.is_blind()
         st.download_button(
-            "All files as ZIP", lambda: run_zip(run), f"{run.name}.zip", "application/zip", key="zip",
-            icon=":material/folder_zip:", on_click="ignore",
+            "All files as ZIP" + (", with ground truth" if blind else ""), lambda: run_zip(run), f"{run.name}.zip",
+            "application/zip", key="zip", icon=":material/folder_zip:", on_click="ignore",
+            help="Everything the run has on disk, accuracies included where the dataset has labels.",
         )  # fmt: skip
         if now == "finished":
             _session.missing(run)
-            blind = _session.is_blind()
             st.download_button(
                 "Report" + (" without ground truth" if blind else ""),
                 lambda: report(_session.findings(run), show_truth=not blind),

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from hume import Config, Dataset, Implicit, Unrolled, results
 from hume.errors import HumeError
-from hume.inner import InnerSolver
+from hume.inner import InnerSolver, Precision
 from hume.run import solver_name
 from hume.search import PresetName, Setting, preset
 from hume.sentences import count, percent
@@ -103,8 +103,11 @@ def form() -> None:
         "Setting", settings, key=f"setting {len(settings)}", persist_state="session",
         help="; ".join(f"{key}: {words}" for key, words in SETTINGS_HELP.items()),
     )  # fmt: skip
-    devices = results.devices()
-    device = row[4].selectbox("Device", devices, key="device", persist_state="session", disabled=len(devices) == 1)
+    devices = _launch.devices()
+    device = row[4].selectbox(
+        "Device", devices, key="device", persist_state="session", disabled=len(devices) == 1,
+        format_func=_launch.device_name,
+    )  # fmt: skip
     try:
         config, solver = _advanced(data, chosen, int(K), setting)
         plan = _launch.Plan(
@@ -148,6 +151,12 @@ def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tu
             "Encoder (paper: householder)", encoders, encoders.index(config.encoder),
             key=f"encoder {scope}", persist_state="session",
             help="How the prototypes W1 stay orthonormal.",
+        )  # fmt: skip
+        precisions = list(get_args(Precision))
+        changes["precision"] = columns[3].selectbox(
+            "Precision of products (paper: float32)", precisions, precisions.index(config.precision),
+            key=f"precision {scope}", persist_state="session",
+            help="auto: bfloat16 where the device multiplies it faster; everything else is float32.",
         )  # fmt: skip
         patience = columns[2].number_input(
             "Patience (paper: none)", value=config.patience or 0, min_value=0, step=1, key=f"patience {scope}",
@@ -196,9 +205,10 @@ def _offer(plan: _launch.Plan) -> None:
         _launch.launch(plan)
     waiting = _session.services().jobs.statuses()
     words.markdown(
-        f"About **{_show.duration(expected.seconds)}** on {plan.device}"
+        f"About **{_show.duration(expected.seconds)}** on {plan.local_device}"
         f" ({_show.duration(expected.search_seconds)} search, {_show.duration(expected.score_seconds)} scores)"
         f" and **{_show.size(expected.bytes)}** of memory ({_show.size(free)} are free)."
+        + (" The cluster shares the search." if plan.device == _launch.CLUSTER else "")
         + (f" {len(waiting)} run{'s' * (len(waiting) != 1)} before it." if waiting else "")
     )
     if expected.bytes > free and plan.device == "cpu":

@@ -113,7 +113,7 @@ def places(source: Path, lines: list[int]) -> list[str]:
 
 
 def test_importing_hume_loads_no_page_and_no_plot() -> None:
-    heavy = {"streamlit", "plotly", "matplotlib", "typer", "umap", "numba", "PIL"}
+    heavy = {"streamlit", "plotly", "matplotlib", "typer", "umap", "PIL", "ray", "faiss"}
     script = f"import sys, hume; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
