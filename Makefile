@@ -24,7 +24,7 @@ lint: .venv/.installed-dev
 	$(PY) -m mypy
 
 bench: .venv/.installed-dev browser
-	$(PY) -m benchmarks.search
+	$(PY) -m benchmarks.speed
 	$(PY) -m benchmarks.estimate
 	$(PY) -m benchmarks.pages
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import hume
-from benchmarks.search import held_out
+from benchmarks.speed.reference import held_out
 from hume import spaces
 from hume.baselines.kmeans import concatenate, kmeans
 

@@ -1,0 +1,104 @@
+"""Rows about what follows a search, each beside scikit-learn's way, and about other methods."""
+
+import math
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.neighbors import NearestNeighbors
+
+from benchmarks.speed.job import Job, Measured, accuracy, cv_of, features_of, labelings_of, measured
+from benchmarks.speed.machine import Clock
+from hume import crossval, ensemble, inner, reliable, spaces
+from hume.baselines.kmeans import concatenate
+from hume.baselines.kmeans import kmeans as kmeans_of
+from hume.baselines.turtle import turtle as turtle_of
+
+NEIGHBORS = 500  # of Algorithm G1
+TURTLE_TRIED, TURTLE_ITERATIONS = 20, 6000  # iterations that foretell the time, and the published number
+TURTLE_SECONDS, TURTLE_LESS = 100.0, 25.0  # the published number if it takes no longer, else as many as this allows
+
+
+def scores(job: Job) -> Measured:
+    dataset, found = job.load(), labelings_of(job)
+    phi2 = spaces.as_tensor(dataset.space(dataset.default_pair[1]), job.device)
+    with Clock(job.device) as clock:
+        cv_scores = crossval.cross_validation_scores(phi2, torch.from_numpy(found), dataset.num_classes or 0)
+    what = f"cross-validation, {len(found)} labelings"
+    return measured(clock, what, cv_score=float(cv_scores.mean()), cv_scores=cv_scores)
+
+
+def sklearn_scores(job: Job) -> Measured:
+    dataset, labeling = job.load(), labelings_of(job)[0]
+    phi2 = spaces.as_tensor(dataset.space(dataset.default_pair[1]))
+    ridge = inner.RIDGE_SHARE * phi2.var(0, correction=0).sum().item()
+    model = LogisticRegression(C=1 / (ridge * 0.9 * len(phi2)), fit_intercept=False, max_iter=1000)
+    folds = KFold(10, shuffle=True, random_state=0)
+    with Clock("cpu") as clock:
+        score = cross_val_score(model, phi2.numpy(), labeling, cv=folds).mean()
+    ours = cv_of(job, dataset, labeling)
+    note = f"cross_val_score(LogisticRegression); ours of the same: {ours:.4f}"
+    return measured(clock, "scikit-learn's, ONE labeling", cv_score=float(score), note=note)
+
+
+def neighbors(job: Job) -> Measured:
+    dataset = job.load()
+    features = dataset.space(dataset.default_pair[0]).features
+    anything = np.zeros(len(features), np.int64)
+    with Clock(job.device) as clock:
+        reliable.neighbor_agreement(features, anything, NEIGHBORS, device=job.device)
+    return measured(clock, f"neighbours, exact, k = {NEIGHBORS}", note="with the counts of Algorithm G1")
+
+
+def sklearn_neighbors(job: Job) -> Measured:
+    dataset = job.load()
+    rows = spaces.unit_rows(dataset.space(dataset.default_pair[0]), centre=False).numpy()
+    with Clock("cpu") as clock:
+        NearestNeighbors(n_neighbors=min(NEIGHBORS, len(rows) - 1), algorithm="brute").fit(rows).kneighbors()
+    return measured(clock, f"scikit-learn's, k = {NEIGHBORS}", note="brute force; without counts")
+
+
+def vote(job: Job) -> Measured:
+    dataset, found = job.load(), labelings_of(job)
+    cv_scores = np.zeros(len(found)) if job.cv_scores is None else job.cv_scores
+    with Clock("cpu") as clock:
+        voted = ensemble.majority_vote(found, cv_scores, dataset.num_classes or 0)
+    cv_score, acc = cv_of(job, dataset, voted.labeling), accuracy(dataset, voted.labeling)
+    return measured(clock, f"vote of {len(found)} labelings", cv_score=cv_score, acc=acc)
+
+
+def kmeans(job: Job) -> Measured:
+    dataset = job.load()
+    both = concatenate(*features_of(dataset))
+    with Clock("cpu") as clock:
+        result = kmeans_of(both, dataset.num_classes or 0)
+    best = result.labelings[result.inertia.argmin()]
+    return measured(
+        clock,
+        f"k-means (scikit-learn), {len(result.labelings)} restarts",
+        cv_score=cv_of(job, dataset, best),
+        acc=accuracy(dataset, best),
+        note="both spaces; scores of the restart with the least inertia",
+    )
+
+
+def turtle(job: Job) -> Measured:
+    """One seed, as published if that takes no more than `TURTLE_SECONDS`, else fewer iterations."""
+    dataset = job.load()
+    both, K = features_of(dataset), dataset.num_classes or 0
+    turtle_of(both, K, num_iterations=3, device=job.device)  # warm
+    each = turtle_of(both, K, num_iterations=TURTLE_TRIED, device=job.device).seconds / TURTLE_TRIED
+    count, note = TURTLE_ITERATIONS, f"loss {{loss:.2f}}; {TURTLE_ITERATIONS:,} iterations, as published, warm start"
+    if each * count > TURTLE_SECONDS:
+        count = max(100, math.floor(TURTLE_LESS / each / 100) * 100)
+        note = f"loss {{loss:.2f}}; {count:,} of the {TURTLE_ITERATIONS:,} published iterations, warm start"
+    with Clock(job.device) as clock:
+        result = turtle_of(both, K, num_iterations=count, device=job.device)
+    return measured(
+        clock,
+        "TURTLE, 1 seed",
+        cv_score=cv_of(job, dataset, result.labeling),
+        acc=accuracy(dataset, result.labeling),
+        note=note.format(loss=result.loss),
+    )
