@@ -5,6 +5,7 @@ of each kind; their product is a number of seconds. The counts follow `hume.sear
 `hume.task`, `hume.simplex` and `hume.crossval`. `benchmarks/estimate.py` holds them against runs.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
 from time import perf_counter
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from hume import crossval, simplex, task
 from hume.errors import InputError
-from hume.inner import Implicit, InnerSolver, Unrolled
+from hume.inner import TRUNCATION, Implicit, InnerSolver, Unrolled, uses_bfloat16
 from hume.rows import BLOCK_BYTES, COMFORTABLE_SHARE, MOMENT_ROWS, free_bytes
 from hume.search import Config, check_sizes, floats_per_seed, largest_batch
 
@@ -22,9 +23,11 @@ from hume.search import Config, check_sizes, floats_per_seed, largest_batch
 # of the seeds: see `estimate`.
 TYPICAL_PATIENCES = 5.0
 LONGEST_PATIENCES = 8.0
-# The directions that whitening keeps of a wide φ2: 404 of EfficientNet-Lite0's 1,280. A narrow one is kept whole.
+# The directions that whitening keeps of a wide φ2 at a truncation of 1 %: 404 of EfficientNet-Lite0's 1,280. They
+# fall as a power of the truncation: 109, 58 and 31 at 5, 10 and 20 %. A narrow space is kept whole.
 TYPICAL_RANK = 400
-FIT_STEPS = 11  # until all labelings of a fold are fitted: 10 to 14 on the embedded data
+RANK_POWER = -0.85
+FIT_STEPS = 11  # until the labelings of a fold are fitted: 10 to 14 on the embedded data
 
 # What costs as much as so many numbers through an element-wise operation.
 GATHERED = 10  # a number in a row that is picked by its index
@@ -45,6 +48,7 @@ class MachineSpeed:
     """Seconds that a device takes for one of each thing a search does; `measure_speed` measures them."""
 
     flop: float  # an operation of a float32 matrix product
+    coarse: float  # the same with factors that are made bfloat16 for it
     element: float  # a number through an element-wise operation
     fresh: float  # a number written to memory that the process did not hold before
     softmax: float  # a number through softmax over the classes
@@ -59,6 +63,7 @@ class Work:
     """How many of each thing are done, in the order of `MachineSpeed`."""
 
     flop: float = 0
+    coarse: float = 0
     element: float = 0
     fresh: float = 0
     softmax: float = 0
@@ -134,7 +139,10 @@ def estimate(
     free = free_bytes(device) if free is None else free
     batch = min(num_seeds, largest_batch(d1, d2, config, solver, free))
     on_disk = copies(num_samples, d1, d2, searched=searched) > COMFORTABLE_SHARE * free
-    sizes = _Sizes(num_samples, searched, scored_rows, d1, d2, num_seeds, batch, on_disk)
+    sizes = _Sizes(
+        num_samples, searched, scored_rows, d1, d2, num_seeds, batch, on_disk,
+        coarse=uses_bfloat16(config.precision, device), coarse_scores=uses_bfloat16("auto", device),
+    )  # fmt: skip
     typical = iterations(config, TYPICAL_PATIENCES)
     search = _search(sizes, config, solver, typical, iterations(config, LONGEST_PATIENCES))
     return Estimate(
@@ -162,11 +170,14 @@ class _Sizes:
     num_seeds: int
     batch: int  # seeds searched side by side
     on_disk: bool = False  # the spaces do not fit into memory
+    coarse: bool = False  # the search multiplies bfloat16 numbers
+    coarse_scores: bool = False  # so do the scores
 
-    @property
-    def rank(self) -> int:
+    def rank(self, truncation: float = TRUNCATION) -> int:
         """The columns of whitened φ2."""
-        return min(self.d2, TYPICAL_RANK)
+        if truncation == 0:
+            return self.d2
+        return min(self.d2, max(1, round(TYPICAL_RANK * math.pow(truncation / 0.01, RANK_POWER))))
 
     @property
     def block(self) -> int:
@@ -175,15 +186,16 @@ class _Sizes:
 
     def inner_dim(self, solver: InnerSolver) -> int:
         """The columns of φ2 in a solver's coordinates."""
-        return self.rank if isinstance(solver, Implicit) else self.d2
+        return self.rank(solver.truncation) if isinstance(solver, Implicit) else self.d2
 
 
 # --- seconds -------------------------------------------------------------------------------
 
 
-def _product(m: int, k: int, n: int) -> Work:
+def _product(m: int, k: int, n: int, coarse: bool = False) -> Work:
     """(m, k) times (k, n)."""
-    return Work(flop=max(2 * m * k * n, FLOPS_PER_NUMBER * (m * k + k * n + m * n)), operation=3)
+    flop = max(2 * m * k * n, FLOPS_PER_NUMBER * (m * k + k * n + m * n))
+    return Work(coarse=flop, operation=6) if coarse else Work(flop=flop, operation=3)
 
 
 def _search(sizes: _Sizes, config: Config, solver: InnerSolver, typical: int, longest: int) -> Work:
@@ -203,7 +215,7 @@ def _start(sizes: _Sizes, config: Config, solver: InnerSolver, seeds: int) -> Wo
     if config.encoder == "householder":
         work += Work(flop=16 * d1**3 * seeds)  # a basis for every seed
     if isinstance(solver, Implicit):
-        work += _whitening(sizes.searched, sizes.d2, sizes.rank)
+        work += _whitening(sizes.searched, sizes.d2, sizes.rank(solver.truncation))
     return work
 
 
@@ -221,10 +233,11 @@ def _split(sizes: _Sizes, config: Config, solver: InnerSolver, seeds: int) -> Wo
     dim, tasks = sizes.inner_dim(solver), n * K * seeds
     rows = Work(element=SHUFFLED * sizes.searched + GATHERED * n * (d1 + dim))
     labels = Work(sparsemax=tasks, strip=n * K, element=6 * tasks + 4 * d1 * K * seeds, fresh=4 * tasks, operation=80)
-    return rows + labels + 2 * _product(n, d1, K * seeds) + _generalization(config, solver, dim, seeds)
+    products = 2 * _product(n, d1, K * seeds, sizes.coarse)
+    return rows + labels + products + _generalization(config, solver, dim, seeds, sizes.coarse)
 
 
-def _generalization(config: Config, solver: InnerSolver, dim: int, seeds: int) -> Work:
+def _generalization(config: Config, solver: InnerSolver, dim: int, seeds: int, coarse: bool) -> Work:
     """The inner problem of one split."""
     t, e, K, KS = config.num_train, config.num_test, config.num_classes, config.num_classes * seeds
     begin = Work()
@@ -236,10 +249,12 @@ def _generalization(config: Config, solver: InnerSolver, dim: int, seeds: int) -
         products, softmaxes = 4, 1  # as above, but the way back has the probabilities already
     else:
         raise InputError(f"nothing is known of the cost of {type(solver).__name__}: use Implicit or Unrolled")
-    step = products * _product(t, dim, KS) + Work(softmax=softmaxes * t * KS, strip=softmaxes * t * K, operation=20)
+    step = products * _product(t, dim, KS, coarse) + Work(
+        softmax=softmaxes * t * KS, strip=softmaxes * t * K, operation=20
+    )
     step += Work(element=8 * (t + dim) * KS)
-    test = 2 * _product(e, dim, KS) + Work(softmax=e * KS, element=8 * e * KS)
-    task_grad = _product(t, dim, KS) + Work(element=4 * (t + e) * KS)
+    test = 2 * _product(e, dim, KS, coarse) + Work(softmax=e * KS, element=8 * e * KS)
+    task_grad = _product(t, dim, KS, coarse) + Work(element=4 * (t + e) * KS)
     return begin + solver.inner_steps * step + test + task_grad
 
 
@@ -251,15 +266,17 @@ def _encoder(d1: int, config: Config, seeds: int) -> Work:
     if config.encoder == "householder":
         # On the way back every reflection changes a (d1, d1) matrix.
         return adam + Work(element=35 * (K + 1) * d1 * d1 * seeds, operation=60 * K)
-    return adam + Work(flop=10 * K * numbers, element=10 * numbers, eigen=2 * K**3 * seeds, operation=5 * seeds)
+    return adam + Work(flop=10 * K * numbers + 72 * K**3 * seeds, element=10 * numbers, operation=100)
 
 
 def _scores(sizes: _Sizes, num_classes: int) -> Work:
     """`crossval.cross_validation_scores`, the vote and the agreement with the ground truth."""
-    N, S, r, K = sizes.scored, sizes.num_seeds, sizes.rank, num_classes
+    N, S, r, K = sizes.scored, sizes.num_seeds, sizes.rank(), num_classes
     num_folds = min(10, N)
     train = N - N // num_folds
-    step = 2 * _product(train, r, K * S) + Work(softmax=train * K * S, strip=train * K, operation=60)
+    step = 2 * _product(train, r, K * S, sizes.coarse_scores) + Work(
+        softmax=train * K * S, strip=train * K, operation=60
+    )
     step += Work(element=SCATTERED * train * S + 2 * train * K * S + 25 * r * K * S, fresh=train * K * S)
     fold = FIT_STEPS * step + _product(N - train, r, K * S)
     fold += Work(element=COMPARED * (N - train) * K * S + GATHERED * train * (r + S))
@@ -308,7 +325,7 @@ def _search_numbers(sizes: _Sizes, config: Config, solver: InnerSolver) -> int:
 
 def _score_numbers(sizes: _Sizes, num_classes: int) -> int:
     """The most numbers held while scoring: φ1 is still there, φ2 is read again."""
-    N, S, r, K = sizes.scored, sizes.num_seeds, sizes.rank, num_classes
+    N, S, r, K = sizes.scored, sizes.num_seeds, sizes.rank(), num_classes
     labels = sizes.num_samples * 3 * S
     batch = crossval.batch_size(S, N, K)
     fit = 3 * N * batch + 4 * min(N * batch * K, crossval.PIECE_ELEMENTS) + 6 * r * K * batch
@@ -356,8 +373,12 @@ def measure_speed(device: str = "cpu") -> MachineSpeed:
     all_seeds, some_seeds = there_and_back(many), there_and_back(few)
     sparsemax = max(share * all_seeds - some_seeds, all_seeds) / (share * many.numel() - few.numel())
     product = usual(lambda: rows @ columns) + usual(lambda: rows.mT @ scores)
+    coarse_rows = rows.bfloat16()
+    coarse = usual(lambda: (coarse_rows @ columns.bfloat16()).float())
+    coarse += usual(lambda: (coarse_rows.mT @ scores.bfloat16()).float())
     return MachineSpeed(
         flop=product / (4 * rows.numel() * columns.shape[1]),
+        coarse=coarse / (4 * rows.numel() * columns.shape[1]),
         element=usual(lambda: large - large) / large.numel(),
         fresh=usual(lambda: torch.empty(FRESH, device=device).fill_(0)) / FRESH,
         softmax=usual(lambda: torch.softmax(large, 1)) / large.numel(),

@@ -282,6 +282,7 @@ class Findings:
                 self.num_classes,
                 num_neighbors=num_neighbors,
                 neighbors_method=neighbors_method,
+                device=results.devices()[0],
                 on_progress=on_progress,
             )
             while len(self._rankings) >= MAX_RANKINGS:

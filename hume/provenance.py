@@ -50,10 +50,15 @@ def asked(found: Findings) -> list[tuple[str, str]]:
         ("Seeds", f"{len(found.seeds):,}: {_ranges(found.seeds)}"),
         ("Setting", f"{request.setting}: {SETTINGS[request.setting]}"),
         ("Search", "imported from the authors' layout" if imported else f"{solver_name(request.solver)} inner solver"),
-        ("Time", f"{values['seconds']:.1f} s on the {values['device'].upper()}"),
+        ("Time", f"{values['seconds']:.1f} s on the {values['device'].upper()}{_products(values)}"),
         ("Begun", date(request.created)),
         ("Reported by", f"hume-explorer {version()}"),
     ]
+
+
+def _products(values: dict[str, Any]) -> str:
+    """The number type of the search's products, where the run knows it."""
+    return f", products in {values['precision']}" if values.get("precision") else ""
 
 
 def hyperparameters(run: Run) -> list[tuple[str, str, str, str]]:

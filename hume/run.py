@@ -27,7 +27,7 @@ from torch import Tensor
 from hume import cluster, results, spaces
 from hume.errors import RunError
 from hume.files import disk_errors, write_atomically
-from hume.inner import Implicit, InnerSolver, Unrolled
+from hume.inner import Implicit, InnerSolver, Unrolled, uses_bfloat16
 from hume.search import FINAL_WINDOW, Config, FinishedSeed, Setting, Step
 from hume.spaces import Dataset
 
@@ -175,7 +175,10 @@ class Run:
             dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
         )
         place = device if request.cluster is None else "cluster"
-        return self.write_scores(scored, searched - start, perf_counter() - searched, place)
+        coarse = uses_bfloat16(request.config.precision, device)
+        return self.write_scores(
+            scored, searched - start, perf_counter() - searched, place, "bfloat16" if coarse else "float32"
+        )
 
     def _search(self, dataset: Dataset, device: str, start: float, on_step: Callable[[Step], None] | None) -> None:
         """Search the seeds that are missing, here or on the cluster, and put each on disk when it has ended."""
@@ -220,9 +223,17 @@ class Run:
             write_atomically(self.folder / "seeds" / f"{seed.seed:05d}.safetensors", raw)
 
     def write_scores(
-        self, scored: results.Scores, search_seconds: float, score_seconds: float, device: str
+        self,
+        scored: results.Scores,
+        search_seconds: float,
+        score_seconds: float,
+        device: str,
+        precision: str | None = None,
     ) -> dict[str, Any]:
-        """Put the scores of all seeds on disk, which makes the run a finished one."""
+        """Put the scores of all seeds on disk, which makes the run a finished one.
+
+        `precision` is the number type that the search's products had; None for a run that was imported.
+        """
         values = {
             "seeds": list(self.finished_seeds),
             "objective": [value if np.isfinite(value) else None for value in self.objective().tolist()],
@@ -231,6 +242,7 @@ class Run:
             "search_seconds": search_seconds,
             "score_seconds": score_seconds,
             "device": device,
+            "precision": precision,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         with disk_errors(self.folder):

@@ -185,9 +185,23 @@ def clip(grad: Tensor, max_norm: float | None) -> Tensor:
     return clipped
 
 
-def polar_factor(matrices: Tensor) -> Tensor:
-    """The nearest matrix with orthonormal rows: (A Aᵀ)^(−1/2) A for every A of (S, K, d1), full rank."""
-    values, vectors = torch.linalg.eigh(matrices @ matrices.mT)
-    inverse_root = (vectors * values.clamp(min=1e-12).rsqrt().unsqueeze(-2)) @ vectors.mT
-    nearest: Tensor = inverse_root @ matrices
+def polar_factor(matrices: Tensor, num_steps: int = 12) -> Tensor:
+    """The nearest matrix with orthonormal rows: (A Aᵀ)^(−1/2) A for every A of (S, K, d1), full rank.
+
+    The inverse root is the limit of Z in the coupled iteration of Newton and Schulz, with Y → root,
+
+        T = (3 I − Z Y)/2,   Y ← Y T,   Z ← T Z,   from Y = A Aᵀ/c, Z = I,
+
+    where c bounds the largest eigenvalue. It needs products only: no device has to be waited for,
+    as it has to be for eigenvectors. An eigenvalue of 0.003 c is there after 12 steps; a search's
+    step leaves none below 0.1 c (Higham, Functions of Matrices, 2008, Sec. 6.7).
+    """
+    gram = matrices @ matrices.mT
+    scale = gram.abs().sum(2).amax(1).view(-1, 1, 1)
+    identity = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
+    root, inverse = gram / scale, identity.expand_as(gram)
+    for _ in range(num_steps):
+        factor = 1.5 * identity - 0.5 * inverse @ root
+        root, inverse = root @ factor, factor @ inverse
+    nearest: Tensor = (inverse @ matrices).div_(scale.sqrt())
     return nearest

@@ -125,6 +125,20 @@ def test_every_point_of_the_curve_is_a_vote(seed, rows):
     assert curve.acc[-1] == pytest.approx(scores.clustering_accuracy(truth[seen], final))
 
 
+@pytest.mark.parametrize("block", [1, 4 * 7, 4 * 120])
+def test_votes_that_are_counted_for_some_samples_at_a_time_are_the_same(monkeypatch, block):
+    labelings, cv_scores, truth = noisy_copies(9, noise=0.6)
+    vote = ensemble.majority_vote(labelings, cv_scores, 4)
+    curve = ensemble.top_n_curve(labelings, cv_scores, 4, truth)
+    monkeypatch.setattr(ensemble, "BLOCK_COUNTS", block)
+    again = ensemble.majority_vote(labelings, cv_scores, 4)
+    np.testing.assert_array_equal(again.labeling, vote.labeling)
+    np.testing.assert_array_equal(again.share, vote.share)
+    np.testing.assert_array_equal(again.counts, vote.counts)
+    np.testing.assert_array_equal(again.counts.argmax(1), vote.labeling)
+    np.testing.assert_array_equal(ensemble.top_n_curve(labelings, cv_scores, 4, truth).acc, curve.acc)
+
+
 def test_curve_without_truth_has_consistency_only():
     labelings, cv_scores, truth = noisy_copies(6)
     blind, seen = (ensemble.top_n_curve(labelings, cv_scores, 4, t) for t in (None, truth))

@@ -25,7 +25,15 @@ from hume.search import Config, _gradient, floats_per_seed, largest_batch, prese
 
 # Two cores of a server, about.
 SPEED = MachineSpeed(
-    flop=5e-12, element=5e-11, fresh=5e-10, softmax=4e-10, sparsemax=2e-9, strip=4e-8, eigen=2e-10, operation=1.5e-6
+    flop=5e-12,
+    coarse=1.5e-12,
+    element=5e-11,
+    fresh=5e-10,
+    softmax=4e-10,
+    sparsemax=2e-9,
+    strip=4e-8,
+    eigen=2e-10,
+    operation=1.5e-6,
 )
 GIBIBYTE = 2**30
 
@@ -217,7 +225,7 @@ def test_the_rows_that_the_search_may_see_are_a_copy():
 
 def test_scores_are_of_the_rows_that_the_search_does_not_see():
     whole, inductive = asked(), asked(setting_rows=9000)
-    assert inductive.score_seconds < 0.3 * whole.score_seconds
+    assert inductive.score_seconds < 0.4 * whole.score_seconds
     assert inductive.score_seconds == pytest.approx(asked(scored_rows=1000).score_seconds)
 
 
