@@ -7,7 +7,7 @@
 The method: Gadetsky and Brbić, "The Pursuit of Human Labeling" (NeurIPS 2023).
 """
 
-from hume import _openmp  # noqa: F401 - first, before torch is loaded
+from hume import _runtime  # noqa: F401 - first, before torch is loaded
 from hume.crossval import cross_validation_scores
 from hume.ensemble import TopNCurve, Vote, align, majority_vote, rank, top_n_curve
 from hume.errors import HumeError, InputError, RunError

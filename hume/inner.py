@@ -20,10 +20,11 @@ from hume import _kernels
 from hume.errors import InputError
 from hume.rows import Rows, moments
 
-# The ridge as a share of φ2's total variance, and what the ridge may leave of a direction
-# before it is dropped: docs/method.md says how both were chosen without labels.
+# The ridge as a share of φ2's total variance, and what the ridge may leave of a direction before it is dropped,
+# for those who judge labelings and for the search: docs/method.md says how they were chosen without labels.
 RIDGE_SHARE = 0.01
 TRUNCATION = 0.01
+SEARCH_TRUNCATION = 0.1
 
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -205,7 +206,7 @@ class Implicit:
 
     ridge: float | None = None
     inner_steps: int = 1
-    truncation: float = TRUNCATION
+    truncation: float = SEARCH_TRUNCATION
 
     def __post_init__(self) -> None:
         if self.ridge is not None and not self.ridge > 0:

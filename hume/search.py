@@ -99,7 +99,7 @@ def preset(
         num_test = max(1, drawn // 3)
         config = Config(
             num_classes=num_classes,
-            step_size=0.01,
+            step_size=0.02,
             num_train=drawn - num_test,
             num_test=num_test,
             num_splits=1,

@@ -1,0 +1,27 @@
+"""How the process waits and where it gets its memory; measured in docs/performance.md, and left alone where it is set.
+
+Threads that wait for each other sleep instead of spinning: spinning is faster only on a machine that does nothing
+else. Read by OpenMP when torch is loaded.
+
+Memory that is freed stays with the process: an iteration of the search frees and asks for the same tensors again, and
+a third of its time went into pages that the system took away and cleared in between. Known to glibc only.
+"""
+
+import ctypes
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# mallopt's parameters: one place for all threads, what is kept at its end, and tensors up to this size in it.
+KEEPING = {"MALLOC_ARENA_MAX": (-8, 1), "MALLOC_TRIM_THRESHOLD_": (-1, 2**29), "MALLOC_MMAP_THRESHOLD_": (-3, 2**25)}
+
+
+def keep_memory() -> None:
+    """Tell the allocator to keep what is freed, unless the environment says something else."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None and not any(name in os.environ for name in KEEPING):
+        for parameter, value in KEEPING.values():
+            mallopt(parameter, value)
+
+
+keep_memory()
