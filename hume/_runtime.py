@@ -1,7 +1,7 @@
 """How the process waits and where it gets its memory; measured in docs/performance.md, and left alone where it is set.
 
-Threads that wait for each other sleep instead of spinning: spinning is faster only on a machine that does nothing
-else. Read by OpenMP when torch is loaded.
+Threads that wait for each other spin for some microseconds and then sleep: longer spinning is faster only on a
+machine that does nothing else. Read by OpenMP (the second by GNU's) when torch is loaded.
 
 Memory that is freed stays with the process: an iteration of the search frees and asks for the same tensors again, and
 a third of its time went into pages that the system took away and cleared in between. Known to glibc only.
@@ -10,7 +10,9 @@ a third of its time went into pages that the system took away and cleared in bet
 import ctypes
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # mallopt's parameters: one place for all threads, what is kept at its end, and tensors up to this size in it.
 KEEPING = {"MALLOC_ARENA_MAX": (-8, 1), "MALLOC_TRIM_THRESHOLD_": (-1, 2**29), "MALLOC_MMAP_THRESHOLD_": (-3, 2**25)}

@@ -27,7 +27,7 @@ from hume.inner import Implicit, InnerSolver, Unrolled
 from hume.io.exchange import export_run, import_tasks
 from hume.io.tables import write_csv
 from hume.run import Run, solver_name
-from hume.search import Config, PresetName, Setting, Step
+from hume.search import Config, PresetName, Setting, Step, out_of_memory
 from hume.search import preset as preset_named
 from hume.spaces import Dataset
 from hume.store import Store
@@ -80,7 +80,9 @@ def command(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 message = str(error)
             except KeyboardInterrupt:
                 message = "stopped; finished seeds are kept, `python -m hume list` names the run to resume"
-            except MemoryError:
+            except (MemoryError, RuntimeError) as error:  # torch has no class of its own for memory on the CPU
+                if not out_of_memory(error):
+                    raise
                 message = "out of memory: use fewer seeds or a smaller split"
             print(f"error: {message}", file=sys.stderr)
             raise typer.Exit(2)

@@ -22,7 +22,7 @@ from hume import results, scores, task
 from hume.errors import HumeError, RunError
 from hume.estimate import TYPICAL_PATIENCES, iterations
 from hume.run import Run
-from hume.search import FINAL_WINDOW, Step
+from hume.search import FINAL_WINDOW, Step, out_of_memory
 from hume.store import Store
 
 State = Literal["queued", "searching", "scoring", "cancelled", "failed", "finished"]
@@ -179,11 +179,10 @@ class Jobs:
                 outcome = Status(name, "cancelled")
             except HumeError as error:
                 outcome = Status(name, "failed", message=str(error))
-            except (MemoryError, torch.OutOfMemoryError):
-                outcome = Status(name, "failed", message=_OUT_OF_MEMORY)
             except Exception as error:
-                log.exception("run %s failed", name)
-                outcome = Status(name, "failed", message=_sentence(error))
+                if not out_of_memory(error):
+                    log.exception("run %s failed", name)
+                outcome = Status(name, "failed", message=_OUT_OF_MEMORY if out_of_memory(error) else _sentence(error))
             self._set(outcome)
 
     def _work(self, name: str, search: bool, stop: threading.Event) -> None:

@@ -99,14 +99,14 @@ def preset(
         num_test = max(1, drawn // 3)
         config = Config(
             num_classes=num_classes,
-            step_size=0.02,
+            step_size=0.05,
             num_train=drawn - num_test,
             num_test=num_test,
             num_splits=1,
             anneal_at=(),
             centre=True,
             encoder="retraction",
-            patience=50,
+            patience=100,
             precision="auto",
         )
         return config, Implicit()
@@ -200,7 +200,7 @@ def search(
                 done = len(seeds) - len(remaining) + under_way * (step.iteration + 1) / config.num_iterations
                 yield replace(step, progress=done / len(seeds))
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             if len(batch) == 1:
                 raise MemoryError("not even one seed fits into memory") from error
@@ -209,7 +209,7 @@ def search(
             size = max(1, len([seed for seed in batch if seed in remaining]) // 2)
 
 
-def _out_of_memory(error: Exception) -> bool:
+def out_of_memory(error: Exception) -> bool:
     """Whether torch or numpy could not get the memory for a tensor; on the CPU torch has no class of error for it."""
     known = isinstance(error, torch.OutOfMemoryError | MemoryError)
     return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)

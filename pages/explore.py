@@ -328,7 +328,7 @@ def one_sample(found: Findings) -> None:
     left, first, second = st.columns([2, 3, 3], gap="medium")
     with left:
         gallery(tiles(found, [row]), key="sample", dataset=found.dataset, label=f"Sample {row}", size=140)
-        k, votes = int(found.vote.labeling[row]), found.vote.counts[row]
+        k, votes = int(found.vote.labeling[row]), np.bincount(found.aligned[:, row], minlength=found.num_classes)
         st.markdown(f"{votes[k]} of {len(found.seeds)} seeds say **{_show.plain(names[k])}**.")
         if _session.shows_truth(found.dataset) and found.dataset.labels is not None:
             st.markdown(f"People say **{_show.plain(found.true_names[int(found.dataset.labels[row])])}**.")

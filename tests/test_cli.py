@@ -470,6 +470,7 @@ def test_a_file_that_is_no_array_is_refused(name, words, files, tmp_path):
         ("--num-classes 500", "500 classes"),  # N is 240
         ("", "num_classes"),
         ("--num-classes 3 --seeds 0", "--seeds 0"),
+        ("--num-classes 3 --seed-batch 0", "seed_batch=0"),
         ("--num-classes 3 --solver magic", "magic"),
         ("--num-classes 3 --device tpu", "tpu"),
         ("--num-classes 3 --preset paper", "9000"),
