@@ -26,7 +26,7 @@ lint: .venv/.installed-dev
 bench: .venv/.installed-dev browser
 	$(PY) -m benchmarks.speed
 	$(PY) -m benchmarks.estimate
-	$(PY) -m benchmarks.pages
+	$(PY) -m benchmarks.pages --rounds 2
 
 screenshots: .venv/.installed-dev browser
 	$(PY) -m docs.screenshots

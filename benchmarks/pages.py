@@ -26,7 +26,7 @@ from tests.e2e.browser import browser, open_page, settle
 from tests.e2e.server import AppServer
 
 RUN = "ready"
-QUEUED = 4  # searches of 100 seeds, so that one is under way to the end
+QUEUED = 12  # searches of 100 seeds, so that one is under way to the end
 SCRIPT_ENDED = "() => document.querySelector('[data-testid=\"stApp\"]')?.dataset.testScriptState === 'notRunning'"
 Times = dict[tuple[str, str], list[float]]  # page and what was done there -> seconds
 

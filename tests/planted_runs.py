@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from planted import planted
 
+from hume.inner import Implicit
 from hume.search import preset
 from hume.spaces import dataset_from_files, load_dataset
 
@@ -46,9 +47,10 @@ def save_folder(folder, *, labels=True, test_rows=None, files=None, names=None, 
 
 
 def create(store, dataset, name=None, *, num_classes=3, seeds=range(4), device="cpu", **changes):
-    """Register a run; seeds end at different iterations, soon."""
-    config, solver = preset("fast", num_classes=num_classes, num_samples=dataset.num_samples)
-    config = replace(config, **{"patience": 10, "min_gain": 0, **changes})
+    """Register a run; seeds end at different iterations, soon, and find the same whatever the preset becomes."""
+    config, _ = preset("fast", num_classes=num_classes, num_samples=dataset.num_samples)
+    kept = {"step_size": 0.01, "patience": 10, "min_gain": 0, "precision": "float32"}
     return store.create(
-        dataset, phi1="phi1", phi2="phi2", config=config, solver=solver, seeds=seeds, device=device, name=name
-    )
+        dataset, phi1="phi1", phi2="phi2", config=replace(config, **(kept | changes)),
+        solver=Implicit(truncation=0.01), seeds=seeds, device=device, name=name,
+    )  # fmt: skip
