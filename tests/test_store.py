@@ -44,10 +44,10 @@ def save_planted(folder, seed=0):
 
 
 def create(store, dataset, name=None, seeds=SEEDS, **changes):
+    """Register a run whose seeds end one after the other."""
     config, solver = preset("fast", num_classes=CLASSES, num_samples=dataset.num_samples)
-    return store.create(
-        dataset, phi1="phi1", phi2="phi2", config=replace(config, **changes), solver=solver, seeds=seeds, name=name
-    )
+    config = replace(config, **({"step_size": 0.01, "patience": 50} | changes))
+    return store.create(dataset, phi1="phi1", phi2="phi2", config=config, solver=solver, seeds=seeds, name=name)
 
 
 def stop_after_the_first_seed(step):
