@@ -19,7 +19,14 @@ from torch import Tensor
 # Fewer numbers are not worth waking another thread for.
 ELEMENTS_PER_THREAD = 50_000
 
-compiled: Callable[[Callable[..., None]], Callable[..., None]] = njit(nogil=True, cache=True, error_model="numpy")
+
+def compiled(kernel: Callable[..., None]) -> Callable[..., None]:
+    """Have a kernel compiled at its first call, and kept on disk where there is a place to keep it."""
+    try:
+        found: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(kernel)
+    except RuntimeError:  # neither the package's folder nor a cache of the user's can be written
+        found = njit(nogil=True, error_model="numpy")(kernel)
+    return found
 
 
 def over_rows(kernel: Callable[..., None], *tensors: Tensor) -> None:

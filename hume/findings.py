@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hume import crossval, ensemble, reliable, results, scores, spaces
 from hume.approximate import Method
@@ -20,6 +21,7 @@ from hume.errors import InputError, RunError
 from hume.neighbors import SomeRows
 from hume.reliable import Order, ReliabilityRanking
 from hume.review import Review
+from hume.rows import StreamedRows, blocks, fits
 from hume.run import Run
 from hume.scores import Agreement, Correlation
 
@@ -177,8 +179,8 @@ class Findings:
     def _typical(
         self, prototypes: NDArray[np.float32], labeling: NDArray[np.integer[Any]], number: int
     ) -> NDArray[np.int64]:
-        closeness = self.phi1 @ prototypes.T  # (N, K) in the seed's own class numbers
-        winner = closeness.max(axis=1)
+        # (N,) how close the winning class is, whatever its number
+        winner = np.concatenate([(block.numpy() @ prototypes.T).max(axis=1) for block in blocks(self._phi1)])
         typical = np.full((self.num_classes, number), -1, np.int64)
         for k in range(self.num_classes):
             members = np.flatnonzero(labeling == k)
@@ -223,29 +225,29 @@ class Findings:
 
     # --- samples ----------------------------------------------------------------------------
 
+    @property
+    def phi1(self) -> NDArray[np.float32] | StreamedRows:
+        """(N, d1) φ1 as the search saw it; on disk where it does not fit into memory."""
+        return self._phi1.numpy() if isinstance(self._phi1, Tensor) else self._phi1
+
     @cached_property
-    def phi1(self) -> NDArray[np.float32]:
-        """(N, d1) φ1 as the search saw it."""
-        rows: NDArray[np.float32] = self.run.phi1_rows(self.dataset).numpy()
-        return rows
+    def _phi1(self) -> Tensor | StreamedRows:
+        return self.run.phi1_rows(self.dataset)
 
     def neighbors(self, row: int, space: Literal["phi1", "phi2"], number: int) -> NDArray[np.int64]:
         """(number,) the samples most like one sample in φ1 or φ2 by the cosine, nearest first."""
         found: NDArray[np.int64] = reliable.nearest_neighbors(
-            self.phi1 if space == "phi1" else self._phi2, [row], number
+            self.phi1 if space == "phi1" else self.dataset.space(self.run.request.phi2).features, [row], number
         )[0]
         return found
 
     @cached_property
-    def _phi2(self) -> NDArray[np.float32]:
-        rows: NDArray[np.float32] = spaces.as_tensor(self.dataset.space(self.run.request.phi2)).numpy()
-        return rows
-
-    @cached_property
     def expected(self) -> NDArray[np.int64]:
         """(N,) the vote's class that a linear classifier in φ2, which did not see the sample, expects."""
+        space = self.dataset.space(self.run.request.phi2)
+        held = fits(2 * 4 * space.features.shape[0] * space.features.shape[1], "cpu")
         return crossval.held_out_predictions(
-            torch.from_numpy(self._phi2),
+            spaces.as_tensor(space) if held else spaces.streamed(space),
             torch.from_numpy(self.vote.labeling),
             self.num_classes,
             num_folds=min(10, self.dataset.num_samples),

@@ -39,7 +39,7 @@ def uses_bfloat16(precision: Precision, device: torch.device | str) -> bool:
         return precision == "bfloat16"
     if torch.device(device).type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    processor = torch.cpu.get_capabilities()
+    processor: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older versions of torch
     return bool(processor.get("amx_bf16") or processor.get("avx512_bf16"))
 
 
@@ -218,8 +218,11 @@ class Implicit:
 
     @classmethod
     def like(cls, unrolled: Unrolled) -> "Implicit":
-        """The ridge that stands for an unrolled solver's early stopping: λ = 1/(α m)."""
-        return cls(ridge=1 / (unrolled.inner_step_size * unrolled.inner_steps))
+        """The ridge that stands for an unrolled solver's early stopping: λ = 1/(α m).
+
+        It does not follow the scale of φ2 and may be large beside all of it, so no direction is dropped.
+        """
+        return cls(ridge=1 / (unrolled.inner_step_size * unrolled.inner_steps), truncation=0)
 
     def start(self, phi2: Rows, num_classes: int, seeds: Sequence[int]) -> "ImplicitProblem":
         return ImplicitProblem(self, phi2, num_classes, len(seeds))

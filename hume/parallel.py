@@ -113,4 +113,7 @@ def _work(
 
 
 def _on(rows: Rows, device: torch.device | str) -> Rows:
-    return rows.to(device) if isinstance(rows, Tensor) else replace(rows, device=torch.device(device))
+    if isinstance(rows, Tensor):
+        return rows.to(device)
+    mean, factor = (None if some is None else some.to(device) for some in (rows.mean, rows.factor))
+    return replace(rows, device=torch.device(device), mean=mean, factor=factor)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hume import crossval, ensemble, estimate, scores, spaces, task
 from hume.errors import InputError
@@ -19,7 +20,7 @@ from hume.parallel import search_on
 from hume.rows import Rows, fits, free_bytes
 from hume.search import Config, FinishedSeed, PresetName, Setting, Step, search
 from hume.search import preset as preset_named
-from hume.spaces import Dataset
+from hume.spaces import Dataset, Space
 
 LABEL_TYPE = np.int32
 
@@ -224,21 +225,26 @@ def prepare_search(
     N, d1, d2 = len(one.features), one.features.shape[1], other.features.shape[1]
     on_disk = not fits(estimate.copies(N, d1, d2, searched=int(rows.sum())), device)
     _check_memory(estimate.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk), on_disk, device)
-    first: Rows
-    second: Rows
-    if on_disk:
-        for space in (one, other):
-            spaces.check_order(space)
-        first = spaces.streamed_unit_rows(one, centre=config.centre, mean_rows=rows, device=device)
-        second = spaces.streamed(other, device)
-        pair = first.subset(rows), second.subset(rows)
-        return first, _search(device, pair, config, solver, seeds, seed_batch)
-    first = spaces.unit_rows(one, centre=config.centre, mean_rows=rows).to(device)
-    second = spaces.as_tensor(other, device)
-    if not rows.all():
-        seen = torch.from_numpy(rows).to(device)
-        return first, _search(device, (first[seen], second[seen]), config, solver, seeds, seed_batch)
-    return first, _search(device, (first, second), config, solver, seeds, seed_batch)
+    if not on_disk:
+        first, searched = in_memory(one, other, config, rows, device)
+        return first, _search(device, searched, config, solver, seeds, seed_batch)
+    for space in (one, other):
+        spaces.check_order(space)
+    streamed = spaces.streamed_unit_rows(one, centre=config.centre, mean_rows=rows, device=device)
+    second = spaces.streamed(other, device)
+    return streamed, _search(device, (streamed.subset(rows), second.subset(rows)), config, solver, seeds, seed_batch)
+
+
+def in_memory(
+    phi1: Space, phi2: Space, config: Config, searched: NDArray[np.bool_], device: str
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """All rows of φ1 as the search sees them, and the `searched` rows (N,) of both spaces, on a device."""
+    first = spaces.unit_rows(phi1, centre=config.centre, mean_rows=searched).to(device)
+    second = spaces.as_tensor(phi2, device)
+    if searched.all():
+        return first, (first, second)
+    seen = torch.from_numpy(searched).to(device)
+    return first, (first[seen], second[seen])
 
 
 def _search(

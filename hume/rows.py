@@ -5,6 +5,7 @@ asks of a tensor (`x[index]`, `len(x)`, `x @ matrix`, `shape`, `device`) and rea
 only then. `blocks` passes over all rows of either in bounded memory. `fits` decides which it is.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,8 +29,9 @@ COMFORTABLE_SHARE = 0.5  # of the free memory that copies of spaces may take
 def free_bytes(device: torch.device | str) -> int:
     """The memory that is free on a device; on the CPU no more than the process may still map (`ulimit -v`)."""
     if torch.device(device).type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    available = int(psutil.virtual_memory().available)
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # torch gives it out again
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
+    available = min(int(psutil.virtual_memory().available), _left_to_the_container())
     process = psutil.Process()
     if not hasattr(process, "rlimit"):  # only Linux has it
         return available
@@ -37,6 +39,15 @@ def free_bytes(device: torch.device | str) -> int:
     if limit == psutil.RLIM_INFINITY:
         return available
     return max(0, min(available, int(limit - process.memory_info().vms)))
+
+
+def _left_to_the_container(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """What a container's limit leaves, which the machine's figures do not know of; without a limit, everything."""
+    try:
+        limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return sys.maxsize if limit == "max" else max(0, int(limit) - int(used))
+    except (OSError, ValueError):  # another system, or no limits
+        return sys.maxsize
 
 
 def fits(num_bytes: int, device: torch.device | str) -> bool:
@@ -119,10 +130,13 @@ class FileArray:
         starts = np.r_[0, np.flatnonzero(apart) + 1][: len(numbers)]
         ends = np.r_[starts[1:], len(numbers)]
         places = zip(ascending[starts].tolist(), order[starts].tolist(), (ends - starts).tolist(), strict=True)
-        with self.path.open("rb", buffering=0) as file:
-            for first, place, count in places:
-                file.seek(self._offset + first * self._row_bytes)
-                self._fill(file, raw[place : place + count].data.cast("B"), first)
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                for first, place, count in places:
+                    file.seek(self._offset + first * self._row_bytes)
+                    self._fill(file, raw[place : place + count].data.cast("B"), first)
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be read ({error.strerror}): put it back and go on") from None
         return raw.view(self.dtype).reshape(-1, *self.shape[1:])
 
     def _fill(self, file: FileIO, place: memoryview, first: int) -> None:

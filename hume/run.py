@@ -22,12 +22,12 @@ import safetensors
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from safetensors.numpy import save
-from torch import Tensor
 
 from hume import cluster, results, spaces
 from hume.errors import RunError
 from hume.files import disk_errors, write_atomically
-from hume.inner import Implicit, InnerSolver, Unrolled, uses_bfloat16
+from hume.inner import Implicit, InnerSolver, Unrolled
+from hume.rows import Rows, fits
 from hume.search import FINAL_WINDOW, Config, FinishedSeed, Setting, Step
 from hume.spaces import Dataset
 
@@ -175,10 +175,7 @@ class Run:
             dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
         )
         place = device if request.cluster is None else "cluster"
-        coarse = uses_bfloat16(request.config.precision, device)
-        return self.write_scores(
-            scored, searched - start, perf_counter() - searched, place, "bfloat16" if coarse else "float32"
-        )
+        return self.write_scores(scored, searched - start, perf_counter() - searched, place, request.config.precision)
 
     def _search(self, dataset: Dataset, device: str, start: float, on_step: Callable[[Step], None] | None) -> None:
         """Search the seeds that are missing, here or on the cluster, and put each on disk when it has ended."""
@@ -249,10 +246,12 @@ class Run:
             write_atomically(self.folder / "scores.json", json.dumps(values).encode())
         return values
 
-    def phi1_rows(self, dataset: Dataset) -> Tensor:
-        """φ1 as this run's search saw it, all rows: (N, d1) of unit norm, on the CPU."""
-        seen = results.searched_rows(dataset, self.request.setting)
-        return spaces.unit_rows(dataset.space(self.request.phi1), centre=self.request.config.centre, mean_rows=seen)
+    def phi1_rows(self, dataset: Dataset) -> Rows:
+        """φ1 as this run's search saw it, all rows: (N, d1) of unit norm, on the CPU or, too large for it, on disk."""
+        seen, space = results.searched_rows(dataset, self.request.setting), dataset.space(self.request.phi1)
+        held = fits(2 * 4 * space.features.shape[0] * space.features.shape[1], "cpu")  # with a copy on the way
+        unit_rows = spaces.unit_rows if held else spaces.streamed_unit_rows
+        return unit_rows(space, centre=self.request.config.centre, mean_rows=seen)
 
     # --- reading ---------------------------------------------------------------------------
 

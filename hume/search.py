@@ -127,7 +127,7 @@ def preset_of(config: Config, solver: InnerSolver, setting: Setting) -> PresetNa
         same = preset(
             name, num_classes=config.num_classes, num_samples=config.num_train + config.num_test, setting=setting
         )
-        if same == (config, solver):
+        if same == (replace(config, precision=same[0].precision), solver):  # that is no hyperparameter
             found: PresetName = name
             return found
     return None
@@ -210,9 +210,10 @@ def search(
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether torch or numpy could not get the memory for a tensor; on the CPU torch has no class of error for it."""
+    """Whether memory was short; torch has a class of error for that in few of the cases."""
+    words = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "can't start new thread")
     known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)
+    return known or (isinstance(error, RuntimeError) and any(some in str(error) for some in words))
 
 
 def check_seeds(seeds: Sequence[int], seed_batch: int | None) -> None:

@@ -20,6 +20,7 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -30,7 +31,7 @@ import platformdirs
 from hume import results, spaces
 from hume.errors import InputError, RunError
 from hume.files import disk_errors, write_atomically
-from hume.inner import InnerSolver
+from hume.inner import InnerSolver, uses_bfloat16
 from hume.run import Request, Run, held, read_request
 from hume.search import Config, Setting, check_seeds, check_sizes
 from hume.spaces import Dataset
@@ -99,6 +100,11 @@ class Store:
         first, second = dataset.space(phi1), dataset.space(phi2)
         rows = results.searched_rows(dataset, setting)
         check_seeds(seeds, seed_batch)
+        if cluster is not None and seed_batch is not None:
+            raise InputError("a cluster chooses its batches itself: leave out either --seed-batch or --cluster")
+        # Whoever goes on with the run, on another machine perhaps, is to compute as whoever began it.
+        coarse = uses_bfloat16(config.precision, device)
+        config = replace(config, precision="bfloat16" if coarse else "float32")
         if origin == "search":
             check_sizes((int(rows.sum()), first.features.shape[1]), (int(rows.sum()), second.features.shape[1]), config)
         spaces.check_pair(first, second, centre=config.centre, mean_rows=rows)

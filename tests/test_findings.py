@@ -12,6 +12,7 @@ from hume.errors import InputError, RunError
 from hume.findings import LABEL_COLUMNS, MAX_RANKINGS, RELIABLE_COLUMNS, Findings
 from hume.io.exchange import export_run, import_tasks
 from hume.review import Review
+from hume.rows import StreamedRows
 from hume.scores import agreement, clustering_accuracy
 from hume.store import Store
 
@@ -127,6 +128,18 @@ def test_imported_seeds_are_called_so(runs, store, plain, tmp_path):
     assert np.isnan(back.objective).all()
     assert np.isnan(back.seed(back.seeds[0]).objective)
     assert np.mean(back.vote.labeling == plain.vote.labeling) >= 0.99
+
+
+def test_a_run_on_spaces_that_do_not_fit_reads_the_same(runs, monkeypatch):
+    expected = Findings(runs["plain"])
+    monkeypatch.setattr("hume.rows.COMFORTABLE_SHARE", 0.0)
+    found = Findings(runs["plain"])
+    assert isinstance(found.phi1, StreamedRows)
+    np.testing.assert_array_equal(found.seed(0, 5).typical, expected.seed(0, 5).typical)
+    np.testing.assert_array_equal(found.ranking(12).neighbor_agreement, expected.ranking(12).neighbor_agreement)
+    np.testing.assert_array_equal(found.neighbors(3, "phi1", 4), expected.neighbors(3, "phi1", 4))
+    np.testing.assert_array_equal(found.neighbors(3, "phi2", 4), expected.neighbors(3, "phi2", 4))
+    assert np.mean(found.expected == expected.expected) > 0.99
 
 
 @pytest.mark.parametrize("kind", KINDS)

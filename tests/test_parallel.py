@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from hume import spaces
 from hume.errors import InputError
 from hume.inner import Implicit
-from hume.parallel import search_on
+from hume.parallel import _on, search_on
 from tests.test_search import find, labels_of, planted, quick
 
 
@@ -31,6 +32,14 @@ def test_the_same_seeds_find_the_same_on_any_number_of_devices(devices, seeds):
     progress = [step.progress for step in steps]
     assert progress == sorted(progress)
     assert progress[-1] == pytest.approx(1)
+
+
+def test_rows_on_disk_go_to_every_device_with_all_that_belongs_to_them():
+    array = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    streamed = spaces.streamed_unit_rows(spaces.Space(name="x", features=array), centre=True) @ torch.eye(8)
+    moved = _on(streamed, "meta")
+    assert moved.device.type == moved.mean.device.type == moved.factor.device.type == "meta"
+    assert streamed.mean.device.type == "cpu"
 
 
 def test_a_device_that_fails_ends_the_search_with_its_error():

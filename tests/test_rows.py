@@ -95,6 +95,25 @@ def test_no_file_is_held_open(tmp_path):
     assert str(path) not in [file.path for file in psutil.Process().open_files()]
 
 
+def test_a_file_that_is_gone_is_one_sentence(tmp_path):
+    path = saved(tmp_path, features())
+    file = FileArray.open(path)
+    path.unlink()
+    with pytest.raises(InputError, match=r"phi\.npy cannot be read \(No such file or directory\): put it back"):
+        file[3]
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "left"),
+    [("1000", "300", 700), ("1000", "1200", 0), ("max", "5", sys.maxsize), ("?", "5", sys.maxsize)],
+)
+def test_a_container_has_what_its_limit_leaves(tmp_path, limit, used, left):
+    (tmp_path / "memory.max").write_text(limit + "\n")
+    (tmp_path / "memory.current").write_text(used + "\n")
+    assert rows._left_to_the_container(tmp_path) == left
+    assert rows._left_to_the_container(tmp_path / "nowhere") == sys.maxsize
+
+
 @pytest.mark.parametrize(
     "array", [np.asfortranarray(features()), np.array([{}, None]), np.float32(1)], ids=["columns", "objects", "number"]
 )

@@ -13,7 +13,7 @@ import torch
 from hume import scores, task
 from hume.errors import InputError
 from hume.inner import Implicit, Unrolled
-from hume.search import FINAL_WINDOW, Config, PresetName, _gradient, preset, preset_of, search
+from hume.search import FINAL_WINDOW, Config, PresetName, _gradient, out_of_memory, preset, preset_of, search
 
 
 def planted(seed=0, num_samples=400, num_classes=3, dim=8):
@@ -344,21 +344,21 @@ print("largest batch", max(len(step.seeds) for step in steps))
 """
 
 
-def out_of_memory(*numbers):
+def under_a_limit(*numbers):
     command = [sys.executable, "-c", OUT_OF_MEMORY, *map(str, numbers)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 def test_a_batch_that_does_not_fit_is_begun_again_in_halves():
-    done = out_of_memory(6000, 512, 100)
+    done = under_a_limit(6000, 512, 100)
     assert done.returncode == 0, done.stderr
     assert 1 <= int(done.stdout.split()[-1]) <= 256
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 def test_one_seed_that_does_not_fit_is_a_memory_error():
-    done = out_of_memory(3_000_000, 1, 50)
+    done = under_a_limit(3_000_000, 1, 50)
     assert done.stderr.splitlines()[-1] == "MemoryError: not even one seed fits into memory"
 
 
@@ -474,3 +474,19 @@ def test_a_preset_is_recognized_until_something_is_changed(name, setting, num_sa
     assert preset_of(config, solver, setting) == name
     assert preset_of(replace(config, entropy_weight=3.0), solver, setting) is None
     assert preset_of(config, Implicit(ridge=0.5), setting) is None
+    assert preset_of(replace(config, precision="bfloat16"), solver, setting) == name  # arithmetic, no hyperparameter
+
+
+@pytest.mark.parametrize(
+    ("error", "short"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_memory_that_is_short_is_told_from_other_errors(error, short):
+    assert out_of_memory(error) == short

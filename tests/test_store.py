@@ -786,3 +786,18 @@ def test_the_age_in_the_trash_is_not_that_of_the_run(dataset, tmp_path):
     store.delete("a")
     assert store.empty_trash(timedelta(hours=1)) == []
     assert store.trash() == ["a"]
+
+
+def test_a_run_knows_what_its_products_are_made_of_wherever_it_goes_on(store, dataset):
+    run = create(store, dataset, "products", precision="auto")
+    assert run.request.config.precision in ("float32", "bfloat16")
+    assert store.open("products").request.config == run.request.config
+
+
+def test_batches_of_a_size_are_not_for_a_cluster(store, dataset):
+    config, solver = preset("fast", num_classes=CLASSES, num_samples=dataset.num_samples)
+    with pytest.raises(InputError, match="leave out either --seed-batch or --cluster"):
+        store.create(
+            dataset, phi1="phi1", phi2="phi2", config=config, solver=solver, cluster="auto", seed_batch=5, name="both"
+        )
+    assert "both" not in store.names()

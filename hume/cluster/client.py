@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hume import estimate, results, spaces
+from hume import estimate, results
 from hume.cluster import wire
 from hume.errors import HumeError, InputError, RunError
 from hume.inner import InnerSolver
@@ -97,10 +97,8 @@ def prepare_search(
             f"a cluster gets the spaces from memory, and {phi1} and {phi2} do not fit into it: "
             "search on this machine, which reads them from the disk"
         )
-    first, second = spaces.unit_rows(one, centre=config.centre, mean_rows=rows), spaces.as_tensor(other)
-    seen = torch.from_numpy(rows)
-    pair = (first, second) if rows.all() else (first[seen], second[seen])
-    return first, search(*pair, config, solver=solver, seeds=seeds, address=address)
+    first, searched = results.in_memory(one, other, config, rows, "cpu")
+    return first, search(*searched, config, solver=solver, seeds=seeds, address=address)
 
 
 # --- the process ---------------------------------------------------------------------------------

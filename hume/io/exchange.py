@@ -36,7 +36,8 @@ def export_run(run: Run, folder: Path) -> list[Path]:
     ]
     written = write_tasks(folder, tasks)
     given = spaces.as_tensor(dataset.space(run.request.phi1))
-    seen = run.phi1_rows(dataset)
+    rows = run.phi1_rows(dataset)
+    seen = rows if isinstance(rows, torch.Tensor) else rows.to_memory()
     if not torch.allclose(given, seen, rtol=0, atol=1e-6):
         buffer = io.BytesIO()
         np.save(buffer, seen.numpy())
