@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hume import crossval, ensemble, reliable, results, scores, spaces
+from hume import crossval, ensemble, reliable, results, scores
 from hume.approximate import Method
 from hume.errors import InputError, RunError
 from hume.neighbors import SomeRows
 from hume.reliable import Order, ReliabilityRanking
 from hume.review import Review
-from hume.rows import StreamedRows, blocks, fits
+from hume.rows import StreamedRows, blocks
 from hume.run import Run
 from hume.scores import Agreement, Correlation
 
@@ -244,10 +244,9 @@ class Findings:
     @cached_property
     def expected(self) -> NDArray[np.int64]:
         """(N,) the vote's class that a linear classifier in φ2, which did not see the sample, expects."""
-        space = self.dataset.space(self.run.request.phi2)
-        held = fits(2 * 4 * space.features.shape[0] * space.features.shape[1], "cpu")
+        everyone = np.ones(self.dataset.num_samples, bool)
         return crossval.held_out_predictions(
-            spaces.as_tensor(space) if held else spaces.streamed(space),
+            results.features_of(self.dataset.space(self.run.request.phi2), everyone, "cpu"),
             torch.from_numpy(self.vote.labeling),
             self.num_classes,
             num_folds=min(10, self.dataset.num_samples),

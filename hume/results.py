@@ -89,7 +89,7 @@ def score_labelings(
     """Score labelings (S, N) on a dataset's evaluated rows; `cv_score` is computed when not given."""
     rows = evaluated_rows(dataset)
     if cv_score is None:
-        features = _features(dataset.space(phi2), rows, device)
+        features = features_of(dataset.space(phi2), rows, device)
         seen = torch.from_numpy(labelings if rows.all() else labelings[:, rows])
         cv_score = crossval.cross_validation_scores(
             features, seen, num_classes, num_folds=min(10, len(features)), on_fold=on_fold
@@ -272,9 +272,9 @@ def _check_memory(needed: int, on_disk: bool, device: str) -> None:
         )
 
 
-def _features(space: spaces.Space, rows: NDArray[np.bool_], device: str) -> Rows:
+def features_of(space: Space, rows: NDArray[np.bool_], device: str) -> Rows:
     """The features (n, d) of some rows of a space: on a device, or on disk where they do not fit into memory twice."""
-    if not fits(2 * 4 * space.features.shape[0] * space.features.shape[1], device):
+    if not spaces.fits_in_memory(space, device):
         return spaces.streamed(space, device).subset(rows)
     features = spaces.as_tensor(space)
     return (features if rows.all() else features[torch.from_numpy(rows)]).to(device)

@@ -27,7 +27,7 @@ from hume import cluster, results, spaces
 from hume.errors import RunError
 from hume.files import disk_errors, write_atomically
 from hume.inner import Implicit, InnerSolver, Unrolled
-from hume.rows import Rows, fits
+from hume.rows import Rows
 from hume.search import FINAL_WINDOW, Config, FinishedSeed, Setting, Step
 from hume.spaces import Dataset
 
@@ -189,9 +189,10 @@ class Run:
             else cluster.prepare_search(*asked, request.cluster)
         )
         try:
-            for step in steps:
+            for number, step in enumerate(steps):
                 # The scores are of fewer seeds than there will be; a search that cannot begin leaves them.
-                (self.folder / "scores.json").unlink(missing_ok=True)
+                if number == 0:
+                    (self.folder / "scores.json").unlink(missing_ok=True)
                 if step.finished:
                     labelings = results.label_all(phi1, step.finished)
                     for seed, labeling in zip(step.finished, labelings, strict=True):
@@ -249,8 +250,7 @@ class Run:
     def phi1_rows(self, dataset: Dataset) -> Rows:
         """φ1 as this run's search saw it, all rows: (N, d1) of unit norm, on the CPU or, too large for it, on disk."""
         seen, space = results.searched_rows(dataset, self.request.setting), dataset.space(self.request.phi1)
-        held = fits(2 * 4 * space.features.shape[0] * space.features.shape[1], "cpu")  # with a copy on the way
-        unit_rows = spaces.unit_rows if held else spaces.streamed_unit_rows
+        unit_rows = spaces.unit_rows if spaces.fits_in_memory(space) else spaces.streamed_unit_rows
         return unit_rows(space, centre=self.request.config.centre, mean_rows=seen)
 
     # --- reading ---------------------------------------------------------------------------

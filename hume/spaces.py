@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.errors import InputError
-from hume.rows import Features, FileArray, StreamedRows, check_finite, free_bytes, norms
+from hume.rows import Features, FileArray, StreamedRows, check_finite, fits, free_bytes, norms
 
 CHECK_ROWS = 16_384  # rows looked at in one go, so that memory-mapped spaces stay on disk
 LARGE_BYTES = 2**30  # files above are neither mapped nor read when they are opened
@@ -332,6 +332,12 @@ def streamed(space: Space, device: torch.device | str = "cpu") -> StreamedRows:
     """
     rows = StreamedRows(features=space.features, place=_place(space), device=torch.device(device))
     return space.streams.setdefault(str(device), rows)
+
+
+def fits_in_memory(space: Space, device: torch.device | str = "cpu") -> bool:
+    """Whether a space can be held as float32, with a copy on the way."""
+    num_samples, dim = space.features.shape
+    return fits(2 * 4 * num_samples * dim, device)
 
 
 def streamed_unit_rows(

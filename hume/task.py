@@ -57,11 +57,10 @@ def hard_labels(phi1: Rows, prototypes: Tensor, block_elements: int = BLOCK_ELEM
 
 def label_blocks(phi1: Rows, prototypes: Tensor, block_elements: int = BLOCK_ELEMENTS) -> Iterator[Tensor]:
     """`hard_labels` (n, S) of some rows after others, in one pass over phi1."""
-    S, K, d1 = prototypes.shape
-    columns = prototypes.permute(2, 1, 0).reshape(d1, K * S)
+    S, K, _ = prototypes.shape
     for block in blocks(phi1):
         for rows in torch.split(block, max(1, block_elements // (S * K))):
-            yield (rows @ columns).view(-1, K, S).argmax(1)
+            yield class_scores(rows, prototypes).argmax(1)
 
 
 class Encoder(Protocol):
