@@ -37,5 +37,5 @@ def disk_errors(place: Path) -> Iterator[None]:
         reason = getattr(error, "strerror", None) or str(error)
         raise RunError(
             f"cannot write to {place} ({reason}): make room or set HUME_HOME to another folder; "
-            "finished seeds are kept and `resume` goes on from them"
+            "what was finished is kept, and what was interrupted can be resumed"
         ) from None

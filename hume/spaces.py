@@ -75,7 +75,9 @@ class Dataset:
 
     @property
     def num_samples(self) -> int:
-        return len(next(iter(self.spaces.values())).features)
+        if self.spaces:
+            return len(next(iter(self.spaces.values())).features)
+        return 0 if self.images is None else len(self.images)
 
     @property
     def num_classes(self) -> int | None:
@@ -84,9 +86,20 @@ class Dataset:
 
     @property
     def default_pair(self) -> tuple[str, str]:
-        """The spaces to start with as φ1 and φ2: the card's choice, else the first two."""
-        names = self.card.get("default_pair") or (list(self.spaces) * 2)[:2]
-        return names[0], names[1]
+        """The spaces to start with as φ1 and φ2: the card's choice, else a self-supervised and a pretrained one.
+
+        Where there are no such two, the first two. Raises InputError where the dataset has no space yet.
+        """
+        if not self.spaces:
+            raise InputError(f"{self.name} has no spaces yet: make two from its images on the Data page")
+        chosen = self.card.get("default_pair")
+        if chosen and set(chosen) <= set(self.spaces):
+            return chosen[0], chosen[1]
+        kinds = {space.kind: name for name, space in reversed(self.spaces.items())}
+        if {"self-supervised", "pretrained"} <= set(kinds):
+            return kinds["self-supervised"], kinds["pretrained"]
+        first, second = (list(self.spaces) * 2)[:2]
+        return first, second
 
     @cached_property
     def images(self) -> NDArray[np.uint8] | None:
@@ -237,9 +250,7 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
         path.stem: load_space(path, **_provenance(card, path.stem))
         for path in sorted((folder / "spaces").glob("*.npy"))
     }
-    if not spaces:
-        raise InputError(f"{folder} has no spaces: put one .npy file a space into {folder / 'spaces'}")
-    num_samples = _check_rows(list(spaces.values()))
+    num_samples = _check_rows(list(spaces.values())) if spaces else _num_images(folder)
     labels = load_labels(folder / "labels.npy", num_samples) if (folder / "labels.npy").exists() else None
     test_rows = None
     if (folder / "test_rows.npy").exists():
@@ -260,12 +271,21 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
     )
 
 
+def _num_images(folder: Path) -> int:
+    """The rows of a dataset that has no space yet; images stored beside it say how many."""
+    images = Dataset(name=folder.name, spaces={}, folder=folder).images
+    if images is None or not len(images):
+        raise InputError(f"{folder} has no spaces: put one .npy file a space into {folder / 'spaces'}")
+    return len(images)
+
+
 def dataset_folders(roots: list[Path] | None = None) -> list[Path]:
     """The folders of all datasets that can be named: the embedded ones, then those under `roots`."""
     here = Path(__file__).parent
     embedded = next((p for p in (here / "datasets", here.parent / "assets" / "datasets") if p.is_dir()), None)
     places = [place for place in (embedded, *(roots or [])) if place is not None and place.is_dir()]
-    return [folder for place in places for folder in sorted(place.iterdir()) if (folder / "spaces").is_dir()]
+    folders = [folder for place in places for folder in sorted(place.iterdir()) if (folder / "spaces").is_dir()]
+    return [folder for folder in folders if not folder.name.startswith(".")]
 
 
 def _read_card(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Datasets that people bring: pictures and features in, one folder a dataset out."""
