@@ -1,17 +1,13 @@
-"""Runs executed in the background: a queue for every device and one for the cluster, each served by one thread.
+"""Runs executed in the background, and what can be seen of them meanwhile.
 
-A page submits a run and reads its status; it never waits. Nothing but the queue itself
-lives in memory: seeds are on disk as soon as they end, so that a server that is killed
-leaves an interrupted run, which can be submitted again.
+A page submits a run and reads its status; it never waits. Seeds are on disk as soon as they end, so that a server that
+is killed leaves an interrupted run, which can be submitted again.
 """
 
-import logging
-import queue
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import monotonic
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,36 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume import results, scores, task
-from hume.errors import HumeError, RunError
+from hume.background import Queues, Status, Ticket
 from hume.estimate import TYPICAL_PATIENCES, iterations
 from hume.run import Run
-from hume.search import FINAL_WINDOW, Step, out_of_memory
+from hume.search import FINAL_WINDOW, Step
 from hume.store import Store
-
-State = Literal["queued", "searching", "scoring", "cancelled", "failed", "finished"]
-UNDER_WAY: tuple[State, ...] = ("queued", "searching", "scoring")
 
 LOOK_EVERY = 0.5  # seconds between two looks at the accuracy, which cost a little
 LOOK_ROWS = 2000  # samples that a look takes
 NUM_TYPICAL = 12  # pictures a class
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Status:
-    """How far a run has come."""
-
-    name: str
-    state: State
-    share: float = 0.0  # of the phase under way, 0 to 1
-    seconds_left: float | None = None  # of the phase under way, None while nothing can be said
-    ahead: int = 0  # runs in the queue before this one
-    message: str = ""  # why it failed, one sentence
-
-    @property
-    def under_way(self) -> bool:
-        return self.state in UNDER_WAY
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,18 +47,13 @@ class Live:
 
 
 class Jobs:
-    """The queues of one process; every method may be called from any thread."""
+    """The queues of one process: runs, and other work beside them; every method may be called from any thread."""
 
     def __init__(self, store: Store):
         self.store = store
+        self._queues = Queues()
         self._lock = threading.Lock()
-        self._status: dict[str, Status] = {}
         self._recorders: dict[str, _Recorder] = {}
-        self._stop: dict[str, threading.Event] = {}
-        self._device: dict[str, str] = {}
-        self._queues: dict[str, queue.Queue[tuple[str, bool, threading.Event] | None]] = {}
-        self._threads: list[threading.Thread] = []
-        self._closed = False
 
     def submit(self, name: str, *, search: bool = True) -> None:
         """Queue a run for the device it asks for; without `search` its finished seeds are only scored.
@@ -95,49 +65,28 @@ class Jobs:
         device = results.choose_device(run.request.device)
         if search and run.request.cluster is not None:
             device = "cluster"
-        with self._lock:
-            if self._closed:
-                raise RunError("the app is shutting down: start it again and resume the run")
-            if name in self._status and self._status[name].under_way:
-                return
-            self._status.pop(name, None)  # its place is behind those that wait already
-            self._status[name] = Status(name, "queued")
-            self._stop[name] = threading.Event()
-            self._device[name] = device
-            if device not in self._queues:
-                self._queues[device] = queue.Queue()
-                thread = threading.Thread(target=self._serve, args=(device,), name=f"hume-{device}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
-            self._queues[device].put((name, search, self._stop[name]))
+        self._queues.submit(
+            name, device, lambda ticket: self._work(name, search, ticket), "searching" if search else "scoring"
+        )
+
+    def submit_work(self, name: str, device: str, work: Callable[[Callable[[float], None]], str | None]) -> None:
+        """Queue other work for a device: a function that tells the share done and may return a sentence on its result.
+
+        Its name may not be a run's: give it one with a space in it. Raises RunError once the queues are closed.
+        """
+        self._queues.submit(name, device, lambda ticket: work(lambda share: ticket.say("working", share)))
 
     def cancel(self, name: str) -> None:
         """Stop a run as soon as its iteration ends; finished seeds stay, and it can be submitted again."""
-        with self._lock:
-            self._cancel(name)
-
-    def _cancel(self, name: str) -> None:
-        status = self._status.get(name)
-        if status is None or not status.under_way:
-            return
-        self._stop[name].set()
-        if status.state == "queued":
-            self._status[name] = Status(name, "cancelled")
+        self._queues.cancel(name)
 
     def status(self, name: str) -> Status | None:
         """How far a run has come, None when it was not submitted since the server started."""
-        with self._lock:
-            status = self._status.get(name)
-            if status is None or status.state != "queued":
-                return status
-            names = list(self._status)
-            earlier = [other for other in names[: names.index(name)] if self._device[other] == self._device[name]]
-            return replace(status, ahead=sum(self._status[other].under_way for other in earlier))
+        return self._queues.status(name)
 
     def statuses(self) -> list[Status]:
-        """All runs that are queued or under way, in their order."""
-        with self._lock:
-            return [status for status in self._status.values() if status.under_way]
+        """All runs and other work that are queued or under way, in their order."""
+        return self._queues.statuses()
 
     def live(self, name: str) -> Live | None:
         """What can be seen of a run that this process searches or has searched, None before it has begun."""
@@ -146,104 +95,34 @@ class Jobs:
         return None if recorder is None else recorder.snapshot()
 
     def forget(self, name: str) -> None:
-        """Drop what is known of a run that was renamed or deleted."""
-        with self._lock:
-            if name in self._status and not self._status[name].under_way:
-                del self._status[name], self._stop[name], self._device[name]
+        """Drop what is known of a run that was renamed or deleted, or of work that has ended."""
+        if self._queues.forget(name):
+            with self._lock:
                 self._recorders.pop(name, None)
 
     def close(self, timeout: float = 10.0) -> None:
         """Cancel everything and wait for the threads; afterwards nothing can be submitted."""
-        with self._lock:
-            self._closed = True
-            for name in self._status:
-                self._cancel(name)
-            for waiting in self._queues.values():
-                waiting.put(None)
-        for thread in self._threads:
-            thread.join(timeout)
+        self._queues.close(timeout)
 
-    # --- in a device's thread ---------------------------------------------------------------
-
-    def _serve(self, device: str) -> None:
-        while (item := self._queues[device].get()) is not None:
-            name, search, stop = item
-            with self._lock:
-                if stop.is_set():  # it may have been submitted again since, and stands further back
-                    continue
-                self._status[name] = Status(name, "searching" if search else "scoring")
-            try:
-                self._work(name, search, stop)
-                outcome = Status(name, "finished", 1.0)
-            except _CancelledError:
-                outcome = Status(name, "cancelled")
-            except HumeError as error:
-                outcome = Status(name, "failed", message=str(error))
-            except Exception as error:
-                if not out_of_memory(error):
-                    log.exception("run %s failed", name)
-                outcome = Status(name, "failed", message=_OUT_OF_MEMORY if out_of_memory(error) else _sentence(error))
-            self._set(outcome)
-
-    def _work(self, name: str, search: bool, stop: threading.Event) -> None:
+    def _work(self, name: str, search: bool, ticket: Ticket) -> None:
         run = self.store.open(name)
-        self._set(Status(name, "searching" if search and run.missing_seeds else "scoring"))
+        ticket.say("searching" if search and run.missing_seeds else "scoring")
         recorder = _Recorder(run)
         with self._lock:
             self._recorders[name] = recorder
-        clock = _Clock()
 
         def on_step(step: Step) -> None:
-            share = recorder.record(step)  # also the last one: what it finished is on disk
-            if stop.is_set():
-                raise _CancelledError
-            self._set(Status(name, "searching", share, clock.seconds_left(share)))
+            ticket.say("searching", recorder.record(step))  # also the last one: what it finished is on disk
             if len(step.finished) == len(step.seeds) and step.progress >= 1:
-                clock.restart()
-                self._set(Status(name, "scoring"))
+                ticket.say("scoring")
 
         def on_fold(done: int) -> None:
-            if stop.is_set():
-                raise _CancelledError
-            share = done / recorder.num_folds
-            self._set(Status(name, "scoring", share, clock.seconds_left(share)))
+            ticket.say("scoring", done / recorder.num_folds)
 
         try:
             run.execute(search=search, on_step=on_step, on_fold=on_fold)
         finally:
             recorder.end()
-
-    def _set(self, status: Status) -> None:
-        with self._lock:
-            self._status[status.name] = status
-
-
-_OUT_OF_MEMORY = "out of memory: start a run with fewer seeds or a smaller split"
-
-
-class _CancelledError(Exception):
-    """Raised within a run to end it."""
-
-
-def _sentence(error: Exception) -> str:
-    """What is said of an error nobody foresaw; torch reports a lack of memory on the CPU as a RuntimeError."""
-    if "not enough memory" in str(error) or "can't allocate memory" in str(error):
-        return _OUT_OF_MEMORY
-    return f"an unexpected {type(error).__name__} ended the run; the server's log has the details: resume it to go on"
-
-
-class _Clock:
-    """Seconds left, from the share that is done."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        self._start = monotonic()
-
-    def seconds_left(self, share: float) -> float | None:
-        elapsed = monotonic() - self._start
-        return None if share <= 0 or elapsed < 1 else elapsed * (1 - share) / share
 
 
 class _Recorder:

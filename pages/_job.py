@@ -4,7 +4,8 @@ import numpy as np
 import streamlit as st
 
 from hume import Run, figures
-from hume.jobs import Live, Status
+from hume.background import Status
+from hume.jobs import Live
 from hume.spaces import Dataset
 from pages import _session, _show
 from pages._gallery import Tile, gallery

@@ -398,7 +398,7 @@ def test_an_error_nobody_foresaw_is_told_and_logged(jobs, store, dataset, caplog
     assert "ZeroDivisionError" in status.message
     assert_one_sentence(status.message)
     assert ended(jobs, "b").state == "finished"
-    assert "run a failed" in caplog.text
+    assert "a failed" in caplog.text
     assert "Traceback" in caplog.text
     store.watchers.clear()
     jobs.submit("a")
