@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: app demo install test test-slow lint bench screenshots clean
+.PHONY: app demo install features test test-slow lint bench screenshots clean
 
 app: install
 	$(PY) -m streamlit run app.py
@@ -11,6 +11,10 @@ demo: install
 	$(PY) -m hume demo
 
 install: .venv/.installed
+
+# What spaces from one's own images need: networks, training, Hugging Face datasets, AnnData.
+features: install
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-features.txt -r requirements-data.txt
 
 test: .venv/.installed-dev browser
 	$(PY) -m pytest
@@ -56,6 +60,6 @@ clean:
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt .venv/.installed
+.venv/.installed-dev: requirements-dev.txt requirements-data.txt requirements-features.txt .venv/.installed
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

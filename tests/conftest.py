@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torchvision_here  # noqa: F401 - before any test imports torchvision
 
 from hume import Store
 

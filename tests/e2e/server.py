@@ -32,7 +32,12 @@ class AppServer:
     @property
     def environment(self) -> dict[str, str]:
         """What a command needs to work on the same home."""
-        return {**os.environ, "HUME_HOME": str(self.home)}
+        return {
+            **os.environ,
+            "HUME_HOME": str(self.home),
+            "HUME_DATA_ROOTS": str(self.home.parent),
+            "PYTHONPATH": str(ROOT / "tests" / "site"),
+        }
 
     def start(self) -> "AppServer":
         """Start the server and wait until it answers."""
