@@ -1,45 +1,33 @@
-"""`python -m hume`: search, look at runs, take labels away."""
+"""Commands about runs: search, look at them, take labels away."""
 
-import functools
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from hume import reliable, results, review, scores, spaces
 from hume.approximate import Method
 from hume.baselines import kmeans
+from hume.cli.base import command, print_table, progress
 from hume.cluster import check as check_cluster
-from hume.errors import HumeError, InputError, RunError
+from hume.errors import InputError, RunError
 from hume.files import write_atomically
 from hume.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, Rows
 from hume.inner import Implicit, InnerSolver, Unrolled
 from hume.io.exchange import export_run, import_tasks
 from hume.io.tables import write_csv
 from hume.run import Run, solver_name
-from hume.search import Config, PresetName, Setting, Step, out_of_memory
+from hume.search import Config, PresetName, Setting, Step
 from hume.search import preset as preset_named
 from hume.spaces import Dataset
 from hume.store import Store
 
-app = typer.Typer(
-    help="Find the labels people would give a dataset, without any label.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-P = ParamSpec("P")
-R = TypeVar("R")
 RunName = Annotated[str, typer.Argument(help="Name of a run, see `list`.", metavar="RUN")]
 Csv = Annotated[Path, typer.Option("--csv", help="File to write.")]
 Cluster = Annotated[
@@ -51,45 +39,6 @@ Cluster = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line on standard output.")]
-
-
-def main() -> None:
-    """The entry point of the command `hume`."""
-    if len(sys.argv) < 2:
-        app()
-    try:
-        status = app(standalone_mode=False)
-    except Exception as error:  # typer's usage errors share no public class over its versions
-        if not hasattr(error, "format_message"):
-            raise
-        words = " ".join(error.format_message().split()).rstrip(".")
-        print(f"error: {words}: see --help", file=sys.stderr)
-        status = 2
-    sys.exit(status if isinstance(status, int) else 0)
-
-
-def command(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A command whose errors are one sentence on standard error and exit status 2."""
-
-    def register(function: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(function)
-        def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return function(*args, **kwargs)
-            except HumeError as error:
-                message = str(error)
-            except KeyboardInterrupt:
-                message = "stopped; finished seeds are kept, `python -m hume list` names the run to resume"
-            except (MemoryError, RuntimeError) as error:  # torch has no class of its own for memory on the CPU
-                if not out_of_memory(error):
-                    raise
-                message = "out of memory: use fewer seeds or a smaller split"
-            print(f"error: {message}", file=sys.stderr)
-            raise typer.Exit(2)
-
-        return app.command(name)(wrapped)
-
-    return register
 
 
 # --- searching -------------------------------------------------------------------------------
@@ -242,7 +191,7 @@ def resume(
 
 def _execute(run: Run) -> dict[str, Any]:
     """Work on a run with a progress bar on standard error."""
-    with _progress() as bar:
+    with progress() as bar:
         total, done = len(run.request.seeds), len(run.finished_seeds)
         searching = bar.add_task(f"search, {total} seeds", total=1.0)
         bar.update(searching, completed=done / total)
@@ -257,13 +206,6 @@ def _execute(run: Run) -> dict[str, Any]:
             bar.update(scoring, completed=number)
 
         return run.execute(on_step=on_step, on_fold=on_fold)
-
-
-@contextmanager
-def _progress(*, transient: bool = False) -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=transient) as bar:
-        yield bar
 
 
 # --- looking -----------------------------------------------------------------------------------
@@ -348,7 +290,7 @@ def list_runs() -> None:
         seeds = f"{len(run.finished_seeds)}/{len(request.seeds)}"
         shown = "–" if acc is None else f"{acc:.3f}"
         table.add_row(run.name, state, seeds, request.dataset, request.phi1, request.phi2, shown, request.created)
-    _print(table)
+    print_table(table)
 
 
 @command("datasets")
@@ -362,13 +304,7 @@ def list_datasets() -> None:
         for i, space in enumerate(data.spaces.values()):
             start = head if i == 0 else ("",) * 4
             table.add_row(*start, space.name, str(space.features.shape[1]), space.kind, space.licence)
-    _print(table)
-
-
-def _print(table: Table) -> None:
-    # A pipe has no width; a wide one keeps every row on its line.
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(table)
+    print_table(table)
 
 
 # --- taking away ---------------------------------------------------------------------------------
@@ -409,7 +345,7 @@ def _reliable(
     run: Run, csv: Path, per_class: int, neighbors: int, order: reliable.Order, rows: Rows, method: Method = "auto"
 ) -> None:
     found = Findings(run)
-    with _progress(transient=True) as bar:
+    with progress(transient=True) as bar:
         counting = bar.add_task("neighbours", total=1.0)
         ranking = found.ranking(neighbors, order, rows, lambda share: bar.update(counting, completed=share), method)
     samples, quality = found.reliable_samples(ranking, per_class, rows)
