@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from hume.errors import InputError
 from hume.files import disk_errors, write_atomically
-from hume.spaces import Dataset, load_dataset
+from hume.spaces import Dataset, dataset_folders, load_dataset
 
 Progress = Callable[[float], None]  # told the share that is done; whatever it raises ends the work
 
@@ -162,7 +162,8 @@ def new_dataset(root: Path, name: str) -> Iterator[DatasetFolder]:
     try:
         with disk_errors(root):
             yield folder
-            place = root / free_name(name, [path.name for path in root.iterdir()], "dataset")
+            taken = [path.name for path in (*root.iterdir(), *dataset_folders())]  # the embedded names stay theirs
+            place = root / free_name(name, taken, "dataset")
             part.rename(place)
         folder.path = place
     except BaseException:

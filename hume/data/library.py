@@ -1,0 +1,77 @@
+"""The datasets of one home: which there are, which runs need them, and how to let go of them."""
+
+import shutil
+from pathlib import Path
+
+from hume.data.folder import DatasetFolder, new_dataset
+from hume.errors import InputError, RunError
+from hume.files import disk_errors
+from hume.spaces import dataset_folders
+from hume.store import Store
+
+
+def own_datasets(store: Store) -> list[DatasetFolder]:
+    """The datasets that lie in this home, which can be added to and deleted; the embedded ones are not among them."""
+    embedded = {folder.resolve() for folder in dataset_folders()}
+    folders = [folder for folder in dataset_folders(store.dataset_roots) if folder.resolve() not in embedded]
+    return [DatasetFolder(folder) for folder in folders]
+
+
+def own_dataset(store: Store, name: str) -> DatasetFolder:
+    """The dataset of that name in this home; raises InputError for one that came with the project or is not there."""
+    known = {folder.name: folder for folder in own_datasets(store)}
+    if name in known:
+        return known[name]
+    if name in {folder.name for folder in dataset_folders()}:
+        raise InputError(f"{name} came with the project and stays as it is: copy it first, by `copy {name}`")
+    raise InputError(f"there is no dataset {name!r} of your own: see `datasets`")
+
+
+def copy_dataset(store: Store, name: str) -> DatasetFolder:
+    """A copy of a dataset in this home, to be given spaces of one's own; embedded datasets stay as they are.
+
+    Raises InputError for a dataset that has no folder, RunError when the disk is full.
+    """
+    folder = store.load_dataset(name).folder
+    if folder is None:
+        raise InputError(f"{name} is no folder: only datasets in folders can be copied")
+    return _copied(folder, store.dataset_roots[0])
+
+
+def _copied(folder: Path, root: Path) -> DatasetFolder:
+    with new_dataset(root, folder.name) as made:
+        shutil.copytree(folder, made.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("work", "lock"))
+    return made
+
+
+def runs_using(store: Store, folder: DatasetFolder, space: str | None = None) -> list[str]:
+    """The runs that were made on a dataset, or on one space of it: without it they cannot be opened any more."""
+    found = []
+    for name in store.names():
+        try:
+            request = store.open(name).request
+        except RunError:  # a damaged run needs nothing
+            continue
+        named = request.dataset in (folder.name, str(folder.path.resolve()))
+        if named and request.files is None and space in (None, request.phi1, request.phi2):
+            found.append(name)
+    return found
+
+
+def delete_dataset(store: Store, folder: DatasetFolder) -> None:
+    """Remove a dataset for good; raises RunError while runs need it."""
+    _refuse_used(runs_using(store, folder), folder.name)
+    with disk_errors(folder.path):
+        shutil.rmtree(folder.path)
+
+
+def delete_space(store: Store, folder: DatasetFolder, space: str) -> None:
+    """Remove a space for good; raises RunError while runs need it, InputError when there is none of that name."""
+    _refuse_used(runs_using(store, folder, space), f"the space {space} of {folder.name}")
+    folder.drop_space(space)
+
+
+def _refuse_used(runs: list[str], what: str) -> None:
+    if runs:
+        others = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+        raise RunError(f"{what} is needed by {', '.join(runs[:3])}{others}: delete these runs first")
