@@ -91,6 +91,10 @@ def every_figure(name="class", num_seeds=4, num_classes=3):
         "reliability_curve": figures.reliability_curve([1, 2], [[1, 0.9], [1, 0.8]], names=[name, name], chosen=2),
         "class_sizes": figures.class_sizes(sizes, names, sizes, names),
         "votes": figures.votes(sizes, names),
+        "class_counts": figures.class_counts(names, sizes),
+        "norms": figures.norms(np.arange(num_seeds + 1), np.arange(num_seeds)),
+        "spectrum": figures.spectrum(rng.dirichlet(np.ones(num_seeds))),
+        "training": figures.training(np.arange(num_seeds), rng.random(num_seeds), [1], [0.5]),
         "compare_runs": figures.compare_runs([name, name], [0.5, 0.6], [0.1, 0.1], [0.7, 0.8], [4, 1]),
     }
 
@@ -109,7 +113,8 @@ def test_a_name_can_never_be_markup():
     for name, fig in every_figure(EVIL).items():
         assert "<img" not in fig.to_json(), name
     users = {name for name, fig in every_figure(EVIL).items() if "&lt;img" in fig.to_json()}
-    assert set(every_figure()) - users == {"score_distribution", "live_cloud", "objective_curves", "label_shares"}
+    nameless = {"score_distribution", "live_cloud", "objective_curves", "label_shares", "norms", "spectrum", "training"}
+    assert set(every_figure()) - users == nameless
 
 
 def test_safe_names_are_read_as_they_were_typed():
@@ -575,3 +580,32 @@ def test_color_and_symbol_together_are_unique_to_80_classes():
     assert set(figures.class_symbols(10)) == {"circle"}
     assert figures.class_colors(25)[:7] == figures.class_colors(7)
     assert len(figures.class_colors(200)) == len(figures.class_symbols(200)) == 200
+
+
+# --- data ------------------------------------------------------------------------------------------
+
+
+def test_a_spectrum_sums_up_and_leaves_the_tail_out():
+    shares = np.full(400, 1 / 400)
+    traces, layout = sent(figures.spectrum(shares))
+    assert len(traces[0]["x"]) == len(traces[1]["x"]) == 256
+    assert traces[1]["y"][-1] == pytest.approx(100 * 256 / 400, rel=1e-5)
+    assert layout["xaxis"]["type"] == "log"
+
+
+def test_a_histogram_of_norms_has_its_bars_where_the_rows_are():
+    (bars,), _ = sent(figures.norms([1, 2, 4], [5, 7]))
+    assert list(bars["x"]) == [1.5, 3]
+    assert list(bars["width"]) == [1, 2]
+    assert list(bars["y"]) == [5, 7]
+    with pytest.raises(InputError, match="2 bins, 1 counts"):
+        figures.norms([1, 2, 4], [5])
+
+
+def test_a_training_shows_its_neighbours_only_where_they_may_be_shown():
+    traces, layout = sent(figures.training([1, 2, 3], [3.0, 2.0, 1.0]))
+    assert [trace["name"] for trace in traces] == ["loss"]
+    assert "yaxis2" not in layout
+    traces, layout = sent(figures.training([1, 2, 3], [3.0, 2.0, 1.0], [3], [0.25]))
+    assert list(traces[1]["y"]) == [25]
+    assert layout["yaxis2"]["range"] == [0, 100]

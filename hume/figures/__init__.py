@@ -6,6 +6,7 @@ its number in `customdata`, one integer a point. Shares are given as 0 to 1 and 
 """
 
 from hume.figures.classes import class_sizes, confusion, label_shares, votes
+from hume.figures.data import class_counts, norms, spectrum, training
 from hume.figures.live import live_cloud, objective_curves
 from hume.figures.maps import scatter_map
 from hume.figures.palette import class_colors, class_symbols
@@ -15,6 +16,7 @@ from hume.figures.seeds import correlation, score_distribution
 
 __all__ = [
     "class_colors",
+    "class_counts",
     "class_sizes",
     "class_symbols",
     "compare_runs",
@@ -22,11 +24,14 @@ __all__ = [
     "correlation",
     "label_shares",
     "live_cloud",
+    "norms",
     "objective_curves",
     "reliability_curve",
     "safe",
     "scatter_map",
     "score_distribution",
+    "spectrum",
     "top_n",
+    "training",
     "votes",
 ]
