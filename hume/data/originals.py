@@ -1,0 +1,66 @@
+"""The picture behind each row of a dataset: the file it came from, or what was stored of it."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hume.data.folder import DatasetFolder
+from hume.data.pictures import PictureError, open_picture
+from hume.errors import InputError
+from hume.images import full_white, sample_images
+
+
+class Pictures:
+    """Every row's picture at the best quality there is: `pictures[row]` is (picture, problem).
+
+    picture: mode "L" or "RGB"; the original file, or the picture in images.npy where the dataset keeps no
+    originals. problem: None, or one sentence when the original cannot be read any more and the stored
+    picture stands in. at_least: see `open_picture`. May be asked from several threads at once.
+    Raises InputError for a dataset without images, and IndexError for a row there is none of.
+    """
+
+    def __init__(self, folder: DatasetFolder, *, at_least: int | None = None) -> None:
+        dataset = folder.load()
+        images = sample_images(dataset)
+        if images is None:
+            raise InputError(f"{folder.name} has no images: features can only be made from images")
+        self.images: NDArray[np.uint8] = images
+        self.root: Path | None = folder.originals
+        self.names: list[str] | None = None if self.root is None else dataset.file_names
+        self.at_least = at_least
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, row: int) -> tuple[Image.Image, str | None]:
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)}")
+        if self.root is None or self.names is None:
+            return self.stored(row), None
+        try:
+            return self._original(self.root, self.names[row]), None
+        except PictureError as error:
+            return self.stored(row), f"{error}: the small copy stored with the dataset is used instead"
+
+    def stored(self, row: int) -> Image.Image:
+        """The picture in images.npy, its values spread over black to white where they are few."""
+        pixels = np.asarray(self.images[row])
+        if self._white < 255:
+            pixels = np.minimum(pixels.astype(np.uint16) * 255 // self._white, 255).astype(np.uint8)
+        return Image.fromarray(np.ascontiguousarray(pixels))
+
+    @cached_property
+    def _white(self) -> int:
+        return full_white(self.images)
+
+    def _original(self, root: Path, name: str) -> Image.Image:
+        try:
+            place = (root / name).resolve()
+        except (OSError, RuntimeError, ValueError):  # a link to itself, or no name a file can have
+            raise PictureError(name, "cannot be found") from None
+        if not place.is_relative_to(root):
+            raise PictureError(name, "lies outside the folder of the originals")
+        return open_picture(place, name, at_least=self.at_least)
