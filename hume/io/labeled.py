@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.errors import InputError
+from hume.review import JOINERS
 
 FOUND = "found_labels.npy"
 CLASSES = "classes.txt"
@@ -48,7 +49,8 @@ data, so exchange these first:
 USB (microsoft/Semi-supervised-learning): put both *_idx.npy files into its data/<dataset>/labeled_idx/
     and set num_labels: {num_labels}, num_classes: {num_classes}, seed: {seed}, lb_imb_ratio: 1, ulb_imb_ratio: 1.
     Its later versions draw rows of their own all the same and write them over these files: keep a copy,
-    and pass both arrays to split_ssl_data as lb_index and ulb_index.
+    and pass both arrays to split_ssl_data as lb_index and ulb_index; num_labels must then be a multiple
+    of num_classes.
 TorchSSL: pass the labeled rows as index to get_ssl_dset; num_labels must be a multiple of num_classes.
 FixMatch-pytorch (kekmodel): use the labeled rows in x_u_split in place of those it draws.
 LAMDA-SSL: labeled_X = X[labeled rows], labeled_y = the found classes, unlabeled_X = X[other rows].
@@ -71,7 +73,7 @@ def labeled_index(
     seed: of the training run that reads the files, part of their names. Classes come one after the other, each in the
     order given. Raises InputError for anything else.
     """
-    rows, classes = _checked(rows, classes, num_samples, num_classes)
+    rows, classes = checked(rows, classes, num_samples, num_classes)
     named = _names(names, num_classes)
     seed = operator.index(seed)
     if seed < 0:
@@ -126,9 +128,10 @@ def labeled_zip(
     return content.getvalue()
 
 
-def _checked(
+def checked(
     rows: IntArray, classes: IntArray, num_samples: int, num_classes: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and classes (R,) as int64; raises InputError where they make no labeled set."""
     rows, classes = np.asarray(rows), np.asarray(classes)
     if rows.ndim != 1 or rows.shape != classes.shape or rows.dtype.kind not in "iu" or classes.dtype.kind not in "iu":
         raise InputError(
@@ -150,12 +153,13 @@ def _names(names: Sequence[str] | None, num_classes: int) -> list[str]:
     """One line of text a class."""
     if names is not None and len(names) != num_classes:
         raise InputError(f"there are {len(names)} names for {num_classes} classes: give one a class, or none")
-    lines = [_one_line(name) for name in names or [""] * num_classes]
+    lines = [one_line(name) for name in names or [""] * num_classes]
     return [line or f"class {k}" for k, line in enumerate(lines)]
 
 
-def _one_line(text: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+def one_line(text: str) -> str:
+    """The visible characters of a text on one line; may be empty."""
+    return " ".join("".join(char if char.isprintable() or char in JOINERS else " " for char in text).split())
 
 
 def _npy(array: NDArray[np.int64]) -> bytes:

@@ -1,0 +1,156 @@
+"""Found labels that leave the program: what is known of them, and what a writer says it did with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hume import provenance
+from hume.errors import InputError
+from hume.findings import Findings
+from hume.io.handover import names as safe
+from hume.io.labeled import checked
+from hume.reliable import ReliableSamples
+from hume.review import Review
+from hume.spaces import Dataset
+
+NOT_THE_TRUTH = "THE LABELS WERE FOUND WITHOUT LABELS AND ARE NOT THE TRUTH."
+
+
+@dataclass(frozen=True, eq=False)
+class Handover:
+    """R samples with found classes to be given to another program; raises InputError where they make no labeled set.
+
+    What somebody rejected is left out already. The ground truth is no part of it: writers take class names, pictures
+    and spaces from the dataset, never its labels.
+    """
+
+    dataset: Dataset  # of N samples
+    rows: NDArray[np.int64]  # (R,) sample numbers, each once
+    classes: NDArray[np.int64]  # (R,) the found class of each in 0..K − 1
+    num_classes: int  # K
+    names: Sequence[str]  # (K,) as typed; may be empty, equal or odd
+    vote_agreement: NDArray[np.int64]  # (R,) seeds that agree, out of num_seeds
+    neighbor_agreement: NDArray[np.int64]  # (R,) neighbours with the same class
+    rank: NDArray[np.int64]  # (R,) the place within the class, from 1, as it was before anything was rejected
+    num_seeds: int
+    run: str  # its name
+    labeling: NDArray[np.int64] | None = None  # (N,) the class of every sample
+    vote_share: NDArray[np.float64] | None = None  # (N,) the seeds that agree with it, as a share
+    provenance: dict[str, str] = field(default_factory=dict)  # where the labels come from, in plain words
+
+    def __post_init__(self) -> None:
+        checked(self.rows, self.classes, self.dataset.num_samples, self.num_classes)
+        if len(self.names) != self.num_classes:
+            raise InputError(f"there are {len(self.names)} names for {self.num_classes} classes: give one a class")
+        for name in ("vote_agreement", "neighbor_agreement", "rank"):
+            if getattr(self, name).shape != self.rows.shape:
+                raise InputError(f"{name} has shape {getattr(self, name).shape}: give one number a row")
+        for name in ("labeling", "vote_share"):
+            array = getattr(self, name)
+            if array is not None and array.shape != (self.dataset.num_samples,):
+                raise InputError(f"{name} has shape {array.shape}: give one number for each sample of the dataset")
+
+    @cached_property
+    def choices(self) -> list[str]:
+        """(K,) the names of the classes, made to differ from each other."""
+        return safe.choices(self.names)
+
+    @cached_property
+    def agreement(self) -> NDArray[np.float64]:
+        """(R,) the seeds that agree on each sample's class, as a share."""
+        return self.vote_agreement / max(self.num_seeds, 1)
+
+    def file(self, row: int) -> str:
+        """The file that a sample came from, as the dataset names it; empty where it does not."""
+        files = self.dataset.file_names
+        return "" if files is None else files[row]
+
+    def entry(self, i: int) -> dict[str, Any]:
+        """What every list of samples says of the i-th one."""
+        return {
+            "row": int(self.rows[i]),
+            "source_file": self.file(int(self.rows[i])),
+            "label": int(self.classes[i]),
+            "class_name": self.choices[self.classes[i]],
+            "vote_agreement": int(self.vote_agreement[i]),
+            "neighbor_agreement": int(self.neighbor_agreement[i]),
+            "rank": int(self.rank[i]),
+        }
+
+    def counts(self, used: Sequence[int] | None = None) -> NDArray[np.int64]:
+        """(K,) samples a class, of all or of the given places in `rows`."""
+        classes = self.classes if used is None else self.classes[list(used)]
+        return np.bincount(classes, minlength=self.num_classes)
+
+    def note(self, how: str, used: Sequence[int] | None = None) -> bytes:
+        """The text that goes along: how to read the files, then where the labels come from."""
+        counts = self.counts(used)
+        number = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+        size = self.dataset.num_samples
+        lines = [
+            f"{counts.sum()} reliable samples of {self.num_classes} found classes, {number} a class, out of {size}.",
+            "",
+            NOT_THE_TRUTH,
+            "Classes have numbers of their own: class 0 need not be class 0 of the data.",
+            "",
+            how.strip("\n"),
+            "",
+            "Classes:",
+            *(f"    {k}  {name}  ({count})" for k, (name, count) in enumerate(zip(self.choices, counts, strict=True))),
+            "",
+            f"Where the labels come from: run {self.run}",
+            *(f"    {name}: {words}" for name, words in self.provenance.items()),
+        ]
+        return ("\n".join(lines) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written: rows given = rows used + rows set aside."""
+
+    files: int
+    given: int
+    set_aside: tuple[tuple[int, str], ...] = ()  # row and reason
+
+    @property
+    def used(self) -> int:
+        return self.given - len(self.set_aside)
+
+
+def handover_of(found: Findings, samples: ReliableSamples, review: Review) -> Handover:
+    """Put together what a finished run found, the samples that were chosen from it and what the reader decided.
+
+    Raises InputError when every sample was rejected.
+    """
+    kept = ~np.isin(samples.rows, list(review.rejected))
+    return Handover(
+        dataset=found.dataset,
+        rows=samples.rows[kept],
+        classes=samples.classes[kept],
+        num_classes=found.num_classes,
+        names=[review.name(k) for k in range(found.num_classes)],
+        vote_agreement=samples.vote_agreement[kept],
+        neighbor_agreement=samples.neighbor_agreement[kept],
+        rank=_ranks(samples.classes)[kept],
+        num_seeds=len(found.seeds),
+        run=found.run.name,
+        labeling=found.vote.labeling.astype(np.int64),
+        vote_share=found.vote.share,
+        provenance={
+            **dict(provenance.asked(found)),
+            "Reliable samples": f"{samples.per_class} a class asked for, {int((~kept).sum())} rejected by hand",
+        },
+    )
+
+
+def _ranks(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each entry among those of its class, from 1."""
+    order = np.argsort(classes, kind="stable")
+    sizes = np.bincount(classes)
+    ranks = np.empty(len(classes), np.int64)
+    ranks[order] = np.arange(len(classes)) - (np.cumsum(sizes) - sizes)[classes[order]] + 1
+    return ranks
