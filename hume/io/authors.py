@@ -157,6 +157,7 @@ def read_tasks(folder: Path) -> list[AuthorTask]:
 
     Each `linear_task_{seed}.pt` holds either the state dict of the orthogonal layer or `{"weight": (K, d1)}`, in any
     floating point type; its score is read from `results_{seed}.pickle` if there is one. Neither file can run code.
+    `linear_task_{iteration}_{seed}.pt`, a task before its search had ended, is passed over.
 
     Errors: `RunError` naming the file, for a folder that is missing or holds no task, a file name without a seed or
     with one already seen, a file that is unreadable or holds anything but the tensors above, prototypes that are not
@@ -192,6 +193,8 @@ def _task_files(folder: Path) -> list[tuple[int, Path]]:
         raise RunError(f"{folder} is not a folder: it should hold linear_task_0.pt and so on")
     files: dict[int, Path] = {}
     for path in sorted(folder.glob("linear_task_*.pt")):
+        if re.fullmatch(r"linear_task_[0-9]+_[0-9]+\.pt", path.name):
+            continue
         match = re.fullmatch(r"linear_task_([0-9]+)\.pt", path.name)
         if match is None:
             raise RunError(f"{path} has no seed in its name: linear_task_0.pt has seed 0")

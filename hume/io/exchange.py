@@ -1,6 +1,7 @@
 """Runs to and from the layout of the authors' released tasks."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +50,23 @@ def export_run(run: Run, folder: Path) -> list[Path]:
     return written
 
 
-def import_tasks(store: Store, folder: Path, dataset: Dataset, *, phi1: str, phi2: str, name: str | None = None) -> Run:
+def import_tasks(
+    store: Store,
+    folder: Path,
+    dataset: Dataset,
+    *,
+    phi1: str,
+    phi2: str,
+    name: str | None = None,
+    setting: Setting | None = None,
+    centre: bool | None = None,
+) -> Run:
     """Read a folder of the authors' tasks as a finished run on a dataset of ours.
 
     The dataset's φ1 must be what the tasks were found on; where the folder has a
-    `phi1.npy` this is checked, and tells whether φ1 was centred. Scores are the files'
-    CV_Score when every seed has one, computed otherwise.
+    `phi1.npy` this is checked, and tells whether φ1 was centred and in which setting, unless
+    `centre` and `setting` say so; without either, φ1 was not centred and the run is transductive.
+    Scores are the files' CV_Score when every seed has one, computed otherwise.
     Raises InputError when dataset and tasks do not fit together, RunError for unreadable files.
     """
     tasks = read_tasks(folder)
@@ -65,14 +77,16 @@ def import_tasks(store: Store, folder: Path, dataset: Dataset, *, phi1: str, phi
             f"the tasks in {folder} are for a φ1 of {d1} dimensions, {dataset.name}'s {phi1} has "
             f"{space.features.shape[1]}: choose the space they were found on"
         )
-    centre, setting = _was_centred(folder / "phi1.npy", dataset, phi1)
+    if centre is None:
+        settings = SETTINGS if setting is None else (setting,)
+        centre, setting = _was_centred(folder / "phi1.npy", dataset, phi1, settings)
     run = store.create(
         dataset,
         phi1=phi1,
         phi2=phi2,
         config=Config(num_classes=K, centre=centre),
         solver=Unrolled(),
-        setting=setting,
+        setting=setting or SETTINGS[0],
         seeds=[task.seed for task in tasks],
         name=name,
         origin="authors",
@@ -90,13 +104,13 @@ def import_tasks(store: Store, folder: Path, dataset: Dataset, *, phi1: str, phi
     return run
 
 
-def _was_centred(path: Path, dataset: Dataset, phi1: str) -> tuple[bool, Setting]:
+def _was_centred(path: Path, dataset: Dataset, phi1: str, settings: Sequence[Setting]) -> tuple[bool, Setting]:
     """Whether the rows in an exported phi1.npy lost their mean, and whose mean that was."""
     if not path.exists():
-        return False, "transductive"
+        return False, settings[0]
     seen = spaces.as_tensor(spaces.load_space(path))
     for centre in (False, True):
-        for setting in SETTINGS:
+        for setting in settings:
             ours = spaces.unit_rows(
                 dataset.space(phi1), centre=centre, mean_rows=results.searched_rows(dataset, setting)
             )
