@@ -1,0 +1,178 @@
+"""A network that others trained, ready to turn images into features."""
+
+import importlib.util
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from hume.errors import InputError
+from hume.features.backbones import from_open_clip, from_timm, from_torchvision, from_transformers
+from hume.features.backbones.fetching import Origin, cached
+from hume.features.backbones.known import KNOWN
+from hume.features.backbones.parts import Loaded, Preprocess, Request, need, unknown
+from hume.features.backbones.weights import first_words, weights_digest
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Source = tuple[Callable[[Request, Path | None], Loaded], Callable[[Request], Origin]]
+
+SOURCES: dict[str, Source] = {
+    "timm": (from_timm.load, from_timm.origin),
+    "open_clip": (from_open_clip.load, from_open_clip.origin),
+    "torchvision": (from_torchvision.load, from_torchvision.origin),
+    "transformers": (from_transformers.load, from_transformers.origin),
+}
+SMALLEST = 16  # pixels of a side that an override may ask for
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Backbone:
+    """A pretrained network phi: pictures to pooled features (B, d), with its own preprocessing (Appendix A)."""
+
+    name: str
+    title: str
+    licence: str
+    made: str  # what its features are, in words
+    dim: int  # d
+    network: nn.Module  # float images (B, 3, H, W) -> (B, d)
+    preprocess: Preprocess  # a picture -> (3, H, W) float32
+    preprocessing: str  # stands for all that `preprocess` does
+    identity: str  # stands for the architecture
+    weights_digest: str
+    side: int  # H and W
+    own_size: bool  # the side is the model's own
+    weights: Path | None  # the file they came from, where one was given
+    device: torch.device
+
+    @property
+    def precision(self) -> str:
+        """The type that the network computes in; on a GPU half precision where torch deems it safe."""
+        return "float16" if self.device.type == "cuda" else "float32"
+
+    @property
+    def space_name(self) -> str:
+        """A name for the space that it makes."""
+        short = Path(self.name).name if self.name.startswith("transformers:") else self.name.split(":", 1)[-1]
+        return short if self.own_size else f"{short}-{self.side}"
+
+    @torch.inference_mode()
+    def features(self, images: Tensor, *, exact: bool = False) -> Tensor:
+        """Features (B, d) float32 on the CPU of prepared images (B, 3, H, W); `exact` forgoes half precision."""
+        moved = images.to(self.device, memory_format=torch.channels_last)
+        half = self.precision != "float32" and not exact
+        with torch.autocast("cuda", dtype=torch.float16) if half else nullcontext():
+            found: Tensor = self.network(moved)
+        return found.float().cpu().contiguous()
+
+
+def load_backbone(
+    name: str, *, weights: Path | None = None, device: torch.device | str = "cpu", size: int | None = None
+) -> Backbone:
+    """Load a pretrained network by a usual name (see `KNOWN`) or by its library's.
+
+    name: `timm:<model>`, `open_clip:<arch>[/<tag>]`, `torchvision:<model>`, `transformers:<id or folder>` or one of
+    `KNOWN`. weights: a local file for when the network is out of reach: .safetensors, .pth or .pt with tensors alone,
+    Google's .npz for BiT; for transformers a folder. size: side of the pictures in pixels, the model's own by default;
+    images much smaller than that lose little at a smaller one, and it is faster.
+
+    Raises InputError for an unknown name, a missing library, weights that cannot be had or do not fit, and a size that
+    the network cannot take.
+    """
+    request, source = _resolve(name, size)
+    if size is not None and size < SMALLEST:
+        raise InputError(f"pictures of {size} pixels are too small for a network: ask for at least {SMALLEST}")
+    loaded = SOURCES[source][0](request, weights)
+    network: Any = loaded.network.eval().requires_grad_(False)
+    side = _side(loaded, name)
+    if loaded.patch and side % loaded.patch:
+        near = max(loaded.patch, round(side / loaded.patch) * loaded.patch)
+        raise InputError(f"{name} cuts pictures into squares of {loaded.patch} pixels: ask for a side as {near}")
+    digest = weights_digest(network)
+    network = network.to(memory_format=torch.channels_last)  # as fast or faster on every network that was timed
+    known = KNOWN.get(name)
+    return Backbone(
+        name=name,
+        title=known.title if known else f"{request.model} ({source})",
+        licence=known.licence if known else loaded.licence,
+        made=_made(name, loaded, side),
+        dim=_dim(network, side, name),
+        network=network.to(device),
+        preprocess=_in_colour(loaded.preprocess),
+        preprocessing=loaded.preprocessing,
+        identity=loaded.identity,
+        weights_digest=digest,
+        side=side,
+        own_size=size is None,
+        weights=None if weights is None else weights.resolve(),
+        device=torch.device(device),
+    )
+
+
+def available(name: str) -> bool:
+    """Whether a network can be loaded here without any download: its library and its weights are on this machine.
+
+    Of the names in `KNOWN` this loads no library but the hub's client. Raises InputError for an unknown name.
+    """
+    request, source = _resolve(name, None)
+    if importlib.util.find_spec(source) is None:
+        return False
+    if source == "timm" and from_timm.shipped(request.model):
+        return True
+    if source == "transformers" and Path(request.model).is_dir():
+        return True
+    known = KNOWN.get(name)
+    origin = known.origin if known else SOURCES[source][1](request)
+    if origin.repo and importlib.util.find_spec("huggingface_hub") is None:
+        return False
+    return cached(origin) is not None
+
+
+def _resolve(name: str, size: int | None) -> tuple[Request, str]:
+    known = KNOWN.get(name)
+    source, _, model = (known.model if known else name).partition(":")
+    if source not in SOURCES or not model:
+        choice = f"choose one of {', '.join(KNOWN)}, or a library's model as {':…, '.join(SOURCES)}:…"
+        raise unknown("there is no network", name, KNOWN, choice)
+    crop = known.crop if known else None
+    return Request(name=name, model=model, size=size or (known.side if known else None), crop=crop), source
+
+
+def _in_colour(preprocess: Preprocess) -> Preprocess:
+    def prepare(picture: "Image") -> Tensor:
+        return preprocess(picture.convert("RGB")).float()
+
+    return prepare
+
+
+def _side(loaded: Loaded, name: str) -> int:
+    """The side of prepared pictures, which must be the same whatever the original's shape."""
+    blank = need("PIL.Image", "an image").new
+    shapes = {tuple(loaded.preprocess(blank("RGB", size)).shape) for size in ((64, 48), (48, 64))}
+    if len(shapes) > 1 or next(iter(shapes))[1] != next(iter(shapes))[2]:
+        raise InputError(f"{name} prepares pictures of different shapes, {shapes}: choose a model with square pictures")
+    return int(next(iter(shapes))[1])
+
+
+@torch.inference_mode()
+def _dim(network: nn.Module, side: int, name: str) -> int:
+    try:
+        found = network(torch.zeros(1, 3, side, side))
+    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+        raise InputError(
+            f"{name} cannot take pictures of {side} pixels ({first_words(error)}): choose another side"
+        ) from None
+    if not isinstance(found, Tensor) or found.ndim != 2:
+        raise InputError(f"{name} gives no row of features a picture: choose a model for classification")
+    return int(found.shape[1])
+
+
+def _made(name: str, loaded: Loaded, side: int) -> str:
+    known = KNOWN.get(name)
+    network = f"{known.title}, {known.trained}" if known else f"The pretrained network {name}"
+    return f"{network}: {loaded.pooling}, from pictures of {side} × {side} pixels."

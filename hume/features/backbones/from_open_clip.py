@@ -1,0 +1,87 @@
+"""The image towers of CLIP and its kin from open_clip, with the preprocessing of their weights."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from hume.errors import InputError
+from hume.features.backbones.fetching import Origin, fetch
+from hume.features.backbones.parts import Loaded, Request, need, unknown
+from hume.features.backbones.weights import check_file, weights_errors
+
+FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+PREPARED = ("mean", "std", "interpolation", "resize_mode")
+
+
+class _Tower(nn.Module):
+    """An image tower that gives its pooled output alone."""
+
+    def __init__(self, visual: nn.Module) -> None:
+        super().__init__()
+        self.visual = visual
+
+    def forward(self, images: Tensor) -> Tensor:
+        pooled: Tensor | tuple[Tensor, ...] = self.visual(images)
+        return pooled if isinstance(pooled, Tensor) else pooled[0]  # CoCa gives its tokens too
+
+
+def origin(request: Request) -> Origin:
+    """Where the weights with a tag are kept; raises InputError for a model or tag that open_clip does not know."""
+    _, tag, record = _record(request)
+    if tag is None:
+        raise InputError(f"{request.name} does not say which weights: add a tag, as in ViT-B-32/openai, or give a file")
+    repo, _, file = str(record.get("hf_hub", "")).rpartition("/")
+    if repo:
+        safe = f"{Path(file).stem}.safetensors"
+        return Origin(repo=repo, files=tuple(dict.fromkeys((safe, file))) if file else FILES)
+    return Origin(url=str(record["url"]))
+
+
+def load(request: Request, weights: Path | None) -> Loaded:
+    """What CLIP's `encode_image` gives, before it is normalized; raises InputError."""
+    open_clip = need("open_clip", request.name)
+    arch, tag, record = _record(request)
+    path = weights or fetch(origin(request), request.name)
+    check_file(path)
+    quick = bool(record.get("quick_gelu")) or bool(open_clip.get_model_config(arch).get("quick_gelu"))
+    with weights_errors(path, request.name):
+        model = open_clip.create_model(
+            arch,
+            pretrained=str(path),
+            pretrained_text=False,
+            force_quick_gelu=quick,
+            force_image_size=request.size,
+            force_preprocess_cfg={key: record[key] for key in PREPARED if key in record},
+            weights_only=True,
+        )
+    prepared: dict[str, Any] = model.visual.preprocess_cfg
+    transforms = need("open_clip.transform", request.name)
+    patch = getattr(model.visual, "patch_size", None)
+    return Loaded(
+        network=_Tower(model.visual),
+        preprocess=transforms.image_transform_v2(transforms.PreprocessCfg(**prepared), is_train=False),
+        preprocessing=f"open_clip {json.dumps(prepared, sort_keys=True)}",
+        identity=f"open_clip:{arch}{' quick' if quick else ''}",
+        pooling="the output of its image tower, in the space that pictures share with captions",
+        licence=f"as the makers of {arch}{f' ({tag})' if tag else ''} say",
+        patch=max(patch) if isinstance(patch, tuple) else patch,
+    )
+
+
+def _record(request: Request) -> tuple[str, str | None, dict[str, Any]]:
+    """Architecture, tag and what open_clip has on record of the tag."""
+    open_clip = need("open_clip", request.name)
+    arch, _, tag = request.model.partition("/")
+    if arch not in open_clip.list_models():
+        raise unknown(
+            "open_clip has no model", arch, open_clip.list_models(), "open_clip.list_models() gives the names"
+        )
+    if not tag:
+        return arch, None, {}
+    record = open_clip.get_pretrained_cfg(arch, tag)
+    if not record:
+        tags = open_clip.list_pretrained_tags_by_model(arch)
+        raise unknown(f"open_clip has no weights of {arch} called", tag, tags, f"it has {', '.join(tags)}")
+    return arch, tag, dict(record)

@@ -1,0 +1,149 @@
+"""Vision models of transformers, from the Hugging Face hub or a local folder, with their own image processor."""
+
+import hashlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from hume.errors import InputError
+from hume.features.backbones.fetching import Origin, hub, hub_reachable
+from hume.features.backbones.parts import Loaded, Preprocess, Request, need
+from hume.features.backbones.weights import first_words
+
+FILES = ("model.safetensors", "model.safetensors.index.json")
+WANTED = ["*.json", "*.safetensors"]
+
+
+class _Pooled(nn.Module):
+    """A vision model that gives one row a picture."""
+
+    def __init__(self, model: nn.Module, *, interpolate: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.encode = getattr(model, "get_image_features", model.forward)
+        takes = "interpolate_pos_encoding" in inspect.signature(self.encode).parameters
+        self.options: dict[str, Any] = {"interpolate_pos_encoding": True} if takes and interpolate else {}
+        self.class_token = any(name.endswith("embeddings.cls_token") for name, _ in model.named_parameters())
+
+    def forward(self, images: Tensor) -> Tensor:
+        found = self.encode(pixel_values=images, **self.options)
+        if isinstance(found, Tensor):
+            return found
+        if self.class_token and not hasattr(self.model, "get_image_features"):
+            token: Tensor = found.last_hidden_state[:, 0]
+            return token
+        pooled: Tensor | None = getattr(found, "pooler_output", None)
+        if pooled is not None:
+            return pooled.flatten(1)
+        last: Tensor = found.last_hidden_state
+        return last.mean(1) if last.ndim == 3 else last.mean((2, 3))
+
+
+def origin(request: Request) -> Origin:
+    """Where a model of the hub is kept; a local folder has none."""
+    return Origin() if Path(request.model).is_dir() else Origin(repo=request.model, files=FILES)
+
+
+def load(request: Request, weights: Path | None) -> Loaded:
+    """A vision model of transformers up to its pooled features; code that comes with a model is never run.
+
+    Raises InputError for a model that is out of reach, has no safetensors, or misses weights.
+    """
+    transformers = need("transformers", request.name)
+    folder = _folder(request, weights)
+    options = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, **options)
+        if hasattr(config, "mask_ratio"):
+            config.mask_ratio = 0.0  # a masked autoencoder would hide most of each picture
+        processor = transformers.AutoImageProcessor.from_pretrained(folder, **options)
+        model, report = transformers.AutoModel.from_pretrained(
+            folder, config=config, use_safetensors=True, output_loading_info=True, **options
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        raise InputError(
+            f"{request.name} cannot be loaded from {folder} ({first_words(error)}): it must hold config.json, "
+            "preprocessor_config.json and model.safetensors of a vision model"
+        ) from None
+    own = getattr(getattr(config, "vision_config", config), "image_size", None)
+    network = _Pooled(model, interpolate=request.size is not None and request.size != own)
+    missing = [key for key in report["missing_keys"] if not (network.class_token and key.startswith("pooler."))]
+    if missing or report["mismatched_keys"]:
+        raise InputError(f"the weights in {folder} lack {sorted(missing)[:3]}: give the whole model")
+    return Loaded(
+        network=network,
+        preprocess=_preprocess(processor, request.size),
+        preprocessing=f"transformers {json.dumps(processor.to_dict(), sort_keys=True, default=str)} {request.size}",
+        identity=f"transformers:{config.model_type} {_digest(config)}",
+        pooling="the class token of its last layer" if network.class_token else "its pooled output",
+        licence=f"as the card of {request.model} says",
+        patch=_patch(config),
+    )
+
+
+def _folder(request: Request, weights: Path | None) -> str:
+    """The folder with the model's files, fetched unless it is here."""
+    if weights is not None:
+        if not weights.is_dir():
+            raise InputError(f"{weights} is not a folder: for {request.name} give the one with its config.json")
+        return str(weights)
+    if Path(request.model).is_dir():
+        return request.model
+    client, errors = hub(), (OSError, ValueError, RuntimeError)
+    if request.model.count("/") > 1 or request.model.startswith((".", "/", "~")):
+        raise InputError(f"there is no folder {request.model}: check the path")
+    try:
+        here = Path(client.snapshot_download(request.model, allow_patterns=WANTED, local_files_only=True))
+        if any((here / file).exists() for file in FILES):
+            return str(here)
+    except errors:
+        pass
+    if not hub_reachable():
+        raise InputError(
+            f"{request.model} is not on this machine and huggingface.co is out of reach: fetch config.json, "
+            f"preprocessor_config.json and model.safetensors from https://huggingface.co/{request.model} where it can "
+            "be reached, put them into one folder and name it as transformers:/path/of/the/folder"
+        )
+    try:
+        return str(client.snapshot_download(request.model, allow_patterns=WANTED))
+    except errors as error:
+        raise InputError(
+            f"{request.model} could not be fetched from huggingface.co ({first_words(error)}): check the name"
+        ) from None
+
+
+def _preprocess(processor: Any, size: int | None) -> Preprocess:
+    """The image processor for one picture, at another side where one is asked for."""
+    options = {} if size is None else _resized(processor.to_dict(), size)
+
+    def prepare(picture: Any) -> Tensor:
+        pixels: Tensor = processor(images=picture, return_tensors="pt", **options)["pixel_values"][0]
+        return pixels
+
+    return prepare
+
+
+def _resized(settings: dict[str, Any], side: int) -> dict[str, Any]:
+    """The processor's sizes, all in proportion, so that its output has the side."""
+    cropped = settings.get("crop_size") if settings.get("do_center_crop") else None
+    own = max((cropped or settings["size"]).values())
+    return {
+        key: {name: round(value * side / own) for name, value in settings[key].items() if value}
+        for key in ("size", "crop_size")
+        if settings.get(key)
+    }
+
+
+def _digest(config: Any) -> str:
+    """Stands for the architecture, without where it was read from and by which version."""
+    settings = {k: v for k, v in config.to_dict().items() if k not in ("_name_or_path", "transformers_version")}
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _patch(config: Any) -> int | None:
+    patch = getattr(getattr(config, "vision_config", config), "patch_size", None)
+    return patch if isinstance(patch, int) else None
