@@ -7,6 +7,7 @@ from datetime import timedelta
 import streamlit as st
 
 from hume import Store
+from hume.data.bring import sweep
 from pages import _session, _thumbnails
 
 TRASH_KEPT = timedelta(days=7)
@@ -14,8 +15,10 @@ TRASH_KEPT = timedelta(days=7)
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Empty what was deleted long ago; at the end, stop the queue and its processes."""
-    Store().empty_trash(TRASH_KEPT)
+    """Empty what was deleted long ago or left behind; at the end, stop the queue and its processes."""
+    store = Store()
+    store.empty_trash(TRASH_KEPT)
+    sweep(store)
     yield
     _session.close()
 

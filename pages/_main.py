@@ -14,6 +14,7 @@ page = st.navigation(
     {
         "": [st.Page("start.py", title="Start", icon=":material/home:", default=True)],
         "Find labelings": [
+            st.Page("data.py", title="Data", icon=":material/photo_library:"),
             st.Page("search.py", title="Search", icon=":material/search:"),
             st.Page("runs.py", title="Runs", icon=":material/list:"),
         ],

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from hume import Run, Store, review
+from hume.data.work import DataWork
 from hume.errors import HumeError, RunError
 from hume.findings import Findings, Rows
 from hume.jobs import Jobs
@@ -21,7 +22,9 @@ from hume.sentences import count, percent
 from hume.spaces import Dataset, dataset_folders
 from hume.store import default_home
 
-SEARCH, OBJECTIVE, EXPLORE, RELIABLE = (f"{name}.py" for name in ("search", "objective", "explore", "reliable"))
+DATA, SEARCH, OBJECTIVE, EXPLORE, RELIABLE = (
+    f"{name}.py" for name in ("data", "search", "objective", "explore", "reliable")
+)
 STATE_ICONS = {
     "finished": ":material/check_circle:",
     "interrupted": ":material/pause_circle:",
@@ -29,6 +32,8 @@ STATE_ICONS = {
     "queued": ":material/schedule:",
     "searching": ":material/autorenew:",
     "scoring": ":material/autorenew:",
+    "working": ":material/autorenew:",
+    "cancelled": ":material/stop_circle:",
     "failed": ":material/error:",
 }
 log = logging.getLogger(__name__)
@@ -41,12 +46,14 @@ class Services:
     store: Store
     jobs: Jobs
     maps: Maps
+    work: DataWork
 
 
 @functools.cache
 def _services(home: Path) -> Services:
     store = Store(home)
-    return Services(store, Jobs(store), Maps(home))
+    jobs = Jobs(store)
+    return Services(store, jobs, Maps(home), DataWork(jobs))
 
 
 _homes: set[Path] = set()
@@ -307,19 +314,28 @@ def class_names(found: Findings) -> list[str]:
 # --- datasets ----------------------------------------------------------------------------------
 
 
-def dataset_names() -> list[str]:
-    """The datasets that can be chosen: the embedded ones, then the home folder's."""
-    return [folder.name for folder in dataset_folders(services().store.dataset_roots)]
+def dataset_names(*, with_spaces: bool = True) -> list[str]:
+    """The datasets that can be chosen: the embedded ones, then the home folder's; those without a space if asked."""
+    folders = dataset_folders(services().store.dataset_roots)
+    return [folder.name for folder in folders if not with_spaces or any((folder / "spaces").glob("*.npy"))]
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the data …")
-def _dataset(home: str, name: str) -> Dataset:
+def _dataset(home: str, name: str, version: tuple[int, ...]) -> Dataset:
     return Store(home).load_dataset(name)
 
 
 def dataset(name: str) -> Dataset:
-    """A dataset by its name, kept for all tabs."""
-    return _dataset(str(services().store.home), name)
+    """A dataset by its name, kept for all tabs until its spaces or its card change."""
+    store = services().store
+    folder = next((path for path in reversed(dataset_folders(store.dataset_roots)) if path.name == name), None)
+    return _dataset(str(store.home), name, () if folder is None else _version(folder))
+
+
+def _version(folder: Path) -> tuple[int, ...]:
+    """Changes whenever a space comes or goes, or the card is changed."""
+    places = [folder / "card.json", *sorted((folder / "spaces").glob("*.npy"))]
+    return tuple(place.stat().st_mtime_ns for place in places if place.exists())
 
 
 def dataset_of(run: Run) -> Dataset:

@@ -1,6 +1,8 @@
 """How pages show plots and hand out files."""
 
+import csv
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +60,13 @@ def csv_button(label: str, table: Callable[[], Table], name: str, *, key: str, *
     st.download_button(
         label, content, f"{name}.csv", "text/csv", key=key, icon=":material/download:", on_click="ignore", **options
     )
+
+
+def read_table(path: Path, most: int) -> dict[str, list[str]]:
+    """The columns of a CSV file that this app wrote, of its first rows."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = islice(csv.reader(file), most + 1)
+    return {name: [row[i] for row in rows] for i, name in enumerate(header)}
 
 
 def ids(points: Iterable[dict[str, Any]]) -> list[int]:

@@ -13,7 +13,7 @@ from hume.io.labeled import labeled_zip
 from hume.reliable import Order, ReliabilityRanking, ReliabilityStatistics, ReliableSamples
 from hume.review import Review
 from hume.sentences import percent
-from pages import _session, _show
+from pages import _handover, _session, _show
 from pages._gallery import Tile, gallery
 
 MIXED = 0.5  # median share of agreeing neighbours below which a class is called mixed
@@ -137,6 +137,7 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             disabled=set(samples.rows.tolist()) <= given.rejected,
             help="The kept samples as semi-supervised libraries read them.",
         )
+        _handover.offer(found, samples, disabled=set(samples.rows.tolist()) <= given.rejected)
         step = given.steps[-1] if given.steps else None
         st.button(
             "Undo",

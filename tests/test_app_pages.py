@@ -48,7 +48,9 @@ def texts(at):
 def test_without_a_run_a_page_says_what_to_do_next(home, page):
     at = look(page)
     assert len(at.title) == 1
-    if page in ("start", "search"):
+    if page == "data":
+        assert at.selectbox(key="data").value == "fashion-mnist"
+    elif page in ("start", "search"):
         assert at.button(key="launch").label.endswith(("random starts", "seeds"))
     else:
         assert "A search of the embedded images takes about half a minute" in at.info[0].value

@@ -1,0 +1,255 @@
+"""Commands about data: bring them, make their spaces, look at them, hand found labels over."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+from rich.table import Table
+
+from hume import results, review
+from hume.cli.base import command, print_table, progress
+from hume.cli.runs import RunName
+from hume.data.bring import bring, look_at
+from hume.data.folder import DatasetFolder, Progress
+from hume.data.library import copy_dataset, delete_dataset, delete_space, own_dataset
+from hume.errors import InputError
+from hume.findings import Findings
+from hume.store import Store
+
+T = TypeVar("T")
+Name = Annotated[str | None, typer.Option("--name", help="What to call it; chosen if left out.")]
+Own = Annotated[str, typer.Argument(help="A dataset of your own, see `datasets`.", metavar="DATASET")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+
+
+# --- bringing ------------------------------------------------------------------------------------
+
+
+@command("add")
+def add(
+    path: Annotated[
+        Path,
+        typer.Argument(help="Folder or zip of images, table of paths, arrays, Hugging Face dataset, or a release."),
+    ],
+    name: Name = None,
+    side: Annotated[int, typer.Option(help="Pixels of the stored copy of larger pictures.")] = 96,
+    copy: Annotated[bool, typer.Option("--copy", help="Bring large pictures along, else they stay.")] = False,
+    path_column: Annotated[str | None, typer.Option(help="Of a table; guessed if left out.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Of a table.")] = None,
+    split_column: Annotated[str | None, typer.Option(help="Of a table.")] = None,
+) -> None:
+    """Make a dataset of what lies at a path; labels and a train/test split are kept where there are any."""
+    found = look_at(path, path_column=path_column, label_column=label_column, split_column=split_column)
+    print(found.words)
+    keep: Literal["refer", "copy"] = "copy" if copy else "refer"
+    brought = _with_bar(
+        "reading", lambda tell: bring(found, Store(), name, keep=keep, side=side, source=str(path), on_progress=tell)
+    )
+    print(brought.words)
+    for what, why in brought.set_aside[:20]:
+        print(f"  set aside  {what}: {why}")
+    if len(brought.set_aside) > 20:
+        print(f"  and {len(brought.set_aside) - 20:,} more")
+
+
+@command("add-public")
+def add_public(
+    key: Annotated[str, typer.Argument(help="Its name, such as cifar10; any other prints the list.")],
+    files: Annotated[Path, typer.Option(help="Folder where its files lie, or are to be downloaded to.")],
+    download: Annotated[bool, typer.Option("--download", help="Fetch what is missing.")] = False,
+    name: Name = None,
+) -> None:
+    """Make a dataset of a public one by its name."""
+    from hume.data.catalog import CATALOG, import_named
+
+    if key not in CATALOG:
+        raise InputError(f"there is no public dataset {key!r}: choose one of {', '.join(CATALOG)}")
+    root = Store().dataset_roots[0]
+    made = _with_bar(
+        "reading", lambda tell: import_named(key, root, data_folder=files, download=download, on_progress=tell)
+    )
+    print(f"{made.load().num_samples:,} images are in {made.name}")
+
+
+@command("copy")
+def copy(dataset: Annotated[str, typer.Argument(help="See `datasets`.")]) -> None:
+    """Copy a dataset that came with the project, to give the copy spaces of your own."""
+    print(f"{copy_dataset(Store(), dataset).name} is yours")
+
+
+@command("delete-dataset")
+def delete(
+    dataset: Own,
+    space: Annotated[str | None, typer.Option(help="Delete this space alone.")] = None,
+) -> None:
+    """Remove a dataset of your own for good, or one space of it; refused while runs need it."""
+    store = Store()
+    folder = own_dataset(store, dataset)
+    if space is None:
+        delete_dataset(store, folder)
+    else:
+        delete_space(store, folder, space)
+    print(f"{dataset if space is None else f'{space} of {dataset}'} is deleted")
+
+
+# --- spaces ------------------------------------------------------------------------------------
+
+
+@command("networks")
+def networks() -> None:
+    """The pretrained networks with usual names, and whether their weights are on this machine."""
+    from hume.features.backbones import KNOWN, available
+
+    table = Table("network", "title", "d", "MB", "licence", "here", box=None)
+    for name, known in KNOWN.items():
+        here = "yes" if available(name) else "no"
+        table.add_row(name, known.title, str(known.dim), str(known.megabytes), known.licence, here)
+    print_table(table)
+    print("Any other: timm:MODEL, open_clip:ARCHITECTURE/WEIGHTS, torchvision:MODEL, transformers:ID.")
+
+
+@command("extract")
+def extract_space(
+    dataset: Own,
+    network: Annotated[str, typer.Argument(help="A name of `networks`, or a library's: timm:resnet50.")],
+    weights: Annotated[Path | None, typer.Option(help="A file of weights where they cannot be fetched.")] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the pictures in pixels, the network's own if left out.")
+    ] = None,
+    name: Name = None,
+    device: Device = "auto",
+) -> None:
+    """Make a space by a pretrained network (φ2); goes on where it was interrupted."""
+    from hume.features.backbones import load_backbone
+    from hume.features.extract import extract
+
+    folder = own_dataset(Store(), dataset)
+    backbone = load_backbone(network, weights=weights, device=results.choose_device(device), size=size)
+    made = _with_bar(backbone.title, lambda tell: extract(folder, backbone, name=name, on_progress=tell))
+    print(f"space {made}: {_described(folder, made)}")
+
+
+@command("pretrain")
+def pretrain_space(
+    dataset: Own,
+    method: Annotated[str, typer.Option(help="simclr, moco or byol.")] = "simclr",
+    encoder: Annotated[str | None, typer.Option(help="small, resnet18 or resnet50; the device's if left out.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="As many as suit the data if left out.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Mirror images, not where sides matter.")] = True,
+    train_split_only: Annotated[
+        bool, typer.Option("--train-split-only", help="Leave the test rows out of the training.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of weights and views.")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Train a network on the images of a dataset without labels and make a space of its features (φ1)."""
+    from hume.features.pretrain import defaults, pretrain
+
+    folder, place = own_dataset(Store(), dataset), results.choose_device(device)
+    choices: dict[str, Any] = {
+        "method": method, "encoder": encoder, "epochs": epochs, "batch_size": batch_size, "flip": flip,
+        "train_split_only": train_split_only, "seed": seed,
+    }  # fmt: skip
+    config = defaults(folder, place, **{key: value for key, value in choices.items() if value is not None})
+    with progress() as bar, closing(pretrain(folder, config, device=place)) as steps:
+        training = bar.add_task(config.title, total=1.0)
+        while True:
+            try:
+                record = next(steps)
+            except StopIteration as end:
+                made = end.value
+                break
+            share = 0.95 * record.step / record.num_steps + 0.05 * record.written
+            bar.update(training, completed=share, description=f"{config.title}, loss {record.loss:.3f}")
+    print(f"space {made}: {_described(folder, made)}")
+
+
+@command("derive")
+def derive_space(
+    dataset: Own,
+    spaces: Annotated[list[str], typer.Argument(help="One space, or several to lie side by side.")],
+    unit: Annotated[bool, typer.Option("--unit", help="Divide every row by its L2 norm.")] = False,
+    centre: Annotated[bool, typer.Option("--centre", help="Take the mean row away.")] = False,
+    pca: Annotated[int | None, typer.Option(help="Keep this many leading directions.")] = None,
+    whiten: Annotated[bool, typer.Option("--whiten", help="Give every direction kept the same variance.")] = False,
+    name: Name = None,
+) -> None:
+    """Make a space of others: side by side, centred, of unit length, reduced by PCA."""
+    from hume.features.derive import Recipe, derive
+
+    folder = own_dataset(Store(), dataset)
+    recipe = Recipe(spaces=tuple(spaces), unit=unit, centre=centre, pca=pca, whiten=whiten)
+    made = _with_bar("deriving", lambda tell: derive(folder, recipe, name, on_progress=tell))
+    print(f"space {made}: {_described(folder, made)}")
+
+
+@command("facts")
+def facts(
+    dataset: Annotated[str, typer.Argument(help="See `datasets`.")],
+    space: Annotated[str | None, typer.Argument(help="One space, all if left out.")] = None,
+) -> None:
+    """What the numbers of a dataset's spaces look like: norms, spectrum, duplicates, empty rows."""
+    from hume.features.facts import space_facts
+
+    data = Store().load_dataset(dataset)
+    chosen = [data.space(space)] if space is not None else list(data.spaces.values())
+    table = Table("space", "rows", "d", "effective rank", "norm", "duplicates", "zero", "constant", box=None)
+    for each in chosen:
+        found = space_facts(each)
+        table.add_row(
+            each.name, f"{found.num_rows:,}", f"{found.num_columns:,}", f"{found.effective_rank:.1f}",
+            f"{found.norm_median:.3g}", str(found.num_duplicates), str(found.num_zero), str(found.num_constant),
+        )  # fmt: skip
+    print_table(table)
+
+
+# --- taking away ---------------------------------------------------------------------------------
+
+
+@command("hand-over")
+def hand_over(
+    run: RunName,
+    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+    to: Annotated[
+        str, typer.Option(help="image-folder, usb, hugging-face, fiftyone, label-studio or anndata.")
+    ] = "image-folder",
+    per_class: Annotated[int, typer.Option(help="Samples of every class.")] = 25,
+    neighbors: Annotated[int, typer.Option(help="Nearest neighbours that are asked.")] = 500,
+) -> None:
+    """Write reliable samples as another program reads them, names and rejections of the app included."""
+    from hume.io import handover
+
+    if to not in handover.FORMATS:
+        raise InputError(f"--to {to}: choose one of {', '.join(handover.FORMATS)}")
+    found = Findings(Store().open(run))
+    samples, _ = found.reliable_samples(found.ranking(neighbors, "algorithm", "all"), per_class, "all")
+    given = handover.handover_of(found, samples, review.read(found.run))
+    report = _with_bar("writing", lambda tell: handover.write(given, handover.FORMATS[to], folder, tell))
+    print(f"{report.given:,} samples, {len(report.set_aside):,} set aside: {folder.resolve()}")
+
+
+@command("export-release")
+def write_release(
+    folder: Annotated[Path, typer.Argument(help="An empty or new folder.", metavar="FOLDER")],
+    runs: Annotated[list[str], typer.Argument(help="Names of finished runs, see `list`.", metavar="RUN...")],
+) -> None:
+    """Write runs with their spaces and labels in the layout of the authors' release; `add` reads it back."""
+    from hume.io.releases import export_release
+
+    store = Store()
+    written = export_release([store.open(run) for run in runs], folder)
+    print(f"{len(written)} files in {folder.resolve()}")
+
+
+def _with_bar(title: str, work: Callable[[Progress], T]) -> T:
+    with progress() as bar:
+        task = bar.add_task(title, total=1.0)
+        return work(lambda share: bar.update(task, completed=share))
+
+
+def _described(folder: DatasetFolder, space: str) -> str:
+    entry = folder.card().get("spaces", {}).get(space, {})
+    return str(entry.get("made", ""))

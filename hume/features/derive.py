@@ -1,0 +1,320 @@
+"""Spaces made of other spaces: side by side, centred, of unit length, reduced by PCA; in bounded memory.
+
+derive(folder, Recipe(spaces=("simclr", "lite0"), unit=True, pca=128))
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hume.data.arrays import write_features
+from hume.data.folder import DIGEST_BYTES, DatasetFolder, Progress, check_name
+from hume.errors import InputError
+from hume.files import disk_errors
+from hume.rows import BLOCK_BYTES, MOMENT_ROWS, StreamedRows, fits, norms
+from hume.spaces import Dataset, Space, streamed
+
+Balance = Literal["unit", "scale", "none"]
+Block: TypeAlias = "tuple[range, Tensor]"  # row numbers, and the rows (n, d)
+Change: TypeAlias = "Callable[[range, Tensor], Tensor]"
+
+BALANCED = {"unit": "each row of each divided by its L2 norm", "scale": "each divided by its typical norm", "none": ""}
+EXACT_DIM = 4096  # up to here PCA decomposes the whole covariance; above, leading directions are iterated
+SPARE = 32  # directions iterated beyond those asked for
+ITERATIONS = 8
+NOTHING = 1e-9  # of the largest variance: what rounding to float32 leaves of none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a derived space is made of, in this order; another order is had by deriving twice.
+
+    Rows of several spaces are laid side by side. Then the mean row is taken away, every row divided by its
+    L2 norm, and only the leading directions of the variance are kept, if asked for.
+    """
+
+    spaces: tuple[str, ...]
+    balance: Balance = "unit"  # so that no space outweighs the others; nothing to do for one space
+    centre: bool = False
+    unit: bool = False
+    pca: int | None = None  # directions to keep
+    whiten: bool = False  # give each of them variance 1
+    train_rows: bool = False  # take mean and directions of the rows outside the test split
+
+    def __post_init__(self) -> None:
+        if not self.spaces:
+            raise InputError("a derived space needs at least one space: name one")
+        if len(set(self.spaces)) < len(self.spaces):
+            raise InputError(f"{' + '.join(self.spaces)} names a space twice: name each once")
+        if self.balance not in BALANCED:
+            raise InputError(f"balance is {self.balance!r}: choose one of {', '.join(BALANCED)}")
+        if self.pca is not None and self.pca < 1:
+            raise InputError(f"PCA to {self.pca} dimensions is none: ask for at least 1")
+        if self.whiten and self.pca is None:
+            raise InputError("only directions of a PCA can be whitened: say how many to keep")
+        if len(self.spaces) == 1 and not (self.centre or self.unit or self.pca):
+            raise InputError(f"nothing is to be done with {self.spaces[0]}: centre, unit length, PCA or another space")
+
+    @property
+    def balanced(self) -> Balance:
+        """How several spaces are balanced; one is left as it is."""
+        return self.balance if len(self.spaces) > 1 else "none"
+
+    @property
+    def short(self) -> str:
+        """The recipe as a title: simclr + lite0, centred, L2, PCA 128."""
+        kept = f"PCA {self.pca}" + (", whitened" if self.whiten else "") if self.pca else ""
+        parts = [" + ".join(self.spaces), "centred" if self.centre else "", "L2" if self.unit else "", kept]
+        return ", ".join(filter(None, parts))
+
+
+def derive(
+    folder: DatasetFolder, recipe: Recipe, name: str | None = None, *, on_progress: Progress | None = None
+) -> str:
+    """Add the space that a recipe describes to a dataset; returns its name, or that of an equal one that is there.
+
+    PCA: rows x − µ projected on the eigenvectors of C = E[xxᵀ] − µµᵀ with the largest eigenvalues λ, divided by √λ
+    where whitened; above 4,096 dimensions by subspace iteration from a fixed start. Signs are such that the largest
+    entry of each direction is positive. Written as `write_features` does.
+
+    Raises InputError for a space that is not there, a name that is taken, a row without a direction (naming it),
+    more directions than there are, and RunError when the disk is full.
+    """
+    dataset = folder.load()
+    parents = [dataset.space(each) for each in recipe.spaces]
+    key = _key(recipe, parents, dataset)
+    twin = folder.space_with_key(key)
+    if twin is not None:
+        return twin
+    if name is not None:
+        check_name(name, "space")
+        if name in dataset.spaces:
+            raise InputError(f"{folder.name} has a space {name!r} already: choose another name")
+    pipeline = _Pipeline(recipe, parents, _fitted_rows(recipe, dataset), on_progress)
+    kept = pipeline.fit()
+    part = folder.path / f".part-{uuid.uuid4().hex}"
+    try:
+        with disk_errors(folder.path):
+            shape = (dataset.num_samples, pipeline.dim)
+            write_features(part, shape, lambda: (rows.numpy() for _, rows in pipeline.blocks()), pipeline.tell)
+        made = name or folder.free_space_name(recipe.short)
+        folder.add_space(made, part, {**_entry(recipe, parents, kept), "key": key})
+    finally:
+        part.unlink(missing_ok=True)
+    return made
+
+
+class _Pipeline:
+    """The rows of the parents in blocks, changed by every step that was fitted so far."""
+
+    def __init__(
+        self, recipe: Recipe, parents: list[Space], seen: NDArray[np.bool_] | None, on_progress: Progress | None
+    ):
+        self.recipe, self.seen, self.on_progress = recipe, seen, on_progress
+        self.sources: list[StreamedRows] = [streamed(space) for space in parents]
+        self.num_rows = len(self.sources[0])
+        self.dim = sum(source.shape[1] for source in self.sources)
+        self.scales = [1.0] * len(self.sources)
+        self.changes: list[Change] = []
+        self.passes = 1 + (recipe.balanced == "scale") + recipe.centre + self._pca_passes()
+        self.passed = 0
+
+    def _pca_passes(self) -> int:
+        return 0 if self.recipe.pca is None else 1 if self.dim <= EXACT_DIM else 2 + ITERATIONS
+
+    def fit(self) -> float | None:
+        """Take means, scales and directions from the rows; returns the share of the variance that PCA kept."""
+        recipe = self.recipe
+        if recipe.pca is not None and recipe.pca > self.dim:
+            raise InputError(
+                f"PCA to {recipe.pca} dimensions of {self.dim} is not possible: ask for at most {self.dim}"
+            )
+        if recipe.balanced == "scale":
+            self._fit_scales()
+        if recipe.centre:
+            mean = self._mean()
+            self.changes.append(lambda _, rows: rows - mean)
+        if recipe.unit:
+            otherwise = "equals the mean row" if recipe.centre else "is all zeros"
+            self.changes.append(lambda numbers, rows: rows / norms(rows, " + ".join(recipe.spaces), otherwise, numbers))
+        if recipe.pca is None:
+            return None
+        mean, directions, kept = self._directions(recipe.pca)
+        self.changes.append(lambda _, rows: (rows - mean) @ directions)
+        self.dim = recipe.pca
+        return kept
+
+    # --- passing over the rows ---------------------------------------------------------------
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows, as every step so far leaves them, float32."""
+        size = max(1, BLOCK_BYTES // (4 * sum(source.shape[1] for source in self.sources)))
+        for start in range(0, self.num_rows, size):
+            numbers = range(start, min(start + size, self.num_rows))
+            rows = self._side_by_side(numbers)
+            for change in self.changes:
+                rows = change(numbers, rows)
+            yield numbers, rows
+
+    def _side_by_side(self, numbers: range) -> Tensor:
+        index = torch.arange(numbers.start, numbers.stop)
+        parts = []
+        for source, scale in zip(self.sources, self.scales, strict=True):
+            rows = source[index]
+            if self.recipe.balanced == "unit":
+                rows = rows / norms(rows, source.place, "is all zeros", numbers)
+            parts.append(rows / scale)
+        return torch.cat(parts, 1)
+
+    def _fitted(self) -> Iterator[Tensor]:
+        """The rows that means and directions are taken from; one pass."""
+        for numbers, rows in self.blocks():
+            yield rows if self.seen is None else rows[torch.from_numpy(self.seen[numbers.start : numbers.stop])]
+            self.tell(numbers.stop / self.num_rows)
+        self.passed += 1
+
+    def tell(self, done: float) -> None:
+        """Progress of one pass, told as that of all."""
+        if self.on_progress is not None:
+            self.on_progress((self.passed + done) / self.passes)
+
+    # --- fitting -----------------------------------------------------------------------------
+
+    def _fit_scales(self) -> None:
+        """Each space's root mean square norm, so that none outweighs the others while rows keep their lengths."""
+        dims = [source.shape[1] for source in self.sources]
+        squares = np.zeros(len(dims))
+        for rows in self._fitted():
+            squares += [float(part.double().square().sum()) for part in torch.split(rows, dims, 1)]
+        if not (squares > 0).all():
+            raise InputError(f"{self.recipe.spaces[int(squares.argmin())]} is all zeros: leave it out")
+        self.scales = np.sqrt(squares / self._num_fitted).tolist()
+
+    @property
+    def _num_fitted(self) -> int:
+        return self.num_rows if self.seen is None else int(self.seen.sum())
+
+    def _mean(self) -> Tensor:
+        total = torch.zeros(self.dim, dtype=torch.float64)
+        for rows in self._fitted():
+            total += rows.sum(0, dtype=torch.float64)
+        return (total / self._num_fitted).float()
+
+    def _directions(self, count: int) -> tuple[Tensor, Tensor, float]:
+        """The mean row (d,), the leading directions (d, count), and the share of the variance that they hold."""
+        if self.dim <= EXACT_DIM or count + SPARE >= self.dim:
+            mean, total, values, vectors = self._decomposed()
+        else:
+            mean, total, values, vectors = self._iterated(count)
+        values, vectors = values[:count].clamp(min=0), vectors[:, :count]
+        rank = int((values > NOTHING * values[0]).sum()) if values[0] > 0 else 0
+        if rank == 0:
+            raise InputError(f"all rows of {' + '.join(self.recipe.spaces)} are the same: PCA finds no direction")
+        if self.recipe.whiten and rank < count:
+            raise InputError(f"only {rank} directions have any variance, {count} cannot be whitened: ask for {rank}")
+        signs = vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
+        vectors = vectors * signs / (values.sqrt() if self.recipe.whiten else 1)
+        return mean.float(), vectors.float(), float(values.sum() / total)
+
+    def _decomposed(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Mean, total variance, all eigenvalues falling, and eigenvectors of the covariance."""
+        if not fits(4 * 8 * self.dim**2, "cpu"):
+            raise InputError(f"PCA of {self.dim} dimensions needs more memory than is free: ask for fewer directions")
+        mean = torch.zeros(self.dim, dtype=torch.float64)
+        moment = torch.zeros(self.dim, self.dim, dtype=torch.float64)
+        for rows in self._fitted():
+            for part in map(Tensor.double, torch.split(rows, MOMENT_ROWS)):
+                mean += part.sum(0)
+                moment.addmm_(part.mT, part)
+        mean /= self._num_fitted
+        moment = moment.div_(self._num_fitted).sub_(torch.outer(mean, mean))
+        values, vectors = torch.linalg.eigh(moment)
+        return mean, moment.trace(), values.flip(0), vectors.flip(1)
+
+    def _iterated(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """`_decomposed` for the leading directions only: subspace iteration, one pass over the rows a step.
+
+        Source: Halko, Martinsson, Tropp, Finding structure with randomness, SIAM Review 53 (2011), Alg. 4.4.
+        """
+        mean = torch.zeros(self.dim, dtype=torch.float64)
+        total = 0.0
+        for rows in self._fitted():
+            mean += rows.sum(0, dtype=torch.float64)
+            total += float(rows.double().square().sum())
+        mean /= self._num_fitted
+        start = torch.randn(self.dim, count + SPARE, generator=torch.Generator().manual_seed(0))
+        basis = torch.linalg.qr(start)[0]
+        for _ in range(ITERATIONS):
+            basis = torch.linalg.qr(self._covariance_times(basis, mean.float()))[0]
+        image = self._covariance_times(basis, mean.float())
+        values, turn = torch.linalg.eigh((basis.mT @ image).double())
+        variance = torch.tensor(total / self._num_fitted - float(mean @ mean))
+        return mean, variance, values.flip(0), (basis.double() @ turn).flip(1)
+
+    def _covariance_times(self, basis: Tensor, mean: Tensor) -> Tensor:
+        image = torch.zeros_like(basis)
+        for rows in self._fitted():
+            centred = rows - mean
+            image.addmm_(centred.mT, centred @ basis)
+        return image / self._num_fitted
+
+
+# --- what the card says --------------------------------------------------------------------------
+
+
+def _fitted_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.bool_] | None:
+    if not recipe.train_rows:
+        return None
+    if dataset.test_rows is None or dataset.test_rows.all():
+        raise InputError(f"{dataset.name} has no training rows apart from test rows: take all rows")
+    return ~dataset.test_rows
+
+
+def _key(recipe: Recipe, parents: list[Space], dataset: Dataset) -> str:
+    told = asdict(recipe) | {"balance": recipe.balanced, "parents": [space.fingerprint for space in parents]}
+    del told["spaces"]  # the same features under another name are the same
+    digest = hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=DIGEST_BYTES)
+    if recipe.train_rows and dataset.test_rows is not None:
+        digest.update(np.packbits(dataset.test_rows).tobytes())
+    return f"derived-{digest.hexdigest()}"
+
+
+def _entry(recipe: Recipe, parents: list[Space], kept: float | None) -> dict[str, Any]:
+    licences = dict.fromkeys(space.licence for space in parents if space.licence)
+    return {
+        "title": recipe.short,
+        "kind": "derived",
+        "made": _in_words(recipe, parents, kept),
+        "licence": "; ".join(licences) or "not stated",
+        "recipe": asdict(recipe),
+    }
+
+
+def _in_words(recipe: Recipe, parents: list[Space], kept: float | None) -> str:
+    given = " and ".join(f"{space.name} ({space.features.shape[1]:,} dimensions)" for space in parents)
+    first = f"Made from {given}"
+    if len(parents) > 1:
+        first += " side by side" + (f", {BALANCED[recipe.balanced]} before" if recipe.balanced != "none" else "")
+    steps = []
+    if recipe.centre:
+        steps.append("the mean row was taken away")
+    if recipe.unit:
+        steps.append("every row was divided by its L2 norm")
+    if recipe.pca is not None:
+        directions = (
+            f"the {recipe.pca:,} leading directions of a PCA were kept, with {100 * (kept or 0):.1f} % of the variance"
+        )
+        steps.append(directions + (", each given variance 1" if recipe.whiten else ""))
+    whose = " Only rows outside the test split were looked at for that." if recipe.train_rows else ""
+    if not steps:
+        return f"{first}.{whose}"
+    then = ", then ".join(steps)
+    return f"{first}. {then[0].upper()}{then[1:]}.{whose}"

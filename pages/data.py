@@ -1,0 +1,280 @@
+"""Data: what is in a dataset, which spaces it has, how to bring one's own and make spaces of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from hume import Space, figures
+from hume.data.folder import DatasetFolder
+from hume.data.library import copy_dataset, delete_dataset, delete_space, own_datasets, runs_using
+from hume.errors import HumeError
+from hume.features.facts import SpaceFacts, space_facts
+from hume.sentences import count
+from hume.spaces import Dataset
+from pages import _bring, _make, _session, _show
+from pages._gallery import Tile, gallery
+
+PICTURES = 48
+MOST_ASIDE = 200
+ODD = 16  # rows shown of what is odd
+
+
+def main() -> None:
+    st.title("What is in the data?")
+    st.markdown(
+        "A search needs two spaces of the same samples: features that a network learnt from the images alone, and "
+        "features of a network that was trained on others. Bring images, labeled or not, and make both here."
+    )
+    names = _session.dataset_names(with_spaces=False)
+    own = {folder.name: folder for folder in own_datasets(_session.services().store)}
+    with st.expander("Add data", icon=":material/add_photo_alternate:", expanded=not own):
+        _bring.add()
+    _make.under_way()
+    if st.session_state.get("data") not in (None, *names):
+        st.session_state.pop("data")
+    first = names.index("fashion-mnist") if "fashion-mnist" in names else 0
+    name = st.selectbox("Dataset", names, first, key="data", bind="query-params")
+    data = _session.dataset(name)
+    about(data, own.get(name))
+    pictures(data)
+    spaces(data, own.get(name))
+    if name in own:
+        _make.unfinished(own[name])
+        _make.offer(own[name], data)
+        delete(own[name])
+    else:
+        st.caption("This dataset came with the project and stays as it is. A copy of your own can be given spaces.")
+        st.button("Copy it", icon=":material/content_copy:", key="copy", on_click=_copy, args=(name,))
+    if "data error" in st.session_state:
+        st.error(_show.plain(st.session_state.pop("data error")), icon=":material/error:")
+
+
+def about(data: Dataset, own: DatasetFolder | None) -> None:
+    """What the card says, how many rows there are and what became of the others."""
+    card = data.card
+    st.markdown(
+        f"**{_show.plain(str(card.get('name') or data.name))}** · {_show.plain(str(card.get('summary') or ''))}"
+    )
+    known = [("Source", card.get("source")), ("Licence", card.get("licence"))]
+    st.caption(" · ".join(f"{key}: {_show.plain(str(value))}" for key, value in known if value))
+    rows = card.get("rows") or {}
+    cells = [("Rows", f"{data.num_samples:,}"), ("Spaces", f"{len(data.spaces):,}")]
+    if rows:
+        cells.append(("Files given", f"{rows['given']:,}"))
+        cells.append(("Set aside", f"{rows['set_aside']:,}"))
+    if data.classes is not None:
+        cells.append(("Classes named", f"{len(data.classes):,}"))
+    if data.test_rows is not None:
+        cells.append(("Test rows", f"{int(data.test_rows.sum()):,}"))
+    if own is not None:
+        cells.append(("On disk", _show.size(own.size())))
+    for place, (label, value) in zip(st.columns(len(cells)), cells, strict=True):
+        place.metric(label, value)
+    if data.folder is not None and (data.folder / "set_aside.csv").exists():
+        set_aside(data.folder / "set_aside.csv", int(rows.get("set_aside", 0)))
+
+
+def set_aside(path: Path, number: int) -> None:
+    """The files that were given and not taken, with the reason of each."""
+    if not number:
+        return
+    with st.expander(f"{count(number, 'file')} set aside", icon=":material/block:"):
+        table = _show.read_table(path, MOST_ASIDE)
+        st.dataframe(table, hide_index=True)
+        if number > MOST_ASIDE:
+            st.caption(f"The first {MOST_ASIDE}; the file has all.")
+        st.download_button(
+            "All as CSV", path.read_bytes, "set-aside.csv", "text/csv", key="aside csv", type="tertiary",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+
+
+def pictures(data: Dataset) -> None:
+    """Some images, of all or of one class, and how many each class has; where there is a ground truth to show."""
+    labels = data.labels if _session.shows_truth(data) else None
+    names = [str(k) for k in range(0 if labels is None else int(labels.max()) + 1)]
+    if labels is not None and data.classes is not None:
+        names = list(data.classes)
+    left, right = st.columns([3, 2])
+    with left:
+        row = st.columns([3, 1], vertical_alignment="bottom")
+        chosen = None
+        if labels is not None:
+            chosen = row[0].selectbox(
+                "Of class", range(len(names)), None, key=f"class of {data.name}", placeholder="all",
+                format_func=lambda k: names[k],
+            )  # fmt: skip
+        row[1].button("Others", icon=":material/shuffle:", key="others", on_click=_shuffle)
+        members = np.arange(data.num_samples) if chosen is None or labels is None else np.flatnonzero(labels == chosen)
+        rng = np.random.default_rng(st.session_state.get("shuffled", 0))
+        rows = rng.choice(members, min(PICTURES, len(members)), replace=False)  # as they come: files lie by class
+        if data.images is None:
+            st.caption("This dataset has no images: its samples are known by their features alone.")
+        else:
+            gallery([Tile(int(i)) for i in rows], key="pictures", dataset=data, label="Images", size=56)
+    with right:
+        _session.reveal(data, "how many each class has")
+        if labels is not None:
+            counts = np.bincount(labels, minlength=len(names))
+            _show.plot(
+                figures.class_counts(names, counts),
+                "class counts",
+                lambda: (["class", "samples"], zip(names, counts.tolist(), strict=True)),
+                alt="Bar chart of the number of samples of every class",
+                name=_show.file_name(data.name, "classes"),
+            )
+
+
+def _shuffle() -> None:
+    st.session_state["shuffled"] = st.session_state.get("shuffled", 0) + 1
+
+
+# --- spaces ------------------------------------------------------------------------------------
+
+
+def spaces(data: Dataset, own: DatasetFolder | None) -> None:
+    """Every space: how it was made and what its numbers look like."""
+    st.subheader("Spaces")
+    if not data.spaces:
+        st.info("There is no space yet. Make two below: one of each kind is best.", icon=":material/info:")
+        return
+    if len(data.spaces) > 1:
+        st.page_link(_session.SEARCH, label="Search with two of them", icon=":material/search:")
+    for space in data.spaces.values():
+        dims = space.features.shape[1]
+        title = f"**{_show.plain(space.name)}** · {_show.plain(space.title or space.kind)} · {dims:,} dimensions"
+        with st.expander(title, key=f"space {data.name} {space.name}", on_change="rerun") as card:
+            if card.open:
+                space_card(data, space, own)
+
+
+def space_card(data: Dataset, space: Space, own: DatasetFolder | None) -> None:
+    """One space: provenance, facts, spectrum and norms, and a way to let go of it."""
+    entry = data.card.get("spaces", {}).get(space.name, {})
+    st.markdown(_show.plain(space.made or "Nothing is known of how it was made."))
+    st.caption(" · ".join(_show.plain(part) for part in (space.kind, space.licence) if part))
+    _problems(entry)
+    facts = _facts(space)
+    cells = [
+        ("Dimensions", f"{facts.num_columns:,}"),
+        ("Effective rank", f"{facts.effective_rank:.1f}"),
+        ("Directions for 90 %", f"{facts.directions_90:,}"),
+        ("Norm, median", f"{facts.norm_median:.3g}"),
+        ("Duplicate rows", f"{facts.num_duplicates:,}"),
+        ("Zero rows", f"{facts.num_zero:,}"),
+        ("Constant rows", f"{facts.num_constant:,}"),
+        ("Constant columns", f"{facts.num_constant_columns:,}"),
+    ]
+    for place, (label, value) in zip([*st.columns(4), *st.columns(4)], cells, strict=True):
+        place.metric(label, value)
+    _odd_rows(data, space, facts)
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Over how many directions does it spread?**")
+        shares = facts.spectrum
+        _show.plot(
+            figures.spectrum(shares), f"spectrum {space.name}",
+            lambda: (["direction", "share"], zip(range(1, len(shares) + 1), shares.tolist(), strict=True)),
+            alt="Share of the variance by leading direction", name=_show.file_name(data.name, space.name, "spectrum"),
+            height=300,
+        )  # fmt: skip
+    with right:
+        st.markdown("**Are rows of about the same length?**")
+        edges, counts = facts.norm_edges, facts.norm_counts
+        _show.plot(
+            figures.norms(edges, counts), f"norms {space.name}",
+            lambda: (["from", "to", "rows"], zip(edges[:-1], edges[1:], counts, strict=True)),
+            alt="Histogram of the norms of the rows", name=_show.file_name(data.name, space.name, "norms"), height=300,
+        )  # fmt: skip
+    if own is not None:
+        _ask_once(
+            f"Delete {space.name}", f"drop {space.name}", runs_using(_session.services().store, own, space.name),
+            lambda: delete_space(_session.services().store, own, space.name),
+        )  # fmt: skip
+
+
+def _problems(entry: dict[str, object]) -> None:
+    """Rows whose original picture could not be read when the space was made."""
+    problems = entry.get("problems")
+    if not isinstance(problems, list) or not problems:
+        return
+    number = entry.get("num_problems", len(problems))
+    st.warning(f"{number} rows were made from the stored small picture: the original could not be read.")
+    st.dataframe({"row": [row for row, _ in problems], "why": [why for _, why in problems]}, hide_index=True)
+
+
+def _odd_rows(data: Dataset, space: Space, facts: SpaceFacts) -> None:
+    """Pictures of rows that are twice there, empty or not numbers, so that a reader sees what is the matter."""
+    if facts.sampled:
+        st.caption(f"The spectrum is that of {facts.spectrum_rows:,} rows spread over the space.")
+    if facts.num_not_finite:
+        st.error(
+            f"{count(facts.num_not_finite, 'row')} hold no finite numbers: the first is {facts.not_finite_rows[0]}."
+        )
+    if facts.zero_rows:
+        st.warning("Zero rows have no direction: a search refuses this space as φ1 while it has them.")
+    kinds = {
+        "Equal rows, side by side": [row for pair in facts.duplicate_pairs for row in pair],
+        "Zero rows": list(facts.zero_rows),
+        "Constant rows": list(facts.constant_rows),
+    }
+    for words, rows in kinds.items():
+        if rows and data.images is not None:
+            st.caption(f"{words}, the first of them:")
+            tiles = [Tile(row, str(row)) for row in rows[:ODD]]
+            gallery(tiles, key=f"{words} {space.name}", dataset=data, label=words, size=48)
+        elif rows:
+            st.caption(f"{words}, the first of them: {', '.join(map(str, rows[:ODD]))}")
+
+
+def _facts(space: Space) -> SpaceFacts:
+    stamp = 0 if space.path is None else space.path.stat().st_mtime_ns
+    return _kept_facts(str(space.path), stamp, space)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the rows …")
+def _kept_facts(path: str, stamp: int, _space: Space) -> SpaceFacts:
+    return space_facts(_space)
+
+
+# --- letting go --------------------------------------------------------------------------------
+
+
+def delete(own: DatasetFolder) -> None:
+    """Remove a dataset for good, unless runs need it or work on it is under way."""
+    st.divider()
+    store = _session.services().store
+    if _session.services().work.is_busy(own):
+        st.caption("Work on this dataset is under way: cancel it before the dataset can be deleted.")
+        return
+    _ask_once(f"Delete {own.name}", "delete dataset", runs_using(store, own), lambda: delete_dataset(store, own))
+
+
+def _ask_once(label: str, key: str, users: list[str], act: Callable[[], None]) -> None:
+    """A button that asks once before it does what cannot be undone; shut where runs need what would go."""
+    if users:
+        some = ", ".join(_show.plain(name) for name in users[:3]) + (" …" if len(users) > 3 else "")
+        st.caption(f"Needed by {count(len(users), 'run')} ({some}): it can be deleted once these are.")
+        return
+    with st.popover(label, icon=":material/delete:"):
+        st.markdown("This cannot be undone.")
+        st.button("Delete for good", key=key, type="primary", on_click=_act, args=(act,))
+
+
+def _act(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except HumeError as error:
+        st.session_state["data error"] = str(error)
+
+
+def _copy(name: str) -> None:
+    def act() -> None:
+        st.session_state["data"] = copy_dataset(_session.services().store, name).name
+
+    _act(act)
+
+
+main()

@@ -1,0 +1,198 @@
+"""What people bring is told by what it is; everything given is used or set aside, in the background too."""
+
+import io
+import os
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from app_driver import until
+from PIL import Image
+
+from hume import Store
+from hume.data.bring import STALE, bring, look_at, sweep
+from hume.data.work import DataWork, upload
+from hume.errors import InputError
+from hume.features.pretrain import PretrainConfig
+from hume.jobs import Jobs
+
+CLASSES = ("cat", "dog")
+EACH = 5
+
+
+def png(seed, size=(12, 10)):
+    content = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)).save(content, "PNG")
+    return content.getvalue()
+
+
+def fill(folder):
+    """Class folders with pictures, one file cut short and one that is no picture."""
+    for k, name in enumerate(CLASSES):
+        (folder / name).mkdir(parents=True)
+        for i in range(EACH):
+            (folder / name / f"{i}.png").write_bytes(png(10 * k + i))
+    (folder / "cat" / "cut.png").write_bytes(png(99)[:60])
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "home")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return fill(tmp_path / "pets")
+
+
+@pytest.fixture
+def archive(tmp_path, folder):
+    path = tmp_path / "pets.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for file in sorted(folder.rglob("*.*")):
+            made.write(file, f"pets/{file.relative_to(folder)}")
+    return path
+
+
+@pytest.fixture
+def work(store):
+    jobs = Jobs(store)
+    yield DataWork(jobs)
+    jobs.close()
+
+
+def done(work, name):
+    until(lambda: not work.jobs.status(name).under_way)
+    return work.jobs.status(name)
+
+
+def check(data):
+    assert data.num_samples == 2 * EACH
+    assert data.images.shape == (2 * EACH, 12, 10, 3)
+    assert data.classes == CLASSES
+    assert data.labels.tolist() == [0] * EACH + [1] * EACH
+    assert data.card["rows"] == {"given": 12, "used": 10, "set_aside": 2}
+    assert np.array_equal(data.images[0], np.asarray(Image.open(io.BytesIO(png(0)))))
+
+
+@pytest.mark.parametrize("kind", ["images", "zip"])
+def test_pictures_become_a_dataset_and_the_rest_is_counted(store, folder, archive, kind):
+    found = look_at(folder if kind == "images" else archive)
+    assert found.kind == kind
+    assert found.suggested_name == "pets"
+    shares = []
+    brought = bring(found, store, on_progress=shares.append)
+    assert brought.words.startswith("10 of 12 given files are in pets; 2 were set aside")
+    assert sorted(name for name, _ in brought.set_aside) == ["cat/cut.png", "notes.txt"]
+    assert shares == sorted(shares)
+    check(store.load_dataset("pets"))
+    left = [path.name for path in store.dataset_roots[0].iterdir()]
+    assert left == ["pets"], "what was unpacked is gone"
+
+
+def test_a_table_says_where_pictures_lie_and_what_they_are(store, folder, tmp_path):
+    lines = ["file,kind", *(f"{name}/{i}.png,{name}" for name in CLASSES for i in range(EACH)), "cat/none.png,cat"]
+    table = folder / "pets.csv"
+    table.write_text("\n".join(lines))
+    brought = bring(look_at(table, label_column="kind"), store)
+    assert brought.words.startswith("10 of 11 given files are in pets")
+    assert store.load_dataset("pets").classes == CLASSES
+
+
+def test_arrays_become_a_dataset(store, tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(20) % 4
+    np.savez(tmp_path / "cells.npz", rna=rng.normal(size=(20, 5)), labels=labels)
+    found = look_at(tmp_path / "cells.npz")
+    assert "rna 20 × 5 (space)" in found.words
+    assert "labels 20 (labels)" in found.words
+    bring(found, store)
+    data = store.load_dataset("cells")
+    assert list(data.spaces) == ["rna"]
+    assert data.labels.tolist() == labels.tolist()
+
+
+def test_what_lies_elsewhere_or_is_nothing_known_is_told(tmp_path, folder):
+    with pytest.raises(InputError, match="lies outside the folders that may be read"):
+        look_at(folder, roots=[tmp_path / "allowed"])
+    with pytest.raises(InputError, match="does not exist"):
+        look_at(tmp_path / "nowhere")
+    (tmp_path / "film.mp4").write_bytes(b"\0" * 100)
+    with pytest.raises(InputError, match="nothing that can be brought"):
+        look_at(tmp_path / "film.mp4")
+    (tmp_path / "torn.zip").write_bytes(b"PK\3\4" + b"\0" * 50)
+    with pytest.raises(InputError, match="no zip archive, or a damaged one"):
+        look_at(tmp_path / "torn.zip")
+
+
+def test_what_an_import_that_was_killed_left_is_swept_away(store, folder):
+    root = store.dataset_roots[0]
+    for name in (".unpacked-1", ".part-2", "kept"):
+        (root / name / "spaces").mkdir(parents=True)
+    (root / ".part-new").mkdir()
+    old = time.time() - STALE.total_seconds() - 60
+    for name in (".unpacked-1", ".part-2", "kept"):
+        os.utime(root / name, (old, old))
+    sweep(store)
+    assert sorted(path.name for path in root.iterdir()) == [".part-new", "kept"]
+
+
+# --- in the background -----------------------------------------------------------------------------
+
+
+def test_an_upload_is_brought_and_taken_away(work, store, archive):
+    with archive.open("rb") as file:
+        place = upload(store.home, [("pets.zip", file)])
+    name = work.add_uploaded(place, "pets", side=96)
+    status = done(work, name)
+    assert status.state == "finished"
+    assert status.message.startswith("10 of 12 given files are in pets")
+    assert not place.exists()
+    check(store.load_dataset("pets"))
+    assert [each.name for each in work.statuses()] == [name]
+    work.forget(name)
+    assert work.statuses() == []
+
+
+def test_single_pictures_can_be_uploaded(work, store):
+    place = upload(store.home, [(f"{i}.png", io.BytesIO(png(i))) for i in range(3)])
+    assert done(work, work.add_uploaded(place, "three", side=96)).state == "finished"
+    assert store.load_dataset("three").num_samples == 3
+
+
+@pytest.mark.parametrize("names", [["a.png", "a.png"], ["x/../../a.png", "a.png"], [".."], ["a\0.png"]])
+def test_uploads_stay_in_a_folder_of_their_own(store, names):
+    with pytest.raises(InputError):
+        upload(store.home, [(name, io.BytesIO(b"x")) for name in names])
+    outside = [path for path in store.home.rglob("*") if path.is_file() and path.parents[1].name != "uploads"]
+    assert outside == []
+
+
+def test_a_failing_import_says_why_and_leaves_no_dataset(work, store):
+    place = upload(store.home, [("torn.zip", io.BytesIO(b"PK nothing"))])
+    status = done(work, work.add_uploaded(place, "torn", side=96))
+    assert status.state == "failed"
+    assert "no zip archive" in status.message
+    assert not store.dataset_roots[0].exists() or list(store.dataset_roots[0].iterdir()) == []
+
+
+def test_a_training_shows_its_loss_and_can_be_cancelled_and_gone_on_with(work, store, folder):
+    from hume.data.library import own_dataset
+    from hume.features.pretrain import pending
+
+    bring(look_at(folder), store)
+    own = own_dataset(store, "pets")
+    config = PretrainConfig(epochs=400, batch_size=8)
+    name = work.pretrain(own, config, device="cpu")
+    until(lambda: len(work.live(name)) > 2)
+    assert work.is_busy(own)
+    work.jobs.cancel(name)
+    assert done(work, name).state == "cancelled"
+    assert np.isfinite([record.loss for record in work.live(name)]).all()
+    (left,) = pending(own)
+    assert left.config == config
+    assert 0 < left.step < left.num_steps
+    assert not work.is_busy(own)
