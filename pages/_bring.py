@@ -1,6 +1,7 @@
 """How data come in: a path on this machine, an upload, a public dataset by its name."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -11,12 +12,14 @@ from hume.data.bring import Found, look_at
 from hume.data.catalog import CATALOG, import_named
 from hume.data.folder import Progress, check_name
 from hume.data.listing import allowed_roots, check_allowed
+from hume.data.pictures import PictureError, fit, open_picture
 from hume.data.work import upload
 from hume.errors import HumeError
 from hume.sentences import count
 from pages import _session, _show
 
 SIDES = (32, 64, 96, 128, 224)
+PREVIEWED, PREVIEW = 12, 72  # pictures, pixels
 SHOWN = 20  # names of what was set aside
 ENDINGS = ["zip", "png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "csv", "parquet", "npy", "npz",
            "safetensors", "h5ad"]  # fmt: skip
@@ -58,6 +61,7 @@ def _from_disk() -> None:
         st.error(_show.plain(str(error)), icon=":material/error:")
         return
     st.info(_show.plain(found.words), icon=":material/folder_open:")
+    _preview(found)
     _aside(found.set_aside)
     name, side, keep = _options(found)
     if st.button("Add", type="primary", icon=":material/add:", key="add path"):
@@ -67,6 +71,18 @@ def _from_disk() -> None:
 @st.cache_data(max_entries=4, ttl=60, show_spinner=False)
 def _looked_at(path: str, roots: tuple[str, ...]) -> Found:
     return look_at(Path(path), roots=[Path(root) for root in roots])
+
+
+def _preview(found: Found) -> None:
+    """A few of the pictures that would be added, spread over the folder; one that cannot be read is left out here."""
+    entries = [] if found.listing is None else found.listing.entries
+    step = max(1, len(entries) // PREVIEWED)
+    shown = []
+    for entry in entries[::step][:PREVIEWED]:
+        with suppress(PictureError):
+            shown.append(fit(open_picture(entry.path, entry.name, at_least=PREVIEW), PREVIEW))
+    if shown:
+        st.image(shown, width=PREVIEW)
 
 
 def _options(found: Found) -> tuple[str, int, Literal["refer", "copy"]]:

@@ -59,6 +59,8 @@ def about(data: Dataset, own: DatasetFolder | None) -> None:
     )
     known = [("Source", card.get("source")), ("Licence", card.get("licence"))]
     st.caption(" · ".join(f"{key}: {_show.plain(str(value))}" for key, value in known if value))
+    for note in card.get("notes") or []:
+        st.caption(_show.plain(str(note)))
     rows = card.get("rows") or {}
     cells = [("Rows", f"{data.num_samples:,}"), ("Spaces", f"{len(data.spaces):,}")]
     if rows:
