@@ -108,6 +108,7 @@ def tick(page: Page) -> None:
 # Page -> what has to be there before the picture, and what to do.
 PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
     "": ("text=random starts voted", None),
+    "data": ("button.tile", None),
     "runs": (".st-key-runs canvas", tick),
     "objective": (".js-plotly-plot", None),
     "aggregation": (".js-plotly-plot", None),

@@ -71,11 +71,17 @@ def about(data: Dataset, own: DatasetFolder | None) -> None:
     if data.test_rows is not None:
         cells.append(("Test rows", f"{int(data.test_rows.sum()):,}"))
     if own is not None:
-        cells.append(("On disk", _show.size(own.size())))
+        cells.append(("On disk", _show.size(_bytes_of(str(own.path), len(data.spaces)))))
     for place, (label, value) in zip(st.columns(len(cells)), cells, strict=True):
         place.metric(label, value)
     if data.folder is not None and (data.folder / "set_aside.csv").exists():
         set_aside(data.folder / "set_aside.csv", int(rows.get("set_aside", 0)))
+
+
+@st.cache_data(max_entries=32, ttl=60, show_spinner=False)
+def _bytes_of(folder: str, spaces: int) -> int:
+    """Bytes on disk; hundreds of thousands of originals take a while to be counted."""
+    return DatasetFolder(Path(folder)).size()
 
 
 def set_aside(path: Path, number: int) -> None:

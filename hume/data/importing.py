@@ -96,7 +96,7 @@ def import_images(
         told = {"name": name, "summary": _summary(len(used), images.shape), "source": source, "licence": licence}
         found = {"classes": classes, "digest": digest, "originals": originals}
         rows = {"given": report.given, "used": report.used, "set_aside": len(report.set_aside)}
-        _write_card(folder, {**told, **found, "rows": rows})
+        _write_card(folder, {**told, **found, "rows": rows, "notes": report.notes})
     return folder, report
 
 
