@@ -21,7 +21,7 @@ from pages import _session, _show
 SIDES = (32, 64, 96, 128, 224)
 PREVIEWED, PREVIEW = 12, 72  # pictures, pixels
 SHOWN = 20  # names of what was set aside
-ENDINGS = ["zip", "png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "csv", "parquet", "npy", "npz",
+ENDINGS = ["zip", "png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "csv", "parquet", "pq", "npy", "npz",
            "safetensors", "h5ad"]  # fmt: skip
 
 

@@ -230,7 +230,7 @@ def test_what_is_inside_an_archive_may_be_damaged(tmp_path, features):
 
 def test_an_archive_that_unfolds_into_more_than_the_memory_is_refused(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", clip=np.zeros((1000, 1000)))
-    monkeypatch.setattr("hume.data.arrays.fits", lambda num_bytes, device: num_bytes < 8_000_000)
+    monkeypatch.setattr("hume.data.arrays.reading.fits", lambda num_bytes, device: num_bytes < 8_000_000)
     with pytest.raises(InputError, match="larger than the free memory"):
         read_arrays(tmp_path / "a.npz")["clip"]
 
@@ -430,8 +430,8 @@ def test_half_precision_where_it_loses_nothing(tmp_path, features, change, dtype
 def test_large_files_are_read_in_blocks(tmp_path, features, monkeypatch):
     rows = np.tile(features, (20, 1)) + np.arange(20 * N)[:, None]
     np.save(tmp_path / "a.npy", rows)
-    monkeypatch.setattr("hume.data.arrays.LARGE_BYTES", 100)
-    monkeypatch.setattr("hume.data.arrays.BLOCK_BYTES", 400)
+    monkeypatch.setattr("hume.data.arrays.making.LARGE_BYTES", 100)
+    monkeypatch.setattr("hume.data.arrays.writing.BLOCK_BYTES", 400)
     opened = []
     monkeypatch.setattr(FileArray, "__getitem__", spied(FileArray.__getitem__, opened))
     folder = import_features({"a": tmp_path / "a.npy"}, tmp_path / "root", "d")

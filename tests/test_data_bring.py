@@ -115,6 +115,55 @@ def test_arrays_become_a_dataset(store, tmp_path):
     assert data.labels.tolist() == labels.tolist()
 
 
+def write_shard(path, seeds):
+    """A Parquet file as Hugging Face writes them, with a class for each picture."""
+    datasets = pytest.importorskip("datasets")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kinds = {"image": datasets.Image(), "label": datasets.ClassLabel(names=list(CLASSES))}
+    rows = {"image": [{"bytes": png(i), "path": None} for i in seeds], "label": [i % 2 for i in seeds]}
+    datasets.Dataset.from_dict(rows, features=datasets.Features(kinds)).to_parquet(path)
+
+
+def test_a_folder_of_nothing_but_parquet_is_a_dataset_of_hugging_face(store, tmp_path):
+    place, outside = tmp_path / "shards", tmp_path / "outside.parquet"
+    write_shard(place / "data" / "train-00000-of-00002.parquet", range(4))
+    write_shard(place / "data" / "train-00001-of-00002.parquet", range(4, 7))
+    write_shard(place / "data" / "test-00000-of-00001.pq", range(7, 10))
+    write_shard(place / "data" / "more.parquet", range(10, 12))
+    write_shard(outside, range(12, 20))
+    config = f"configs:\n- config_name: default\n  data_files: {outside}\n"
+    (place / "README.md").write_text(f"---\n{config}---\n")
+    (place / ".gitattributes").touch()
+    found = look_at(place, roots=[place])
+    assert (found.kind, found.words) == ("hugging-face", "A dataset of Hugging Face in 4 Parquet files.")
+    bring(found, store)
+    data = store.load_dataset("shards")
+    assert data.card["rows"] == {"given": 12, "used": 10, "set_aside": 2}
+    assert data.classes == CLASSES
+    assert data.test_rows.sum() == 3
+    seeds = [*range(7), *range(7, 10)]
+    order = np.argsort(data.test_rows, kind="stable")
+    for row, seed in zip(order, seeds, strict=True):
+        np.testing.assert_array_equal(data.images[row], np.asarray(Image.open(io.BytesIO(png(seed)))))
+    (place / "data" / "linked.parquet").symlink_to(outside)
+    with pytest.raises(InputError, match="lies outside the folders that may be read"):
+        look_at(place, roots=[place])
+    (place / "notes.csv").write_text("a,b")
+    with pytest.raises(InputError, match="no image"):
+        look_at(place)
+
+
+def test_both_endings_of_parquet_are_told_apart_by_what_they_hold(store, folder):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    pictures = [f"{name}/{i}.png" for name in CLASSES for i in range(EACH)]
+    parquet.write_table(pyarrow.table({"file": pictures}), folder / "paths.pq")
+    parquet.write_table(pyarrow.table({"a": [0.5, 1.5], "b": [2.0, 3.0]}), folder / "cells.pq")
+    assert look_at(folder / "paths.pq").words == "10 images."
+    assert look_at(folder / "cells.pq").words == "Arrays: cells 2 × 2 (space)."
+
+
 def test_what_lies_elsewhere_or_is_nothing_known_is_told(tmp_path, folder):
     with pytest.raises(InputError, match="lies outside the folders that may be read"):
         look_at(folder, roots=[tmp_path / "allowed"])

@@ -10,7 +10,8 @@ import pytest
 import torchvision_here  # noqa: F401 - before torchvision
 from PIL import Image
 
-from hume.data.catalog import CATALOG, import_hugging_face, import_named
+from hume.data.catalog import CATALOG, import_named
+from hume.data.hugging_face import import_hugging_face
 from hume.errors import InputError
 
 

@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from hume.data.folder import new_dataset
 from hume.data.originals import Pictures
 from hume.errors import InputError, RunError
-from hume.features import extract as extraction
+from hume.features import partial
 from hume.features.backbones import Backbone, load_backbone
 from hume.features.extract import default_batch, discard, extract, features_key, pending, seconds_for
 
@@ -211,14 +211,15 @@ from pathlib import Path
 sys.path.insert(0, "tests")
 import torchvision_here
 from hume.data.folder import DatasetFolder
-from hume.features import extract as extraction
+from hume.features import partial
 from hume.features.backbones import load_backbone
-extraction.SAVED_EVERY = 0.0
+from hume.features.extract import extract
+partial.SAVED_EVERY = 0.0
 def listen(share):
     if share > 0.3:
         os.kill(os.getpid(), signal.SIGKILL)
-extraction.extract(DatasetFolder(Path(sys.argv[1])), load_backbone("efficientnet-lite0", size=32), batch_size=8,
-                   on_progress=listen)
+extract(DatasetFolder(Path(sys.argv[1])), load_backbone("efficientnet-lite0", size=32), batch_size=8,
+        on_progress=listen)
 """
 
 
@@ -235,7 +236,7 @@ def test_a_killed_extraction_goes_on_and_ends_with_the_same_bytes(tmp_path):
 
 
 def test_a_full_disk_is_one_sentence_and_costs_nothing_that_is_done(folder, backbone, monkeypatch):
-    monkeypatch.setattr(extraction, "SAVED_EVERY", 0.0)
+    monkeypatch.setattr(partial, "SAVED_EVERY", 0.0)
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with pytest.raises(KeyboardInterrupt):
         extract(folder, backbone, batch_size=BATCH, on_progress=stop_after(1))

@@ -16,6 +16,7 @@ from PIL import Image
 from planted_runs import create, save_files, save_folder
 
 from hume import review
+from hume.data.arrays import import_array_file
 from hume.errors import InputError, RunError
 from hume.findings import Findings
 from hume.io import handover
@@ -337,6 +338,36 @@ def test_a_file_of_the_same_cells_is_copied_and_gets_the_columns(tmp_path):
     assert (tmp_path / "cells.h5ad").read_bytes() == before
     annotate(handed, tmp_path / "made" / "cells.h5ad", tmp_path / "again.h5ad")
     assert list(anndata.read_h5ad(tmp_path / "again.h5ad").obs) == list(data.obs)
+
+
+def test_the_labels_of_an_imported_file_go_into_a_copy_of_it_while_it_is_the_same(tmp_path):
+    anndata = pytest.importorskip("anndata")
+    source = tmp_path / "atlas.h5ad"
+    counts = np.random.default_rng(0).poisson(1.0, (90, 5)).astype(np.float32)
+    names = [f"cell {i}" for i in range(90)]
+    cells = anndata.AnnData(X=counts, obs={"obs_names": names, "batch": np.arange(90) % 4}, uns={"kept": "yes"})
+    cells.write_h5ad(source)
+    dataset = import_array_file(source, tmp_path / "root", "cells").load()
+    handed = chosen(dataset, np.arange(90) % 3, num_classes=3)
+
+    def made(name):
+        write(handed, FORMATS["anndata"], tmp_path / name)
+        return anndata.read_h5ad(tmp_path / name / "cells.h5ad")
+
+    copy = made("copy")
+    assert (copy.uns["kept"], copy.obs_names.tolist()) == ("yes", names)
+    np.testing.assert_array_equal(copy.X, counts)
+    np.testing.assert_array_equal(copy.obs["hume_class"].cat.codes, handed.labeling)
+    changes = {
+        "other cells": lambda: cells[:80].write_h5ad(source),
+        "damaged": lambda: source.write_bytes(b"no such thing"),
+        "gone": source.unlink,
+    }
+    for name, change in changes.items():
+        change()
+        new = made(name)
+        assert (new.n_obs, list(new.obsm), new.X) == (90, ["X_X"], None)
+        np.testing.assert_array_equal(new.obs["hume_class"].cat.codes, handed.labeling)
 
 
 def test_a_file_of_other_cells_is_refused(digits, tmp_path):

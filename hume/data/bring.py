@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hume.data.folder import Progress, free_name
 from hume.data.listing import Listing, check_allowed, list_folder, why_not
+from hume.data.tables import PARQUET
 from hume.errors import InputError
 from hume.io.releases import Release, import_release, scan_release
 from hume.sentences import count
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 Kind = Literal["images", "zip", "arrays", "release", "hugging-face"]
 Named = tuple[str, str]  # what was set aside, and why
 
-TABLES = (".csv", ".tsv", ".parquet")
-ARRAYS = (".npy", ".npz", ".safetensors", ".parquet", ".h5ad", ".gz")
+TABLES = (".csv", ".tsv", *PARQUET)
+ARRAYS = (".npy", ".npz", ".safetensors", *PARQUET, ".h5ad", ".gz")
 UNPACKED = ".unpacked-"
 UPLOADS = "uploads"  # a folder of the home
 STALE = timedelta(days=1)  # what an import that was killed left behind is swept away then
@@ -84,7 +85,7 @@ def look_at(path: Path, *, roots: list[Path] | None = None, **columns: str | Non
     ending = place.suffix.lower()
     if ending == ".zip":
         return Found("zip", place, _zip_in_words(place))
-    if ending in TABLES and (ending != ".parquet" or any(columns.values()) or _is_table_of_paths(place, roots)):
+    if ending in TABLES and (ending not in PARQUET or any(columns.values()) or _is_table_of_paths(place, roots)):
         from hume.data.tables import list_table
 
         return _images(place, list_table(place, roots=roots, **columns))
@@ -97,11 +98,17 @@ def look_at(path: Path, *, roots: list[Path] | None = None, **columns: str | Non
 
 
 def _look_at_folder(place: Path, roots: list[Path] | None) -> Found:
+    from hume.data.hugging_face import parquet_files
+
     if is_release(place):
         release = scan_release(place)
         return Found("release", place, _release_in_words(release), release=release)
     if (place / "dataset_info.json").exists() or (place / "dataset_dict.json").exists():
         return Found("hugging-face", place, "A dataset of Hugging Face.")
+    if files := parquet_files(place):
+        for file in files:
+            check_allowed(file, roots)
+        return Found("hugging-face", place, f"A dataset of Hugging Face in {count(len(files), 'Parquet file')}.")
     return _images(place, list_folder(place, roots=roots))
 
 
@@ -175,8 +182,8 @@ def bring(
     """Make datasets of what was found; they lie in the home's folder of datasets afterwards.
 
     name: of the dataset, where one is made; keep: whether pictures larger than `side` pixels stay where they are
-    ("refer") or come along ("copy", "move"); source: what the card says about where they come from. Raises InputError for
-    data that cannot be used, RunError when the disk is full.
+    ("refer") or come along ("copy", "move"); source: what the card says about where they come from. Raises InputError
+    for data that cannot be used, RunError when the disk is full.
     """
     name, root = name or found.suggested_name, store.dataset_roots[0]
     if found.kind == "zip":
@@ -194,7 +201,7 @@ def bring(
             words += f"; {_set_aside(len(report.set_aside))}"
         return Brought(" ".join([f"{words}.", *report.notes]), (folder.name,), set_aside=tuple(report.set_aside))
     if found.kind == "hugging-face":
-        from hume.data.catalog import import_hugging_face
+        from hume.data.hugging_face import import_hugging_face
 
         folder = import_hugging_face(str(found.path), root, name, on_progress=on_progress)
     else:

@@ -1,40 +1,34 @@
 """phi2 of the paper: a pretrained network's features of every image of a dataset, computed once (Appendix A).
 
-Unfinished work lies in the dataset's folder `work`, under the key of what is computed:
-
-    <key>.npy            the header of the finished file, then the rows done so far
-    <key>.extract.json   how many rows are done, in what batches, and which originals could not be read
-
-so that an extraction that was interrupted, however roughly, goes on and ends with the same bytes.
+What was done before an interruption is kept by `hume.features.partial`.
 """
 
 import hashlib
-import io
 import json
 import os
 import re
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from shutil import copyfile
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.data.folder import DatasetFolder, Progress
 from hume.data.originals import Pictures
-from hume.errors import InputError, RunError
+from hume.errors import InputError
 from hume.features.backbones import Backbone
-from hume.files import disk_errors, write_atomically
+from hume.features.partial import Record, Work, alone, read_record
+from hume.files import disk_errors
 from hume.rows import free_bytes
 from hume.search import out_of_memory
 
@@ -42,8 +36,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 KEY_BYTES = 16
-SAVED_EVERY = 3.0  # seconds
-LISTED = 300  # problems that a card names; all are counted
 THREADS = 4  # that decode pictures ahead of the network
 LARGEST_BATCH = {"cpu": 32, "cuda": 256}
 TIMES_INPUT = 100  # what a network holds of a picture at its widest, in sizes of the prepared picture
@@ -92,15 +84,15 @@ def extract(
         return ready
     with disk_errors(folder.path):
         place = folder.work
-    with _alone(place, key):
+    with alone(place, key):
         ready = folder.space_with_key(key)  # it may have been finished while this waited
         if ready is not None:
             return ready
         pictures = Pictures(folder)
-        begun = _Record(key, wanted, backbone.name, len(pictures), backbone.dim, batch_size or default_batch(backbone))
+        begun = Record(key, wanted, backbone.name, len(pictures), backbone.dim, batch_size or default_batch(backbone))
         begun.size = None if backbone.own_size else backbone.side
         begun.weights = None if backbone.weights is None else str(backbone.weights)
-        with closing(_Work(place, begun)) as work:
+        with closing(Work(place, begun)) as work:
             _fill(work, pictures, backbone, on_progress)
         made = folder.free_space_name(wanted)
         folder.add_space(made, work.array, _entry(work.record, backbone))
@@ -116,7 +108,7 @@ def features_key(folder: DatasetFolder, backbone: Backbone) -> str:
 
 def pending(folder: DatasetFolder) -> list[Pending]:
     """The extractions that have begun and not ended, by name."""
-    records = [_read_record(path) for path in (folder.path / "work").glob("*.extract.json")]
+    records = [read_record(path) for path in (folder.path / "work").glob("*.extract.json")]
     there = [each for each in records if each and (folder.path / "work" / f"{each.key}.npy").exists()]
     found = [
         Pending(
@@ -132,7 +124,7 @@ def discard(folder: DatasetFolder, key: str) -> None:
     """Remove what an unfinished extraction has so far; raises RunError while it is under way."""
     if not re.fullmatch(f"[0-9a-f]{{{2 * KEY_BYTES}}}", key):
         raise InputError(f"{key!r} is no key of an extraction: choose one of those that are pending")
-    with _alone(folder.work, key):
+    with alone(folder.work, key):
         for suffix in (".npy", ".extract.json"):
             (folder.work / f"{key}{suffix}").unlink(missing_ok=True)
 
@@ -156,7 +148,7 @@ def seconds_for(backbone: Backbone, folder: DatasetFolder) -> float:
 # --- from pictures to rows -----------------------------------------------------------------
 
 
-def _fill(work: "_Work", pictures: Pictures, backbone: Backbone, on_progress: Progress | None) -> None:
+def _fill(work: Work, pictures: Pictures, backbone: Backbone, on_progress: Progress | None) -> None:
     """Compute the rows that are not there yet, in batches that begin where they would without an interruption."""
     record = work.record
     with closing(_ahead(pictures, backbone, record)) as prepared:
@@ -169,7 +161,7 @@ def _fill(work: "_Work", pictures: Pictures, backbone: Backbone, on_progress: Pr
                 on_progress(record.done / record.of)
 
 
-def _ahead(pictures: Pictures, backbone: Backbone, record: "_Record") -> Generator[Prepared]:
+def _ahead(pictures: Pictures, backbone: Backbone, record: Record) -> Generator[Prepared]:
     """The prepared pictures in their order, decoded in threads, at most two batches ahead of whoever asks."""
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         coming = (pool.submit(_prepared, pictures, backbone, row) for row in range(record.done, record.of))
@@ -204,7 +196,7 @@ def _middle(picture: "Image") -> "Image":
     return picture.crop((left, top, left + across, top + down))
 
 
-def _rows(images: Tensor, backbone: Backbone, record: "_Record", pictures: Pictures) -> NDArray[np.float32]:
+def _rows(images: Tensor, backbone: Backbone, record: Record, pictures: Pictures) -> NDArray[np.float32]:
     """Features (B, d) of a batch; where half precision overflows the batch is computed once more without it."""
     found = _in_steps(images, backbone, record, exact=False)
     if backbone.precision != "float32" and not found.isfinite().all():
@@ -220,7 +212,7 @@ def _rows(images: Tensor, backbone: Backbone, record: "_Record", pictures: Pictu
     return rows
 
 
-def _in_steps(images: Tensor, backbone: Backbone, record: "_Record", *, exact: bool) -> Tensor:
+def _in_steps(images: Tensor, backbone: Backbone, record: Record, *, exact: bool) -> Tensor:
     """The batch in steps that fit into memory, halved for good whenever one does not."""
     while True:
         try:
@@ -234,145 +226,6 @@ def _in_steps(images: Tensor, backbone: Backbone, record: "_Record", *, exact: b
                     "choose a smaller side or a smaller network"
                 ) from None
         record.step //= 2  # here the failed step is forgotten, inside of `except` its traceback still holds it
-
-
-# --- what is done so far -------------------------------------------------------------------
-
-
-@dataclass
-class _Record:
-    """What is known of an extraction beside its rows."""
-
-    key: str
-    name: str
-    backbone: str
-    of: int  # N
-    dim: int  # d
-    batch: int  # between whose ends it may be interrupted
-    size: int | None = None
-    weights: str | None = None
-    step: int = 0  # pictures that go through the network at once; the batch, unless memory was short
-    done: int = 0  # rows
-    seconds: float = 0.0
-    num_problems: int = 0
-    problems: list[tuple[int, str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise InputError(f"a batch needs at least 1 picture, got batch_size={self.batch}")
-        self.step = self.step or self.batch
-
-
-class _Work:
-    """The rows done so far on disk: never more in the record than in the file."""
-
-    def __init__(self, place: Path, begun: _Record) -> None:
-        self.array, self.path = place / f"{begun.key}.npy", place / f"{begun.key}.extract.json"
-        self.record = begun
-        self.dtype: np.dtype[Any] = np.dtype(np.float16)
-        with disk_errors(place.parent):
-            if not self._goes_on():
-                self.array.write_bytes(self._header())
-            self.file: BinaryIO = self.array.open("r+b")
-        self.saved = time.monotonic()
-
-    def _goes_on(self) -> bool:
-        """Take over what an earlier call left, where it is whole and of the same shape."""
-        earlier = _read_record(self.path)
-        if earlier is None or (earlier.of, earlier.dim) != (self.record.of, self.record.dim) or earlier.done < 1:
-            return False
-        for dtype in (np.dtype(np.float16), np.dtype(np.float32)):
-            self.dtype, size = dtype, len(self._header()) + earlier.done * earlier.dim * dtype.itemsize
-            if self.array.exists() and self.array.stat().st_size >= size:
-                with self.array.open("rb") as file:
-                    if file.read(len(self._header())) == self._header():
-                        self.record = earlier
-                        return True
-        self.dtype = np.dtype(np.float16)
-        return False
-
-    def _header(self) -> bytes:
-        header = io.BytesIO()
-        shape = (self.record.of, self.record.dim)
-        np.lib.format.write_array_header_1_0(header, {"descr": self.dtype.str, "fortran_order": False, "shape": shape})
-        return header.getvalue()
-
-    def append(self, rows: NDArray[np.float32], problems: list[str | None]) -> None:
-        """Add the next rows (B, d); raises RunError when the disk is full."""
-        with np.errstate(over="ignore"):
-            if np.isinf(rows.astype(self.dtype)).any():
-                self._widen()
-        record, content = self.record, rows.astype(self.dtype)
-        with disk_errors(self.array.parent.parent):
-            self.file.seek(len(self._header()) + record.done * record.dim * self.dtype.itemsize)
-            self.file.write(content.tobytes())
-            self.file.flush()
-        bad = [(record.done + i, problem) for i, problem in enumerate(problems) if problem is not None]
-        record.num_problems += len(bad)
-        record.problems += bad[: max(0, LISTED - len(record.problems))]
-        record.done += len(rows)
-        if time.monotonic() > self.saved + SAVED_EVERY or record.done == record.of:
-            self.save()
-
-    def _widen(self) -> None:
-        """Go on in float32, which holds the values that float16 does not; earlier rows stay as they were rounded."""
-        half, record = len(self._header()), self.record
-        part = self.array.with_name(f".part-{record.key}")
-        with disk_errors(self.array.parent.parent), part.open("wb") as wide:
-            self.dtype = np.dtype(np.float32)
-            wide.write(self._header())
-            self.file.seek(half)
-            for start in range(0, record.done, record.batch):
-                count = (min(record.done, start + record.batch) - start) * record.dim
-                wide.write(np.frombuffer(self.file.read(2 * count), np.float16).astype(np.float32).tobytes())
-            wide.flush()
-            os.fsync(wide.fileno())
-            self.file.close()
-            part.replace(self.array)
-            self.file = self.array.open("r+b")
-
-    def save(self) -> None:
-        """Make sure of the rows done, then say so; raises RunError when the disk is full."""
-        with disk_errors(self.array.parent.parent):
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            write_atomically(self.path, json.dumps(asdict(self.record)).encode())
-        self.saved = time.monotonic()
-
-    def close(self) -> None:
-        """Keep what is done, as far as the disk lets."""
-        with suppress(RunError):
-            self.save()
-        with suppress(OSError):
-            self.file.close()
-
-    def forget(self) -> None:
-        """Remove what is left beside the finished rows."""
-        self.path.unlink(missing_ok=True)
-
-
-def _read_record(path: Path) -> _Record | None:
-    """The record in a file, None where it is missing or damaged."""
-    try:
-        return _Record(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-@contextmanager
-def _alone(place: Path, key: str) -> Iterator[None]:
-    """Hold an extraction's lock; raises RunError while another holds it."""
-    lock = FileLock(place / f"{key}.lock")
-    try:
-        with disk_errors(place.parent):
-            lock.acquire(blocking=False)
-    except Timeout:
-        raise RunError("these features are being computed already: wait for them, or stop that computation") from None
-    try:
-        yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
 
 
 # --- what the dataset is told --------------------------------------------------------------
@@ -403,7 +256,7 @@ def _from_a_twin(folder: DatasetFolder, key: str, wanted: str) -> str | None:
     return None
 
 
-def _entry(record: _Record, backbone: Backbone) -> dict[str, Any]:
+def _entry(record: Record, backbone: Backbone) -> dict[str, Any]:
     """What the card says of the space."""
     made = backbone.made
     if record.num_problems:

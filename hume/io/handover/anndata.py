@@ -4,8 +4,8 @@
     hume_vote_agreement   the share of seeds that agree with it
     hume_reliable         whether the sample is one of the reliable ones
 
-A dataset whose card names its .h5ad file under "h5ad" gets a copy of that file; others get a new one with their spaces
-in obsm. Neither is held in memory.
+A dataset whose card names the .h5ad file that it was made from under "h5ad" gets a copy of that file, as long as it is
+there and has as many observations; others get a new one with their spaces in obsm. Neither is held in memory.
 """
 
 import shutil
@@ -25,17 +25,26 @@ ROWS = 16_384  # of a space written in one go
 
 
 def write(handover: Handover, sink: Sink, tell: Progress) -> list[tuple[int, str]]:
-    """Write one .h5ad file; no row is set aside. Raises InputError for a file of other observations."""
-    source = handover.dataset.card.get("h5ad")
+    """Write one .h5ad file; no row is set aside."""
     with tempfile.TemporaryDirectory(prefix="hume-") as folder:
         made = Path(folder) / "made.h5ad"
-        if source is not None and Path(str(source)).is_file():
-            annotate(handover, Path(str(source)), made)
-        else:
+        if not _annotated(handover, made):
             _create(handover, made, tell)
         sink.copy(f"{plain(handover.dataset.name) or 'dataset'}.h5ad", made)
     tell(1.0)
     return []
+
+
+def _annotated(handover: Handover, target: Path) -> bool:
+    """Whether the file that the dataset was made from could be copied and given the columns."""
+    source = handover.dataset.card.get("h5ad")
+    if source is None:
+        return False
+    try:
+        annotate(handover, Path(str(source)), target)
+    except InputError:  # it is gone, or another file by now
+        return False
+    return True
 
 
 def annotate(handover: Handover, source: Path, target: Path) -> None:
@@ -46,21 +55,22 @@ def annotate(handover: Handover, source: Path, target: Path) -> None:
     import h5py
     from anndata.io import read_elem, write_elem
 
-    shutil.copyfile(source, target)
     try:
-        with h5py.File(target, "r+") as file:
+        with h5py.File(source, "r") as file:
             obs = read_elem(file["obs"])
-            if len(obs) != handover.dataset.num_samples:
-                raise InputError(
-                    f"{source} has {len(obs)} observations, {handover.dataset.name} has "
-                    f"{handover.dataset.num_samples} samples: name the file that it was made from"
-                )
-            for name, column in _columns(handover).items():
-                obs[name] = column
-            _as_category(obs, handover.choices)
-            write_elem(file, "obs", obs)
-    except (OSError, KeyError) as error:
+    except Exception as error:  # a damaged file makes h5py and anndata raise whatever comes to hand
         raise InputError(f"{source} cannot be read as .h5ad ({error}): write it again") from None
+    if len(obs) != handover.dataset.num_samples:
+        raise InputError(
+            f"{source} has {len(obs)} observations, {handover.dataset.name} has "
+            f"{handover.dataset.num_samples} samples: name the file that it was made from"
+        )
+    for name, column in _columns(handover).items():
+        obs[name] = column
+    _as_category(obs, handover.choices)
+    shutil.copyfile(source, target)
+    with h5py.File(target, "r+") as file:
+        write_elem(file, "obs", obs)
 
 
 def _create(handover: Handover, target: Path, tell: Progress) -> None:
