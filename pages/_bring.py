@@ -158,7 +158,7 @@ def _named() -> None:
             )
             return f"{made.load().num_samples:,} images are in {made.name}."
 
-        _start(lambda: services.work.add_named(key, work), key)
+        _start(lambda: services.work.do(f"Add {key}", work), key)
 
 
 def _start(begin: Callable[[], object], name: str) -> None:

@@ -17,6 +17,7 @@ page = st.navigation(
             st.Page("data.py", title="Data", icon=":material/photo_library:"),
             st.Page("search.py", title="Search", icon=":material/search:"),
             st.Page("runs.py", title="Runs", icon=":material/list:"),
+            st.Page("compare.py", title="Compare", icon=":material/leaderboard:"),
         ],
         "Understand a run": [
             st.Page("objective.py", title="Objective and accuracy", icon=":material/scatter_plot:"),

@@ -19,7 +19,7 @@ from hume.search import FinishedSeed
 from pages import _session
 
 MAIN = Path(__file__).parents[1] / "pages" / "_main.py"
-PAGES = ("start", "data", "search", "runs", "objective", "aggregation", "explore", "reliable")
+PAGES = ("start", "data", "search", "runs", "compare", "objective", "aggregation", "explore", "reliable")
 OF_A_RUN = ("objective", "aggregation", "explore", "reliable")
 DEADLINE = 120  # seconds, for a machine that has other things to do
 EXAMPLES = {"classes": 4, "size": 60, "noise": 0.5}  # seeds disagree on a third of the samples

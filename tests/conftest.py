@@ -6,6 +6,7 @@ import pytest
 import torchvision_here  # noqa: F401 - before any test imports torchvision
 
 from hume import Store
+from hume.compare import Comparison
 
 pytest.register_assert_rewrite("app_driver")
 
@@ -40,6 +41,8 @@ def shelf(tmp_path_factory):
     known = birds(store)
     finished(store, known, "first")
     finished(store, known, "second", seeds=range(6))
+    for key in ("hume", "shuffled", "kmeans-phi1"):
+        Comparison(store.home, known, "phi1", "phi2", num_classes=4).run(key)
     finished(store, birds(store, "nameless", labels=False), "unlabeled")
     files = save_files(store.home / "files", labels=False, **EXAMPLES)
     save_maps(store, files)

@@ -33,6 +33,7 @@ from pages import _session
 REVEALS = {
     "start": "what people call them",
     "data": "how many each class has",
+    "compare": "how right every method is",
     "objective": "how right the seeds are",
     "aggregation": "how right the votes are",
     "explore": "true classes and errors",
@@ -74,9 +75,8 @@ def told(at, found):
 
 
 def everywhere(page, **query):
-    return look(
-        page, run="first", start_data="birds", data="birds", sample="3", rows=",".join(map(str, range(40))), **query
-    )
+    of_birds = dict.fromkeys(("start_data", "data", "compared"), "birds")
+    return look(page, run="first", sample="3", rows=",".join(map(str, range(40))), **of_birds, **query)
 
 
 @pytest.mark.parametrize("page", PAGES)

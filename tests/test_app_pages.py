@@ -48,8 +48,8 @@ def texts(at):
 def test_without_a_run_a_page_says_what_to_do_next(home, page):
     at = look(page)
     assert len(at.title) == 1
-    if page == "data":
-        assert at.selectbox(key="data").value == "fashion-mnist"
+    if page in ("data", "compare"):
+        assert at.selectbox(key={"data": "data", "compare": "compared"}[page]).value == "fashion-mnist"
     elif page in ("start", "search"):
         assert at.button(key="launch").label.endswith(("random starts", "seeds"))
     else:

@@ -238,6 +238,8 @@ def test_a_training_shows_its_loss_and_can_be_cancelled_and_gone_on_with(work, s
     name = work.pretrain(own, config, device="cpu")
     until(lambda: len(work.live(name)) > 2)
     assert work.is_busy(own)
+    with pytest.raises(InputError, match="is under way already"):
+        work.pretrain(own, config, device="cpu")
     work.jobs.cancel(name)
     assert done(work, name).state == "cancelled"
     assert np.isfinite([record.loss for record in work.live(name)]).all()

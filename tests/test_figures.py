@@ -91,6 +91,10 @@ def every_figure(name="class", num_seeds=4, num_classes=3):
         "reliability_curve": figures.reliability_curve([1, 2], [[1, 0.9], [1, 0.8]], names=[name, name], chosen=2),
         "class_sizes": figures.class_sizes(sizes, names, sizes, names),
         "votes": figures.votes(sizes, names),
+        "leaderboard": figures.leaderboard(
+            names, ["hume", "control", "baseline"][:num_classes], *np.full((4, num_classes), 0.5), [(name, 0.9)]
+        ),
+        "pairs": figures.pairs(names, np.eye(num_classes), np.eye(num_classes), name="ACC"),
         "class_counts": figures.class_counts(names, sizes),
         "norms": figures.norms(np.arange(num_seeds + 1), np.arange(num_seeds)),
         "spectrum": figures.spectrum(rng.dirichlet(np.ones(num_seeds))),
@@ -609,3 +613,27 @@ def test_a_training_shows_its_neighbours_only_where_they_may_be_shown():
     traces, layout = sent(figures.training([1, 2, 3], [3.0, 2.0, 1.0], [3], [0.25]))
     assert list(traces[1]["y"]) == [25]
     assert layout["yaxis2"]["range"] == [0, 100]
+
+
+# --- methods side by side ----------------------------------------------------------------------------
+
+
+def test_a_leaderboard_keeps_what_was_printed_apart_from_what_was_measured():
+    kinds = ["hume", "baseline", "supervised"]
+    fig = figures.leaderboard(["a", "b", "c"], kinds, [0.6, 0.5, 0.9], [0.1, 0.2, 0], [5, 3, 1],
+                              [0.7, np.nan, np.nan], [("a", 0.8)])  # fmt: skip
+    traces, layout = sent(fig)
+    assert [list(trace["y"]) for trace in traces] == [["a"], ["b"], ["c"], ["a"], ["a (printed)"]]
+    assert list(named(traces, "vote")["x"]) == [70]
+    assert list(named(traces, "printed in the paper")["x"]) == [80]
+    assert named(traces, "without labels")["error_x"]["array"] == [20]
+    assert layout["yaxis"]["categoryarray"] == ["a", "b", "c", "a (printed)"]
+
+
+def test_a_map_of_pairs_leaves_empty_what_was_not_run():
+    values = np.array([[np.nan, 0.5], [0.25, np.nan]])
+    (heat,), layout = sent(figures.pairs(["x", "y"], values, np.ones((2, 2)), name="ACC"))
+    assert heat["text"] == [["", "50.0 %"], ["25.0 %", ""]]
+    assert layout["xaxis"]["categoryarray"] == layout["yaxis"]["categoryarray"] == ["x", "y"]
+    with pytest.raises(InputError, match="3 spaces, 2 rows"):
+        figures.pairs(["x", "y", "z"], values, values, name="ACC")

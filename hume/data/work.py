@@ -59,9 +59,9 @@ class DataWork:
 
         return self._submit(f"Add {name}", work)
 
-    def add_named(self, title: str, work: Callable[[Progress], str]) -> str:
-        """Bring a public dataset by a function that tells how far it is and returns a sentence."""
-        return self._submit(f"Add {title}", work)
+    def do(self, name: str, work: Callable[[Progress], str], device: str = "cpu") -> str:
+        """Any other work, by a name for people, as a function that tells how far it is and returns a sentence."""
+        return self._submit(name, work, device)
 
     def extract(self, folder: DatasetFolder, network: str, *, device: str = "auto", **options: Any) -> str:
         """Make a space by a pretrained network; options: those of `load_backbone`."""
@@ -73,7 +73,8 @@ class DataWork:
             backbone = load_backbone(network, device=results.choose_device(device), **options)
             return f"The space {extract(folder, backbone, on_progress=tell)} of {folder.name} is ready."
 
-        return self._submit(f"{folder.name}: {network}", work, device)
+        side = f" at {options['size']} pixels" if options.get("size") else ""
+        return self._submit(f"{folder.name}: {network}{side}", work, device)
 
     def pretrain(
         self, folder: DatasetFolder, config: "PretrainConfig", *, device: str = "auto", train_rows: Any = None
@@ -150,7 +151,11 @@ class DataWork:
         return any(status.under_way and status.name.startswith(f"{folder.name}: ") for status in self.statuses())
 
     def _submit(self, name: str, work: Callable[[Progress], str], device: str = "cpu") -> str:
+        """Queue work; raises InputError while work of the same name waits or is under way."""
         with self._lock:
+            known = self.jobs.status(name)
+            if known is not None and known.under_way:
+                raise InputError(f"“{name}” is under way already: wait for it or cancel it")
             self._names.pop(name, None)
             self._names[name] = None
         self.jobs.submit_work(name, results.choose_device(device), work)

@@ -6,6 +6,7 @@ its number in `customdata`, one integer a point. Shares are given as 0 to 1 and 
 """
 
 from hume.figures.classes import class_sizes, confusion, label_shares, votes
+from hume.figures.compare import leaderboard, pairs
 from hume.figures.data import class_counts, norms, spectrum, training
 from hume.figures.live import live_cloud, objective_curves
 from hume.figures.maps import scatter_map
@@ -23,9 +24,11 @@ __all__ = [
     "confusion",
     "correlation",
     "label_shares",
+    "leaderboard",
     "live_cloud",
     "norms",
     "objective_curves",
+    "pairs",
     "reliability_curve",
     "safe",
     "scatter_map",

@@ -1,0 +1,131 @@
+"""The command that puts HUME beside every other method on the same features."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, TaskID
+from rich.table import Table
+
+from hume import results
+from hume.baselines.registry import Spread
+from hume.cli.base import command, print_table, progress
+from hume.compare import HUME, METHODS, Comparison, Standing
+from hume.errors import HumeError, InputError
+from hume.io.tables import write_csv
+from hume.published import headline
+from hume.store import Store
+
+COLUMNS = ("method", "kind", "acc", "acc_std", "ari", "ari_std", "nmi", "nmi_std", "n", "vote_acc", "cv_score",
+           "seconds", "note")  # fmt: skip
+
+
+@command("compare")
+def compare(
+    dataset: Annotated[str, typer.Option(help="See `datasets`.")],
+    phi1: Annotated[str | None, typer.Option(help="Self-supervised space; the dataset's first choice.")] = None,
+    phi2: Annotated[str | None, typer.Option(help="Pretrained space; the dataset's first choice.")] = None,
+    num_classes: Annotated[int | None, typer.Option(help="K; the dataset's where it knows.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Run this method, may be repeated; all if left out.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Published budgets, hours for some; else smaller ones.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Run also what was run before.")] = False,
+    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="HUME on every pair of spaces, too.")] = False,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Run every method on the same features and print the leaderboard; what was run before is kept."""
+    store, place = Store(), results.choose_device(device)
+    data = store.load_dataset(dataset)
+    first, second = phi1 or data.default_pair[0], phi2 or data.default_pair[1]
+    comparison = Comparison(store.home, data, first, second, num_classes=results.classes_of(data, num_classes))
+    unknown = set(only or []) - set(METHODS)
+    if unknown:
+        raise InputError(f"there is no method {min(unknown)!r}: choose among {', '.join(METHODS)}")
+    chosen = [method.key for method in comparison.methods if not only or method.key in only]
+    _run(comparison, chosen, full, again, place)
+    standings = [each for each in comparison.standings() if each.method.key in chosen]
+    print(f"{data.card.get('name') or data.name}: φ1 {first}, φ2 {second}, K {comparison.num_classes}")
+    print_table(_leaderboard(standings))
+    _print_published(data.name, str(data.card.get("name") or ""))
+    if all_pairs:
+        _all_pairs(comparison, full, again, place)
+    if csv is not None:
+        print(write_csv(csv, COLUMNS, map(row, standings)))
+
+
+def _run(comparison: Comparison, keys: list[str], full: bool, again: bool, device: str) -> None:
+    missing = [key for key in keys if again or comparison.found(key) is None]
+    with progress(transient=True) as bar:
+        for key in missing:
+            tell = partial(_tell, bar, bar.add_task(METHODS[key].title, total=1.0))
+            try:
+                comparison.run(key, quick=not full, device=device, on_progress=tell)
+            except HumeError as error:
+                print(f"{METHODS[key].title} was not run: {error}")
+
+
+def _tell(bar: Progress, task: TaskID, share: float) -> None:
+    bar.update(task, completed=share)
+
+
+def row(each: Standing) -> list[object]:
+    """One line of the table as the CSV file has it."""
+    spread = (each.acc, each.ari, each.nmi)
+    numbers = [number for part in spread for number in ((None, None) if part is None else (part.mean, part.std))]
+    cv_score = None if each.cv_score is None else each.cv_score.mean
+    return [
+        each.method.title, each.method.kind, *numbers, each.num_seeds, each.vote_acc, cv_score, round(each.seconds, 1),
+        each.note,
+    ]  # fmt: skip
+
+
+def _leaderboard(standings: list[Standing]) -> Table:
+    table = Table("method", "ACC", "ARI", "NMI", "n", "vote ACC", "CV score", "s", "how", box=None)
+    for each in standings:
+        vote = "" if each.vote_acc is None else f"{each.vote_acc:.3f}"
+        table.add_row(
+            each.method.title, _shown(each.acc), _shown(each.ari), _shown(each.nmi), str(each.num_seeds), vote,
+            _shown(each.cv_score), f"{each.seconds:.1f}", each.note,
+        )  # fmt: skip
+    return table
+
+
+def _shown(spread: Spread | None) -> str:
+    if spread is None:
+        return "–"
+    return f"{spread.mean:.3f}" if spread.n == 1 else f"{spread.mean:.3f} ± {spread.std:.3f}"
+
+
+def _print_published(*names: str) -> None:
+    printed = headline(*names)
+    if not printed:
+        return
+    print("Printed in the paper, on other features: not to be mixed with what was measured here.")
+    table = Table("method", "setting", "φ1", "φ2", "ACC", "source", box=None)
+    for each in printed:
+        table.add_row(each.method, each.setting or "–", each.phi1 or "–", each.phi2 or "–", f"{each.value:.3f}",
+                      each.source)  # fmt: skip
+    print_table(table)
+
+
+def _all_pairs(comparison: Comparison, full: bool, again: bool, device: str) -> None:
+    """HUME's vote on every pair, a row a φ1 and a column a φ2."""
+    names = list(comparison.dataset.spaces)
+    table = Table("ACC of the vote: φ1 \\ φ2", *names, box=None)
+    for phi1 in names:
+        cells = []
+        for phi2 in names:
+            each = comparison.on(phi1, phi2)
+            if phi1 != phi2:
+                _run(each, [HUME], full, again, device)
+            found = each.found(HUME)
+            if found is None:
+                cells.append("–")
+                continue
+            standing = each.standing(METHODS[HUME], found)
+            value = standing.vote_acc if standing.vote_acc is not None else None
+            score = "" if standing.cv_score is None else f"cv {standing.cv_score.mean:.3f}"
+            cells.append(f"{'–' if value is None else f'{value:.3f}'} ({score}, {found.seconds:.0f} s)")
+        table.add_row(phi1, *cells)
+    print_table(table)

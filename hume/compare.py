@@ -1,0 +1,259 @@
+"""Every method on the same features, side by side: HUME, its controls, and what others do (Tables 1 and 2).
+
+    comparison = Comparison(home, dataset, "simclr", "lite0", num_classes=10)
+    comparison.run("kmeans-both")
+    comparison.standings()
+
+Labelings are kept in the home, scores are computed when they are looked at: ground truth never reaches the disk.
+
+    <home>/comparisons/<digest of spaces and K>/<method>.safetensors     labelings (S, N), scores (S,), how it was run
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import safetensors
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from hume import ensemble, scores
+from hume.baselines.registry import BASELINES, Spread, run_baseline
+from hume.controls import CONTROLS, run_control, run_pair
+from hume.errors import InputError
+from hume.files import disk_errors, write_atomically
+from hume.results import LABEL_TYPE, Result, evaluated_rows
+from hume.search import Step
+from hume.spaces import Dataset
+
+Kind = Literal["hume", "control", "baseline", "supervised"]
+Progress = Callable[[float], None]  # told the share that is done; whatever it raises ends the work
+
+HUME = "hume"
+SEARCHED = 0.8  # share of a search's time, the rest scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One line of a comparison."""
+
+    key: str
+    title: str
+    kind: Kind
+    does: str  # one sentence
+    source: str
+    left_out: str
+    num_seeds: int
+    quick_seeds: int
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        HUME: Method(
+            key=HUME,
+            title="HUME",
+            kind="hume",
+            does="Searches for the labeling in φ1 that a linear classifier in φ2 generalizes; the seeds vote.",
+            source="Gadetsky and Brbić (NeurIPS 2023); the preset `fast` of this project",
+            left_out="nothing",
+            num_seeds=100,
+            quick_seeds=100,
+        ),
+        **{
+            control.key: Method(
+                key=control.key,
+                title=f"control: {control.title}",
+                kind="control",
+                does=control.says,
+                source="HUME's search on a pair that was spoiled on purpose",
+                left_out="nothing",
+                num_seeds=100,
+                quick_seeds=20,
+            )
+            for control in CONTROLS.values()
+        },
+        **{
+            baseline.key: Method(
+                key=baseline.key,
+                title=baseline.title,
+                kind="supervised" if baseline.needs_labels else "baseline",
+                does=baseline.does,
+                source=baseline.source,
+                left_out=baseline.left_out,
+                num_seeds=baseline.num_seeds,
+                quick_seeds=baseline.quick_seeds,
+            )
+            for baseline in BASELINES.values()
+        },
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What one method found, as it is on disk."""
+
+    key: str
+    labelings: NDArray[np.int32]  # (S, N)
+    cv_score: NDArray[np.float64] | None  # (S,) of searches, None for other methods
+    seconds: float
+    note: str  # how it was run
+    created: str  # UTC, ISO 8601
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One line of the leaderboard; what needs ground truth is None without it, the vote where no seeds vote."""
+
+    method: Method
+    acc: Spread | None  # over seeds; of the probe, the share of right predictions
+    ari: Spread | None
+    nmi: Spread | None
+    vote_acc: float | None
+    cv_score: Spread | None
+    num_seeds: int
+    seconds: float
+    note: str
+
+
+class Comparison:
+    """All methods on one pair of spaces of a dataset with K classes, as far as they were run."""
+
+    def __init__(self, home: Path, dataset: Dataset, phi1: str, phi2: str, *, num_classes: int):
+        self.home, self.dataset, self.phi1, self.phi2, self.num_classes = home, dataset, phi1, phi2, num_classes
+        parts = (dataset.space(phi1).fingerprint, dataset.space(phi2).fingerprint, num_classes)
+        self.folder = home / "comparisons" / hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+
+    def on(self, phi1: str, phi2: str) -> "Comparison":
+        """The same dataset and K on another pair of spaces."""
+        return Comparison(self.home, self.dataset, phi1, phi2, num_classes=self.num_classes)
+
+    @property
+    def methods(self) -> list[Method]:
+        """What can be run here: the supervised probes only where there are labels."""
+        return [each for each in METHODS.values() if each.kind != "supervised" or self.dataset.labels is not None]
+
+    def run(self, key: str, *, quick: bool = True, device: str = "cpu", on_progress: Progress | None = None) -> Found:
+        """Run one method and keep what it found, in place of what was there.
+
+        quick: with the smaller budgets that each method names. Raises InputError for an unknown method and for data
+        that it cannot be run on, RunError when the home cannot be written.
+        """
+        if key not in METHODS:
+            raise InputError(f"there is no method {key!r}: choose one of {', '.join(METHODS)}")
+        tell = on_progress or (lambda _: None)
+        if key in BASELINES:
+            made = run_baseline(
+                key, self.dataset, self.phi1, self.phi2, num_classes=self.num_classes, quick=quick, device=device,
+                on_progress=tell,
+            )  # fmt: skip
+            found = Found(key, made.labelings.astype(LABEL_TYPE), None, made.seconds, made.note, _now())
+        else:
+            result = self._search(METHODS[key], quick, device, tell)
+            note = f"{len(result.seeds)} seeds, preset fast, {result.setting}"
+            found = Found(key, result.labelings, result.scores.cv_score, result.seconds, note, _now())
+        self._write(found)
+        return found
+
+    def _search(self, method: Method, quick: bool, device: str, tell: Progress) -> Result:
+        seeds = range(method.quick_seeds if quick else method.num_seeds)
+
+        def on_step(step: Step) -> None:
+            tell(SEARCHED * min(1.0, step.progress))
+
+        if method.kind == "hume":
+            return run_pair(
+                self.dataset, self.phi1, self.phi2, num_classes=self.num_classes, seeds=seeds, device=device,
+                on_step=on_step,
+            )  # fmt: skip
+        return run_control(
+            method.key, self.dataset, self.phi1, self.phi2, num_classes=self.num_classes, seeds=seeds, device=device,
+            on_step=on_step,
+        )  # fmt: skip
+
+    # --- on disk -------------------------------------------------------------------------------
+
+    def found(self, key: str) -> Found | None:
+        """What a method found when it was last run here; None where it was not, or the file is damaged."""
+        try:
+            with safetensors.safe_open(self._path(key), framework="numpy") as file:
+                tags = file.metadata() or {}
+                names = set(file.keys())
+                labelings = file.get_tensor("labelings")
+                cv_score = file.get_tensor("cv_score") if "cv_score" in names else None
+            fits = labelings.ndim == 2 and labelings.shape[1] == self.dataset.num_samples and len(labelings) > 0
+            known = Found(key, labelings, cv_score, float(tags["seconds"]), tags["note"], tags["created"])
+        except (OSError, safetensors.SafetensorError, KeyError, ValueError):
+            return None
+        return known if fits else None
+
+    def _write(self, found: Found) -> None:
+        arrays: dict[str, NDArray[np.generic]] = {"labelings": np.ascontiguousarray(found.labelings)}
+        if found.cv_score is not None:
+            arrays["cv_score"] = found.cv_score
+        tags = {"seconds": f"{found.seconds:.3f}", "note": found.note, "created": found.created}
+        with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._path(found.key), save(arrays, tags))
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.safetensors"
+
+    # --- looking -------------------------------------------------------------------------------
+
+    def standings(self) -> list[Standing]:
+        """Every method that was run: HUME, controls, baselines, then the supervised ceiling."""
+        order = ("hume", "control", "baseline", "supervised")
+        methods = sorted(self.methods, key=lambda method: order.index(method.kind))
+        kept = [(method, self.found(method.key)) for method in methods]
+        return [self.standing(method, found) for method, found in kept if found is not None]
+
+    def standing(self, method: Method, found: Found) -> Standing:
+        """How good the labelings of one method are, as far as there is a ground truth."""
+        return Standing(
+            method=method,
+            **self._agreement(method, found),
+            vote_acc=self._vote(found),
+            cv_score=None if found.cv_score is None else _spread(found.cv_score),
+            num_seeds=len(found.labelings),
+            seconds=found.seconds,
+            note=found.note,
+        )
+
+    def _agreement(self, method: Method, found: Found) -> dict[str, Spread | None]:
+        if self.dataset.labels is None:
+            return {"acc": None, "ari": None, "nmi": None}
+        rows = evaluated_rows(self.dataset)
+        truth, labelings = self.dataset.labels[rows], found.labelings[:, rows]
+        each = [scores.agreement(truth, labeling) for labeling in labelings]
+        acc = [agreement.acc for agreement in each]
+        if method.kind == "supervised":  # its classes have names already
+            acc = [float((labeling == truth).mean()) for labeling in labelings]
+        return {
+            "acc": _spread(acc),
+            "ari": _spread([agreement.ari for agreement in each]),
+            "nmi": _spread([agreement.nmi for agreement in each]),
+        }
+
+    def _vote(self, found: Found) -> float | None:
+        if found.cv_score is None or self.dataset.labels is None:
+            return None
+        rows = evaluated_rows(self.dataset)
+        vote = ensemble.majority_vote(
+            found.labelings, found.cv_score, self.num_classes, None if rows.all() else rows
+        ).labeling
+        return scores.clustering_accuracy(self.dataset.labels[rows], vote[rows])
+
+
+def _spread(numbers: "list[float] | NDArray[np.float64]") -> Spread:
+    return Spread(mean=float(np.mean(numbers)), std=float(np.std(numbers)), n=len(numbers))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

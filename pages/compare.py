@@ -1,0 +1,193 @@
+"""Compare: HUME beside its controls and every other method, on the same features."""
+
+import numpy as np
+import streamlit as st
+
+from hume import figures, results, sentences
+from hume.baselines.registry import Spread
+from hume.compare import HUME, METHODS, Comparison, Method, Progress, Standing
+from hume.published import headline
+from hume.spaces import Dataset
+from pages import _make, _session, _show
+
+KINDS = {
+    "hume": "HUME",
+    "control": "Controls: the same search on a pair that was spoiled",
+    "baseline": "Other methods without labels",
+    "supervised": "Learns from labels: the ceiling",
+}
+HEADER = ("method", "kind", "ACC", "ACC ±", "ARI", "ARI ±", "NMI", "NMI ±", "n", "vote ACC", "cv score", "seconds",
+          "how")  # fmt: skip
+
+
+def main() -> None:
+    st.title("Is it any good?")
+    comparison = choose()
+    truth = _session.shows_truth(comparison.dataset)
+    standings = comparison.standings()
+    st.markdown(sentences.beside_others(standings, truth))
+    offer(comparison, standings)
+    _make.under_way()
+    if standings:
+        board(comparison, standings, truth)
+    printed(comparison.dataset, truth)
+    all_pairs(comparison, truth)
+
+
+def choose() -> Comparison:
+    """The pair of spaces that all methods get."""
+    names = _session.dataset_names()
+    columns = st.columns([2, 2, 2, 1])
+    first = names.index("fashion-mnist") if "fashion-mnist" in names else 0
+    name = columns[0].selectbox("Dataset", names, first, key="compared", bind="query-params")
+    data = _session.dataset(name)
+    spaces = list(data.spaces)
+    phi1, phi2 = (
+        place.selectbox(label, spaces, spaces.index(usual), key=f"{label} of {name}", persist_state="session")
+        for place, label, usual in zip(columns[1:3], ("φ1", "φ2"), data.default_pair, strict=True)
+    )
+    K = columns[3].number_input(
+        "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K compared {name}"
+    )
+    return Comparison(_session.services().store.home, data, phi1, phi2, num_classes=int(K))
+
+
+def offer(comparison: Comparison, standings: list[Standing]) -> None:
+    """What can be run, each in the queue on its own, so that one can be cancelled."""
+    known = {each.method.key for each in standings}
+    missing = [method for method in comparison.methods if method.key not in known]
+    with st.expander(f"Run methods ({len(known)} of {len(comparison.methods)} were run)", expanded=not standings):
+        chosen = st.multiselect(
+            "Methods", [method.key for method in comparison.methods], [method.key for method in missing],
+            key=f"methods {comparison.folder.name} {len(known)}", format_func=lambda key: METHODS[key].title,
+        )  # fmt: skip
+        full = st.toggle(
+            "Published budgets", key="full budgets",
+            help="As many seeds and steps as the papers; hours for some. Else smaller budgets, which each line names.",
+        )  # fmt: skip
+        for key in chosen:
+            method = METHODS[key]
+            st.caption(f"**{method.title}** · {method.does} Source: {method.source}. Left out: {method.left_out}.")
+        if st.button("Run", type="primary", icon=":material/play_arrow:", key="run methods", disabled=not chosen):
+            for key in chosen:
+                _queue(comparison, METHODS[key], full)
+            st.rerun()
+
+
+def _queue(comparison: Comparison, method: Method, full: bool) -> None:
+    device = results.devices()[0]
+
+    def work(tell: Progress) -> str:
+        found = comparison.run(method.key, quick=not full, device=device, on_progress=tell)
+        return f"{len(found.labelings)} labelings in {_show.duration(found.seconds)}."
+
+    name = f"{comparison.dataset.name}: {method.title} on {comparison.phi1}, {comparison.phi2}"
+    _session.services().work.do(name, work, device)
+
+
+def board(comparison: Comparison, standings: list[Standing], truth: bool) -> None:
+    """The leaderboard as a figure and as a table."""
+    name = _show.file_name(comparison.dataset.name, comparison.phi1, comparison.phi2)
+    if truth:
+        ordered = sorted(standings, key=_worth, reverse=True)
+        st.markdown("**Accuracy of every method**, mean and standard deviation over seeds")
+        _show.plot(
+            figures.leaderboard(
+                [each.method.title for each in ordered],
+                [each.method.kind for each in ordered],
+                [each.acc.mean if each.acc else np.nan for each in ordered],
+                [each.acc.std if each.acc else np.nan for each in ordered],
+                [each.num_seeds for each in ordered],
+                [np.nan if each.vote_acc is None else each.vote_acc for each in ordered],
+            ),
+            "leaderboard", lambda: (HEADER, [_line(each, truth) for each in ordered]),
+            alt="Accuracy of every method with its spread over seeds", name=f"{name}-leaderboard",
+        )  # fmt: skip
+    else:
+        _session.reveal(comparison.dataset, "how right every method is")
+    lines = [_line(each, truth) for each in standings]
+    columns = [i for i, header in enumerate(HEADER) if any(line[i] is not None for line in lines)]
+    share = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(
+        {HEADER[i]: [line[i] for line in lines] for i in columns},
+        hide_index=True,
+        column_config={
+            **dict.fromkeys(HEADER[2:8], share), "vote ACC": share, "cv score": share,
+            "seconds": st.column_config.NumberColumn(format="%.1f"),
+        },
+    )  # fmt: skip
+
+
+def _worth(each: Standing) -> float:
+    return each.vote_acc if each.vote_acc is not None else (each.acc.mean if each.acc else -1.0)
+
+
+def _line(each: Standing, truth: bool) -> list[object]:
+    def both(spread: Spread | None) -> list[object]:
+        return [None, None] if spread is None or not truth else [spread.mean, spread.std if spread.n > 1 else None]
+
+    return [
+        each.method.title, KINDS[each.method.kind], *both(each.acc), *both(each.ari), *both(each.nmi), each.num_seeds,
+        each.vote_acc if truth else None, None if each.cv_score is None else each.cv_score.mean, each.seconds,
+        each.note,
+    ]  # fmt: skip
+
+
+def printed(data: Dataset, truth: bool) -> None:
+    """What the paper prints for this dataset, apart from what was measured here."""
+    rows = headline(data.name, str(data.card.get("name") or ""))
+    if not rows or not truth:
+        return
+    st.markdown(":gray[**Printed in the paper**, on other features: beside, never mixed with what was measured here]")
+    st.dataframe(
+        {
+            "method": [each.method for each in rows],
+            "setting": [each.setting or "" for each in rows],
+            "φ1": [each.phi1 or "" for each in rows],
+            "φ2": [each.phi2 or "" for each in rows],
+            "ACC": [each.value for each in rows],
+            "source": [each.source for each in rows],
+            "note": [each.note for each in rows],
+        },
+        hide_index=True,
+    )
+
+
+def all_pairs(comparison: Comparison, truth: bool) -> None:
+    """HUME on every pair of spaces: which serve, and what each costs."""
+    names = list(comparison.dataset.spaces)
+    if len(names) < 2:
+        return
+    st.subheader("Which pair of spaces serves best?")
+    found = {}
+    for phi1 in names:
+        for phi2 in names:
+            if phi1 != phi2 and (kept := comparison.on(phi1, phi2).found(HUME)) is not None:
+                found[phi1, phi2] = comparison.on(phi1, phi2).standing(METHODS[HUME], kept)
+    missing = [(a, b) for a in names for b in names if a != b and (a, b) not in found]
+    if missing and st.button(
+        f"Search {sentences.count(len(missing), 'pair')}", icon=":material/grid_on:", key="search pairs",
+        help="100 seeds on each, one after another.",
+    ):  # fmt: skip
+        for phi1, phi2 in missing:
+            _queue(comparison.on(phi1, phi2), METHODS[HUME], False)
+        st.rerun()
+    if not found:
+        return
+    values, seconds = np.full((2, len(names), len(names)), np.nan)
+    for (phi1, phi2), each in found.items():
+        score = np.nan if each.cv_score is None else each.cv_score.mean
+        value = each.vote_acc if truth and each.vote_acc is not None else score
+        values[names.index(phi1), names.index(phi2)] = value
+        seconds[names.index(phi1), names.index(phi2)] = each.seconds
+    what = "ACC of the vote, %" if truth else "mean cross-validation score, %"
+    _show.plot(
+        figures.pairs(names, values, seconds, name=what), "pairs",
+        lambda: (["φ1", "φ2", what, "seconds"], [(a, b, values[names.index(a), names.index(b)], each.seconds)
+                                                 for (a, b), each in found.items()]),
+        alt="Heat map over all pairs of spaces", name=_show.file_name(comparison.dataset.name, "pairs"),
+    )  # fmt: skip
+    st.caption("Scores compare only between labelings that are equally even: uneven classes are easier to foretell.")
+
+
+main()
