@@ -301,6 +301,8 @@ def list_datasets() -> None:
     for folder in spaces.dataset_folders(store.dataset_roots):
         data = spaces.load_dataset(folder)
         head = (data.name, str(data.num_samples), str(data.num_classes or "–"), "no" if data.labels is None else "yes")
+        if not data.spaces:
+            table.add_row(*head, "none yet", "", "", "")
         for i, space in enumerate(data.spaces.values()):
             start = head if i == 0 else ("",) * 4
             table.add_row(*start, space.name, str(space.features.shape[1]), space.kind, space.licence)
