@@ -10,20 +10,17 @@ import torchvision_here  # noqa: F401
 
 from hume.data.folder import DatasetFolder, new_dataset
 from hume.errors import InputError, RunError
-from hume.features import pretrain as module
 from hume.features.encoders import ENCODERS, WIDTHS, load_encoder, make_encoder
 from hume.features.pretrain import (
     METHODS,
-    Pictures,
     PretrainConfig,
     defaults,
     discard,
-    knn_score,
-    make_method,
     pending,
     pretrain,
-    stream,
 )
+from hume.features.training import Training, knn_score, make_method, stream
+from hume.features.views import Pictures
 
 COUNT, SIDE = 48, 12
 
@@ -184,8 +181,8 @@ def test_the_seed_alone_decides_and_torchs_own_generator_is_left_alone(tmp_path)
 
 
 def test_features_that_half_precision_cannot_hold_are_kept_whole(folder, monkeypatch):
-    small = module.Training._features
-    monkeypatch.setattr(module.Training, "_features", lambda *a, **k: small(*a, **k) * 1e6)
+    small = Training._features
+    monkeypatch.setattr(Training, "_features", lambda *a, **k: small(*a, **k) * 1e6)
     _, name = finish(pretrain(folder, tiny(epochs=1)))
     assert folder.load().space(name).features.dtype == np.float32
 
@@ -321,7 +318,7 @@ def test_there_may_be_no_test_split_to_leave_out(folder):
 
 
 def test_a_loss_that_is_no_number_is_told(folder, monkeypatch):
-    monkeypatch.setattr(module.Training, "_train", lambda *_: torch.tensor(float("nan")))
+    monkeypatch.setattr(Training, "_train", lambda *_: torch.tensor(float("nan")))
     with pytest.raises(RunError, match=r"no longer a number after step 1 of 9.*0\.0015"):
         next(pretrain(folder, tiny()))
 
@@ -338,7 +335,7 @@ def test_too_little_memory_is_told(folder, monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(module.Training, "_train", fail)
+    monkeypatch.setattr(Training, "_train", fail)
     with pytest.raises(RunError, match="not enough memory for batches of 16"):
         next(pretrain(folder, tiny()))
 

@@ -114,6 +114,7 @@ class DatasetFolder:
             if name not in self.space_names():
                 raise InputError(f"{self.name} has no space {name!r}: choose one of {', '.join(self.space_names())}")
             (self.path / "spaces" / f"{name}.npy").unlink()
+            (self.path / "encoders" / f"{name}.safetensors").unlink(missing_ok=True)  # which a training left
             self._change_card(lambda card: card.get("spaces", {}).pop(name, None))
 
     # --- images ------------------------------------------------------------------------------

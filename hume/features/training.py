@@ -1,0 +1,278 @@
+"""A self-supervised training under way: its steps, its checkpoints, what it tells, and the features at its end."""
+
+import json
+import math
+import pickle
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils import convert_conv2d_weight_memory_format
+
+from hume.errors import RunError
+from hume.features.encoders import WIDTHS, make_encoder
+from hume.features.settings import FEWEST, PretrainConfig
+from hume.features.views import Pictures
+from hume.files import disk_errors, write_atomically
+
+if TYPE_CHECKING:
+    from hume.features.methods import Method
+
+WARM_UP = 0.1  # share of the steps in which the learning rate rises
+RECORDS = 25  # an epoch, at most
+PROBES = 50  # k-nearest-neighbour scores a training, at most
+PROBE_ROWS = 2_500  # a fifth of them is asked about, the others are the neighbours
+NEIGHBORS = 20  # or a tenth of the rows
+FEATURE_ROWS = 256  # pictures whose features are computed at once
+WEIGHTS, ORDER, VIEWS, PROBE = range(4)  # what a generator is for, so that no two are the same
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """How far a training is; a record every few steps, and, once it has ended, while features are written."""
+
+    epoch: int  # the one under way or just ended, from 1
+    num_epochs: int
+    step: int  # steps done, of all epochs
+    num_steps: int
+    loss: float  # mean since the record before
+    knn_score: float | None  # accuracy in 0..1, at the end of some epochs and only where labels exist
+    seconds: float  # of training, those before an interruption included
+    written: float = 0.0  # share of the rows whose features are on disk
+    note: str = ""  # what differs from what was asked for
+
+
+class Training:
+    """A training and all that is needed to go on with it after a stop."""
+
+    def __init__(
+        self,
+        config: PretrainConfig,
+        pictures: Pictures,
+        rows: NDArray[np.int64],
+        labels: NDArray[np.int64] | None,
+        place: Path,
+    ):
+        self.config, self.pictures, self.rows, self.labels, self.place = config, pictures, rows, labels, place
+        self.batch_size = min(config.batch_size, len(rows))
+        self.epoch_steps = len(rows) // self.batch_size
+        self.num_steps = config.epochs * self.epoch_steps
+        self.note = _note(config, len(rows))
+        device = torch.device(pictures.device)
+        self.method = make_method(config, pictures, len(rows)).to(device)
+        convert_conv2d_weight_memory_format(self.method, torch.channels_last)
+        self.optimizer = torch.optim.AdamW(self.method.parameter_groups(config.weight_decay), lr=config.learning_rate)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
+        self.step, self.seconds, self.records = 0, 0.0, list[Epoch]()
+        self.kept_step = -1  # of the checkpoint on disk
+
+    # --- steps ---
+
+    def run(self) -> Iterator[Epoch]:
+        """Train to the end, the records of before an interruption first; closing it keeps what has been done."""
+        yield from list(self.records)
+        self.method.train()
+        every, losses = max(1, self.epoch_steps // RECORDS), list[Tensor]()
+        order: NDArray[np.int64] | None = None
+        while self.step < self.num_steps:
+            start = perf_counter()
+            epoch, i = divmod(self.step, self.epoch_steps)
+            if order is None or i == 0:
+                order = self._order(epoch)
+            losses.append(self._train(order[i * self.batch_size : (i + 1) * self.batch_size]))
+            self.step += 1
+            ended = i + 1 == self.epoch_steps
+            if ended or (i + 1) % every == 0:
+                self._record(epoch + 1, torch.stack(losses).mean().item(), ended)
+                losses.clear()
+            self.seconds += perf_counter() - start
+            if not losses:
+                self.records[-1] = replace(self.records[-1], seconds=self.seconds)
+                yield from self._show(self.records[-1], ended)
+
+    def _show(self, record: Epoch, ended: bool) -> Iterator[Epoch]:
+        """Give a record away; a checkpoint is written at the end of an epoch and when nobody wants more."""
+        if ended:
+            self.keep()
+        try:
+            yield record
+        except BaseException:
+            self.keep()
+            raise
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        order = torch.randperm(len(self.rows), generator=stream(self.config.seed, ORDER, epoch))
+        return np.asarray(self.rows[order.numpy()])
+
+    def _train(self, rows: NDArray[np.int64]) -> Tensor:
+        """One step of the optimizer; the loss before it."""
+        from lightly.utils.scheduler import cosine_warmup_schedule
+
+        rate, warm_up = self.config.learning_rate, math.ceil(WARM_UP * self.num_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = cosine_warmup_schedule(self.step, self.num_steps, rate, 0.0, warm_up, 0.0)
+        images, generator = self.pictures.batch(rows), stream(self.config.seed, VIEWS, self.step)
+        view1, view2 = (self.config.views(images, generator) for _ in range(2))
+        loss = self.method.loss(view1, view2)
+        self.optimizer.zero_grad()
+        torch.autograd.backward(self.scaler.scale(loss))
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.method.after_step((self.step + 1) / self.num_steps)
+        return loss.detach()
+
+    def _record(self, epoch: int, loss: float, ended: bool) -> None:
+        if not math.isfinite(loss):
+            raise RunError(
+                f"the loss was no longer a number after step {self.step} of {self.num_steps}: train again with a "
+                f"lower learning rate than {self.config.learning_rate:g}, or in float32"
+            )
+        probe = ended and (epoch % math.ceil(self.config.epochs / PROBES) == 0 or epoch == self.config.epochs)
+        score = self._knn_score() if probe else None
+        self.records.append(
+            Epoch(epoch, self.config.epochs, self.step, self.num_steps, loss, score, self.seconds, note=self.note)
+        )
+
+    def _knn_score(self) -> float | None:
+        """The accuracy of the nearest neighbours' commonest label, on a sample; None without labels."""
+        if self.labels is None:
+            return None
+        rows = torch.randperm(len(self.pictures), generator=stream(self.config.seed, PROBE))[:PROBE_ROWS].numpy()
+        features = torch.cat([self._features(some, fast=True) for some in np.array_split(rows, len(rows) // 100 + 1)])
+        self.method.train()
+        return knn_score(features, torch.from_numpy(self.labels[rows]), max(1, len(rows) // 5))
+
+    # --- features ---
+
+    @torch.no_grad()
+    def _features(self, rows: NDArray[np.int64] | slice, *, fast: bool = False) -> Tensor:
+        """Of whole pictures, in float32 unless it may be fast."""
+        self.method.eval()
+        images, encoder = self.pictures.batch(rows), self.method.encoder
+        features: Tensor = self.method.embed(images, encoder) if fast else encoder(images)
+        return features.float().cpu()
+
+    def write_features(self) -> Generator[Epoch, None, Path]:
+        """Write the features of all rows to a .npy file, in float16 where every value fits, else in float32."""
+        N, d = len(self.pictures), WIDTHS[self.config.encoder]
+        path, last = self.place / "features.npy", self.records[-1]
+        for dtype in (np.dtype(np.float16), np.dtype(np.float32)):
+            with disk_errors(self.place), path.open("wb") as file:
+                header = {"descr": dtype.str, "fortran_order": False, "shape": (N, d)}
+                np.lib.format.write_array_header_1_0(file, header)
+                for start in range(0, N, FEATURE_ROWS):
+                    with np.errstate(over="ignore"):
+                        block = self._features(slice(start, start + FEATURE_ROWS)).numpy().astype(dtype)
+                    if not np.isfinite(block).all():
+                        break
+                    file.write(block.tobytes())
+                    yield replace(last, written=min(1.0, (start + len(block)) / N))
+                else:
+                    return path
+        raise RunError("the trained network's features are not numbers: train again with a lower learning rate")
+
+    # --- the disk ---
+
+    def keep(self) -> None:
+        """Write a checkpoint of this step, unless it is there."""
+        if self.kept_step == self.step:
+            return
+        state = {
+            "method": self.method.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "records": [asdict(record) for record in self.records],
+        }
+        part = self.place / "checkpoint.part"
+        with disk_errors(self.place):
+            with part.open("wb") as file:
+                torch.save(state, file)
+            part.replace(self.place / "checkpoint.pt")
+            self.tell()
+        self.kept_step = self.step
+
+    def tell(self) -> None:
+        """Write what `pending` reads."""
+        known = {
+            "config": asdict(self.config),
+            "step": self.step,
+            "num_steps": self.num_steps,
+            "seconds": self.seconds,
+        }
+        write_atomically(self.place / "state.json", json.dumps(known, indent=2).encode())
+
+    def restore(self) -> None:
+        """Go on from the checkpoint where there is one; raises RunError when it cannot be read."""
+        path = self.place / "checkpoint.pt"
+        if not path.exists():
+            with disk_errors(self.place):
+                self.tell()
+            return
+        try:
+            state = torch.load(path, map_location=self.pictures.device, weights_only=True)
+            self.method.load_state_dict(state["method"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
+            self.records = [Epoch(**record) for record in state["records"]]
+            self.step, self.seconds = state["step"], state["seconds"]
+        except (OSError, EOFError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+            raise RunError(f"{path} is damaged ({error}): discard this training and start it again") from None
+        self.kept_step = self.step
+
+
+def make_method(config: PretrainConfig, pictures: Pictures, num_images: int) -> "Method":
+    """The method with an untrained encoder, all of its weights drawn from the seed."""
+    from hume.features import methods
+
+    generator = stream(config.seed, WEIGHTS)
+    encoder = make_encoder(config.encoder, pictures.channels, max(pictures.size), generator)
+    common = (encoder, WIDTHS[config.encoder], generator, getattr(torch, config.precision))
+    if config.method == "simclr":
+        return methods.SimCLR(*common, temperature=config.temperature)
+    if config.method == "byol":
+        return methods.BYOL(*common, momentum=config.momentum)
+    queue = _queue(config, num_images)
+    return methods.MoCo(*common, temperature=config.temperature, momentum=config.momentum, queue=queue)
+
+
+def _queue(config: PretrainConfig, num_images: int) -> int:
+    """The length of MoCo's queue: few pictures would be in a long one many times."""
+    return min(config.queue, max(FEWEST, num_images // 2))
+
+
+def _note(config: PretrainConfig, num_images: int) -> str:
+    """What a training on few images does otherwise than asked."""
+    changes = []
+    if num_images < config.batch_size:
+        changes.append(f"a batch holds all {num_images} images, not {config.batch_size}")
+    if config.method == "moco" and _queue(config, num_images) < config.queue:
+        changes.append(f"the queue holds {_queue(config, num_images)} keys, not {config.queue}")
+    return f"few images: {' and '.join(changes)}" if changes else ""
+
+
+def stream(seed: int, *place: int) -> torch.Generator:
+    """The generator for one purpose and place in a training, independent of all others."""
+    state = np.random.SeedSequence(seed, spawn_key=place).generate_state(1)
+    return torch.Generator().manual_seed(int(state[0]))
+
+
+def knn_score(features: Tensor, labels: Tensor, num_queries: int) -> float:
+    """The share of the first rows whose label is the commonest among their nearest other rows, by cosine.
+
+    features: (N, d), labels: (N,) integers from 0; the rows after the first `num_queries` are the neighbours.
+    """
+    unit = F.normalize(features, dim=1)
+    similarity = unit[:num_queries] @ unit[num_queries:].T
+    neighbors = min(NEIGHBORS, max(1, similarity.shape[1] // 10))
+    nearest = similarity.topk(neighbors, dim=1).indices
+    votes = F.one_hot(labels[num_queries:][nearest], int(labels.max()) + 1).sum(1)
+    return float((votes.argmax(1) == labels[:num_queries]).float().mean())
