@@ -9,7 +9,7 @@ from hume.findings import Findings
 from hume.io import handover
 from hume.io.handover import FORMATS, handover_of
 from hume.reliable import ReliableSamples
-from pages import _session
+from pages import _session, _show
 
 
 def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
@@ -35,5 +35,5 @@ def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
             type="primary", icon=":material/download:", on_click="ignore", disabled=reason is not None,
         )  # fmt: skip
         if reason is not None:
-            st.caption(f"Not here: {reason}.")
+            st.caption(f"Not here: {_show.plain(reason)}.")
         st.caption("Found classes only, no ground truth. The command line writes folders of any size: `hand-over`.")

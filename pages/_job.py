@@ -42,7 +42,7 @@ def _progress(status: Status) -> None:
     elif status.seconds_left is not None:
         words += f", about {_show.duration(status.seconds_left)} left"
     bar, button = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(min(1.0, status.share), text=f"**{status.name}** · {words}")
+    bar.progress(min(1.0, status.share), text=f"**{_show.plain(status.name)}** · {words}")
     button.button(
         "Cancel",
         icon=":material/stop_circle:",

@@ -21,6 +21,7 @@ from hume.review import Review
 from hume.sentences import count, percent
 from hume.spaces import Dataset, dataset_folders
 from hume.store import default_home
+from pages import _show
 
 DATA, SEARCH, OBJECTIVE, EXPLORE, RELIABLE = (
     f"{name}.py" for name in ("data", "search", "objective", "explore", "reliable")
@@ -178,7 +179,7 @@ def _under_way() -> None:
     def lines() -> None:
         now = services().jobs.statuses()
         for status in now:
-            text = f"{status.name}: {status.state}"
+            text = f"{_show.plain(status.name)}: {status.state}"
             if status.state != "queued":
                 text += f" {percent(status.share, 0)}"
             st.progress(min(1.0, status.share), text=text)

@@ -266,7 +266,7 @@ def _ask_once(label: str, key: str, users: list[str], act: Callable[[], None]) -
         some = ", ".join(_show.plain(name) for name in users[:3]) + (" …" if len(users) > 3 else "")
         st.caption(f"Needed by {count(len(users), 'run')} ({some}): it can be deleted once these are.")
         return
-    with st.popover(label, icon=":material/delete:"):
+    with st.popover(_show.plain(label), icon=":material/delete:"):
         st.markdown("This cannot be undone.")
         st.button("Delete for good", key=key, type="primary", on_click=_act, args=(act,))
 

@@ -245,7 +245,7 @@ def watch() -> None:
         st.markdown("**Also under way**")
         for status in waiting:
             line, button = st.columns([6, 1], vertical_alignment="center")
-            line.markdown(f"{status.name} · {status.state}")
+            line.markdown(f"{_show.plain(status.name)} · {status.state}")
             button.button(
                 "Cancel",
                 key=f"cancel other {status.name}",

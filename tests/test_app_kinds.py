@@ -132,7 +132,8 @@ def test_data_whose_folder_and_spaces_are_called_by_markup(home):
     name = home.names()[0]
     assert ended(name) == "finished"
     for page in PAGES:
-        at = look(page, run=name, start_data=MARKUP, dataset=MARKUP, sample="3", rows="1,2")
+        of_it = dict.fromkeys(("start_data", "dataset", "data", "compared"), MARKUP)
+        at = look(page, run=name, sample="3", rows="1,2", **of_it)
         assert [text for text in markdown(at) if MARKUP in text] == []
         assert at.error.len == 0
 
