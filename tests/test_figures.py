@@ -99,6 +99,8 @@ def every_figure(name="class", num_seeds=4, num_classes=3):
         "norms": figures.norms(np.arange(num_seeds + 1), np.arange(num_seeds)),
         "spectrum": figures.spectrum(rng.dirichlet(np.ones(num_seeds))),
         "training": figures.training(np.arange(num_seeds), rng.random(num_seeds), [1], [0.5]),
+        "ablation": figures.ablation(names, *np.full((6, num_classes), 0.5), axis="Temperature γ"),
+        "number_of_classes": figures.number_of_classes(sizes + 2, *np.full((4, num_classes), 0.5), (2, 2, 3)),
         "compare_runs": figures.compare_runs([name, name], [0.5, 0.6], [0.1, 0.1], [0.7, 0.8], [4, 1]),
     }
 
@@ -117,7 +119,8 @@ def test_a_name_can_never_be_markup():
     for name, fig in every_figure(EVIL).items():
         assert "<img" not in fig.to_json(), name
     users = {name for name, fig in every_figure(EVIL).items() if "&lt;img" in fig.to_json()}
-    nameless = {"score_distribution", "live_cloud", "objective_curves", "label_shares", "norms", "spectrum", "training"}
+    nameless = {"score_distribution", "live_cloud", "objective_curves", "label_shares", "norms", "spectrum", "training",
+                "number_of_classes"}  # fmt: skip
     assert set(every_figure()) - users == nameless
 
 

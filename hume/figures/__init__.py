@@ -5,6 +5,7 @@ marker and line reads on white and on a dark page. Points that stand for a seed 
 its number in `customdata`, one integer a point. Shares are given as 0 to 1 and drawn in percent.
 """
 
+from hume.figures.ablation import ablation, number_of_classes
 from hume.figures.classes import class_sizes, confusion, label_shares, votes
 from hume.figures.compare import leaderboard, pairs
 from hume.figures.data import class_counts, norms, spectrum, training
@@ -16,6 +17,7 @@ from hume.figures.runs import compare_runs, reliability_curve, top_n
 from hume.figures.seeds import correlation, score_distribution
 
 __all__ = [
+    "ablation",
     "class_colors",
     "class_counts",
     "class_sizes",
@@ -27,6 +29,7 @@ __all__ = [
     "leaderboard",
     "live_cloud",
     "norms",
+    "number_of_classes",
     "objective_curves",
     "pairs",
     "reliability_curve",

@@ -1,0 +1,233 @@
+"""How many classes are there? A sweep over K that asks no label (the limit that Section 4 of the paper leaves open).
+
+    count = ClassCount(home, dataset, "simclr", "lite0")
+    for num_classes in range(4, 17):
+        count.run(num_classes)
+    suggest(count.points())
+
+Fewer classes, and one large class among small ones, are easier to foretell: cross-validation scores
+cannot be compared over K as they are. A classifier to which φ2 tells nothing answers with the largest
+class, so its share p is what a score is worth without knowing anything, and
+
+    corrected = (score − p) / (1 − p)
+
+is 0 for that and 1 for a labeling that is always foretold. Beside it stands how well the seeds
+agree, the mean adjusted Rand index of all pairs, which is corrected for chance as well: with a wrong
+K the seeds merge or split classes, each in its own way. The suggestion maximizes the product.
+
+Every seed is searched for classes of about equal size, so a sweep finds a number of such classes: where they are
+unequal, small ones are merged and the suggestion is too low.
+
+    <home>/class-counts/<digest of spaces>/<K>.safetensors     labelings (S, N), scores (S,)
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hume.baselines.registry import Spread
+from hume.errors import InputError
+from hume.kept import Kept, digest, keep, read_kept, spread
+from hume.results import discover, evaluated_rows
+from hume.scores import contingency_table
+from hume.search import Step, preset
+from hume.spaces import Dataset
+
+Progress = Callable[[float], None]  # told the share that is done; whatever it raises ends the work
+
+SEARCHED = 0.8  # share of a search's time, the rest scores
+CLOSE = 0.9  # numbers of classes this near to the best are not told apart from it, as a share of its merit
+# Below these there is too little that a classifier foretells or that seeds agree on, whatever is best of it.
+LEAST_SCORE = 0.5
+LEAST_STABILITY = 0.9  # "excellent recovery" in the words of Steinley (2004) on this index
+LEAST_SEEDS = 5
+LEAST_COUNTS = 3  # a peak has two sides
+
+
+@dataclass(frozen=True)
+class CountPoint:
+    """What was found when K classes were asked for; no ground truth in any of it."""
+
+    num_classes: int
+    cv_score: Spread  # over seeds, 0 to 1; not comparable over K
+    corrected: Spread  # over seeds, 0 is what the largest class alone gives, 1 is perfect
+    stability: float | None  # mean adjusted Rand index of all pairs of seeds; None of a single seed
+    occupied: Spread  # classes that have samples
+    seconds: float
+    n: int  # seeds
+
+    @property
+    def merit(self) -> float:
+        """What the suggestion maximizes: the corrected score times the stability, 0 where either is missing."""
+        return max(0.0, self.corrected.mean) * max(0.0, self.stability or 0.0)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """How many classes there seem to be, and how sure that is."""
+
+    num_classes: int
+    low: int  # from `low` to `high` it could be as well
+    high: int
+    sure: Literal["clear", "unclear"]
+    words: str
+
+
+class ClassCount:
+    """A sweep over the number of classes on one pair of spaces."""
+
+    def __init__(self, home: Path, dataset: Dataset, phi1: str, phi2: str):
+        self.dataset, self.phi1, self.phi2 = dataset, phi1, phi2
+        spaces = (dataset.space(phi1).fingerprint, dataset.space(phi2).fingerprint)
+        self.folder = home / "class-counts" / digest(spaces)
+
+    def run(
+        self,
+        num_classes: int,
+        *,
+        seeds: Sequence[int] = range(20),
+        device: str = "cpu",
+        on_progress: Progress | None = None,
+    ) -> Kept:
+        """Search for so many classes with the preset `fast` and keep what was found, in place of what was there.
+
+        Raises InputError for numbers that cannot be searched, RunError when the home cannot be written.
+        """
+        config, solver = preset("fast", num_classes=num_classes, num_samples=self.dataset.num_samples)
+        tell = on_progress or (lambda _: None)
+
+        def on_step(step: Step) -> None:
+            tell(SEARCHED * min(1.0, step.progress))
+
+        result = discover(
+            self.dataset, phi1=self.phi1, phi2=self.phi2, config=config, solver=solver, seeds=seeds, device=device,
+            on_step=on_step,
+        )  # fmt: skip
+        kept = keep(self._path(num_classes), result, f"{len(seeds)} seeds, preset fast, {num_classes} classes")
+        tell(1.0)
+        return kept
+
+    def found(self, num_classes: int) -> Kept | None:
+        """What was found for so many classes; None where nothing was, or the file is damaged."""
+        return read_kept(self._path(num_classes), self.dataset.num_samples)
+
+    def points(self, counts: Sequence[int] | None = None) -> list[CountPoint]:
+        """Every number of classes that was searched, in order; of `counts` only where given."""
+        names = [path.stem for path in self.folder.glob("*.safetensors")]
+        there = sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+        kept = [(K, self.found(K)) for K in there if counts is None or K in counts]
+        rows = evaluated_rows(self.dataset)
+        return [_point(K, found, rows) for K, found in kept if found is not None]
+
+    def _path(self, num_classes: int) -> Path:
+        return self.folder / f"{num_classes}.safetensors"
+
+
+def corrected_scores(
+    labelings: NDArray[np.integer[Any]], cv_score: NDArray[np.float64], num_classes: int
+) -> NDArray[np.float64]:
+    """Cross-validation scores that can be compared over K: (score − p) / (1 − p), p the largest class's share.
+
+    labelings: (S, n) on the rows that were scored; cv_score: (S,). Returns (S,): 0 is what whoever knows nothing
+    reaches, 1 is perfect, and 0 where all samples are in one class, of which nothing can be foretold.
+    """
+    largest = np.array([np.bincount(labeling, minlength=num_classes).max() for labeling in labelings])
+    chance = largest / labelings.shape[1]
+    room = 1 - chance
+    corrected: NDArray[np.float64] = np.divide(cv_score - chance, room, out=np.zeros(len(cv_score)), where=room > 0)
+    return corrected
+
+
+def stability(labelings: NDArray[np.integer[Any]], num_classes: int) -> float | None:
+    """How far seeds find the same: mean adjusted Rand index of all pairs of labelings (S, n); None of a single one.
+
+    1 is the same labeling each time, about 0 what labelings have in common by chance.
+    """
+    pairs = list(combinations(labelings, 2))
+    return float(np.mean([_rand_index(*pair, num_classes) for pair in pairs])) if pairs else None
+
+
+def occupied_classes(labelings: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """How many classes of every labeling (S, n) have samples: (S,)."""
+    return np.array([len(np.unique(labeling)) for labeling in labelings], np.int64)
+
+
+def suggest(points: Sequence[CountPoint]) -> Suggestion:
+    """Name the number of classes at which corrected score times stability is largest, and say how sure that is.
+
+    It is clear when score and stability are both largest there, nothing beyond its neighbours comes within a tenth of
+    it, the numbers on both of its sides were tried, and both are high enough to mean something; the words name what is
+    missing. Raises InputError when nothing was searched.
+    """
+    if not points:
+        raise InputError("no number of classes was searched yet: sweep a range first")
+    ordered = sorted(points, key=lambda point: point.num_classes)
+    place = int(np.argmax([point.merit for point in ordered]))
+    best = ordered[place]
+    near = [point.num_classes for point in ordered if point.merit >= CLOSE * best.merit]
+    doubt = _doubt(ordered, place, near)
+    if doubt is not None:
+        words = f"Unclear, {best.num_classes} classes at best: {doubt}."
+        return Suggestion(best.num_classes, near[0], near[-1], "unclear", words)
+    beside = "no other number comes" if near == [best.num_classes] else "only its neighbours come"
+    words = (
+        f"{best.num_classes} classes of about equal size: there the score above chance "
+        f"({100 * best.corrected.mean:.0f}\u00a0%) and the agreement of the seeds "
+        f"({best.stability:.2f}) are both largest, and {beside} near."
+    )
+    return Suggestion(best.num_classes, near[0], near[-1], "clear", words)
+
+
+def _doubt(ordered: Sequence[CountPoint], place: int, near: Sequence[int]) -> str | None:
+    """Why the best of some numbers of classes is not to be relied on; None where nothing speaks against it."""
+    best = ordered[place]
+    score = max(ordered, key=lambda point: point.corrected.mean).num_classes
+    stable = max(ordered, key=lambda point: point.stability or 0.0).num_classes
+    if min(point.n for point in ordered) < LEAST_SEEDS:
+        return f"fewer than {LEAST_SEEDS} seeds were searched, too few to see whether they agree"
+    if len(ordered) < LEAST_COUNTS:
+        return "too few numbers of classes were tried to see a peak"
+    if best.corrected.mean < LEAST_SCORE:
+        return "whatever number is asked for, φ2 foretells little of it"
+    if (best.stability or 0.0) < LEAST_STABILITY:
+        return "whatever number is asked for, the seeds agree only in part"
+    if place in (0, len(ordered) - 1):
+        return "it lies at the end of the range, search a wider one"
+    if not score == stable == best.num_classes:
+        return f"the score above chance is largest at {score} classes, the agreement of the seeds at {stable}"
+    if near[0] < ordered[place - 1].num_classes or near[-1] > ordered[place + 1].num_classes:
+        return f"from {near[0]} to {near[-1]} some numbers are about as good"
+    return None
+
+
+def _point(num_classes: int, kept: Kept, rows: NDArray[np.bool_]) -> CountPoint:
+    labelings = kept.labelings[:, rows]
+    return CountPoint(
+        num_classes=num_classes,
+        cv_score=spread(kept.cv_score),
+        corrected=spread(corrected_scores(labelings, kept.cv_score, num_classes)),
+        stability=stability(labelings, num_classes),
+        occupied=spread(occupied_classes(labelings)),
+        seconds=kept.seconds,
+        n=len(labelings),
+    )
+
+
+def _rand_index(a: NDArray[np.integer[Any]], b: NDArray[np.integer[Any]], num_classes: int) -> float:
+    """The adjusted Rand index of two labelings with classes 0..K − 1, from their contingency table alone."""
+    table = contingency_table(a, b, num_classes, num_classes).astype(np.float64)
+    same = _pairs(table)
+    in_a, in_b, everywhere = _pairs(table.sum(1)), _pairs(table.sum(0)), _pairs(table.sum())
+    chance = in_a * in_b / everywhere if everywhere else 0.0
+    room = (in_a + in_b) / 2 - chance
+    return float((same - chance) / room) if room else 1.0
+
+
+def _pairs(counts: Any) -> float:
+    """How many pairs of samples lie together in groups of these sizes."""
+    return float(np.sum(counts * (counts - 1)) / 2)
