@@ -161,7 +161,7 @@ class Queues:
                 outcome = Status(name, "cancelled")
             except HumeError as error:
                 outcome = Status(name, "failed", message=str(error))
-            except Exception as error:
+            except BaseException as error:  # whatever a library raises, the thread serves whoever waits behind
                 if not out_of_memory(error):
                     log.exception("%s failed", name)
                 outcome = Status(name, "failed", message=_sentence(error))
@@ -172,7 +172,7 @@ class Queues:
             self._status[status.name] = status
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     """What is said of an error nobody foresaw; torch reports a lack of memory on the CPU as a RuntimeError."""
     if out_of_memory(error) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
         return "out of memory: try again with fewer seeds, a smaller split or smaller batches"

@@ -209,7 +209,7 @@ def search(
             size = max(1, len([seed for seed in batch if seed in remaining]) // 2)
 
 
-def out_of_memory(error: Exception) -> bool:
+def out_of_memory(error: BaseException) -> bool:
     """Whether memory was short; torch has a class of error for that in few of the cases."""
     words = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "can't start new thread")
     known = isinstance(error, torch.OutOfMemoryError | MemoryError)

@@ -134,7 +134,8 @@ class Dataset:
     def space(self, name: str) -> Space:
         """The space of that name; raises InputError, listing the spaces there are."""
         if name not in self.spaces:
-            raise InputError(f"{self.name} has no space {name!r}: choose one of {', '.join(self.spaces)}")
+            known = f"choose one of {', '.join(self.spaces)}" if self.spaces else "it has none yet"
+            raise InputError(f"{self.name} has no space {name!r}: {known}")
         return self.spaces[name]
 
 
@@ -245,7 +246,7 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
             )
         folder = known[str(name_or_folder)]
     folder = folder.resolve()
-    card = _read_card(folder)
+    card = read_card(folder)
     spaces = {
         path.stem: load_space(path, **_provenance(card, path.stem))
         for path in sorted((folder / "spaces").glob("*.npy"))
@@ -288,7 +289,8 @@ def dataset_folders(roots: list[Path] | None = None) -> list[Path]:
     return [folder for folder in folders if not folder.name.startswith(".")]
 
 
-def _read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> dict[str, Any]:
+    """What a dataset's card.json holds, nothing where there is none; raises InputError when it is damaged."""
     path = folder / "card.json"
     if not path.exists():
         return {}

@@ -272,7 +272,7 @@ def _from_file(folder: DatasetFolder) -> None:
         def begin() -> None:
             services = _session.services()
             place = upload(services.store.home, [(file.name, file)])
-            services.work.add_features(folder, name, place / file.name)
+            services.work.add_features(folder, name, place)
 
         _launch(begin)
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -355,6 +355,14 @@ def _dataset_of(home: str, name: str, _: int) -> Dataset:
 def is_blind() -> bool:
     """Whether the reader asked not to see the ground truth."""
     return bool(st.session_state.get("blind"))
+
+
+def file_names(data: Dataset) -> list[str] | None:
+    """The files of the samples; without their folders, which may be called by the truth, where that is hidden."""
+    names = data.file_names
+    if names is None or data.labels is None or not is_blind():
+        return names
+    return [PurePosixPath(name).name for name in names]
 
 
 def shows_truth(data: Dataset) -> bool:

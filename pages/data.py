@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -9,7 +10,7 @@ import streamlit as st
 from hume import Space, figures
 from hume.data.folder import DatasetFolder
 from hume.data.library import copy_dataset, delete_dataset, delete_space, own_datasets, runs_using
-from hume.errors import HumeError
+from hume.errors import HumeError, RunError
 from hume.features.facts import SpaceFacts, space_facts
 from hume.sentences import count
 from hume.spaces import Dataset
@@ -36,7 +37,13 @@ def main() -> None:
         st.session_state.pop("data")
     first = names.index("fashion-mnist") if "fashion-mnist" in names else 0
     name = st.selectbox("Dataset", names, first, key="data", bind="query-params")
-    data = _session.dataset(name)
+    try:
+        data = _session.dataset(name)
+    except HumeError as error:  # a damaged dataset of one's own can still be deleted
+        st.error(_show.plain(str(error)), icon=":material/error:")
+        if name in own:
+            delete(own[name])
+        return
     about(data, own.get(name))
     pictures(data)
     spaces(data, own.get(name))
@@ -59,11 +66,11 @@ def about(data: Dataset, own: DatasetFolder | None) -> None:
     )
     known = [("Source", card.get("source")), ("Licence", card.get("licence"))]
     st.caption(" · ".join(f"{key}: {_show.plain(str(value))}" for key, value in known if value))
-    for note in card.get("notes") or []:
+    for note in _told(data, card.get("notes") or []):
         st.caption(_show.plain(str(note)))
     rows = card.get("rows") or {}
     cells = [("Rows", f"{data.num_samples:,}"), ("Spaces", f"{len(data.spaces):,}")]
-    if rows:
+    if {"given", "set_aside"} <= set(rows):
         cells.append(("Files given", f"{rows['given']:,}"))
         cells.append(("Set aside", f"{rows['set_aside']:,}"))
     if data.classes is not None:
@@ -74,8 +81,10 @@ def about(data: Dataset, own: DatasetFolder | None) -> None:
         cells.append(("On disk", _show.size(_bytes_of(str(own.path), len(data.spaces)))))
     for place, (label, value) in zip(st.columns(len(cells)), cells, strict=True):
         place.metric(label, value)
-    if data.folder is not None and (data.folder / "set_aside.csv").exists():
-        set_aside(data.folder / "set_aside.csv", int(rows.get("set_aside", 0)))
+    lists = [] if data.folder is None else _told(data, [data.folder / "set_aside.csv"])
+    for path in lists:
+        if path.exists():
+            set_aside(path, int(rows.get("set_aside", 0)))
 
 
 @st.cache_data(max_entries=32, ttl=60, show_spinner=False)
@@ -163,7 +172,7 @@ def space_card(data: Dataset, space: Space, own: DatasetFolder | None) -> None:
     entry = data.card.get("spaces", {}).get(space.name, {})
     st.markdown(_show.plain(space.made or "Nothing is known of how it was made."))
     st.caption(" · ".join(_show.plain(part) for part in (space.kind, space.licence) if part))
-    _problems(entry)
+    _problems(data, entry)
     facts = _facts(space)
     cells = [
         ("Dimensions", f"{facts.num_columns:,}"),
@@ -203,14 +212,21 @@ def space_card(data: Dataset, space: Space, own: DatasetFolder | None) -> None:
         )  # fmt: skip
 
 
-def _problems(entry: dict[str, object]) -> None:
+def _told(data: Dataset, things: list[Any]) -> list[Any]:
+    """Things that name files or classes: none while a ground truth is hidden, for folders are called by it."""
+    return [] if data.labels is not None and _session.is_blind() else things
+
+
+def _problems(data: Dataset, entry: dict[str, object]) -> None:
     """Rows whose original picture could not be read when the space was made."""
     problems = entry.get("problems")
     if not isinstance(problems, list) or not problems:
         return
     number = entry.get("num_problems", len(problems))
     st.warning(f"{number} rows were made from the stored small picture: the original could not be read.")
-    st.dataframe({"row": [row for row, _ in problems], "why": [why for _, why in problems]}, hide_index=True)
+    shown = _told(data, problems)
+    if shown:
+        st.dataframe({"row": [row for row, _ in shown], "why": [why for _, why in shown]}, hide_index=True)
 
 
 def _odd_rows(data: Dataset, space: Space, facts: SpaceFacts) -> None:
@@ -257,7 +273,13 @@ def delete(own: DatasetFolder) -> None:
     if _session.services().work.is_busy(own):
         st.caption("Work on this dataset is under way: cancel it before the dataset can be deleted.")
         return
-    _ask_once(f"Delete {own.name}", "delete dataset", runs_using(store, own), lambda: delete_dataset(store, own))
+    _ask_once(f"Delete {own.name}", "delete dataset", runs_using(store, own), lambda: _delete(own))
+
+
+def _delete(own: DatasetFolder) -> None:
+    if _session.services().work.is_busy(own):  # work may have been queued in another tab since the page was drawn
+        raise RunError(f"work on {own.name} is under way: cancel it first")
+    delete_dataset(_session.services().store, own)
 
 
 def _ask_once(label: str, key: str, users: list[str], act: Callable[[], None]) -> None:

@@ -270,7 +270,7 @@ def tiles(found: Findings, rows: list[int]) -> list[Tile]:
 
 def selection_table(found: Findings, rows: list[int], show_truth: bool) -> tuple[list[str], list[list[object]]]:
     """One line a sample: what the vote says, how sure it is, and the truth where it may be seen."""
-    names, files = _session.class_names(found), found.dataset.file_names
+    names, files = _session.class_names(found), _session.file_names(found.dataset)
     truth = found.dataset.labels if show_truth else None
     header = ["row", *(["file"] if files else []), "class", "class_name", "vote_share"]
     header += ["true_class"] if truth is not None else []
@@ -322,7 +322,7 @@ def one_sample(found: Findings) -> None:
     names = _session.class_names(found)
     st.divider()
     head, back = st.columns([6, 1], vertical_alignment="center")
-    files = found.dataset.file_names
+    files = _session.file_names(found.dataset)
     head.subheader(f"Sample {row}" + (f" · {_show.plain(files[row])}" if files else ""))
     back.button("Back", icon=":material/undo:", key="back", on_click=_back, disabled=not st.session_state.get("trail"))
     left, first, second = st.columns([2, 3, 3], gap="medium")

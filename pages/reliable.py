@@ -1,6 +1,8 @@
 """Reliable samples (Algorithm G1): which labels can be trained on?"""
 
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any, get_args
 
 import numpy as np
@@ -117,10 +119,11 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             names=[now.name(k) for k in range(found.num_classes)],
         )
 
+    folders = found.dataset.labels is None or not _session.is_blind()  # asked here: the file is made elsewhere
     with st.container(horizontal=True, vertical_alignment="center"):
         _show.csv_button(
             "CSV",
-            lambda: (RELIABLE_COLUMNS, found.reliable_table(samples, _session.read_review(found))),
+            lambda: (RELIABLE_COLUMNS, _named(found.reliable_table(samples, _session.read_review(found)), folders)),
             "reliable",
             key="reliable csv",
             type="primary",
@@ -149,6 +152,13 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             shortcut="Ctrl+Z",
             help=None if step is None else f"Takes back the last step: {_show.plain(review.describe(step))}.",
         )
+
+
+def _named(table: Iterable[Sequence[Any]], folders: bool) -> Iterator[Sequence[Any]]:
+    """The table as it is, or with files without their folders, which may be called by the hidden truth."""
+    place = RELIABLE_COLUMNS.index("file")
+    for line in table:
+        yield line if folders else [*line[:place], PurePosixPath(str(line[place])).name, *line[place + 1 :]]
 
 
 def _undo(run: Run) -> None:

@@ -124,6 +124,9 @@ def test_a_dataset_that_runs_need_stays(store):
         with pytest.raises(RunError, match="is needed by found: delete these runs first"):
             act()
     store.delete("found")
+    with pytest.raises(RunError, match=r"needed by found \(in the trash\)"):
+        delete_dataset(store, own)
+    store.empty_trash()
     delete_space(store, own, run.request.phi2)
     delete_dataset(store, own)
     assert own_datasets(store) == []

@@ -54,7 +54,9 @@ def command(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             except (MemoryError, RuntimeError) as error:  # torch has no class of its own for memory on the CPU
                 if not out_of_memory(error):
                     raise
-                message = "out of memory: use fewer seeds or a smaller split"
+                message = "out of memory: use fewer seeds, a smaller split or smaller batches"
+            except OSError as error:
+                message = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
             print(f"error: {message}", file=sys.stderr)
             raise typer.Exit(2)
 

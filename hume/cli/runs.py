@@ -299,7 +299,11 @@ def list_datasets() -> None:
     table = Table("dataset", "samples", "K", "labels", "space", "d", "kind", "licence", box=None)
     store = Store()
     for folder in spaces.dataset_folders(store.dataset_roots):
-        data = spaces.load_dataset(folder)
+        try:
+            data = spaces.load_dataset(folder)
+        except InputError as error:
+            table.add_row(folder.name, "damaged", "", "", str(error), "", "", "")
+            continue
         head = (data.name, str(data.num_samples), str(data.num_classes or "–"), "no" if data.labels is None else "yes")
         if not data.spaces:
             table.add_row(*head, "none yet", "", "", "")

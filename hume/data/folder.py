@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from hume.errors import InputError
 from hume.files import disk_errors, write_atomically
-from hume.spaces import Dataset, dataset_folders, load_dataset
+from hume.spaces import Dataset, dataset_folders, load_dataset, read_card
 
 Progress = Callable[[float], None]  # told the share that is done; whatever it raises ends the work
 
@@ -62,7 +62,7 @@ class DatasetFolder:
 
     def card(self) -> dict[str, Any]:
         """What card.json holds now; raises InputError when it is damaged."""
-        return dict(self.load().card)
+        return read_card(self.path)
 
     def change_card(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Let a function change the card while nobody else does."""
@@ -112,7 +112,7 @@ class DatasetFolder:
         """Remove a space for good; raises InputError when there is none of that name."""
         with disk_errors(self.path), FileLock(self.path / "lock"):
             if name not in self.space_names():
-                raise InputError(f"{self.name} has no space {name!r}: choose one of {', '.join(self.space_names())}")
+                raise InputError(f"{self.name} has no space {name!r}: it has {', '.join(self.space_names()) or 'none'}")
             (self.path / "spaces" / f"{name}.npy").unlink()
             (self.path / "encoders" / f"{name}.safetensors").unlink(missing_ok=True)  # which a training left
             self._change_card(lambda card: card.get("spaces", {}).pop(name, None))
@@ -125,8 +125,13 @@ class DatasetFolder:
         known = self.card().get("digest")
         return str(known) if known else self._digest_of_images()
 
+    @property
+    def images(self) -> NDArray[np.uint8] | None:
+        """The stored images (N, H, W) or (N, H, W, 3), without a look at the spaces; None where there are none."""
+        return Dataset(name=self.name, spaces={}, folder=self.path).images
+
     def _digest_of_images(self) -> str:
-        images = self.load().images
+        images = self.images
         if images is None:
             raise InputError(f"{self.name} has no images: features can only be made from images")
         digest = hashlib.blake2b(f"{images.shape}".encode(), digest_size=DIGEST_BYTES)

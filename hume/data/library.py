@@ -3,11 +3,16 @@
 import shutil
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from hume.data.folder import DatasetFolder, new_dataset
 from hume.errors import InputError, RunError
 from hume.files import disk_errors
+from hume.run import read_request
 from hume.spaces import dataset_folders
 from hume.store import Store
+
+UNFINISHED = ("work", "lock")  # in a dataset's folder: what a copy of it does not take
 
 
 def own_datasets(store: Store) -> list[DatasetFolder]:
@@ -40,27 +45,37 @@ def copy_dataset(store: Store, name: str) -> DatasetFolder:
 
 def _copied(folder: Path, root: Path) -> DatasetFolder:
     with new_dataset(root, folder.name) as made:
-        shutil.copytree(folder, made.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("work", "lock"))
+        shutil.copytree(
+            folder, made.path, dirs_exist_ok=True, ignore=lambda at, _: UNFINISHED if Path(at) == folder else ()
+        )
     return made
 
 
 def runs_using(store: Store, folder: DatasetFolder, space: str | None = None) -> list[str]:
     """The runs that were made on a dataset, or on one space of it: without it they cannot be opened any more."""
     found = []
-    for name in store.names():
+    kept = [(name, store.home / "runs" / name) for name in store.names()]
+    deleted = [(name, store.home / "trash" / name) for name in store.trash()]  # these can be restored
+    for name, place in (*kept, *deleted):
         try:
-            request = store.open(name).request
+            request = read_request(name, place)
         except RunError:  # a damaged run needs nothing
             continue
         named = request.dataset in (folder.name, str(folder.path.resolve()))
         if named and request.files is None and space in (None, request.phi1, request.phi2):
-            found.append(name)
+            found.append(name if place.parent.name == "runs" else f"{name} (in the trash)")
     return found
 
 
 def delete_dataset(store: Store, folder: DatasetFolder) -> None:
-    """Remove a dataset for good; raises RunError while runs need it."""
+    """Remove a dataset for good; raises RunError while runs need it, deleted ones too, or work on it is under way."""
     _refuse_used(runs_using(store, folder), folder.name)
+    for lock in (folder.path / "work").rglob("*lock"):
+        try:
+            with FileLock(lock, timeout=0):
+                pass
+        except Timeout:
+            raise RunError(f"work on {folder.name} is under way: wait for it or cancel it") from None
     with disk_errors(folder.path):
         shutil.rmtree(folder.path)
 

@@ -7,14 +7,15 @@ it goes on is kept here for whoever looks.
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from hume import results
 from hume.background import Status
-from hume.data.bring import UPLOADS, bring, look_at
+from hume.data.bring import ARRAYS, TABLES, UPLOADS, Found, bring, look_at
 from hume.data.folder import DatasetFolder, Progress
 from hume.data.listing import why_not
 from hume.errors import InputError
@@ -52,7 +53,8 @@ class DataWork:
 
         def work(tell: Progress) -> str:
             try:
-                found = look_at(_what_was_meant(place))
+                found = look_at(_what_was_meant(place), roots=[place])
+                _count_the_rest(found, place)
                 return bring(found, self.jobs.store, name, keep="move", side=side, on_progress=tell).words
             finally:
                 shutil.rmtree(place, ignore_errors=True)
@@ -110,17 +112,17 @@ class DataWork:
 
         return self._submit(f"{folder.name}: derive {name or 'a space'}", work)
 
-    def add_features(self, folder: DatasetFolder, name: str, path: Path) -> str:
-        """Give a dataset a space that was computed elsewhere; a file of `upload` is removed afterwards."""
+    def add_features(self, folder: DatasetFolder, name: str, place: Path) -> str:
+        """Give a dataset a space that was computed elsewhere: the one file in a place of `upload`, then removed."""
 
         def work(tell: Progress) -> str:
             from hume.data.arrays import add_features
 
             try:
+                (path,) = place.iterdir()
                 return f"The space {add_features(folder, name, path, on_progress=tell)} of {folder.name} is ready."
             finally:
-                if path.is_relative_to(self.jobs.store.home / UPLOADS):
-                    shutil.rmtree(path.parent, ignore_errors=True)
+                shutil.rmtree(place, ignore_errors=True)
 
         return self._submit(f"{folder.name}: features {name}", work)
 
@@ -151,15 +153,18 @@ class DataWork:
         return any(status.under_way and status.name.startswith(f"{folder.name}: ") for status in self.statuses())
 
     def _submit(self, name: str, work: Callable[[Progress], str], device: str = "cpu") -> str:
-        """Queue work; raises InputError while work of the same name waits or is under way."""
+        """Queue work and return its name: with a number where work of the same name waits or is under way."""
+        place = results.choose_device(device)
         with self._lock:
-            known = self.jobs.status(name)
-            if known is not None and known.under_way:
-                raise InputError(f"“{name}” is under way already: wait for it or cancel it")
-            self._names.pop(name, None)
-            self._names[name] = None
-        self.jobs.submit_work(name, results.choose_device(device), work)
-        return name
+            chosen = next(each for each in _numbered(name) if not self._is_under_way(each))
+            self._names.pop(chosen, None)
+            self._names[chosen] = None
+            self.jobs.submit_work(chosen, place, work)
+        return chosen
+
+    def _is_under_way(self, name: str) -> bool:
+        status = self.jobs.status(name)
+        return status is not None and status.under_way
 
 
 def upload(home: Path, files: Iterable[tuple[str, IO[bytes]]]) -> Path:
@@ -168,20 +173,55 @@ def upload(home: Path, files: Iterable[tuple[str, IO[bytes]]]) -> Path:
     Raises InputError for a name that is no file's, or twice the same, and RunError when the disk is full.
     """
     place = home / UPLOADS / uuid.uuid4().hex
-    with disk_errors(place):
-        place.mkdir(parents=True)
-        for name, content in files:
-            target = place / Path(name).name
-            if not target.name or target.parent != place or "\0" in name:
-                raise InputError(f"{name!r} is no name of a file: rename it")
-            if target.exists():
-                raise InputError(f"two files are called {target.name}: rename one")
-            with target.open("xb") as file:
-                shutil.copyfileobj(content, file, CHUNK)
+    try:
+        with disk_errors(place):
+            place.mkdir(parents=True)
+            for name, content in files:
+                _receive(place, name, content)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
     return place
 
 
+def _receive(place: Path, name: str, content: IO[bytes]) -> None:
+    """Write one uploaded file into a folder, under the last part of the name that the browser gave it."""
+    target = place / Path(name).name
+    if not target.name or target.parent != place or "\0" in name:
+        raise InputError(f"{name!r} is no name of a file: rename it")
+    if target.exists():
+        raise InputError(f"two files are called {target.name}: rename one")
+    with target.open("xb") as file:
+        shutil.copyfileobj(content, file, CHUNK)
+
+
 def _what_was_meant(place: Path) -> Path:
-    """Among uploaded files: the one that is no image, an archive or a table of the others, else all of them."""
-    others = [path for path in place.iterdir() if why_not(path.name) is not None]
-    return others[0] if len(others) == 1 else place
+    """Among uploaded files: the only one, a table of the others, else all of them as a folder of images.
+
+    Raises InputError for an archive or arrays with other files beside it: what of them was meant cannot be told.
+    """
+    files = sorted(place.iterdir())
+    others = [path for path in files if why_not(path.name) is not None]
+    if len(files) == 1:
+        return files[0] if others else place
+    if len(others) == 1 and others[0].suffix.lower() in TABLES:
+        return others[0]
+    alone = next((path.name for path in others if path.suffix.lower() in (".zip", *ARRAYS)), None)
+    if alone is not None:
+        raise InputError(f"{alone} came with other files: upload it alone, then the others")
+    return place
+
+
+def _count_the_rest(found: Found, place: Path) -> None:
+    """Set uploaded pictures aside that the table beside them does not name."""
+    if found.listing is not None and found.path.parent == place and found.path.is_file():
+        named = {entry.path.resolve() for entry in found.listing.entries}
+        named |= {(place / name).resolve() for name, _ in found.listing.set_aside}
+        rest = [path.name for path in sorted(place.iterdir()) if path.resolve() not in named and path != found.path]
+        found.listing.set_aside.extend((name, "is not in the table") for name in rest)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """name, name (2), name (3) and so on."""
+    yield name
+    yield from (f"{name} ({number})" for number in count(2))

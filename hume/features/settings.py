@@ -99,7 +99,9 @@ def defaults(folder: DatasetFolder, device: str = "cpu", **choices: Any) -> Pret
     bfloat16; on a GPU a ResNet-18. Raises InputError for a dataset without images, or a choice out of range.
     """
     on_cpu = torch.device(device).type == "cpu"
-    images = images_of(folder.load())
+    images = folder.images
+    if images is None:
+        raise InputError(f"{folder.name} has no images: self-supervised training needs them, not features alone")
     side = min(max(images.shape[1:3]), CPU_SIDE if on_cpu else GPU_SIDE)
     if on_cpu:
         epochs = min(max(round(CPU_PIXELS / (len(images) * side**2)), 10), 200)

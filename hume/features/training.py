@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from hume.features.methods import Method
 
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
+SILENT = 5.0  # seconds without a record, at most, so that a training can be stopped
+KEPT_EVERY = 60.0  # seconds between two checkpoints, at most
 RECORDS = 25  # an epoch, at most
 PROBES = 50  # k-nearest-neighbour scores a training, at most
 PROBE_ROWS = 2_500  # a fifth of them is asked about, the others are the neighbours
@@ -71,7 +73,7 @@ class Training:
         self.optimizer = torch.optim.AdamW(self.method.parameter_groups(config.weight_decay), lr=config.learning_rate)
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self.step, self.seconds, self.records = 0, 0.0, list[Epoch]()
-        self.kept_step = -1  # of the checkpoint on disk
+        self.kept_step, self.kept_at = -1, perf_counter()  # of the checkpoint on disk
 
     # --- steps ---
 
@@ -79,7 +81,7 @@ class Training:
         """Train to the end, the records of before an interruption first; closing it keeps what has been done."""
         yield from list(self.records)
         self.method.train()
-        every, losses = max(1, self.epoch_steps // RECORDS), list[Tensor]()
+        every, losses, told = max(1, self.epoch_steps // RECORDS), list[Tensor](), perf_counter()
         order: NDArray[np.int64] | None = None
         while self.step < self.num_steps:
             start = perf_counter()
@@ -89,17 +91,18 @@ class Training:
             losses.append(self._train(order[i * self.batch_size : (i + 1) * self.batch_size]))
             self.step += 1
             ended = i + 1 == self.epoch_steps
-            if ended or (i + 1) % every == 0:
+            if ended or (i + 1) % every == 0 or perf_counter() - told > SILENT:
                 self._record(epoch + 1, torch.stack(losses).mean().item(), ended)
                 losses.clear()
+                told = perf_counter()
             self.seconds += perf_counter() - start
             if not losses:
                 self.records[-1] = replace(self.records[-1], seconds=self.seconds)
                 yield from self._show(self.records[-1], ended)
 
     def _show(self, record: Epoch, ended: bool) -> Iterator[Epoch]:
-        """Give a record away; a checkpoint is written at the end of an epoch and when nobody wants more."""
-        if ended:
+        """Give a record away; a checkpoint is written at an epoch's end, every minute, and when nobody wants more."""
+        if ended or perf_counter() - self.kept_at > KEPT_EVERY:
             self.keep()
         try:
             yield record
@@ -198,7 +201,7 @@ class Training:
                 torch.save(state, file)
             part.replace(self.place / "checkpoint.pt")
             self.tell()
-        self.kept_step = self.step
+        self.kept_step, self.kept_at = self.step, perf_counter()
 
     def tell(self) -> None:
         """Write what `pending` reads."""

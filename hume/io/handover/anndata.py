@@ -81,7 +81,7 @@ def _create(handover: Handover, target: Path, tell: Progress) -> None:
     num_samples = handover.dataset.num_samples
     columns = {"obs_names": np.arange(num_samples).astype(str), **_columns(handover)}
     if handover.dataset.file_names is not None:
-        columns["source_file"] = np.array(handover.dataset.file_names, object)
+        columns["source_file"] = np.array([handover.file(row) for row in range(handover.dataset.num_samples)], object)
     made = AnnData(obs=columns)
     _as_category(made.obs, handover.choices)
     made.uns["hume"] = {"run": handover.run, **handover.provenance}

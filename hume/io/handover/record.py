@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -65,9 +66,9 @@ class Handover:
         return self.vote_agreement / max(self.num_seeds, 1)
 
     def file(self, row: int) -> str:
-        """The file that a sample came from, as the dataset names it; empty where it does not."""
+        """The file that a sample came from, without its folders, which may be called by the truth; empty if unknown."""
         files = self.dataset.file_names
-        return "" if files is None else files[row]
+        return "" if files is None else PurePosixPath(files[row]).name
 
     def entry(self, i: int) -> dict[str, Any]:
         """What every list of samples says of the i-th one."""
