@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -233,6 +234,112 @@ def test_an_archive_that_unfolds_into_more_than_the_memory_is_refused(tmp_path, 
     monkeypatch.setattr("hume.data.arrays.reading.fits", lambda num_bytes, device: num_bytes < 8_000_000)
     with pytest.raises(InputError, match="larger than the free memory"):
         read_arrays(tmp_path / "a.npz")["clip"]
+
+
+def header(text, version=1, promised=None):
+    length = struct.pack("<H" if version == 1 else "<I", len(text) if promised is None else promised)
+    return b"\x93NUMPY" + bytes([version, 0]) + length + text.encode()
+
+
+def test_long_headers_are_not_read(tmp_path):
+    long = header(" " * 100, version=2, promised=1_200_000_000)
+    (tmp_path / "a.npy").write_bytes(long)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", long)
+    for path in (tmp_path / "a.npy", tmp_path / "a.npz"):
+        with pytest.raises(InputError, match="a header of 1,200,000,000 bytes, 65,536 are allowed"):
+            describe_arrays(path)
+
+
+def test_headers_may_promise_anything(tmp_path):
+    shape = (10**120,) * 3
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in ("x_train", "x_test"):
+            archive.writestr(f"{name}.npy", header(f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n"))
+    arrays = read_arrays(tmp_path / "a.npz")
+    for name in ("x", "split"):
+        with pytest.raises(InputError, match="larger than the free memory"):
+            arrays[name]
+    path = tmp_path / "a-idx3-ubyte"
+    path.write_bytes(struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 2**31 + 1, 3))
+    with pytest.raises(InputError, match="larger than the free memory"):
+        read_arrays(path)["images"]
+
+
+def test_the_member_that_is_read_is_the_one_that_was_judged(tmp_path, features):
+    np.savez(tmp_path / "a.npz", clip=features)
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("clip", header("", version=2, promised=1_200_000_000))
+    np.testing.assert_array_equal(read_arrays(tmp_path / "a.npz")["clip"], features)
+
+
+def test_text_that_fills_the_memory_is_refused(tmp_path, monkeypatch):
+    write_parquet(tmp_path / "t.parquet", {"kind": ["a"] * 1000, "emb": [[1.0, 2.0]] * 1000})
+    monkeypatch.setattr("hume.data.arrays.reading.fits", lambda num_bytes, device: num_bytes < 64_000)
+    with pytest.raises(InputError, match="larger than the free memory"):
+        read_arrays(tmp_path / "t.parquet")["kind"]
+    assert read_arrays(tmp_path / "t.parquet")["emb"].shape == (1000, 2)
+    monkeypatch.setattr("hume.data.arrays.stored.fits", lambda num_bytes, device: num_bytes < 64_000)
+    with pytest.raises(InputError, match="shorten the longest texts"):
+        encode_labels(np.array(["a"] * 999 + ["a" * 1000], dtype=object), 1000)
+
+
+def leading_elsewhere(file, how, secret):
+    import h5py
+
+    if how == "external":
+        del file["X"]
+        file.create_dataset("X", shape=(N, 5), dtype="u1", external=[(str(secret), 0, 5 * N)])
+    elif how == "virtual":
+        del file["X"]
+        layout = h5py.VirtualLayout((N, 5), "f4")
+        layout[:] = h5py.VirtualSource(str(secret), "X", (N, 5))
+        file.create_virtual_dataset("X", layout)
+    else:
+        file["obsm/other"] = h5py.ExternalLink(str(secret), "/X") if how == "link" else h5py.SoftLink("/X")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("external", "X in .* lies in another file"),
+        ("virtual", "X in .* lies in another file"),
+        ("link", "other in .* is a link"),
+        ("soft link", "other in .* is a link"),
+    ],
+)
+def test_hdf5_that_leads_to_other_files_is_refused(tmp_path, features, how, message):
+    anndata, h5py = pytest.importorskip("anndata"), pytest.importorskip("h5py")
+    secret, path = tmp_path / "secret.h5ad", tmp_path / "a.h5ad"
+    for each in (secret, path):
+        anndata.AnnData(features).write_h5ad(each)
+    with h5py.File(path, "r+") as file:
+        leading_elsewhere(file, how, secret)
+    with pytest.raises(InputError, match=message):
+        describe_arrays(path)
+
+
+def test_hdf5_is_looked_at_again_before_it_is_read(tmp_path, features):
+    anndata, h5py = pytest.importorskip("anndata"), pytest.importorskip("h5py")
+    path = tmp_path / "a.h5ad"
+    anndata.AnnData(features).write_h5ad(path)
+    arrays = read_arrays(path)
+    with h5py.File(path, "r+") as file:
+        elsewhere = file.create_dataset("elsewhere", shape=(3,), dtype="u1", external=[(str(path), 0, 3)])
+        file["obs/_index"].attrs["categories"] = elsewhere.ref
+    np.testing.assert_array_equal(arrays["X"], features)
+    with pytest.raises(InputError, match=r"elsewhere in .* lies in another file"):
+        arrays["obs/_index"]
+
+
+def test_hdf5_larger_than_it_looks_is_refused(tmp_path, features, monkeypatch):
+    anndata = pytest.importorskip("anndata")
+    from scipy.sparse import csr_matrix
+
+    anndata.AnnData(csr_matrix(features)).write_h5ad(tmp_path / "a.h5ad")
+    monkeypatch.setattr("hume.data.arrays.tables.fits", lambda num_bytes, device: num_bytes < 8 * features.size)
+    with pytest.raises(InputError, match=r"X in .* is larger than the free memory"):
+        read_arrays(tmp_path / "a.h5ad")["X"]
 
 
 def test_what_is_not_a_file_of_arrays(tmp_path):

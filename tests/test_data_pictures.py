@@ -93,6 +93,12 @@ def test_a_bomb_is_refused_by_its_header():
     assert reason(forged_png(12_000, 9_000)) == "is cut short"  # between Pillow's warning and its error
 
 
+def test_jpeg_2000_has_a_limit_of_its_own():
+    content = bytearray(file_of(PICTURE, "JPEG2000"))
+    struct.pack_into(">II", content, content.index(b"ihdr") + 4, 9000, 9000)
+    assert reason(bytes(content)) == "has 81 million pixels, more than 40 million in JPEG 2000"
+
+
 def test_grey_stays_grey():
     grey = PICTURE.convert("L")
     for mode in ("L", "LA", "1"):

@@ -7,6 +7,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -19,6 +20,7 @@ MAX_ENTRIES = 2_000_000
 MAX_BYTES = 512 * 2**30  # unpacked
 MAX_RATIO = 200  # deflate reaches 1,032 with zeros; archives of images stay below 30
 SMALL = 2**20  # an entry below may be compressed as far as it likes
+HEADER_BYTES = 30  # the least that stands before an entry's content
 LONGEST_PART, LONGEST_PATH = 255, 1024  # bytes
 CHUNK = 2**20
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError)
@@ -28,11 +30,13 @@ def unpack_zip(archive: Path | BinaryIO, folder: Path, *, on_progress: Progress 
     """Unpack the files of a zip archive below a folder and return what was set aside: (name, reason).
 
     Set aside are absolute names and those with `..`, links and other things than files, encrypted and damaged entries,
-    a second file of the same name (whatever the letters' case), what the operating system adds, and entries that
-    unpack to more than 200 times their size. folder: new or empty; see `top_folder` for archives of one folder.
+    a second file of the same name (whatever the letters' case), what the operating system adds, entries that unpack to
+    more than 200 times their size, and those that share bytes with the next. folder: new or empty; see `top_folder`
+    for archives of one folder.
 
-    Raises InputError for what is no zip archive, is cut short, or unpacks to more than 512 GB or 2 million files, and
-    RunError when the disk has too little room or cannot be written; whoever made `folder` removes what is in it.
+    Raises InputError for what is no zip archive, is cut short, or unpacks to more than 512 GB, 2 million files, or 200
+    times its size (64 MB are always allowed), and RunError when the disk has too little room or cannot be written;
+    whoever made `folder` removes what is in it.
     """
     name = archive.name if isinstance(archive, Path) else "the archive"
     try:
@@ -42,7 +46,9 @@ def unpack_zip(archive: Path | BinaryIO, folder: Path, *, on_progress: Progress 
     except (*DAMAGED, UnicodeDecodeError):
         raise InputError(f"{name} is no zip archive, or is cut short: make it again") from None
     with opened:
-        return _unpack(opened, name, folder, on_progress)
+        assert opened.fp is not None  # it was opened
+        size = opened.fp.seek(0, os.SEEK_END)
+        return _unpack(opened, name, size, folder, on_progress)
 
 
 def top_folder(folder: Path) -> Path:
@@ -54,14 +60,17 @@ def top_folder(folder: Path) -> Path:
     return folder
 
 
-def _unpack(opened: zipfile.ZipFile, name: str, folder: Path, on_progress: Progress | None) -> list[tuple[str, str]]:
+def _unpack(
+    opened: zipfile.ZipFile, name: str, size: int, folder: Path, on_progress: Progress | None
+) -> list[tuple[str, str]]:
     entries = [entry for entry in opened.infolist() if not entry.is_dir()]
     if len(entries) > MAX_ENTRIES:
         raise InputError(f"{name} holds {len(entries):,} files, more than {MAX_ENTRIES:,}: split it")
     aside: list[tuple[str, str]] = []
     usable = list(_usable(entries, aside))
     total = sum(entry.file_size for entry, _ in usable)
-    if total > max(64 * SMALL, MAX_RATIO * sum(entry.compress_size for entry, _ in usable)):
+    packed = min(size, sum(entry.compress_size for entry, _ in usable))
+    if total > max(64 * SMALL, MAX_RATIO * packed):
         raise InputError(f"{name} unpacks to more than {MAX_RATIO} times its size: give the unpacked folder")
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,6 +92,7 @@ def _usable(
     entries: list[zipfile.ZipInfo], aside: list[tuple[str, str]]
 ) -> Iterator[tuple[zipfile.ZipInfo, tuple[str, ...]]]:
     """The entries that may be written, with the parts of their paths; the others go aside."""
+    overlapping = _overlapping(entries)
     files: set[str] = set()
     folders: set[str] = set()
     for entry in entries:
@@ -92,12 +102,24 @@ def _usable(
         above = {place[:i] for i, letter in enumerate(place) if letter == "/"}
         if reason is None and (place in files or place in folders or above & files):
             reason = "has the name of another file"
+        if reason is None and id(entry) in overlapping:
+            reason = "shares bytes with another file"
         if reason is None:
             files.add(place)
             folders |= above
             yield entry, parts
         else:
             aside.append((entry.filename, reason))
+
+
+def _overlapping(entries: list[zipfile.ZipInfo]) -> set[int]:
+    """Which entries (by id) reach beyond the start of the next: bytes counted twice make a small archive a bomb."""
+    ordered = sorted(entries, key=lambda entry: entry.header_offset)
+    return {
+        id(entry)
+        for entry, following in pairwise(ordered)
+        if entry.header_offset + HEADER_BYTES + entry.compress_size > following.header_offset
+    }
 
 
 def _why_not(entry: zipfile.ZipInfo, parts: tuple[str, ...]) -> str | None:

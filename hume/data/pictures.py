@@ -38,6 +38,7 @@ except ImportError:
     raise InputError("images cannot be read without Pillow: pip install pillow") from None
 
 MAX_PIXELS = 178_956_970  # Pillow's own limit; about 700 MB once decoded
+JPEG_2000_PIXELS = 40_000_000  # its decoder takes 20 bytes a pixel, and no strips
 MAX_BYTES = 2**30
 LARGE_PIXELS = 2**24  # of pictures above, one at a time is decoded ...
 HUGE_PIXELS = 2**26  # ... and of these even to a smaller size, since progressive JPEG holds all of it for that
@@ -83,13 +84,17 @@ def open_picture(source: Path | bytes | BinaryIO, name: str, *, at_least: int | 
     at_least: where the caller makes do with a shorter side of so many pixels, a larger picture may come back smaller;
     JPEG then decodes several times faster.
 
-    Raises PictureError for a file that is no image, damaged, cut short, or has more than 178 million pixels.
+    Raises PictureError for a file that is no image, damaged, cut short, or has more than 178 million pixels, in
+    JPEG 2000 more than 40 million.
     """
     with _opened(source, name) as file, _decoding(name):
         picture = _identified(file, name)
         width, height = picture.size
         if width * height > MAX_PIXELS:
             raise PictureError(name, f"has {_millions(width * height)} million pixels, more than 178 million")
+        if isinstance(picture, Jpeg2KImagePlugin.Jpeg2KImageFile) and width * height > JPEG_2000_PIXELS:
+            most = f"more than {_millions(JPEG_2000_PIXELS)} million in JPEG 2000"
+            raise PictureError(name, f"has {_millions(width * height)} million pixels, {most}")
         if at_least is not None:
             picture.draft(None, (at_least, at_least))
         large = picture.width * picture.height > LARGE_PIXELS or width * height > HUGE_PIXELS

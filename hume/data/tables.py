@@ -5,16 +5,20 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from hume.data.listing import Entry, Listing, Split, check_allowed, ordered, split_of, why_not
 from hume.errors import InputError
+from hume.rows import fits
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img")
 LABEL_COLUMNS = ("label", "class", "target", "labels", "class_name", "category")
 SPLIT_COLUMNS = ("split", "set", "fold", "subset", "partition")
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt")
+MAX_ROWS = 5_000_000
+CELL_BYTES = 64  # what a short text takes in memory
 Columns = dict[str, list[str]]
 
 
@@ -34,7 +38,8 @@ def list_table(
     their ending. A row without a label stays. Split values are train and test or val, as for folders; where some
     are neither, nothing is split and a note says so. Listing.root is the table's folder, or the folder all files share.
 
-    Raises InputError for a table that cannot be read, an unknown column, and where no image is found.
+    Raises InputError for a table that cannot be read, one of more than 5 million rows or more than the free memory
+    holds, an unknown column, and where no image is found.
     """
     place = check_allowed(table, roots)
     header = _header(place)
@@ -84,14 +89,26 @@ def _columns(table: Path, names: Sequence[str]) -> Columns:
     """Some columns as text, an empty text where there is nothing."""
     if table.suffix.lower() in PARQUET:
         with _parquet(table) as file:
+            groups = range(file.metadata.num_row_groups)
+            num_rows = sum(file.metadata.row_group(i).num_rows for i in groups)
+            _check_size(table, max(num_rows, file.metadata.num_rows), len(names))
             read = file.read(columns=list(names))
             return {name: [_text(value) for value in read.column(name).to_pylist()] for name in names}
-    header, *rows = _csv_lines(table)
+    header, *rows = islice(_csv_lines(table), MAX_ROWS + 2)
+    _check_size(table, len(rows), len(names))
     uneven = next((i for i, row in enumerate(rows, 1) if len(row) > len(header)), None)
     if uneven is not None:
         raise InputError(f"row {uneven} of {table} has more cells than the header: quote cells that hold the separator")
     places = {name: header.index(name) for name in names}
     return {name: [row[i].strip() if i < len(row) else "" for row in rows] for name, i in places.items()}
+
+
+def _check_size(table: Path, num_rows: int, num_columns: int) -> None:
+    """Refuse a table before it fills the memory: a file of 100 kB may hold one text 15 million times."""
+    if num_rows > MAX_ROWS:
+        raise InputError(f"{table} has more than {MAX_ROWS:,} rows: split it")
+    if not fits(CELL_BYTES * num_rows * num_columns, "cpu"):
+        raise InputError(f"{table} has {num_rows:,} rows, more than the free memory holds: split it")
 
 
 def _csv_lines(table: Path) -> Iterator[list[str]]:

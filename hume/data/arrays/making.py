@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from hume.data.arrays import plain
 from hume.data.arrays.labels import encode_labels, encode_split
 from hume.data.arrays.reading import Role, describe_arrays, read_arrays
 from hume.data.arrays.stored import readable, type_name
@@ -190,6 +191,7 @@ def _matrix(given: NDArray[Any] | Path, title: str) -> Matrix:
 def _only_space(path: Path) -> Matrix:
     if path.suffix.lower() == ".npy" and path.is_file() and path.stat().st_size > LARGE_BYTES:
         with readable(path):
+            plain.npy(path)  # judges the header
             return FileArray.open(path)
     if path.suffix.lower() == ".npy":
         return read_arrays(path)[path.stem]

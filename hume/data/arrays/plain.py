@@ -1,6 +1,8 @@
 """Files that hold arrays and nothing else: NumPy's own, safetensors, and idx, the format of MNIST."""
 
 import gzip
+import io
+import math
 import re
 import zipfile
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from hume.rows import fits
 from hume.spaces import LARGE_BYTES, load_array
 
 IDX_NAME = re.compile(r".*[-.]idx\d-ubyte(\.gz)?")
+MAX_HEADER = 64 * 1024  # of an array, in bytes; a plain one takes 128
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
@@ -51,15 +54,21 @@ def npz(path: Path) -> dict[str, Stored]:
 
 
 def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
+    """Shape and type of an array; the length of its header is judged before the header is read."""
+    old = np.lib.format.read_magic(file) == (1, 0)
+    length = file.read(2 if old else 4)
+    promised = int.from_bytes(length, "little")
+    if promised > MAX_HEADER:
+        raise ValueError(f"a header of {promised:,} bytes, {MAX_HEADER:,} are allowed")
+    read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(io.BytesIO(length + file.read(promised)))
     return tuple(shape), dtype
 
 
 def _read_npz(path: Path, key: str) -> NDArray[Any]:
-    with np.load(path, allow_pickle=False) as archive:
-        array: NDArray[Any] = archive[key]
+    """The member whose header was judged; numpy's own reader may take another one that lacks the ending."""
+    with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array
 
 
@@ -132,7 +141,7 @@ def read_idx(path: Path) -> NDArray[Any]:
     """
     with readable(path):
         shape, dtype = _idx_header(path)
-        size = int(np.prod(shape)) * dtype.itemsize
+        size = math.prod(shape) * dtype.itemsize
         if not fits(size, "cpu"):
             raise InputError(f"{path} is larger than the free memory: save it as a .npy file")
         with _idx_open(path) as file:

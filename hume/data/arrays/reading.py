@@ -146,7 +146,8 @@ def _joined(stored: dict[str, Stored]) -> dict[str, Stored]:
         return stored
     order = sorted(counts, key=lambda part: (part.startswith("test"), not part.startswith("train")))
     num_rows = sum(counts.values())
-    words = np.repeat(order, [counts[part] for part in order])
+    words = np.array(order)
+    split = partial(np.repeat, words, [counts[part] for part in order])
     joined = {
         base: Stored(
             (num_rows, *each[order[0]].shape[1:]), each[order[0]].dtype, partial(_read_joined, [each[k] for k in order])
@@ -154,7 +155,7 @@ def _joined(stored: dict[str, Stored]) -> dict[str, Stored]:
         for base, each in parts.items()
     }
     others = {name: found for name, found in stored.items() if not _PART.search(name)}
-    return {**joined, "split": Stored((num_rows,), words.dtype, lambda: words), **others}
+    return {**joined, "split": Stored((num_rows,), words.dtype, split), **others}
 
 
 def _read_joined(parts: list[Stored]) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """What every reader of arrays needs: an array that was not read yet, and words for files that cannot be read."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.errors import HumeError, InputError
+from hume.rows import fits
 
 SPLIT_NAMES = {"split", "fold", "subset", "partition", "test_rows", "is_test"}
 LABEL_NAMES = {"label", "labels", "target", "targets", "class", "y", "fine_label", "coarse_label"}
+TEXT_BYTES = 64  # what a short text takes in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,10 @@ def readable(path: Path) -> Iterator[None]:
 
 def texts(values: list[Any]) -> NDArray[Any]:
     """Text as numpy's own, what is missing as ""."""
-    return np.array(["" if value is None or value != value else str(value) for value in values], np.str_)
+    words = ["" if value is None or value != value else str(value) for value in values]
+    if not fits(4 * len(words) * max(map(len, words), default=0), "cpu"):  # all are as long as the longest
+        raise InputError("there is more text than the free memory holds: shorten the longest texts")
+    return np.array(words, np.str_)
 
 
 def type_name(dtype: np.dtype[Any]) -> str:
@@ -53,5 +59,5 @@ def type_name(dtype: np.dtype[Any]) -> str:
 
 
 def num_bytes(found: Stored) -> int:
-    """What an array takes in memory; a float on the way, since a header may promise anything."""
-    return int(np.prod(found.shape, dtype=np.float64)) * found.dtype.itemsize
+    """What an array takes in memory, in integers without end, since a header may promise anything."""
+    return math.prod(found.shape) * (found.dtype.itemsize or TEXT_BYTES)

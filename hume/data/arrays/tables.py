@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hume.data.arrays.stored import LABEL_NAMES, SPLIT_NAMES, Stored, texts
+from hume.data.arrays.stored import LABEL_NAMES, SPLIT_NAMES, TEXT_BYTES, Stored, texts
 from hume.data.optional import library
 from hume.errors import InputError
-from hume.rows import BLOCK_BYTES
+from hume.rows import BLOCK_BYTES, fits
 
 
 def parquet(path: Path) -> dict[str, Stored]:
@@ -19,6 +19,9 @@ def parquet(path: Path) -> dict[str, Stored]:
     types = library("pyarrow", "pyarrow").types
     with library("pyarrow.parquet", "pyarrow").ParquetFile(path) as file:
         num_rows, schema = file.metadata.num_rows, file.schema_arrow
+        there = sum(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
+        if there != num_rows:
+            raise ValueError(f"it promises {num_rows:,} rows, {there:,} are there")
         lists = {field.name: _list_width(file, field, types) for field in schema if _is_list(field.type, types)}
     floats = [field.name for field in schema if types.is_floating(field.type)]
     whole = [field.name for field in schema if types.is_integer(field.type)]
@@ -107,6 +110,7 @@ def h5ad(path: Path) -> dict[str, Stored]:
     """X, obsm/<name> and obs/<name> of an AnnData file."""
     library("anndata", "anndata")
     with library("h5py", "anndata").File(path, "r") as file:
+        _own_bytes(file, path)
         stored = {}
         for key in ("X", *(f"obsm/{name}" for name in file.get("obsm", {}))):
             shape = file[key].attrs.get("shape", getattr(file[key], "shape", None)) if key in file else None
@@ -124,8 +128,37 @@ def h5ad(path: Path) -> dict[str, Stored]:
     return stored
 
 
+def _own_bytes(start: Any, path: Path) -> int:
+    """What everything below a place of an HDF5 file takes in memory.
+
+    Raises InputError for links and for numbers kept in other files: either may lead to any file of this machine.
+    """
+    h5py = library("h5py", "anndata")
+    waiting, seen, total = [start], set(), 0
+    while waiting:
+        found = waiting.pop()
+        address = h5py.h5o.get_info(found.id).addr
+        if address in seen:
+            continue
+        seen.add(address)
+        categories = found.attrs.get("categories")
+        if isinstance(categories, h5py.Reference) and categories:  # old files point to them
+            waiting.append(found.file[categories])
+        if isinstance(found, h5py.Dataset):
+            if found.external or found.is_virtual:
+                raise InputError(f"{found.name} in {path} lies in another file: save the whole AnnData object again")
+            total += (found.size or 0) * (TEXT_BYTES if found.dtype.hasobject else found.dtype.itemsize)
+        for key in found if isinstance(found, h5py.Group) else ():
+            if not isinstance(found.get(key, getlink=True), h5py.HardLink):
+                raise InputError(f"{key} in {path} is a link, which is never followed: save the AnnData object again")
+            waiting.append(found[key])
+    return total
+
+
 def _read_h5ad(path: Path, key: str) -> NDArray[Any]:
     with library("h5py", "anndata").File(path, "r") as file:
+        if not fits(_own_bytes(file[key], path), "cpu"):
+            raise InputError(f"{key} in {path} is larger than the free memory: save it alone as a .npy file")
         found = library("anndata.io", "anndata").read_elem(file[key])
     found = found.toarray() if hasattr(found, "toarray") else np.asarray(found)
     return texts(found.tolist()) if found.dtype.hasobject else found
