@@ -177,6 +177,126 @@ def test_what_lies_elsewhere_or_is_nothing_known_is_told(tmp_path, folder):
         look_at(tmp_path / "torn.zip")
 
 
+@pytest.mark.parametrize("ending", ["parquet", "pq"])
+def test_one_parquet_file_of_whole_images_is_a_dataset_of_hugging_face(store, tmp_path, ending):
+    write_shard(tmp_path / f"shard.{ending}", range(6))
+    found = look_at(tmp_path / f"shard.{ending}")
+    assert (found.kind, found.words) == ("hugging-face", "A dataset of Hugging Face in 1 Parquet file.")
+    assert bring(found, store).words == "6 rows are in shard."
+    assert store.load_dataset("shard").classes == CLASSES
+
+
+def make_release(folder):
+    """A release of one space, as its authors lay it out."""
+    rng = np.random.default_rng(0)
+    place = folder / "data" / "representations" / "clip"
+    place.mkdir(parents=True)
+    for split, number in (("train", 12), ("val", 6)):
+        np.save(place / f"pets_{split}.npy", rng.normal(size=(number, 3)).astype(np.float32))
+    return folder
+
+
+def packed(path, folder, *more):
+    """A zip of a folder, and of entries (name, content) besides."""
+    with zipfile.ZipFile(path, "w") as made:
+        for file in sorted(folder.rglob("*")):
+            made.write(file, file.relative_to(folder.parent))
+        for name, content in more:
+            made.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["release", "hugging-face"])
+def test_what_an_archive_sets_aside_is_told_whatever_it_holds(store, tmp_path, kind):
+    if kind == "release":
+        folder = make_release(tmp_path / "it")
+    else:
+        folder = tmp_path / "it"
+        write_shard(folder / "train.parquet", range(6))
+    brought = bring(look_at(packed(tmp_path / "it.zip", folder, ("../up.npy", b"x"))), store)
+    assert "Of the files of the archive, 1 was set aside." in brought.words
+    assert ("../up.npy", "leads out of the archive by its name") in brought.set_aside
+
+
+def test_a_release_keeps_its_own_names(store, tmp_path):
+    folder = make_release(tmp_path / "it")
+    assert "own names are kept" not in bring(look_at(folder), store).words
+    archive = packed(tmp_path / "it.zip", folder)
+    assert "own names are kept" not in bring(look_at(archive), store).words
+    for path in (folder, archive):
+        assert "The release's own names are kept, mine is not used." in bring(look_at(path), store, "mine").words
+
+
+@pytest.mark.parametrize("name", ["tasks", "representations"])
+def test_a_class_may_be_named_as_a_part_of_a_release(store, tmp_path, name):
+    for kind in (name, "mails"):
+        (tmp_path / "in" / kind).mkdir(parents=True)
+        for i in range(3):
+            (tmp_path / "in" / kind / f"{i}.png").write_bytes(png(i))
+    found = look_at(tmp_path / "in")
+    assert (found.kind, found.words) == ("images", "6 images in 2 classes.")
+    assert bring(found, store, "in").datasets == ("in",)
+
+
+def test_a_release_without_a_dataset_is_no_success(tmp_path):
+    folder = tmp_path / "it" / "data" / "representations" / "clip"
+    folder.mkdir(parents=True)
+    (folder / "pets_train.npy").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="laid out as a release, but holds no dataset that can be used"):
+        look_at(tmp_path / "it")
+
+
+def test_every_file_of_an_archive_is_counted(store, tmp_path):
+    hidden = [(f"pets/.hidden/{i}.png", png(i)) for i in range(7)]
+    made = packed(tmp_path / "pets.zip", fill(tmp_path / "in" / "pets"), *hidden)
+    brought = bring(look_at(made), store)
+    assert brought.words.startswith("10 of 19 given files are in pets; 9 were set aside")
+    assert len(brought.set_aside) == 9
+
+
+def test_a_table_never_takes_files_out_of_other_folders(store, tmp_path):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    for i in range(3):
+        (folder / f"{i}.png").write_bytes(png(i, (40, 40)))
+    (tmp_path / "mine").mkdir()
+    table = tmp_path / "mine" / "t.csv"
+    table.write_text("\n".join(["path", *(str(path) for path in sorted(folder.iterdir()))]))
+    bring(look_at(table), store, "t", keep="move", side=16)
+    assert len(list(folder.iterdir())) == 3
+    assert len(list((store.dataset_roots[0] / "t" / "originals").rglob("*.png"))) == 3
+
+
+def test_paths_that_cannot_be_read_and_options_that_do_not_apply_are_told(tmp_path, folder, archive):
+    with pytest.raises(InputError, match="cannot be read"):
+        look_at(tmp_path / ("a" * 300))
+    np.save(tmp_path / "a.npy", np.ones((4, 2)))
+    for path in (folder, archive, tmp_path / "a.npy"):
+        with pytest.raises(InputError, match="is no table, so it has no label column"):
+            look_at(path, path_column=None, label_column="kind")
+    raw = bytearray(archive.read_bytes())
+    entry = raw.rfind(b"PK\x01\x02")
+    raw[entry + 9] |= 0x08  # its name is said to be UTF-8
+    raw[entry + 46] = 0xFF
+    archive.write_bytes(raw)
+    with pytest.raises(InputError, match="no zip archive, or a damaged one"):
+        look_at(archive)
+
+
+def test_what_is_still_written_is_not_swept_away(store):
+    root = store.dataset_roots[0]
+    old = time.time() - STALE.total_seconds() - 60
+    for name in (".unpacked-1", ".part-2"):
+        (root / name / "cat").mkdir(parents=True)
+        (root / name / "cat" / "a.png").write_bytes(b"x")
+        (root / name / "gone").symlink_to("nowhere")
+        os.utime(root / name, (old, old))
+        os.utime(root / name / "gone", (old, old), follow_symlinks=False)
+    os.utime(root / ".part-2" / "cat" / "a.png", (old, old))
+    sweep(store)
+    assert [path.name for path in root.iterdir()] == [".unpacked-1"]
+
+
 def test_what_an_import_that_was_killed_left_is_swept_away(store, folder):
     root = store.dataset_roots[0]
     for name in (".unpacked-1", ".part-2", "kept"):
@@ -238,8 +358,9 @@ def test_a_training_shows_its_loss_and_can_be_cancelled_and_gone_on_with(work, s
     name = work.pretrain(own, config, device="cpu")
     until(lambda: len(work.live(name)) > 2)
     assert work.is_busy(own)
-    with pytest.raises(InputError, match="is under way already"):
-        work.pretrain(own, config, device="cpu")
+    second = work.pretrain(own, config, device="cpu")
+    assert second == f"{name} (2)"
+    work.jobs.cancel(second)
     work.jobs.cancel(name)
     assert done(work, name).state == "cancelled"
     assert np.isfinite([record.loss for record in work.live(name)]).all()

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import shutil
 import struct
 
 import numpy as np
@@ -325,6 +326,68 @@ def test_images_outside_the_dataset_are_not_read(tmp_path):
     assert dataset.num_samples == 3
     assert dataset.labels is None
     assert "has no image" in (folder.path / "set_aside.csv").read_text()
+
+
+@pytest.mark.parametrize("way", ["file", "link", "part", "part above"])
+def test_what_names_files_outside_its_folder_is_refused(tmp_path, way):
+    hugging_face({"train": [png(i) for i in range(4)]}).save_to_disk(tmp_path / "outside")
+    place = tmp_path / "in" / "saved"
+    shutil.copytree(tmp_path / "outside", place)
+    outside = tmp_path / "outside" / "train"
+    (table,) = outside.glob("*.arrow")
+    if way == "file":
+        state = json.loads((place / "train" / "state.json").read_text())
+        state["_data_files"] = [{"filename": f"../../../outside/train/{table.name}"}]
+        (place / "train" / "state.json").write_text(json.dumps(state))
+    elif way == "link":
+        (place / "train" / table.name).unlink()
+        (place / "train" / table.name).symlink_to(table)
+    elif way == "part":
+        shutil.rmtree(place / "train")
+        (place / "train").symlink_to(outside)
+    else:
+        (place / "dataset_dict.json").write_text(json.dumps({"splits": ["../../outside/train"]}))
+    with pytest.raises(InputError, match=r"which lies outside it|has a part named"):
+        import_hugging_face(place, tmp_path / "root", "hf")
+    assert list((tmp_path / "root").iterdir()) == []
+
+
+@pytest.mark.parametrize("beside", ["dataset_info.json", "notes.txt"])
+def test_a_readme_never_says_what_is_read(tmp_path, beside):
+    hugging_face({"": [png(i) for i in range(4)]}).to_parquet(tmp_path / "secret.parquet")
+    place = tmp_path / "in"
+    place.mkdir()
+    (place / beside).write_text("{}")
+    config = f"configs:\n- config_name: default\n  data_files: {tmp_path / 'secret.parquet'}\n"
+    (place / "README.md").write_text(f"---\n{config}---\n")
+    with pytest.raises(InputError, match="neither what save_to_disk writes nor a folder of Parquet files"):
+        import_hugging_face(place, tmp_path / "root", "hf")
+
+
+@pytest.mark.parametrize("name", ["plain.parquet", "[ab]*.parquet", "zip::x.parquet"])
+def test_images_in_a_parquet_file_need_no_word_of_hugging_face(tmp_path, name):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"picture": [png(i) for i in range(4)], "label": [3, 4, 4, 3]}), tmp_path / name)
+    parquet.write_table(pa.table({"picture": [png(i) for i in range(9)]}), tmp_path / "a.parquet")
+    dataset = import_hugging_face(tmp_path / name, tmp_path / "root", "hf").load()
+    assert dataset.labels.tolist() == [0, 1, 1, 0]
+    np.testing.assert_array_equal(dataset.images[2], np.asarray(Image.open(io.BytesIO(png(2)["bytes"]))))
+
+
+@pytest.mark.parametrize("path", [None, "a.png"])
+def test_a_label_that_is_no_class_is_told(tmp_path, path):
+    pytest.importorskip("datasets")
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    kinds = {"picture": {"_type": "Image"}, "kind": {"names": ["a", "b"], "_type": "ClassLabel"}}
+    table = pa.table({"picture": [{**png(i), "path": path} for i in range(4)], "kind": [0, 1, 1, 9]})
+    described = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": kinds}})})
+    parquet.write_table(described, tmp_path / "t.parquet")
+    with pytest.raises(InputError, match="label 9 "):
+        import_hugging_face(tmp_path / "t.parquet", tmp_path / "root", "hf")
 
 
 def test_what_is_no_dataset_of_images(tmp_path, monkeypatch):

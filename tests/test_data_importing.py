@@ -263,6 +263,17 @@ def test_a_table_of_files_elsewhere_keeps_its_originals(tmp_path, root):
         np.testing.assert_array_equal(pixels, original)
 
 
+@pytest.mark.parametrize("own", [None, "x"])
+def test_only_files_of_the_own_folder_are_moved(tmp_path, root, own):
+    shelf(tmp_path, {"x/a.png": (60, 40), "y/b.png": (30, 30)})
+    entries = [Entry(name, tmp_path / name) for name in ("x/a.png", "y/b.png")]
+    listing = Listing(entries, [], None, tmp_path if own else tmp_path / "x")
+    folder, _ = import_images(listing, root, "t", keep="move", own=own and tmp_path / own, side=16)
+    assert not (tmp_path / "x" / "a.png").exists()
+    assert (tmp_path / "y" / "b.png").exists()
+    assert [Pictures(folder)[row][0].size for row in range(2)] == [(40, 60), (30, 30)]
+
+
 def test_a_zip_becomes_a_dataset(tmp_path, given, root):
     shelf(given / "photos", {"cat/1.png": (60, 40, 3), "dog/1.png": (50, 70, 3)})
     packed = shutil.make_archive(str(tmp_path / "photos"), "zip", given)

@@ -7,6 +7,7 @@ import shutil
 import stat
 import struct
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -86,15 +87,18 @@ def test_what_is_set_aside_has_a_reason_and_everything_adds_up(tmp_path):
         "cat/line\nbreak.png": "has a line break in its name",
         "cat/other\u2028break.png": "has a line break in its name",
     }
-    make(tmp_path, *kept, *aside, "__MACOSX/cat/a.png", ".git/x.png", os.fsdecode(b"dog/\xff.png"))
+    make(tmp_path, *kept, *aside, "__MACOSX/cat/a.png", ".git/x.png", ".git/deep/y.png", os.fsdecode(b"dog/\xff.png"))
+    (tmp_path / ".git" / "linked").symlink_to(tmp_path / "cat", target_is_directory=True)
     found = list_folder(tmp_path, roots=None)
     assert [entry.name for entry in found.entries] == kept
     assert dict(found.set_aside) == aside | {
-        "__MACOSX": "is a folder of the operating system",
-        ".git": "is a hidden folder",
+        "__MACOSX/cat/a.png": "lies in a folder of the operating system",
+        ".git/x.png": "lies in a hidden folder",
+        ".git/deep/y.png": "lies in a hidden folder",
+        ".git/linked": "lies in a hidden folder",
         os.fsdecode(b"dog/\xff.png"): "has a name that is not UTF-8",
     }
-    assert found.given == len(found.entries) + len(found.set_aside) == 12
+    assert found.given == len(found.entries) + len(found.set_aside) == 14
 
 
 def test_what_lies_beside_the_split_is_set_aside(tmp_path):
@@ -227,6 +231,35 @@ def test_a_bomb_is_not_unpacked(tmp_path):
     with pytest.raises(InputError, match="more than 200 times its size"):
         unpack_zip(many, tmp_path / "many")
     assert not (tmp_path / "many").exists()
+
+
+def overlapping(content, count):
+    """A zip of entries each of which holds, as stored blocks, the header of the next and then all of its content."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed, plain = packer.compress(content) + packer.flush(), content
+    body, listed = b"", []
+    for i in range(count):
+        if body:
+            head = body[:35]
+            packed = struct.pack("<BHH", 0, len(head), len(head) ^ 0xFFFF) + head + body[35:]
+            plain = head + plain
+        facts = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 33, zlib.crc32(plain), len(packed), len(plain), 5, 0)
+        name = f"{i}.png".encode()
+        body = b"PK\3\4" + facts + name + packed
+        listed.append((facts, name, len(body)))
+    table = b"".join(
+        b"PK\1\2\x14\0" + facts + struct.pack("<HHHII", 0, 0, 0, 0, len(body) - length) + name
+        for facts, name, length in listed
+    )
+    return io.BytesIO(body + table + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(table), len(body), 0))
+
+
+def test_entries_that_share_bytes_are_set_aside(tmp_path):
+    content = os.urandom(5000) + bytes(500_000)
+    aside = unpack_zip(overlapping(content, 5), tmp_path / "in")
+    assert aside == [(f"{i}.png", "shares bytes with another file") for i in range(1, 5)]
+    assert files_in(tmp_path / "in") == ["0.png"]
+    assert (tmp_path / "in" / "0.png").read_bytes() == content
 
 
 def test_an_entry_longer_than_it_says_is_stopped(tmp_path):
@@ -385,3 +418,21 @@ def test_spreadsheets_write_semicolons_and_a_byte_order_mark(tmp_path):
     make(tmp_path, "ä, 1.png")
     (tmp_path / "t.csv").write_bytes("\ufeffPath;Label\r\nä, 1.png;NA\r\n".encode())
     assert rows(list_table(tmp_path / "t.csv", roots=None)) == [("ä, 1.png", "NA", None)]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_tables_that_fill_the_memory_are_refused(tmp_path, monkeypatch, name):
+    paths = ["a.png"] * 1000
+    if name == "t.csv":
+        table(tmp_path, ["path"], *[(path,) for path in paths])
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        import pyarrow
+
+        parquet.write_table(pyarrow.table({"path": paths}), tmp_path / name)
+    monkeypatch.setattr("hume.data.tables.fits", lambda num_bytes, device: num_bytes < 64_000)
+    with pytest.raises(InputError, match="has 1,000 rows, more than the free memory holds"):
+        list_table(tmp_path / name, roots=None)
+    monkeypatch.setattr("hume.data.tables.MAX_ROWS", 999)
+    with pytest.raises(InputError, match="has more than 999 rows"):
+        list_table(tmp_path / name, roots=None)

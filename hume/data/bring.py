@@ -4,16 +4,19 @@ found = look_at(path)            what lies there, in one sentence; nothing is wr
 brought = bring(found, store)    the datasets, and runs where a release has some
 """
 
+import csv
 import shutil
 import uuid
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Literal
 
-from hume.data.folder import Progress, free_name
+from hume.data.folder import DatasetFolder, Progress, free_name
 from hume.data.listing import Listing, check_allowed, list_folder, why_not
 from hume.data.tables import PARQUET
 from hume.errors import InputError
@@ -75,20 +78,40 @@ def look_at(path: Path, *, roots: list[Path] | None = None, **columns: str | Non
     """Tell what lies at a path: images, a zip of them, a table of paths, arrays, a release, a Hugging Face dataset.
 
     roots: the folders that may be read, None for no limit; columns: path_column, label_column and split_column of a
-    table, where their names do not tell. Raises InputError for what is none of these or lies elsewhere.
+    table, where their names do not tell. Raises InputError for what is none of these, lies elsewhere, cannot be
+    read, or is given columns and is no table.
     """
     place = check_allowed(path, roots)
-    if place.is_dir():
-        return _look_at_folder(place, roots)
-    if not place.is_file():
-        raise InputError(f"{path} does not exist: check the path")
-    ending = place.suffix.lower()
-    if ending == ".zip":
-        return Found("zip", place, _zip_in_words(place))
-    if ending in TABLES and (ending not in PARQUET or any(columns.values()) or _is_table_of_paths(place, roots)):
+    try:
+        if place.is_dir():
+            _refuse_columns(path, columns)
+            return _look_at_folder(place, roots)
+        if not place.is_file():
+            raise InputError(f"{path} does not exist: check the path")
+        return _look_at_file(path, place, roots, columns)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check the path and its permissions") from None
+
+
+def _refuse_columns(path: Path, columns: dict[str, str | None]) -> None:
+    asked = [name.replace("_", " ") for name, column in columns.items() if column]
+    if asked:
+        raise InputError(f"{path} is no table, so it has no {asked[0]}: leave that option out")
+
+
+def _look_at_file(path: Path, place: Path, roots: list[Path] | None, columns: dict[str, str | None]) -> Found:
+    from hume.data.hugging_face import holds_images
+
+    ending, asked = place.suffix.lower(), any(columns.values())
+    if ending in PARQUET and not asked and holds_images(place):
+        return Found("hugging-face", place, "A dataset of Hugging Face in 1 Parquet file.")
+    if ending in TABLES and (ending not in PARQUET or asked or _is_table_of_paths(place, roots)):
         from hume.data.tables import list_table
 
         return _images(place, list_table(place, roots=roots, **columns))
+    _refuse_columns(path, columns)
+    if ending == ".zip":
+        return Found("zip", place, _zip_in_words(place))
     if ending in ARRAYS or place.name.endswith("-ubyte"):
         return Found("arrays", place, _arrays_in_words(place))
     raise InputError(
@@ -98,22 +121,27 @@ def look_at(path: Path, *, roots: list[Path] | None = None, **columns: str | Non
 
 
 def _look_at_folder(place: Path, roots: list[Path] | None) -> Found:
-    from hume.data.hugging_face import parquet_files
+    from hume.data.hugging_face import is_saved, parquet_files
 
-    if is_release(place):
-        release = scan_release(place)
+    release = scan_release(place) if is_release(place) else None
+    if release is not None and release.datasets:
         return Found("release", place, _release_in_words(release), release=release)
-    if (place / "dataset_info.json").exists() or (place / "dataset_dict.json").exists():
+    if is_saved(place):
         return Found("hugging-face", place, "A dataset of Hugging Face.")
     if files := parquet_files(place):
         for file in files:
             check_allowed(file, roots)
         return Found("hugging-face", place, f"A dataset of Hugging Face in {count(len(files), 'Parquet file')}.")
-    return _images(place, list_folder(place, roots=roots))
+    try:
+        return _images(place, list_folder(place, roots=roots))
+    except InputError:
+        if release is None:
+            raise
+        raise InputError(_no_dataset(release)) from None
 
 
 def is_release(folder: Path) -> bool:
-    """Whether a folder looks like what the authors of HUME or TURTLE release."""
+    """Whether a folder looks like what the authors of HUME or TURTLE release; classes of images may look so too."""
     return any((folder / part).is_dir() for part in ("data/representations", "representations", "tasks"))
 
 
@@ -130,7 +158,7 @@ def _zip_in_words(place: Path) -> str:
     try:
         with zipfile.ZipFile(place) as archive:
             names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
         raise InputError(f"{place.name} is no zip archive, or a damaged one ({error}): pack it again") from None
     return (
         f"An archive of {count(len(names), 'file')}, {sum(why_not(name) is None for name in names):,} of them images."
@@ -166,6 +194,12 @@ def _release_in_words(release: Release) -> str:
     )
 
 
+def _no_dataset(release: Release, aside: Sequence[Named] = ()) -> str:
+    aside = aside or [(each.path, each.reason) for each in release.set_aside]
+    why = f" ({' '.join(aside[0])})" if aside else ""
+    return f"{release.folder} is laid out as a release, but holds no dataset that can be used{why}: check its files"
+
+
 # --- bringing ------------------------------------------------------------------------------------
 
 
@@ -181,20 +215,23 @@ def bring(
 ) -> Brought:
     """Make datasets of what was found; they lie in the home's folder of datasets afterwards.
 
-    name: of the dataset, where one is made; keep: whether pictures larger than `side` pixels stay where they are
-    ("refer") or come along ("copy", "move"); source: what the card says about where they come from. Raises InputError
-    for data that cannot be used, RunError when the disk is full.
+    name: of the dataset, where one is made, a release keeps its own; keep: whether pictures larger than `side` pixels
+    stay where they are ("refer") or come along ("copy", "move"; what a table names outside its folder is never moved);
+    source: what the card says about where they come from. Raises InputError for data that cannot be used, RunError when
+    the disk is full.
     """
+    asked = name if name != found.suggested_name else None
     name, root = name or found.suggested_name, store.dataset_roots[0]
     if found.kind == "zip":
         return _bring_zip(found, store, name, side, on_progress)
     if found.release is not None:
-        return _bring_release(found.release, store, on_progress)
+        return _bring_release(found.release, store, asked, on_progress)
     if found.listing is not None:
         from hume.data.importing import import_images
 
+        own = found.path if found.path.is_dir() else found.path.parent  # a table may name files anywhere
         folder, report = import_images(
-            found.listing, root, name, keep=keep, side=side, source=source, on_progress=on_progress
+            found.listing, root, name, keep=keep, own=own, side=side, source=source, on_progress=on_progress
         )
         words = f"{report.used:,} of {count(report.given, 'given file')} are in {folder.name}"
         if report.set_aside:
@@ -208,7 +245,20 @@ def bring(
         from hume.data.arrays import import_array_file
 
         folder = import_array_file(found.path, root, name, source=source, on_progress=on_progress)
-    return Brought(f"{folder.load().num_samples:,} rows are in {folder.name}.", (folder.name,))
+    aside = _listed_aside(folder)
+    words = f"{folder.load().num_samples:,} rows are in {folder.name}"
+    if aside:
+        words += f"; {_set_aside(len(aside))}"
+    return Brought(f"{words}.", (folder.name,), set_aside=aside)
+
+
+def _listed_aside(folder: DatasetFolder) -> tuple[Named, ...]:
+    """What was set aside when a dataset was made, by its own list."""
+    try:
+        with (folder.path / "set_aside.csv").open(encoding="utf-8", newline="") as file:
+            return tuple((row["name"], row["reason"]) for row in csv.DictReader(file))
+    except FileNotFoundError:
+        return ()
 
 
 def _set_aside(number: int) -> str:
@@ -222,47 +272,63 @@ def _bring_zip(found: Found, store: Store, name: str, side: int, on_progress: Pr
     place = store.dataset_roots[0] / f"{UNPACKED}{uuid.uuid4().hex}"
     try:
         aside = unpack_zip(found.path, place, on_progress=lambda share: tell(UNPACKING * share))
-        inside = _look_inside(top_folder(place), found.path.name)
+        inside = _look_at_folder(top_folder(place), None)
         if inside.listing is not None:
             inside.listing.set_aside.extend(aside)
         brought = bring(
             inside,
             store,
-            name,
+            inside.suggested_name if inside.release is not None and name == found.suggested_name else name,
             keep="move",
             side=side,
             source=found.path.name,
             on_progress=lambda share: tell(UNPACKING + (1 - UNPACKING) * share),
         )
+    except InputError as error:  # names the archive, which the reader knows
+        words = str(error).replace(str(place.resolve()), found.path.name).replace(str(place), found.path.name)
+        raise InputError(words) from None
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    return brought
+    if not aside or inside.listing is not None:  # then it is counted there
+        return brought
+    words = f"{brought.words} Of the files of the archive, {_set_aside(len(aside))}."
+    return replace(brought, words=words, set_aside=(*aside, *brought.set_aside))
 
 
-def _look_inside(folder: Path, archive: str) -> Found:
-    """What was unpacked; errors name the archive, which the reader knows."""
-    try:
-        return _look_at_folder(folder, None)
-    except InputError as error:
-        raise InputError(str(error).replace(str(folder), archive)) from None
-
-
-def _bring_release(release: Release, store: Store, on_progress: Progress | None) -> Brought:
+def _bring_release(release: Release, store: Store, asked: str | None, on_progress: Progress | None) -> Brought:
     report = import_release(release, store, on_progress=on_progress)
+    aside = tuple((each.path, each.reason) for each in report.set_aside)
+    if not report.datasets and not report.known_datasets:
+        raise InputError(_no_dataset(release, aside))
     words = f"{count(len(report.datasets), 'dataset')} and {count(len(report.runs), 'finished run')} were added"
     known = len(report.known_datasets) + len(report.known_runs)
     if known:
         words += f", {known} were there already"
-    aside = tuple((each.path, each.reason) for each in report.set_aside)
     if aside:
         words += f"; {_set_aside(len(aside))}"
+    if asked is not None and asked not in report.datasets + report.known_datasets:
+        words += f". The release's own names are kept, {asked} is not used"
     return Brought(f"{words}.", report.datasets + report.known_datasets, report.runs, aside)
 
 
 def sweep(store: Store) -> None:
-    """Remove what imports and uploads left behind that were killed a day ago or longer."""
+    """Remove what imports and uploads left behind that were killed a day ago or longer.
+
+    What holds a younger file may still be at work; what vanishes meanwhile is another's.
+    """
     limit = time() - STALE.total_seconds()
-    places = [place for root in store.dataset_roots for place in (*root.glob(f"{UNPACKED}*"), *root.glob(".part-*"))]
-    for left in (*places, *(store.home / UPLOADS).glob("*")):
-        if left.stat().st_mtime < limit:
-            shutil.rmtree(left, ignore_errors=True)
+    for folder, pattern in (
+        *((root, pattern) for root in store.dataset_roots for pattern in (f"{UNPACKED}*", ".part-*")),
+        (store.home / UPLOADS, "*"),
+    ):
+        with suppress(OSError):
+            for left in list(folder.glob(pattern)):
+                with suppress(OSError):
+                    if _is_stale(left, limit):
+                        shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_stale(folder: Path, limit: float) -> bool:
+    """Whether a folder and every file in it was last changed before a time."""
+    inside = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return all(path.lstat().st_mtime < limit for path in (folder, *inside))

@@ -3,9 +3,11 @@
 import_hugging_face("folder-of-save_to_disk", root, "mine")
 """
 
+import json
 import re
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from hume.data.tables import LABEL_COLUMNS, PARQUET
 from hume.errors import HumeError, InputError
 from hume.files import disk_errors
 
+METADATA = frozenset({"dataset_info.json", "dataset_infos.json"})  # beside Parquet files, never read
 WRITING = 0.4  # share of the time, where pictures leave a table first
 UNPACKED = ".unpacked-"  # folders that an import was killed over are swept away by this name
 
@@ -32,10 +35,11 @@ def import_hugging_face(
     """Make a dataset `root/name` of a dataset of Hugging Face that has a column of images.
 
     path_or_id: a folder written by `save_to_disk`, a folder or file of Parquet, or a name on the hub, where the
-    machine can reach it; no code of a dataset is ever run. Of a folder of Parquet files and nothing else, each file
-    belongs to the part that its path names. image_column, label_column: by default the first column of
-    images and of classes. Parts named train, validation and test are kept as the split; rows of other parts beside
-    these, and images that cannot be decoded, are set aside. Pictures larger than 96 pixels are kept as originals.
+    machine can reach it; no code of a dataset is ever run, and one that names files outside its folder is refused. Of a
+    folder of Parquet files and nothing else, each file belongs to the part that its path names. image_column,
+    label_column: by default the first column of images and of classes. Parts named train, validation and test are
+    kept as the split; rows of other parts beside these, and images that cannot be decoded, are set aside. Pictures
+    larger than 96 pixels are kept as originals.
 
     Raises InputError for a dataset that is missing, out of reach, damaged or without images, and RunError when the
     disk is full.
@@ -74,16 +78,79 @@ def import_hugging_face(
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """The Parquet files in a folder and below it, in order; none where it holds anything but these and readmes."""
+    """The Parquet files in a folder and below it, in order; none where it holds more than these and readmes."""
     found = []
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if hidden or (path.is_dir() and not path.is_symlink()) or path.stem.lower() == "readme":
             continue
+        if path.name in METADATA:
+            continue
         if path.suffix.lower() not in PARQUET or not path.is_file():
             return []
         found.append(path)
     return sorted(found)
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether `save_to_disk` wrote a folder."""
+    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
+
+
+def holds_images(table: Path) -> bool:
+    """Whether a Parquet file has a column of whole image files, as datasets of Hugging Face do; only its head is read.
+
+    Such a column holds records of bytes and a path.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet, types
+    except ImportError:
+        return False
+    try:
+        kinds = [field.type for field in parquet.read_schema(table)]
+    except (pyarrow.ArrowException, OSError):
+        return False
+    return any(types.is_struct(kind) and {part.name for part in kind} == {"bytes", "path"} for kind in kinds)
+
+
+def _check_saved(folder: Path) -> None:
+    """Raise InputError where what save_to_disk wrote names files outside its folder, which would be read."""
+    top = folder.resolve()
+    if "::" in str(top):
+        raise InputError(f"{folder} has :: in its path, which stands for something else: rename it")
+    parts = [top]
+    if (top / "dataset_dict.json").exists():
+        names = json.loads(_inside(top / "dataset_dict.json", top).read_text("utf-8"))["splits"]
+        bad = next((name for name in names if not re.fullmatch(r"\w+([.-]\w+)*", str(name))), None)
+        if bad is not None:
+            raise InputError(f"{folder} has a part named {bad!r}: save it again with parts of plain names")
+        parts = [top / name for name in names]
+    for part in parts:
+        _inside(part / "dataset_info.json", top)
+        state = json.loads(_inside(part / "state.json", top).read_text("utf-8"))
+        for file in state["_data_files"]:
+            _inside(part / file["filename"], top)
+
+
+def _inside(path: Path, folder: Path) -> Path:
+    """A path, links resolved; raises InputError where it leads out of a folder."""
+    place = path.resolve()
+    if not place.is_relative_to(folder):
+        raise InputError(f"{folder} names {path.name}, which lies outside it: save the dataset again with save_to_disk")
+    return place
+
+
+def _linked(parts: dict[str, list[str]], folder: Path) -> dict[str, list[str]]:
+    """Links with plain names to files, by part: a name of theirs may hold signs that stand for other files."""
+    folder.mkdir(parents=True)
+    found: dict[str, list[str]] = {}
+    for part, files in parts.items():
+        for number, file in enumerate(files):
+            link = folder / f"{part}-{number:07d}.parquet"
+            link.symlink_to(Path(file).resolve())
+            found.setdefault(part, []).append(str(link))
+    return found
 
 
 def _by_part(folder: Path, files: list[Path]) -> dict[str, list[str]]:
@@ -100,31 +167,42 @@ def _parts_of(library: Any, path_or_id: str | Path, cache: Path) -> dict[str, An
     """The parts of a dataset by name, "" where it has none; nothing is decoded."""
     path = Path(path_or_id).expanduser()
     try:
-        if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
-            found = library.load_from_disk(str(path))
-        elif path.is_file():
-            found = library.load_dataset("parquet", data_files=str(path), cache_dir=str(cache))
-        elif files := parquet_files(path):
-            found = library.load_dataset("parquet", data_files=_by_part(path, files), cache_dir=str(cache))
-        elif path.is_dir():
-            found = library.load_dataset(str(path), cache_dir=str(cache))
+        if is_saved(path):
+            _check_saved(path)
+            found = library.load_from_disk(str(path.resolve()))
+        elif path.is_file() or (path.is_dir() and parquet_files(path)):
+            files = {"train": [str(path)]} if path.is_file() else _by_part(path, parquet_files(path))
+            files = _linked(files, cache.with_name("tables"))
+            found = library.load_dataset("parquet", data_files=files, cache_dir=str(cache))
+        elif path.is_dir():  # never left to the library, which reads whatever a readme names
+            raise InputError(
+                f"{path_or_id} is neither what save_to_disk writes nor a folder of Parquet files alone: save the "
+                "dataset with save_to_disk"
+            )
         elif path.is_absolute() or str(path_or_id).startswith((".", "~")):
             raise InputError(f"{path_or_id} does not exist: check the path")
         else:
             found = library.load_dataset(str(path_or_id))
+        parts = dict(found) if isinstance(found, dict) else {"": found}
+        parts = {part: _with_images(library, rows) for part, rows in parts.items() if len(rows)}
     except HumeError:
         raise
     except Exception as error:  # of the network, the hub or damaged files
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{path_or_id} cannot be loaded ({reason}): check the name, or save the dataset with save_to_disk where "
-            "the hub can be reached and give its folder"
+            f"{path_or_id} cannot be loaded ({_short(error)}): check the name, or save the dataset with "
+            "save_to_disk where the hub can be reached and give its folder"
         ) from None
-    parts = dict(found) if isinstance(found, dict) else {"": found}
-    parts = {part: rows for part, rows in parts.items() if len(rows)}
     if not parts:
         raise InputError(f"{path_or_id} has no rows: choose another dataset")
     return parts
+
+
+def _with_images(library: Any, rows: Any) -> Any:
+    """Rows whose columns of bytes and a path are told to be images, where the file does not say what they are."""
+    for name, kind in rows.features.items():
+        if isinstance(kind, dict) and set(kind) == {"bytes", "path"}:
+            rows = rows.cast_column(name, library.Image())
+    return rows
 
 
 def _columns(library: Any, features: Any, images: str | None, labels: str | None) -> tuple[str, str | None]:
@@ -157,11 +235,9 @@ def _unpack(
     aside: list[tuple[str, str]] = []
     done, total = 0, sum(map(len, parts.values()))
     for part, rows in parts.items():
-        rows = rows.select_columns([images, *([labels] if labels else [])])
-        rows = rows.cast_column(images, library.Image(decode=False))
         folder = part or "all"
         (place / folder).mkdir(parents=True)
-        for number, row in enumerate(rows):
+        for number, row in enumerate(_rows(library, rows, images, labels)):
             file = f"{folder}/{number:07d}{_ending(row[images])}"
             if known and part not in known:
                 aside.append((file, f"is in the part {part}, which is neither train nor test"))
@@ -179,10 +255,27 @@ def _unpack(
     return Listing(entries, aside, classes, place)
 
 
+def _rows(library: Any, rows: Any, images: str, labels: str | None) -> Iterator[Any]:
+    """The rows of a part, images as they are stored; raises InputError for what is damaged."""
+    try:
+        rows = rows.select_columns([images, *([labels] if labels else [])])
+        yield from rows.cast_column(images, library.Image(decode=False))
+    except Exception as error:  # of damaged files, or labels that are none of the classes
+        raise InputError(f"the dataset cannot be read ({_short(error)}): get or save it again") from None
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def _label(value: Any, names: list[str] | None) -> str | None:
     if value is None or value == "" or value == -1:
         return None
-    return names[value] if names else str(value)
+    if not names:
+        return str(value)
+    if not 0 <= value < len(names):
+        raise InputError(f"the dataset has a label {value} for {len(names)} classes: save it again with all of them")
+    return str(names[value])
 
 
 def _content(cell: Any, home: Path) -> bytes | None:

@@ -58,6 +58,7 @@ def import_images(
     name: str,
     *,
     keep: Keep,
+    own: Path | None = None,
     side: int = 96,
     source: str = "",
     licence: str = "",
@@ -67,9 +68,9 @@ def import_images(
 
     Where all have one size of at most `side` pixels, images.npy holds them exactly. Otherwise it holds squares of
     side × side, the shorter side resized and the centre cropped, and the originals stay within reach: "refer" notes
-    where they lie, "copy" and "move" bring them into the dataset. Labels are written where every used image has one, a
-    split likewise. Files that cannot be decoded are set aside; set_aside.csv lists them with those that the listing
-    set aside.
+    where they lie, "copy" and "move" bring them into the dataset; only files below `own`, by default the listing's
+    root, are ever moved, others are copied. Labels are written where every used image has one, a split likewise. Files
+    that cannot be decoded are set aside; set_aside.csv lists them with those that the listing set aside.
 
     Raises InputError for fewer than two usable images, RunError when the disk is full; then nothing is left behind.
     """
@@ -87,7 +88,8 @@ def import_images(
         if not images.exact:
             originals = "originals" if copies else str(listing.root.resolve())
             if copies:
-                _bring(used, folder.path / "originals", keep == "move", _part(on_progress, DECODED, 1))
+                movable = (own or listing.root).resolve() if keep == "move" else None
+                _bring(used, folder.path / "originals", movable, _part(on_progress, DECODED, 1))
         labels, classes = _labels(used, listing.classes or [], report.notes)
         _write_columns(folder, labels, _test_rows(used, report.notes), [entry.name for entry in used])
         if report.set_aside:
@@ -217,13 +219,13 @@ def _no_room(root: Path, needed: int) -> str:
     return f"the images need {needed / 1e9:,.2f} GB, {root} has room for {free / 1e9:,.2f} GB: make room"
 
 
-def _bring(used: list[Entry], folder: Path, move: bool, on_progress: Progress) -> None:
-    """Copy or move the files under their names; one that is gone by now is left to its stored copy."""
+def _bring(used: list[Entry], folder: Path, movable: Path | None, on_progress: Progress) -> None:
+    """Copy the files under their names, move those below a folder; one that is gone is left to its stored copy."""
     for i, entry in enumerate(used, 1):
         place = folder / entry.name
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if move:
+            if movable is not None and entry.path.resolve().is_relative_to(movable):
                 shutil.move(entry.path, place)
             else:
                 shutil.copyfile(entry.path, place)
