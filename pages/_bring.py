@@ -1,5 +1,6 @@
 """How data come in: a path on this machine, an upload, a public dataset by its name."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,13 +12,16 @@ from streamlit.delta_generator import DeltaGenerator
 from hume.data.bring import Found, look_at
 from hume.data.catalog import CATALOG, import_named
 from hume.data.folder import Progress, check_name
+from hume.data.hugging_face import import_hugging_face
 from hume.data.listing import allowed_roots, check_allowed
 from hume.data.pictures import PictureError, fit, open_picture
 from hume.data.work import upload
-from hume.errors import HumeError
+from hume.errors import HumeError, InputError
 from hume.sentences import count
 from pages import _session, _show
 
+HUB = "another one, of the Hugging Face hub …"
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 SIDES = (32, 64, 96, 128, 224)
 PREVIEWED, PREVIEW = 12, 72  # pictures, pixels
 SHOWN = 20  # names of what was set aside
@@ -140,7 +144,12 @@ def _from_upload() -> None:
 
 def _named() -> None:
     left, right = st.columns(2)
-    key = left.selectbox("Dataset", list(CATALOG), key="named", format_func=lambda each: CATALOG[each].title)
+    key = left.selectbox(
+        "Dataset", [*CATALOG, HUB], key="named", format_func=lambda each: CATALOG[each].title if each != HUB else each
+    )
+    if key == HUB:
+        _from_hub(right)
+        return
     known = CATALOG[key]
     text = right.text_input(
         "Folder with its files", str(_session.services().store.home / "downloads"), key="named folder",
@@ -159,6 +168,21 @@ def _named() -> None:
             return f"{made.load().num_samples:,} images are in {made.name}."
 
         _start(lambda: services.work.do(f"Add {key}", work), key)
+
+
+def _from_hub(place: DeltaGenerator) -> None:
+    """A dataset of the Hugging Face hub, where this machine can reach it."""
+    text = place.text_input("Its name on the hub", key="hub name", placeholder="owner/dataset").strip()
+    if st.button("Add", type="primary", icon=":material/add:", key="add hub", disabled=not HUB_NAME.fullmatch(text)):
+        services, name = _session.services(), text.rsplit("/", 1)[-1]
+
+        def work(tell: Progress) -> str:
+            if Path(text).exists():  # a name is never a path of this machine here
+                raise InputError(f"{text} is a folder of this machine: bring it by its path")
+            made = import_hugging_face(text, services.store.dataset_roots[0], name, on_progress=tell)
+            return f"{made.load().num_samples:,} images are in {made.name}."
+
+        _start(lambda: services.work.do(f"Add {text}", work), name)
 
 
 def _start(begin: Callable[[], object], name: str) -> None:

@@ -150,6 +150,14 @@ def test_a_name_that_is_no_folder_is_told(home, roots, images):
     assert _session.services().work.statuses() == []
 
 
+@pytest.mark.parametrize("name", ["../../etc", "/etc", "a b", "https://x.y/z"])
+def test_a_name_on_the_hub_is_never_a_path(home, name):
+    at = look("data", ways_in="Public dataset")
+    at = rerun(at.selectbox(key="named").set_value("another one, of the Hugging Face hub …"))
+    at = rerun(at.text_input(key="hub name").set_value(name))
+    assert at.button(key="add hub").disabled
+
+
 # --- spaces ------------------------------------------------------------------------------------------
 
 

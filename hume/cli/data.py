@@ -56,20 +56,29 @@ def add(
 
 @command("add-public")
 def add_public(
-    key: Annotated[str, typer.Argument(help="Its name, such as cifar10; any other prints the list.")],
-    files: Annotated[Path, typer.Option(help="Folder where its files lie, or are to be downloaded to.")],
+    key: Annotated[str, typer.Argument(help="Its name, such as cifar10, or hf:OWNER/NAME of Hugging Face.")],
+    files: Annotated[Path | None, typer.Option(help="Folder where its files lie, or are to be downloaded to.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch what is missing.")] = False,
     name: Name = None,
 ) -> None:
     """Make a dataset of a public one by its name."""
     from hume.data.catalog import CATALOG, import_named
+    from hume.data.hugging_face import import_hugging_face
 
-    if key not in CATALOG:
-        raise InputError(f"there is no public dataset {key!r}: choose one of {', '.join(CATALOG)}")
     root = Store().dataset_roots[0]
-    made = _with_bar(
-        "reading", lambda tell: import_named(key, root, data_folder=files, download=download, on_progress=tell)
-    )
+    if key.startswith("hf:"):
+        hub = key.removeprefix("hf:")
+        title = name or hub.rsplit("/", 1)[-1]
+        made = _with_bar("reading", lambda tell: import_hugging_face(hub, root, title, on_progress=tell))
+    elif key not in CATALOG:
+        raise InputError(f"there is no public dataset {key!r}: choose one of {', '.join(CATALOG)}, or hf:OWNER/NAME")
+    elif name is not None:
+        raise InputError("--name goes with hf:OWNER/NAME: the others keep the names they are known by")
+    else:
+        place = files or Store().home / "downloads"
+        made = _with_bar(
+            "reading", lambda tell: import_named(key, root, data_folder=place, download=download, on_progress=tell)
+        )
     print(f"{made.load().num_samples:,} images are in {made.name}")
 
 
