@@ -8,7 +8,7 @@ from hume.baselines.registry import Spread
 from hume.compare import HUME, METHODS, Comparison, Method, Progress, Standing
 from hume.published import headline
 from hume.spaces import Dataset
-from pages import _make, _session, _show
+from pages import _families, _make, _session, _show
 
 KINDS = {
     "hume": "HUME",
@@ -32,6 +32,8 @@ def main() -> None:
         board(comparison, standings, truth)
     printed(comparison.dataset, truth)
     all_pairs(comparison, truth)
+    _families.ablations(comparison, truth)
+    _families.class_counts(comparison)
 
 
 def choose() -> Comparison:

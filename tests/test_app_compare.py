@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from app_driver import birds, figures, look, markdown, press, rerun, says, until
 
+from hume.ablation import FAMILIES
 from hume.compare import Comparison
 from pages import _session
 
@@ -91,3 +92,25 @@ def test_what_the_paper_prints_is_shown_apart(home):
     assert "printed" not in json.dumps(figures(at)["leaderboard"])
     blind = look("compare", compared="cifar10", blind="true")
     assert not [frame.value for frame in blind.dataframe if "source" in frame.value]
+
+
+def test_a_family_of_searches_is_run_and_drawn(comparison):
+    at = look("compare", compared="birds", family=FAMILIES["temperature"].title)
+    assert at.selectbox(key="family").value == "temperature"
+    press(at, "run family")
+    assert {status.state for status in done().values()} == {"finished"}
+    at = look("compare", compared="birds", family=FAMILIES["temperature"].title)
+    assert at.button(key="run family").disabled
+    assert "family temperature" in figures(at)
+    blind = look("compare", compared="birds", family=FAMILIES["temperature"].title, blind="true")
+    assert "ccuracy" not in json.dumps(figures(blind)["family temperature"]["layout"])
+
+
+def test_the_number_of_classes_is_swept_without_labels(comparison):
+    at = look("compare", compared="birds")
+    at = rerun(at.slider(key="counts birds").set_value((3, 5)))
+    press(at, "run counts")
+    assert {status.state for status in done().values()} == {"finished"}
+    at = rerun(look("compare", compared="birds", blind="true").slider(key="counts birds").set_value((3, 5)))
+    assert figures(at)["counts"]["data"][0]["x"] == [3, 4, 5]
+    assert at.button(key="run counts").disabled
