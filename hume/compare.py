@@ -9,25 +9,17 @@ Labelings are kept in the home, scores are computed when they are looked at: gro
     <home>/comparisons/<digest of spaces and K>/<method>.safetensors     labelings (S, N), scores (S,), how it was run
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
-
-import numpy as np
-import safetensors
-from numpy.typing import NDArray
-from safetensors.numpy import save
 
 from hume import ensemble, scores
 from hume.baselines.registry import BASELINES, Spread, run_baseline
 from hume.controls import CONTROLS, run_control, run_pair
 from hume.errors import InputError
-from hume.files import disk_errors, write_atomically
+from hume.kept import Found, digest, now, read_found, spread, write_found
 from hume.results import LABEL_TYPE, Result, evaluated_rows
 from hume.search import Step
 from hume.spaces import Dataset
@@ -95,18 +87,6 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What one method found, as it is on disk."""
-
-    key: str
-    labelings: NDArray[np.int32]  # (S, N)
-    cv_score: NDArray[np.float64] | None  # (S,) of searches, None for other methods
-    seconds: float
-    note: str  # how it was run
-    created: str  # UTC, ISO 8601
-
-
 @dataclass(frozen=True)
 class Standing:
     """One line of the leaderboard; what needs ground truth is None without it, the vote where no seeds vote."""
@@ -128,7 +108,7 @@ class Comparison:
     def __init__(self, home: Path, dataset: Dataset, phi1: str, phi2: str, *, num_classes: int):
         self.home, self.dataset, self.phi1, self.phi2, self.num_classes = home, dataset, phi1, phi2, num_classes
         parts = (dataset.space(phi1).fingerprint, dataset.space(phi2).fingerprint, num_classes)
-        self.folder = home / "comparisons" / hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+        self.folder = home / "comparisons" / digest(parts)
 
     def on(self, phi1: str, phi2: str) -> "Comparison":
         """The same dataset and K on another pair of spaces."""
@@ -153,12 +133,12 @@ class Comparison:
                 key, self.dataset, self.phi1, self.phi2, num_classes=self.num_classes, quick=quick, device=device,
                 on_progress=tell,
             )  # fmt: skip
-            found = Found(key, made.labelings.astype(LABEL_TYPE), None, made.seconds, made.note, _now())
+            found = Found(made.labelings.astype(LABEL_TYPE), None, made.seconds, made.note, now())
         else:
             result = self._search(METHODS[key], quick, device, tell)
             note = f"{len(result.seeds)} seeds, preset fast, {result.setting}"
-            found = Found(key, result.labelings, result.scores.cv_score, result.seconds, note, _now())
-        self._write(found)
+            found = Found(result.labelings, result.scores.cv_score, result.seconds, note, now())
+        write_found(self._path(key), found)
         return found
 
     def _search(self, method: Method, quick: bool, device: str, tell: Progress) -> Result:
@@ -181,26 +161,7 @@ class Comparison:
 
     def found(self, key: str) -> Found | None:
         """What a method found when it was last run here; None where it was not, or the file is damaged."""
-        try:
-            with safetensors.safe_open(self._path(key), framework="numpy") as file:
-                tags = file.metadata() or {}
-                names = set(file.keys())
-                labelings = file.get_tensor("labelings")
-                cv_score = file.get_tensor("cv_score") if "cv_score" in names else None
-            fits = labelings.ndim == 2 and labelings.shape[1] == self.dataset.num_samples and len(labelings) > 0
-            known = Found(key, labelings, cv_score, float(tags["seconds"]), tags["note"], tags["created"])
-        except (OSError, safetensors.SafetensorError, KeyError, ValueError):
-            return None
-        return known if fits else None
-
-    def _write(self, found: Found) -> None:
-        arrays: dict[str, NDArray[np.generic]] = {"labelings": np.ascontiguousarray(found.labelings)}
-        if found.cv_score is not None:
-            arrays["cv_score"] = found.cv_score
-        tags = {"seconds": f"{found.seconds:.3f}", "note": found.note, "created": found.created}
-        with disk_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._path(found.key), save(arrays, tags))
+        return read_found(self._path(key), self.dataset.num_samples)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.safetensors"
@@ -220,7 +181,7 @@ class Comparison:
             method=method,
             **self._agreement(method, found),
             vote_acc=self._vote(found),
-            cv_score=None if found.cv_score is None else _spread(found.cv_score),
+            cv_score=None if found.cv_score is None else spread(found.cv_score),
             num_seeds=len(found.labelings),
             seconds=found.seconds,
             note=found.note,
@@ -236,9 +197,9 @@ class Comparison:
         if method.kind == "supervised":  # its classes have names already
             acc = [float((labeling == truth).mean()) for labeling in labelings]
         return {
-            "acc": _spread(acc),
-            "ari": _spread([agreement.ari for agreement in each]),
-            "nmi": _spread([agreement.nmi for agreement in each]),
+            "acc": spread(acc),
+            "ari": spread([agreement.ari for agreement in each]),
+            "nmi": spread([agreement.nmi for agreement in each]),
         }
 
     def _vote(self, found: Found) -> float | None:
@@ -249,11 +210,3 @@ class Comparison:
             found.labelings, found.cv_score, self.num_classes, None if rows.all() else rows
         ).labeling
         return scores.clustering_accuracy(self.dataset.labels[rows], vote[rows])
-
-
-def _spread(numbers: "list[float] | NDArray[np.float64]") -> Spread:
-    return Spread(mean=float(np.mean(numbers)), std=float(np.std(numbers)), n=len(numbers))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
