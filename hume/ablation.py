@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume import ensemble, scores
-from hume.baselines.registry import Spread
-from hume.class_count import SEARCHED, Progress, occupied_classes, stability
+from hume.baselines.registry import Spread, spread
+from hume.class_count import occupied_classes, stability
 from hume.errors import InputError
 from hume.inner import Implicit, Whitening
-from hume.kept import Kept, digest, keep, read_kept, spread
+from hume.kept import Kept, digest, keep, read_kept
+from hume.progress import Progress, of_search, part
 from hume.results import discover, evaluated_rows, features_of
-from hume.search import Config, Step, preset
+from hume.search import Config, preset
 from hume.spaces import Dataset
 
 Value: TypeAlias = Any  # a number, of the schedule a tuple of iterations
@@ -192,18 +193,13 @@ class Ablation:
                 return there.part(slice(int(value)))
             seeds = range(int(value))
         config, solver = self.settings(family, value, device)
-        tell = on_progress or (lambda _: None)
-
-        def on_step(step: Step) -> None:
-            tell(SEARCHED * min(1.0, step.progress))
-
         result = discover(
             self.dataset, phi1=self.phi1, phi2=self.phi2, config=config, solver=solver, seeds=seeds, device=device,
-            on_step=on_step,
+            on_step=of_search(on_progress),
         )  # fmt: skip
         note = f"{len(seeds)} seeds, {chosen.axis}: {chosen.words(value)}"
         kept = keep(self._path(chosen, value), result, note)
-        tell(1.0)
+        part(on_progress, 0, 1)(1.0)
         return kept
 
     def settings(self, family: str, value: Value, device: str = "cpu") -> Settings:

@@ -21,7 +21,7 @@ unequal, small ones are merged and the suggestion is too low.
     <home>/class-counts/<digest of spaces>/<K>.safetensors     labelings (S, N), scores (S,)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -30,17 +30,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hume.baselines.registry import Spread
+from hume.baselines.registry import Spread, spread
 from hume.errors import InputError
-from hume.kept import Kept, digest, keep, read_kept, spread
+from hume.kept import Kept, digest, keep, read_kept
+from hume.progress import Progress, of_search, part
 from hume.results import discover, evaluated_rows
 from hume.scores import contingency_table
-from hume.search import Step, preset
+from hume.search import preset
 from hume.spaces import Dataset
 
-Progress = Callable[[float], None]  # told the share that is done; whatever it raises ends the work
-
-SEARCHED = 0.8  # share of a search's time, the rest scores
 CLOSE = 0.9  # numbers of classes this near to the best are not told apart from it, as a share of its merit
 # Below these there is too little that a classifier foretells or that seeds agree on, whatever is best of it.
 LEAST_SCORE = 0.5
@@ -99,17 +97,12 @@ class ClassCount:
         Raises InputError for numbers that cannot be searched, RunError when the home cannot be written.
         """
         config, solver = preset("fast", num_classes=num_classes, num_samples=self.dataset.num_samples)
-        tell = on_progress or (lambda _: None)
-
-        def on_step(step: Step) -> None:
-            tell(SEARCHED * min(1.0, step.progress))
-
         result = discover(
             self.dataset, phi1=self.phi1, phi2=self.phi2, config=config, solver=solver, seeds=seeds, device=device,
-            on_step=on_step,
+            on_step=of_search(on_progress),
         )  # fmt: skip
         kept = keep(self._path(num_classes), result, f"{len(seeds)} seeds, preset fast, {num_classes} classes")
-        tell(1.0)
+        part(on_progress, 0, 1)(1.0)
         return kept
 
     def found(self, num_classes: int) -> Kept | None:

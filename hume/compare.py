@@ -16,19 +16,18 @@ from types import MappingProxyType
 from typing import Literal
 
 from hume import ensemble, scores
-from hume.baselines.registry import BASELINES, Spread, run_baseline
+from hume.baselines.registry import BASELINES, Spread, agreement_of, run_baseline, spread
 from hume.controls import CONTROLS, run_control, run_pair
 from hume.errors import InputError
-from hume.kept import Found, digest, now, read_found, spread, write_found
+from hume.kept import Found, digest, now, read_found, write_found
+from hume.progress import Progress, of_search
 from hume.results import LABEL_TYPE, Result, evaluated_rows
 from hume.search import Step
 from hume.spaces import Dataset
 
 Kind = Literal["hume", "control", "baseline", "supervised"]
-Progress = Callable[[float], None]  # told the share that is done; whatever it raises ends the work
 
 HUME = "hume"
-SEARCHED = 0.8  # share of a search's time, the rest scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,26 +126,21 @@ class Comparison:
         """
         if key not in METHODS:
             raise InputError(f"there is no method {key!r}: choose one of {', '.join(METHODS)}")
-        tell = on_progress or (lambda _: None)
         if key in BASELINES:
             made = run_baseline(
                 key, self.dataset, self.phi1, self.phi2, num_classes=self.num_classes, quick=quick, device=device,
-                on_progress=tell,
+                on_progress=on_progress,
             )  # fmt: skip
             found = Found(made.labelings.astype(LABEL_TYPE), None, made.seconds, made.note, now())
         else:
-            result = self._search(METHODS[key], quick, device, tell)
+            result = self._search(METHODS[key], quick, device, of_search(on_progress))
             note = f"{len(result.seeds)} seeds, preset fast, {result.setting}"
             found = Found(result.labelings, result.scores.cv_score, result.seconds, note, now())
         write_found(self._path(key), found)
         return found
 
-    def _search(self, method: Method, quick: bool, device: str, tell: Progress) -> Result:
+    def _search(self, method: Method, quick: bool, device: str, on_step: Callable[[Step], None]) -> Result:
         seeds = range(method.quick_seeds if quick else method.num_seeds)
-
-        def on_step(step: Step) -> None:
-            tell(SEARCHED * min(1.0, step.progress))
-
         if method.kind == "hume":
             return run_pair(
                 self.dataset, self.phi1, self.phi2, num_classes=self.num_classes, seeds=seeds, device=device,
@@ -177,30 +171,18 @@ class Comparison:
 
     def standing(self, method: Method, found: Found) -> Standing:
         """How good the labelings of one method are, as far as there is a ground truth."""
+        agreement = agreement_of(self.dataset, found.labelings, named=method.kind == "supervised")
         return Standing(
             method=method,
-            **self._agreement(method, found),
+            acc=None if agreement is None else agreement.acc,
+            ari=None if agreement is None else agreement.ari,
+            nmi=None if agreement is None else agreement.nmi,
             vote_acc=self._vote(found),
             cv_score=None if found.cv_score is None else spread(found.cv_score),
             num_seeds=len(found.labelings),
             seconds=found.seconds,
             note=found.note,
         )
-
-    def _agreement(self, method: Method, found: Found) -> dict[str, Spread | None]:
-        if self.dataset.labels is None:
-            return {"acc": None, "ari": None, "nmi": None}
-        rows = evaluated_rows(self.dataset)
-        truth, labelings = self.dataset.labels[rows], found.labelings[:, rows]
-        each = [scores.agreement(truth, labeling) for labeling in labelings]
-        acc = [agreement.acc for agreement in each]
-        if method.kind == "supervised":  # its classes have names already
-            acc = [float((labeling == truth).mean()) for labeling in labelings]
-        return {
-            "acc": spread(acc),
-            "ari": spread([agreement.ari for agreement in each]),
-            "nmi": spread([agreement.nmi for agreement in each]),
-        }
 
     def _vote(self, found: Found) -> float | None:
         if found.cv_score is None or self.dataset.labels is None:

@@ -12,7 +12,6 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from hume.baselines.registry import Spread
 from hume.files import disk_errors, write_atomically
 from hume.results import Result
 
@@ -90,8 +89,3 @@ def now() -> str:
 def digest(parts: Sequence[object]) -> str:
     """A folder's name for what is in `parts`, the same for equal parts."""
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
-
-
-def spread(numbers: "Sequence[float] | NDArray[np.float64] | NDArray[np.int64]") -> Spread:
-    """Mean and standard deviation of some numbers."""
-    return Spread(mean=float(np.mean(numbers)), std=float(np.std(numbers)), n=len(numbers))

@@ -31,9 +31,9 @@ def percent(share: float, digits: int = 1) -> str:
     return "–" if np.isnan(share) else f"{100 * share:.{digits}f}\u00a0%"
 
 
-def count(amount: int, noun: str) -> str:
-    """Say "1 seed" or "1,797 images"."""
-    return f"{amount:,} {noun}{'s' * (amount != 1)}"
+def count(amount: int, noun: str, plural: str | None = None) -> str:
+    """Say "1 seed" or "1,797 images"; plural: where it is not the noun with an s."""
+    return f"{amount:,} {noun if amount == 1 else plural or f'{noun}s'}"
 
 
 def trust(found: Findings, truth: bool) -> str:

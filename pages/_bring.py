@@ -11,12 +11,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from hume.data.bring import Found, look_at
 from hume.data.catalog import CATALOG, import_named
-from hume.data.folder import Progress, check_name
+from hume.data.folder import check_name
 from hume.data.hugging_face import import_hugging_face
 from hume.data.listing import allowed_roots, check_allowed
 from hume.data.pictures import PictureError, fit, open_picture
 from hume.data.work import upload
 from hume.errors import HumeError, InputError
+from hume.progress import Progress
 from hume.sentences import count
 from pages import _session, _show
 

@@ -1,6 +1,6 @@
 """Families of searches on one pair of spaces: one setting turned through its values, and the number of classes."""
 
-from functools import partial
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -8,7 +8,8 @@ import streamlit as st
 from hume import figures, results
 from hume.ablation import FAMILIES, Ablation, Family, Point
 from hume.class_count import ClassCount, CountPoint, suggest
-from hume.compare import Comparison, Progress
+from hume.compare import Comparison
+from hume.progress import Progress, part
 from pages import _session, _show
 
 FEWEST = 3  # numbers of classes before anything is suggested
@@ -27,7 +28,7 @@ def ablations(comparison: Comparison, truth: bool) -> None:
     )
     words = ", ".join(family.words(value) for value in family.values)
     st.caption(_show.plain(f"{family.says} {family.axis}: {words}."))
-    points = asked.points(key)
+    points = _points(asked.folder, _session.stamp(asked.dataset, asked.folder / key), asked, key)
     if st.button(
         "Search this family", icon=":material/tune:", key="run family", disabled=len(points) == len(family.values)
     ):
@@ -35,6 +36,16 @@ def ablations(comparison: Comparison, truth: bool) -> None:
         st.rerun()
     if points:
         _draw_family(asked, family, points, truth)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Scoring …")
+def _points(folder: Path, stamp: str, _asked: Ablation, family: str) -> list[Point]:
+    return _asked.points(family)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Scoring …")
+def _counts(folder: Path, stamp: str, _count: ClassCount) -> list[CountPoint]:
+    return _count.points()
 
 
 def _queue_family(asked: Ablation, family: Family) -> None:
@@ -45,7 +56,9 @@ def _queue_family(asked: Ablation, family: Family) -> None:
     def work(tell: Progress) -> str:
         missing = [value for value in values if asked.found(family.key, value) is None]
         for i, value in enumerate(missing):
-            asked.run(family.key, value, device=device, on_progress=partial(_part, tell, i, len(missing)))
+            asked.run(
+                family.key, value, device=device, on_progress=part(tell, i / len(missing), (i + 1) / len(missing))
+            )
         return f"{len(family.values)} values were searched."
 
     name = f"{asked.dataset.name}: {family.title} on {asked.phi1}, {asked.phi2}"
@@ -90,7 +103,8 @@ def class_counts(comparison: Comparison) -> None:
     most = max(3, min(100, comparison.dataset.num_samples // 4))
     low, high = st.slider("From and to", 2, most, (4, min(16, most)), key=f"counts {comparison.dataset.name}")
     numbers = range(low, high + 1)
-    points = count.points(numbers)
+    known = _counts(count.folder, _session.stamp(count.dataset, count.folder), count)
+    points = [point for point in known if point.num_classes in numbers]
     missing = [K for K in numbers if K not in {point.num_classes for point in points}]
     if len(numbers) > WIDEST:
         st.caption(f"More than {WIDEST} numbers take long: choose a narrower range.")
@@ -109,7 +123,7 @@ def _queue_counts(count: ClassCount, missing: list[int]) -> None:
 
     def work(tell: Progress) -> str:
         for i, K in enumerate(missing):
-            count.run(K, device=device, on_progress=partial(_part, tell, i, len(missing)))
+            count.run(K, device=device, on_progress=part(tell, i / len(missing), (i + 1) / len(missing)))
         return f"{len(missing)} numbers of classes were searched."
 
     _session.services().work.do(f"{count.dataset.name}: classes on {count.phi1}, {count.phi2}", work, device)
@@ -135,8 +149,3 @@ def _draw_counts(count: ClassCount, points: list[CountPoint]) -> None:
         alt="Score above chance, agreement of the seeds and occupied classes against the number of classes",
         name=_show.file_name(count.dataset.name, "number-of-classes"),
     )  # fmt: skip
-
-
-def _part(tell: Progress, i: int, number: int, share: float) -> None:
-    """The progress of the i-th of so many parts, told as that of the whole."""
-    tell((i + share) / number)

@@ -1,6 +1,7 @@
 """What all pages share: the services of this server, the chosen run, the blind mode, what to say on errors."""
 
 import functools
+import hashlib
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -315,6 +316,11 @@ def class_names(found: Findings) -> list[str]:
 # --- datasets ----------------------------------------------------------------------------------
 
 
+def usual_dataset(names: list[str]) -> str:
+    """The dataset that a page shows before the reader has chosen one."""
+    return "fashion-mnist" if "fashion-mnist" in names else names[0]
+
+
 def dataset_names(*, with_spaces: bool = True) -> list[str]:
     """The datasets that can be chosen: the embedded ones, then the home folder's; those without a space if asked."""
     folders = dataset_folders(services().store.dataset_roots)
@@ -337,6 +343,15 @@ def _version(folder: Path) -> tuple[int, ...]:
     """Changes whenever a space comes or goes, or the card is changed."""
     places = [folder / "card.json", *sorted((folder / "spaces").glob("*.npy"))]
     return tuple(place.stat().st_mtime_ns for place in places if place.exists())
+
+
+def stamp(data: Dataset, folder: Path) -> str:
+    """Changes with the files below a folder and with the labels and rows they are scored by: the key of a cache."""
+    scored_by = hashlib.blake2b(digest_size=8)
+    for array in (data.labels, data.test_rows):
+        scored_by.update(b"none" if array is None else array.tobytes())
+    files = sorted((path.name, path.stat().st_mtime_ns) for path in folder.rglob("*.safetensors"))
+    return f"{data.name} {scored_by.hexdigest()} {files}"
 
 
 def dataset_of(run: Run) -> Dataset:

@@ -1,11 +1,14 @@
 """Compare: HUME beside its controls and every other method, on the same features."""
 
+from pathlib import Path
+
 import numpy as np
 import streamlit as st
 
 from hume import figures, results, sentences
 from hume.baselines.registry import Spread
-from hume.compare import HUME, METHODS, Comparison, Method, Progress, Standing
+from hume.compare import HUME, METHODS, Comparison, Method, Standing
+from hume.progress import Progress
 from hume.published import headline
 from hume.spaces import Dataset
 from pages import _families, _make, _session, _show
@@ -24,7 +27,7 @@ def main() -> None:
     st.title("Is it any good?")
     comparison = choose()
     truth = _session.shows_truth(comparison.dataset)
-    standings = comparison.standings()
+    standings = _standings(comparison)
     st.markdown(sentences.beside_others(standings, truth))
     offer(comparison, standings)
     _make.under_way()
@@ -40,7 +43,7 @@ def choose() -> Comparison:
     """The pair of spaces that all methods get."""
     names = _session.dataset_names()
     columns = st.columns([2, 2, 2, 1])
-    first = names.index("fashion-mnist") if "fashion-mnist" in names else 0
+    first = names.index(_session.usual_dataset(names))
     name = columns[0].selectbox("Dataset", names, first, key="compared", bind="query-params")
     data = _session.dataset(name)
     spaces = list(data.spaces)
@@ -52,6 +55,17 @@ def choose() -> Comparison:
         "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K compared {name}"
     )
     return Comparison(_session.services().store.home, data, phi1, phi2, num_classes=int(K))
+
+
+def _standings(comparison: Comparison) -> list[Standing]:
+    """What was run on a pair, scored; kept for all tabs until something else was run."""
+    folder = comparison.folder
+    return _kept_standings(folder, _session.stamp(comparison.dataset, folder), comparison)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Scoring …")
+def _kept_standings(folder: Path, stamp: str, _comparison: Comparison) -> list[Standing]:
+    return _comparison.standings()
 
 
 def offer(comparison: Comparison, standings: list[Standing]) -> None:
@@ -161,11 +175,13 @@ def all_pairs(comparison: Comparison, truth: bool) -> None:
     if len(names) < 2:
         return
     st.subheader("Which pair of spaces serves best?")
-    found = {}
+    found: dict[tuple[str, str], Standing] = {}
     for phi1 in names:
         for phi2 in names:
-            if phi1 != phi2 and (kept := comparison.on(phi1, phi2).found(HUME)) is not None:
-                found[phi1, phi2] = comparison.on(phi1, phi2).standing(METHODS[HUME], kept)
+            known = _standings(comparison.on(phi1, phi2)) if phi1 != phi2 else []
+            ours = next((each for each in known if each.method.key == HUME), None)
+            if ours is not None:
+                found[phi1, phi2] = ours
     missing = [(a, b) for a in names for b in names if a != b and (a, b) not in found]
     if missing and st.button(
         f"Search {sentences.count(len(missing), 'pair')}", icon=":material/grid_on:", key="search pairs",

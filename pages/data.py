@@ -35,8 +35,7 @@ def main() -> None:
     _make.under_way()
     if st.session_state.get("data") not in (None, *names):
         st.session_state.pop("data")
-    first = names.index("fashion-mnist") if "fashion-mnist" in names else 0
-    name = st.selectbox("Dataset", names, first, key="data", bind="query-params")
+    name = st.selectbox("Dataset", names, names.index(_session.usual_dataset(names)), key="data", bind="query-params")
     try:
         data = _session.dataset(name)
     except HumeError as error:  # a damaged dataset of one's own can still be deleted

@@ -65,7 +65,7 @@ def form() -> None:
     """What to search, and the button."""
     names = _session.dataset_names()
     left, right = st.columns([2, 3])
-    first = names.index("fashion-mnist") if "fashion-mnist" in names else 0
+    first = names.index(_session.usual_dataset(names))
     name = left.selectbox("Dataset", names, first, key="dataset", bind="query-params", persist_state="session")
     data = _session.dataset(name)
     left.caption(str(data.card.get("summary", f"{data.num_samples:,} samples")))

@@ -27,7 +27,7 @@ def main() -> None:
     )
     names = _session.dataset_names()
     name = st.segmented_control(
-        "Data", names, default="fashion-mnist" if "fashion-mnist" in names else names[0], required=True,
+        "Data", names, default=_session.usual_dataset(names), required=True,
         key="start_data", bind="query-params", persist_state="session", label_visibility="collapsed",
     )  # fmt: skip
     run = _latest(str(name))

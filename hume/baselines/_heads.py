@@ -5,7 +5,7 @@ Many heads are trained side by side: S seeds with H heads each. Rows of a seed a
 memory in order. Every seed draws from a generator of its own: it finds the same whatever seeds are beside it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,7 +17,6 @@ from hume.errors import InputError
 from hume.neighbors import UnitRows, clipped, nearest
 
 Features: TypeAlias = NDArray[np.floating[Any]]
-Progress: TypeAlias = Callable[[float], None]  # told the share that is done; whatever it raises ends the work
 
 BLOCK_ELEMENTS = 16_000_000  # numbers of what heads say of samples that are held at once
 

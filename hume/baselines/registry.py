@@ -17,12 +17,13 @@ from hume.baselines.spice import spice
 from hume.baselines.temi import temi
 from hume.baselines.turtle import turtle
 from hume.errors import InputError
+from hume.progress import Progress, part
 from hume.results import choose_device, evaluated_rows
 from hume.spaces import Dataset
 
-__all__ = ["BASELINES", "AgreementTable", "Baseline", "BaselineRun", "Spread", "agreement_table", "run_baseline"]
+__all__ = ["BASELINES", "AgreementTable", "Baseline", "BaselineRun", "Spread", "agreement_of", "agreement_table",
+           "run_baseline", "spread"]  # fmt: skip
 
-Progress: TypeAlias = Callable[[float], None]  # told the share that is done; whatever it raises ends the work
 Features: TypeAlias = NDArray[np.float32]
 Uses: TypeAlias = Literal["phi1", "phi2", "both"]
 
@@ -127,7 +128,7 @@ def run_baseline(
         seeds=chosen,
         settings=baseline.quick_settings if quick else baseline.full_settings,
         device=device,
-        tell=on_progress or _ignore,
+        tell=part(on_progress, 0, 1),
     )
     start = perf_counter()
     labelings = baseline.run(task)
@@ -136,21 +137,28 @@ def run_baseline(
 
 def agreement_table(dataset: Dataset, run: BaselineRun) -> AgreementTable | None:
     """Score the labelings of a run on the dataset's evaluated rows; None where there is no ground truth."""
+    return agreement_of(dataset, run.labelings, named=BASELINES[run.key].needs_labels)
+
+
+def agreement_of(dataset: Dataset, labelings: NDArray[np.integer[Any]], *, named: bool) -> AgreementTable | None:
+    """Score labelings (S, N) on the dataset's evaluated rows; None where there is no ground truth.
+
+    named: whether the classes are the true ones already, as a probe's are, so that none has to be matched.
+    """
     if dataset.labels is None:
         return None
     rows = evaluated_rows(dataset)
-    truth, found = dataset.labels[rows], run.labelings[:, rows]
+    truth, found = dataset.labels[rows], labelings[:, rows]
     each = [scores.agreement(truth, labeling) for labeling in found]
-    if BASELINES[run.key].needs_labels:  # its classes have names already
-        acc = [float((labeling == truth).mean()) for labeling in found]
-    else:
-        acc = [agreement.acc for agreement in each]
+    right = [float((labeling == truth).mean()) for labeling in found]
+    acc = right if named else [agreement.acc for agreement in each]
     return AgreementTable(
-        acc=_spread(acc), ari=_spread([some.ari for some in each]), nmi=_spread([some.nmi for some in each])
+        acc=spread(acc), ari=spread([some.ari for some in each]), nmi=spread([some.nmi for some in each])
     )
 
 
-def _spread(numbers: list[float]) -> Spread:
+def spread(numbers: Sequence[float] | NDArray[np.float64] | NDArray[np.int64]) -> Spread:
+    """Mean and standard deviation of some numbers."""
     return Spread(mean=float(np.mean(numbers)), std=float(np.std(numbers)), n=len(numbers))
 
 
@@ -173,10 +181,6 @@ def _note(baseline: Baseline, task: _Task, quick: bool) -> str:
 
 def _has_split(dataset: Dataset) -> bool:
     return dataset.test_rows is not None and not dataset.test_rows.all()
-
-
-def _ignore(share: float) -> None:
-    pass
 
 
 # --- how each is run ---------------------------------------------------------------------------

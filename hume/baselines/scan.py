@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.baselines import _heads
-from hume.baselines._heads import Features, Progress
+from hume.baselines._heads import Features
 from hume.errors import InputError
 from hume.neighbors import UnitRows
+from hume.progress import Progress
 
 __all__ = ["ScanResult", "scan", "scan_loss"]
 

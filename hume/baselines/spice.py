@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hume.baselines import _heads
-from hume.baselines._heads import Features, Progress
+from hume.baselines._heads import Features
 from hume.errors import InputError
 from hume.neighbors import UnitRows
+from hume.progress import Progress
 
 __all__ = ["SpiceResult", "double_softmax_loss", "prototype_samples", "spice"]
 

@@ -12,10 +12,11 @@ from hume import results, review
 from hume.cli.base import command, print_table, progress
 from hume.cli.runs import RunName
 from hume.data.bring import bring, look_at
-from hume.data.folder import DatasetFolder, Progress
+from hume.data.folder import DatasetFolder
 from hume.data.library import copy_dataset, delete_dataset, delete_space, own_dataset
 from hume.errors import InputError
 from hume.findings import Findings
+from hume.progress import Progress
 from hume.store import Store
 
 T = TypeVar("T")

@@ -11,10 +11,10 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from hume.data.folder import Progress
 from hume.data.listing import JUNK
 from hume.errors import InputError, RunError
 from hume.files import disk_errors
+from hume.progress import Progress
 
 MAX_ENTRIES = 2_000_000
 MAX_BYTES = 512 * 2**30  # unpacked

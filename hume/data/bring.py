@@ -16,11 +16,12 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Literal
 
-from hume.data.folder import DatasetFolder, Progress, free_name
+from hume.data.folder import DatasetFolder, free_name
 from hume.data.listing import Listing, check_allowed, list_folder, why_not
 from hume.data.tables import PARQUET
 from hume.errors import InputError
 from hume.io.releases import Release, import_release, scan_release
+from hume.progress import Progress
 from hume.sentences import count
 from hume.store import Store
 
@@ -148,7 +149,7 @@ def is_release(folder: Path) -> bool:
 def _images(place: Path, listing: Listing) -> Found:
     words = count(len(listing.entries), "image")
     if listing.classes is not None:
-        words += f" in {count(len(listing.classes), 'class')}".replace("classs", "classes")
+        words += f" in {count(len(listing.classes), 'class', 'classes')}"
     if listing.set_aside:
         words += f"; {count(len(listing.set_aside), 'other file')} will be set aside"
     return Found("images", place, f"{words}.", listing=listing)

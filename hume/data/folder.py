@@ -31,8 +31,6 @@ from hume.errors import InputError
 from hume.files import disk_errors, write_atomically
 from hume.spaces import Dataset, dataset_folders, load_dataset, read_card
 
-Progress = Callable[[float], None]  # told the share that is done; whatever it raises ends the work
-
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 DIGEST_BYTES = 16
 

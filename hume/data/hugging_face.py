@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from hume.data import optional
-from hume.data.folder import DatasetFolder, Progress, check_name
+from hume.data.folder import DatasetFolder, check_name
 from hume.data.listing import ENDINGS, TEST, TRAIN, VALIDATION, Entry, Listing, ordered, split_of
 from hume.data.tables import LABEL_COLUMNS, PARQUET
 from hume.errors import HumeError, InputError
 from hume.files import disk_errors
+from hume.progress import Progress
 
 METADATA = frozenset({"dataset_info.json", "dataset_infos.json"})  # beside Parquet files, never read
 WRITING = 0.4  # share of the time, where pictures leave a table first

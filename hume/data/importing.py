@@ -16,13 +16,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hume.data.folder import DIGEST_BYTES, DatasetFolder, Progress, free_name, new_dataset, write_array
+from hume.data.folder import DIGEST_BYTES, DatasetFolder, free_name, new_dataset, write_array
 from hume.data.growing import GrowingImages, Pixels
 from hume.data.listing import Entry, Listing
 from hume.data.pictures import PictureError, fit, open_picture
 from hume.errors import InputError, RunError
 from hume.files import write_atomically
 from hume.io.tables import write_csv
+from hume.progress import Progress, part
 
 Keep = Literal["refer", "copy", "move"]
 
@@ -80,7 +81,7 @@ def import_images(
     copies = keep != "refer"
     with new_dataset(root, free_name(name, [], "dataset")) as folder:
         with closing(GrowingImages(folder.path / "images.npy", side)) as images:
-            decoding = _part(on_progress, 0, DECODED if copies else 1)
+            decoding = part(on_progress, 0, DECODED if copies else 1)
             used, digest = _decode_all(listing.entries, images, root, keep, report, decoding)
         if len(used) < LEAST:
             raise InputError(_too_few(name, report))
@@ -89,7 +90,7 @@ def import_images(
             originals = "originals" if copies else str(listing.root.resolve())
             if copies:
                 movable = (own or listing.root).resolve() if keep == "move" else None
-                _bring(used, folder.path / "originals", movable, _part(on_progress, DECODED, 1))
+                _bring(used, folder.path / "originals", movable, part(on_progress, DECODED, 1))
         labels, classes = _labels(used, listing.classes or [], report.notes)
         _write_columns(folder, labels, _test_rows(used, report.notes), [entry.name for entry in used])
         if report.set_aside:
@@ -169,11 +170,6 @@ def _decode_all(
             on_progress(min(start + BLOCK, len(entries)) / len(entries))
     report.used = len(used)
     return used, digest.hexdigest()
-
-
-def _part(on_progress: Progress | None, start: float, end: float) -> Progress:
-    """Progress of a part of the work, told as that of the whole."""
-    return (lambda _: None) if on_progress is None else lambda share: on_progress(start + (end - start) * share)
 
 
 def _decode(entry: Entry, side: int) -> _Decoded | tuple[str, str]:

@@ -16,11 +16,12 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from hume import results
 from hume.background import Status
 from hume.data.bring import ARRAYS, TABLES, UPLOADS, Found, bring, look_at
-from hume.data.folder import DatasetFolder, Progress
+from hume.data.folder import DatasetFolder
 from hume.data.listing import why_not
 from hume.errors import InputError
 from hume.files import disk_errors
 from hume.jobs import Jobs
+from hume.progress import Progress
 
 if TYPE_CHECKING:
     from hume.features.derive import Recipe

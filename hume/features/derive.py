@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.data.arrays import write_features
-from hume.data.folder import DIGEST_BYTES, DatasetFolder, Progress, check_name
+from hume.data.folder import DIGEST_BYTES, DatasetFolder, check_name
 from hume.errors import InputError
 from hume.files import disk_errors
+from hume.progress import Progress
 from hume.rows import BLOCK_BYTES, MOMENT_ROWS, StreamedRows, fits, norms
 from hume.spaces import Dataset, Space, streamed
 

@@ -23,12 +23,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hume.data.folder import DatasetFolder, Progress
+from hume.data.folder import DatasetFolder
 from hume.data.originals import Pictures
 from hume.errors import InputError
 from hume.features.backbones import Backbone
 from hume.features.partial import Record, Work, alone, read_record
 from hume.files import disk_errors
+from hume.progress import Progress
 from hume.rows import free_bytes
 from hume.search import out_of_memory
 

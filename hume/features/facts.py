@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hume.data.folder import Progress
+from hume.progress import Progress
 from hume.rows import BLOCK_BYTES
 from hume.spaces import Space
 

@@ -13,9 +13,10 @@ from hume.data.arrays.labels import encode_labels, encode_split
 from hume.data.arrays.reading import Role, describe_arrays, read_arrays
 from hume.data.arrays.stored import readable, type_name
 from hume.data.arrays.writing import Matrix, float_blocks, write_features
-from hume.data.folder import DatasetFolder, Progress, check_name, new_dataset, write_array
+from hume.data.folder import DatasetFolder, check_name, new_dataset, write_array
 from hume.errors import InputError
 from hume.files import disk_errors
+from hume.progress import Progress, part
 from hume.rows import FileArray
 from hume.spaces import LARGE_BYTES
 
@@ -66,7 +67,7 @@ def import_features(
             (folder.path / "files.txt").write_text(lines, encoding="utf-8")
         for i, (title, matrix) in enumerate(matrices.items()):
             entry = _entry(title, sources[title], matrix, licence)
-            progress = _share(on_progress, i, len(matrices))
+            progress = part(on_progress, i / len(matrices), (i + 1) / len(matrices))
             _put(folder, folder.free_space_name(title), matrix, entry, progress)
     return folder
 
@@ -164,17 +165,13 @@ def _import_images(
     )
     try:
         for i, (title, matrix) in enumerate(spaces.items()):
-            place, progress = folder.free_space_name(title), _share(on_progress, i, len(spaces))
+            place = folder.free_space_name(title)
+            progress = part(on_progress, i / len(spaces), (i + 1) / len(spaces))
             add_features(folder, place, matrix, title=title, licence=licence, on_progress=progress)
     except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
     return folder
-
-
-def _share(on_progress: Progress | None, i: int, count: int) -> Progress | None:
-    """Progress of the i-th of so many parts, told as that of the whole."""
-    return None if on_progress is None else lambda done: on_progress((i + done) / count)
 
 
 def _matrix(given: NDArray[Any] | Path, title: str) -> Matrix:

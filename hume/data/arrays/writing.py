@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hume.data.folder import DIGEST_BYTES, Progress
+from hume.data.folder import DIGEST_BYTES
+from hume.progress import Progress
 from hume.rows import BLOCK_BYTES, FileArray, check_finite
 
 Matrix: TypeAlias = "NDArray[Any] | FileArray"

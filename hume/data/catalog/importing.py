@@ -6,9 +6,10 @@ from pathlib import Path
 
 from hume.data.catalog.formats import MissingError, Pixels
 from hume.data.catalog.known import CATALOG, Named
-from hume.data.folder import DatasetFolder, Progress
+from hume.data.folder import DatasetFolder
 from hume.data.listing import Listing
 from hume.errors import HumeError, InputError
+from hume.progress import Progress
 
 
 def import_named(

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hume.data.folder import Progress
 from hume.errors import InputError, RunError
 from hume.io.handover import anndata, fiftyone, hugging_face, image_folder, label_studio, usb
 from hume.io.handover.names import plain
@@ -21,6 +20,7 @@ from hume.io.handover.pictures import has_pictures
 from hume.io.handover.record import Handover, Report, handover_of
 from hume.io.handover.sink import FolderSink, Sink, ZipSink
 from hume.io.tables import csv_bytes
+from hume.progress import Progress
 from hume.spaces import Dataset
 
 __all__ = ["FORMATS", "Format", "Handover", "Report", "as_file", "available", "file_name", "handover_of", "write"]

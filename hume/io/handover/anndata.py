@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from hume.data.folder import Progress
 from hume.errors import InputError
 from hume.io.handover.names import plain
 from hume.io.handover.record import Handover
 from hume.io.handover.sink import Sink
+from hume.progress import Progress
 
 ROWS = 16_384  # of a space written in one go
 

@@ -2,10 +2,10 @@
 
 import json
 
-from hume.data.folder import Progress
 from hume.io.handover.pictures import numbered, write_pictures
 from hume.io.handover.record import Handover
 from hume.io.handover.sink import Sink
+from hume.progress import Progress
 
 _NOTE = """\
     import fiftyone as fo

@@ -2,10 +2,10 @@
 
 import json
 
-from hume.data.folder import Progress
 from hume.io.handover.pictures import numbered, write_pictures
 from hume.io.handover.record import NOT_THE_TRUTH, Handover
 from hume.io.handover.sink import Sink
+from hume.progress import Progress
 
 # file_name is what the reader turns into the picture; what ends in _file_name it would take for another one.
 _TYPES = {

@@ -1,11 +1,11 @@
 """One folder a class: what torchvision's ImageFolder, Keras, fastai and most training scripts read."""
 
-from hume.data.folder import Progress
 from hume.io.handover import names
 from hume.io.handover.pictures import Written, numbered, write_pictures
 from hume.io.handover.record import Handover
 from hume.io.handover.sink import Sink
 from hume.io.tables import csv_bytes
+from hume.progress import Progress
 
 MANIFEST = "manifest.csv"
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from hume.data.folder import Progress
 from hume.errors import InputError
 from hume.io.handover.pictures import PictureFiles, steps
 from hume.io.handover.record import Handover
 from hume.io.handover.sink import Sink
+from hume.progress import Progress
 
 SIDE = 512  # pixels
 FILE_BYTES = 50_000_000  # of a file of tasks; Label Studio takes up to 250 MB in one upload

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hume.data.folder import Progress
 from hume.errors import InputError
 from hume.io.handover.record import Handover
 from hume.io.handover.sink import Sink
+from hume.progress import Progress
 from hume.spaces import Dataset
 
 BATCH = 64  # pictures between two words of progress

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hume.data.folder import Progress
 from hume.io.handover.names import plain
 from hume.io.handover.pictures import brightened, has_pictures
 from hume.io.handover.record import Handover
 from hume.io.handover.sink import Sink
 from hume.io.labeled import CLASSES, FOUND, README, labeled_index
+from hume.progress import Progress
 
 ROWS = 1024  # of the images written in one go
 SEED = 0

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hume.data.folder import Progress, free_name
+from hume.data.folder import free_name
 from hume.errors import HumeError, InputError, RunError
 from hume.io.authors import read_tasks
 from hume.io.exchange import import_tasks
 from hume.io.releases.found import Release, ReleaseDataset, ReleasePair, ReleaseReport, SetAside
 from hume.io.releases.placing import Placed, Placing, place_dataset
+from hume.progress import Progress
 from hume.spaces import Dataset
 from hume.store import Store
 
