@@ -12,14 +12,18 @@ from filelock import Timeout
 from hume.errors import RunError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file beside its place, flush it to the disk, then move it there."""
+def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Write a file beside its place, flush it to the disk, then move it there.
+
+    Without `flush` nobody waits for the disk, and a power cut may leave less of the file.
+    """
     part = path.with_name(f".part-{uuid.uuid4().hex}")
     try:
         with part.open("xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)

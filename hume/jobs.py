@@ -24,6 +24,7 @@ from hume.store import Store
 LOOK_EVERY = 0.5  # seconds between two looks at the accuracy, which cost a little
 LOOK_ROWS = 2000  # samples that a look takes
 NUM_TYPICAL = 12  # pictures a class
+NUM_CHANGED = 24  # pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ class Live:
     done: NDArray[np.bool_]  # (S,)
     leader: int | None  # the seed with the lowest objective of those under way, None before the first look
     typical: NDArray[np.int64]  # (K, m) the leader's most typical samples of every class, −1 where it has fewer
+    changed: NDArray[np.int64]  # (c, 3) samples that changed class when last looked at: row, class before, class now
 
     @property
     def last_objective(self) -> NDArray[np.float32]:
@@ -146,6 +148,7 @@ class _Recorder:
         self._leader: int | None = None
         self._labeling: NDArray[np.int64] | None = None  # the leader's, of the sample
         self._typical = np.full((config.num_classes, NUM_TYPICAL), -1, np.int64)
+        self._changed = np.empty((0, 3), np.int64)
         finished = run.finished_seeds
         self._config, self._found_before, self._most = config, len(finished), 0.0
         for seed, curve in zip(finished, run.array("objective"), strict=True):
@@ -207,8 +210,20 @@ class _Recorder:
             members = np.flatnonzero(labeling == k)
             chosen = members[np.argsort(-closeness[members], kind="stable")[:NUM_TYPICAL]]
             row[: len(chosen)] = self._rows[chosen]
+        changed = self._changes(seeds[best], labeling, closeness)
         with self._lock:
-            self._leader, self._labeling, self._typical = seeds[best], labeling, typical
+            self._leader, self._labeling, self._typical, self._changed = seeds[best], labeling, typical, changed
+
+    def _changes(self, leader: int, labeling: NDArray[np.int64], closeness: NDArray[np.float32]) -> NDArray[np.int64]:
+        """What the leader labels otherwise than before, the surest first; what it was, where it did not change."""
+        before = self._labeling
+        if before is None or leader != self._leader:
+            return np.empty((0, 3), np.int64)
+        moved = np.flatnonzero(labeling != before)
+        if not len(moved):
+            return self._changed
+        moved = moved[np.argsort(-closeness[moved], kind="stable")[:NUM_CHANGED]]
+        return np.column_stack([self._rows[moved], before[moved], labeling[moved]]).astype(np.int64)
 
     def _leads_elsewhere(self, places: Sequence[int], best: int) -> bool:
         """Whether a seed of another batch that is under way beside this one is better than the best of this."""
@@ -231,6 +246,7 @@ class _Recorder:
                 done=self._done.copy(),
                 leader=self._leader,
                 typical=self._typical,
+                changed=self._changed,
             )
 
 

@@ -2,6 +2,7 @@
 
 run.json              what was asked
 seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
+trajectories/*.safetensors  how it got there, see `hume.trajectory`; may be missing
 scores.json           what came out; there once the run is finished
 review.json           what a reader decided, see `hume.review`
 lock                  held by the process that works on the run
@@ -9,7 +10,7 @@ lock                  held by the process that works on the run
 
 import json
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from hume.inner import Implicit, InnerSolver, Unrolled
 from hume.rows import Rows
 from hume.search import FINAL_WINDOW, Config, FinishedSeed, Setting, Step
 from hume.spaces import Dataset
+from hume.trajectory import Recorder
 
 if TYPE_CHECKING:
     from hume.store import Store
@@ -144,21 +146,27 @@ class Run:
         self,
         *,
         search: bool = True,
+        record: bool = True,
         on_step: Callable[[Step], None] | None = None,
         on_fold: Callable[[int], None] | None = None,
     ) -> dict[str, Any]:
         """Search the seeds that are missing, score all, and return what `scores.json` then holds.
 
-        Every seed is on disk as soon as it has ended. Without `search` the seeds that are
-        there are scored as they are; a later call may search the others. Whatever
-        `on_step` or `on_fold` raise ends the work and leaves the run interrupted. Raises
-        RunError when another process works on the run, its data changed or the disk is full.
+        Every seed is on disk as soon as it has ended, with `record` its trajectory beside it.
+        Without `search` the seeds that are there are scored as they are; a later call may
+        search the others. Whatever `on_step` or `on_fold` raise ends the work and leaves the
+        run interrupted. Raises RunError when another process works on the run, its data
+        changed or the disk is full.
         """
         with disk_errors(self.folder), self.held():
-            return self._execute(search, on_step, on_fold)
+            return self._execute(search, record, on_step, on_fold)
 
     def _execute(
-        self, search: bool, on_step: Callable[[Step], None] | None, on_fold: Callable[[int], None] | None
+        self,
+        search: bool,
+        record: bool,
+        on_step: Callable[[Step], None] | None,
+        on_fold: Callable[[int], None] | None,
     ) -> dict[str, Any]:
         search = search and bool(self.missing_seeds)
         if not search and (self.folder / "scores.json").exists():
@@ -169,7 +177,8 @@ class Run:
         if search:
             if request.origin == "authors":
                 raise RunError(f"run {self.name!r} was not imported to its end: import its tasks again, as another run")
-            self._search(dataset, device, start, on_step)
+            recorder = Recorder(self.folder, request.seeds, request.config.num_iterations).see if record else None
+            self._search(dataset, device, start, [watch for watch in (recorder, on_step) if watch is not None])
         searched = perf_counter()
         scored = results.score_labelings(
             dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
@@ -177,7 +186,7 @@ class Run:
         place = device if request.cluster is None else "cluster"
         return self.write_scores(scored, searched - start, perf_counter() - searched, place, request.config.precision)
 
-    def _search(self, dataset: Dataset, device: str, start: float, on_step: Callable[[Step], None] | None) -> None:
+    def _search(self, dataset: Dataset, device: str, start: float, watching: Sequence[Callable[[Step], None]]) -> None:
         """Search the seeds that are missing, here or on the cluster, and put each on disk when it has ended."""
         request = self.request
         asked = (
@@ -197,8 +206,8 @@ class Run:
                     labelings = results.label_all(phi1, step.finished)
                     for seed, labeling in zip(step.finished, labelings, strict=True):
                         self.write_seed(seed, labeling, perf_counter() - start)
-                if on_step is not None:
-                    on_step(step)
+                for watch in watching:
+                    watch(step)
         finally:
             if isinstance(steps, Generator):
                 steps.close()  # a cluster is let go of before the error is told

@@ -3,6 +3,7 @@
     <home>/hume.db                  the registry (SQLite): which runs there are and where
     <home>/runs/<name>/run.json     what was asked
                        seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
+                       trajectories/*.safetensors   how it got there, see `hume.trajectory`
                        scores.json  what came out; there once the run is finished
                        review.json  what a reader decided: class names, rejected samples
                        lock         held by the process that works on the run

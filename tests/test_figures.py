@@ -11,6 +11,7 @@ from hume import figures, scores
 from hume.ensemble import TopNCurve
 from hume.errors import InputError
 from hume.figures.palette import CLASS_COLORS, POINTS_SEQUENTIAL, RUN_COLORS
+from hume.lesson.beside import Grouping
 
 EVIL = "<img src=x onerror=alert(1)>"
 TYPES = {"i1": np.int8, "u1": np.uint8, "i2": np.int16, "i4": np.int32, "f4": np.float32, "f8": np.float64}
@@ -82,6 +83,9 @@ def every_figure(name="class", num_seeds=4, num_classes=3):
         "correlation": figures.correlation(cv_score, acc, seeds, [name] * num_seeds, None),
         "score_distribution": figures.score_distribution(cv_score, seeds),
         "live_cloud": figures.live_cloud(objective, acc, seeds, done),
+        "hidden_cloud": figures.hidden_cloud(objective, seeds, done),
+        "hands": figures.hands({num_classes: num_seeds}),
+        "flows": figures.flows([Grouping(name, names, codes), Grouping(name, names, codes)]),
         "objective_curves": figures.objective_curves([0, 1], rng.random((num_seeds, 2)), seeds, done),
         "label_shares": figures.label_shares(rng.dirichlet(np.ones(num_classes), num_seeds), seeds),
         "top_n": figures.top_n([(name, curve(num_seeds)), (name, curve(num_seeds))]),
@@ -119,8 +123,8 @@ def test_a_name_can_never_be_markup():
     for name, fig in every_figure(EVIL).items():
         assert "<img" not in fig.to_json(), name
     users = {name for name, fig in every_figure(EVIL).items() if "&lt;img" in fig.to_json()}
-    nameless = {"score_distribution", "live_cloud", "objective_curves", "label_shares", "norms", "spectrum", "training",
-                "number_of_classes"}  # fmt: skip
+    nameless = {"score_distribution", "live_cloud", "hidden_cloud", "hands", "objective_curves", "label_shares", "norms",
+                "spectrum", "training", "number_of_classes"}  # fmt: skip
     assert set(every_figure()) - users == nameless
 
 
@@ -280,6 +284,16 @@ def test_the_cloud_shows_better_to_the_right_and_keeps_the_zoom():
     assert named(traces, "running")["customdata"].tolist() == [8, 9]
     second = figures.live_cloud([-21, -22, -20], [0.2, 0.3, 0.4], [7, 8, 9], ~done)
     assert sent(second)[1]["uirevision"] == layout["uirevision"]
+
+
+def test_a_hidden_cloud_tells_nothing_of_the_accuracy():
+    drawn = figures.hidden_cloud([-20, -21, -19], [7, 8, 9], [True, False, False])
+    traces, layout = sent(drawn)
+    assert layout["yaxis"]["showticklabels"] is False
+    assert all("accuracy" not in trace["hovertemplate"] for trace in traces)
+    known = points(sent(figures.live_cloud([-20, -21, -19], [0.1, 0.2, 0.3], [7, 8, 9], [True, False, False]))[0])
+    assert {seed: place[0] for seed, place in points(traces).items()} == {seed: p[0] for seed, p in known.items()}
+    assert len({place[1] for place in points(traces).values()}) == 3
 
 
 def falling(num_seeds=6, length=50):

@@ -11,7 +11,7 @@ from planted_runs import StoppedError, create, save_files, save_folder, stop_aft
 
 from hume import jobs as module
 from hume.errors import InputError, RunError
-from hume.jobs import NUM_TYPICAL, Jobs
+from hume.jobs import NUM_CHANGED, NUM_TYPICAL, Jobs
 from hume.run import Run
 from hume.scores import clustering_accuracy
 from hume.search import Step
@@ -595,6 +595,25 @@ def test_the_leaders_typical_samples_are_its_own(jobs, store, dataset):
         assert len(set(rows)) == NUM_TYPICAL
         members = np.flatnonzero(labeling == labeling[rows[0]])
         np.testing.assert_allclose(closeness[rows], np.sort(closeness[members])[::-1][:NUM_TYPICAL], atol=1e-6)
+
+
+def test_samples_that_change_class_are_seen(jobs, store, dataset, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_EVERY", 0.0)  # at every iteration
+    create(store, dataset, "a", seeds=[0], num_iterations=30)
+    seen = []
+    store.watchers.append(lambda name, what: seen.append(jobs.live(name)))
+    jobs.submit("a")
+    ended(jobs, "a")
+    changed = [live.changed for live in seen if live is not None and len(live.changed)]
+    assert changed
+    assert len({tuple(rows[:, 0]) for rows in changed}) > 1
+    for rows in changed:
+        assert len(rows) <= NUM_CHANGED
+        assert (rows[:, 1] != rows[:, 2]).all()
+        assert len(set(rows[:, 0])) == len(rows)
+        assert rows[:, 0].max() < dataset.num_samples
+        assert rows[:, 1:].min() >= 0
+        assert rows[:, 1:].max() < 3
 
 
 def test_many_may_look_while_a_run_is_on(jobs, store, dataset):

@@ -136,7 +136,7 @@ def test_executing_a_finished_run_answers_from_disk(finished):
 
 def test_only_what_is_whole_lies_in_the_folder(finished):
     names = {path.relative_to(finished.folder).as_posix() for path in finished.folder.rglob("*") if path.is_file()}
-    seeds = {f"seeds/{seed:05d}.safetensors" for seed in SEEDS}
+    seeds = {f"{folder}/{seed:05d}.safetensors" for seed in SEEDS for folder in ("seeds", "trajectories")}
     assert names - {"lock"} == {"run.json", "scores.json"} | seeds
 
 

@@ -9,22 +9,31 @@ from hume.figures.ablation import ablation, number_of_classes
 from hume.figures.classes import class_sizes, confusion, label_shares, votes
 from hume.figures.compare import leaderboard, pairs
 from hume.figures.data import class_counts, norms, spectrum, training
-from hume.figures.live import live_cloud, objective_curves
+from hume.figures.flows import flow_table, flows
+from hume.figures.hands import hands
+from hume.figures.live import hidden_cloud, live_cloud, objective_curves
 from hume.figures.maps import scatter_map
 from hume.figures.palette import class_colors, class_symbols
 from hume.figures.parts import safe
+from hume.figures.replay import changes_curve, cloud_at
 from hume.figures.runs import compare_runs, reliability_curve, top_n
 from hume.figures.seeds import correlation, score_distribution
 
 __all__ = [
     "ablation",
+    "changes_curve",
     "class_colors",
     "class_counts",
     "class_sizes",
     "class_symbols",
+    "cloud_at",
     "compare_runs",
     "confusion",
     "correlation",
+    "flow_table",
+    "flows",
+    "hands",
+    "hidden_cloud",
     "label_shares",
     "leaderboard",
     "live_cloud",

@@ -5,7 +5,17 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from hume.figures.palette import ACCENT, MAIN, MUTED, faded
-from hume.figures.parts import CLICK_SELECTS, LEGEND_BELOW, frame, ids, padded_range, percent, same_length, small
+from hume.figures.parts import (
+    CLICK_SELECTS,
+    GOLDEN,
+    LEGEND_BELOW,
+    frame,
+    ids,
+    padded_range,
+    percent,
+    same_length,
+    small,
+)
 
 MAX_POINTS = 200  # a curve; a screen shows no more
 MAX_VERTICES = 20_000  # all curves of one figure, which is drawn anew every second or two
@@ -53,6 +63,18 @@ def live_cloud(objective: ArrayLike, acc: ArrayLike, seeds: ArrayLike, done: Arr
         uirevision="live cloud",
         **CLICK_SELECTS,
     )
+
+
+def hidden_cloud(objective: ArrayLike, seeds: ArrayLike, done: ArrayLike) -> go.Figure:
+    """Watch the seeds learn without the truth: the cloud of `live_cloud` whose height is hidden, so it means nothing.
+
+    Arguments and errors as there.
+    """
+    numbers = ids(seeds)
+    heights = (numbers * GOLDEN) % 1  # only keeps the points apart
+    fig = live_cloud(objective, 0.15 + 0.7 * heights, numbers, done)
+    fig.update_traces(hovertemplate="seed %{customdata}<br>objective %{x:.2f} nats<extra></extra>")
+    return fig.update_yaxes(title={"text": "Accuracy: hidden"}, showticklabels=False, showgrid=False)
 
 
 def objective_curves(iterations: ArrayLike, curves: ArrayLike, seeds: ArrayLike, finished: ArrayLike) -> go.Figure:

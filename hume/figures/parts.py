@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hume.errors import InputError
 
+GOLDEN = (np.sqrt(5) - 1) / 2  # multiples of it, without their whole part, lie apart from one another
 LONGEST_NAME = 40  # characters; a longer one would leave no room for the plot
 # Plotly reads a small HTML, %{…} in hover templates and $…$ as a formula; it decodes these numbers in all texts.
 MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "{": "&#123;", "$": "&#36;"})

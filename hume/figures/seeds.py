@@ -12,6 +12,7 @@ from scipy.stats import t as student
 from hume.figures.palette import ACCENT, EARTH, MAIN, MUTED, faded
 from hume.figures.parts import (
     CLICK_SELECTS,
+    GOLDEN,
     LEGEND_BELOW,
     MARGIN,
     frame,
@@ -29,7 +30,6 @@ KNOWN_STATES = ("converged", "stopped at T", "imported")
 STATE_STYLES = ((MAIN, "circle"), (EARTH, "diamond"), (MUTED, "square"), (MAIN, "triangle-up"), (EARTH, "x"))
 MARKER_SIZE = 10
 RING_SIZE = 20
-GOLDEN = (np.sqrt(5) - 1) / 2
 
 
 def correlation(

@@ -19,10 +19,11 @@ VOTE, CURVE, NO_TABLES = "vote.csv", "curve.csv", "no-tables.txt"
 LEVEL = 1
 
 
-def run_zip(run: Run) -> bytes:
+def run_zip(run: Run, *, trajectories: bool = False) -> bytes:
     """All files of a run, finished or not, as one zip archive under `<run name>/`; the same bytes for the same files.
 
-    Left out are locks, half-written files and whatever is no plain file of the folder itself: links are not followed.
+    Left out are locks, half-written files and whatever is no plain file of the folder itself: links are not followed;
+    and unless asked for the `trajectories`, which only a replay needs and which are several times all the rest.
     A finished run brings `vote.csv` and `curve.csv`, as `labels` and `curve` of the command line write them; where its
     data are gone or changed, `no-tables.txt` says so in their place. Both scores and curve tell of the ground truth
     where there is one.
@@ -34,7 +35,7 @@ def run_zip(run: Run) -> bytes:
     Raises RunError when the folder is gone or a file in it cannot be read.
     """
     check_folder(run.folder, run.name)
-    files = dict(_files(run))
+    files = dict(_files(run, trajectories))
     if "scores.json" in files:
         files |= _tables(run)
     content = io.BytesIO()
@@ -49,9 +50,11 @@ def run_zip(run: Run) -> bytes:
     return content.getvalue()
 
 
-def _files(run: Run) -> Iterator[tuple[str, bytes]]:
+def _files(run: Run, trajectories: bool) -> Iterator[tuple[str, bytes]]:
     """Name within the folder and content of every file that belongs to the run."""
     for folder, _, names in os.walk(run.folder):
+        if Path(folder) == run.folder / "trajectories" and not trajectories:
+            continue
         for name in names:
             path = Path(folder, name)
             if path.is_symlink() or not path.is_file() or name.startswith(".part-") or _is_lock(name):

@@ -1,0 +1,150 @@
+"""What a class guessed before it saw a result: pictures sorted into groups, and how many kinds there are.
+
+    place(home, dataset, row=17, group=2)
+    guesses = read(home, dataset)
+
+Kept in `<home>/lessons/<dataset>.json`, so that a reload, a second tab and a restart of the server change nothing.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from hume.errors import InputError, RunError
+from hume.files import disk_errors, write_atomically
+from hume.spaces import Dataset
+
+WALL = 36  # pictures that are sorted
+USUAL_GROUPS = 5
+MOST_GROUPS = 20
+MOST_HANDS = 1000
+LONGEST_NAME = 40  # characters
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """What has been guessed about some pictures of a dataset so far."""
+
+    rows: tuple[int, ...]  # the pictures, in the order they are shown
+    names: tuple[str, ...] = ("",) * USUAL_GROUPS  # of the groups, empty for a group that has none
+    placed: dict[int, int] = field(default_factory=dict)  # row -> group, only the sorted ones
+    hands: dict[int, int] = field(default_factory=dict)  # number of kinds -> how many people think so
+
+    def name(self, group: int) -> str:
+        """What a group is called: its name, else its number from 1."""
+        return self.names[group] or f"Group {group + 1}"
+
+    @property
+    def shown_names(self) -> list[str]:
+        """What all groups are called."""
+        return [self.name(group) for group in range(len(self.names))]
+
+    @property
+    def usual_kinds(self) -> int | None:
+        """The number of kinds that most people think there are, the smallest of several; None without a hand."""
+        return min(self.hands, key=lambda kinds: (-self.hands[kinds], kinds)) if self.hands else None
+
+
+def wall(dataset: Dataset, number: int = WALL) -> tuple[int, ...]:
+    """Rows of a dataset to be sorted, drawn evenly from all of them and always the same; labels play no part."""
+    drawn = np.random.default_rng(0).choice(dataset.num_samples, min(number, dataset.num_samples), replace=False)
+    return tuple(drawn.tolist())
+
+
+def read(home: Path, dataset: Dataset) -> Guesses:
+    """What has been guessed about a dataset so far; raises RunError when the file is damaged."""
+    path = _path(home, dataset)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        guesses = Guesses(
+            rows=tuple(int(row) for row in values["rows"]),
+            names=tuple(str(name) for name in values["names"]),
+            placed={int(row): int(group) for row, group in values["placed"].items()},
+            hands={int(kinds): int(number) for kinds, number in values["hands"].items()},
+        )
+    except FileNotFoundError:
+        return Guesses(wall(dataset))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path} cannot be read ({error}): remove it to start the lesson again") from None
+    shown, groups = set(guesses.rows), len(guesses.names)
+    whole = all(row in shown and 0 <= group < groups for row, group in guesses.placed.items())
+    # Another dataset of that name has other pictures: nothing that was guessed is about them.
+    return guesses if whole and guesses.rows == wall(dataset) else Guesses(wall(dataset))
+
+
+def place(home: Path, dataset: Dataset, row: int, group: int | None) -> Guesses:
+    """Put a picture into a group, or back among the unsorted; raises InputError for a row or group that is not there.
+
+    As every change it raises RunError when the home cannot be written.
+    """
+
+    def change(guesses: Guesses) -> Guesses:
+        if row not in guesses.rows or (group is not None and not 0 <= group < len(guesses.names)):
+            raise InputError(f"picture {row} cannot be put into group {group}: the page is older than the groups")
+        others = {other: number for other, number in guesses.placed.items() if other != row}
+        return replace(guesses, placed=others if group is None else {**others, row: group})
+
+    return _change(home, dataset, change)
+
+
+def set_groups(home: Path, dataset: Dataset, number: int) -> Guesses:
+    """Have so many groups; pictures of groups that go are unsorted again. Raises InputError for fewer than 2."""
+    if not 2 <= number <= MOST_GROUPS:
+        raise InputError(f"pictures can be sorted into 2 to {MOST_GROUPS} groups, not {number}")
+
+    def change(guesses: Guesses) -> Guesses:
+        names = (*guesses.names, *[""] * number)[:number]
+        return replace(guesses, names=names, placed={r: g for r, g in guesses.placed.items() if g < number})
+
+    return _change(home, dataset, change)
+
+
+def name_group(home: Path, dataset: Dataset, group: int, name: str) -> Guesses:
+    """Call a group by a name, by its number again when it is empty; longer names are cut to 40 characters."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in name).split())[:LONGEST_NAME]
+
+    def change(guesses: Guesses) -> Guesses:
+        if not 0 <= group < len(guesses.names):
+            raise InputError(f"there is no group {group + 1} to be named: there are {len(guesses.names)}")
+        return replace(guesses, names=(*guesses.names[:group], words, *guesses.names[group + 1 :]))
+
+    return _change(home, dataset, change)
+
+
+def raise_hands(home: Path, dataset: Dataset, kinds: int, number: int) -> Guesses:
+    """Note how many people think that there are so many kinds; 0 takes the number back."""
+    if kinds < 1 or not 0 <= number <= MOST_HANDS:
+        raise InputError(f"{number} hands for {kinds} kinds cannot be noted: count 0 to {MOST_HANDS} hands")
+
+    def change(guesses: Guesses) -> Guesses:
+        hands = {other: count for other, count in guesses.hands.items() if other != kinds}
+        return replace(guesses, hands=dict(sorted({**hands, **({kinds: number} if number else {})}.items())))
+
+    return _change(home, dataset, change)
+
+
+def start_over(home: Path, dataset: Dataset) -> Guesses:
+    """Forget every guess, for the next class."""
+    return _change(home, dataset, lambda _: Guesses(wall(dataset)))
+
+
+def _path(home: Path, dataset: Dataset) -> Path:
+    return home / "lessons" / f"{dataset.name}.json"
+
+
+def _change(home: Path, dataset: Dataset, change: Callable[[Guesses], Guesses]) -> Guesses:
+    """Read, change and write under a lock, so that two tabs lose none of each other's steps."""
+    path = _path(home, dataset)
+    with disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock"), timeout=10):
+            before = read(home, dataset)
+            after = change(before)
+            if after != before:
+                values = {"rows": after.rows, "names": after.names, "placed": after.placed, "hands": after.hands}
+                write_atomically(path, json.dumps(values, ensure_ascii=False).encode())
+    return after
