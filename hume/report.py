@@ -1,5 +1,6 @@
 """One finished run as one HTML file: to be handed out in a class, or kept for years."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,17 +25,18 @@ SHOWN_N = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500)  # rows of the table besid
 LARGE, SMALL = 96, 64  # pixels of a picture, about 1.5 times what the page shows
 
 
-def report(found: Findings, *, show_truth: bool = True) -> str:
+def report(found: Findings, *, show_truth: bool = True, more: Sequence[str] = ()) -> str:
     """Tell what a finished run found, in one HTML page that needs nothing but itself.
 
-    Without `show_truth`, or without ground truth, nothing of it is in the page: no true class name, no accuracy. The
-    same run and review give the same text. Of its size 4.8 MB are plotly.js; all else is 0.1 to 0.3 MB for the embedded
-    data, and about 0.1 MB a class of photographs. Raises InputError for images that cannot be read and RunError for a
-    damaged run or review.
+    more: sections of HTML made by the functions of `hume.document`, to follow what was done. Without `show_truth`, or
+    without ground truth, nothing of it is in the rest of the page: no true class name, no accuracy. The same run and
+    review give the same text. Of its size 4.8 MB are plotly.js; all else is 0.1 to 0.3 MB for the embedded data, and
+    about 0.1 MB a class of photographs. Raises InputError for images that cannot be read and RunError for a damaged
+    run or review.
     """
     view = _View(found, show_truth and found.dataset.labels is not None)
-    sections = (_head, _found_classes, _trust, _voters, _confusion, _reliable, _seeds, _asked, _footer)
-    return document(view.title, "\n".join(section(view) for section in sections))
+    sections = (_found_classes, _trust, _voters, _confusion, _reliable, _seeds, _asked, _footer)
+    return document(view.title, "\n".join([_head(view), *more, *(section(view) for section in sections)]))
 
 
 @dataclass(frozen=True, eq=False)

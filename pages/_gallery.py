@@ -9,6 +9,7 @@ import streamlit as st
 
 from hume.images import PIXEL_ART, THUMBNAIL
 from hume.spaces import Dataset
+from pages._clicks import heard, new_clicks, whole
 from pages._thumbnails import PREVIEW, register
 
 Mark = Literal["", "rejected", "wrong", "selected"]
@@ -49,13 +50,8 @@ def gallery(
     pictures = register(dataset)
     large = f"?size={PREVIEW}" if pictures is not None and pictures.shrunk else ""
 
-    heard = f"heard of {key}"
-
     def clicked() -> None:
-        value = st.session_state[key].get("clicked")
-        clicks = _clicks(value, st.session_state.get(heard, 0))
-        st.session_state[heard] = max([st.session_state.get(heard, 0), *(_number(click) for click in clicks)])
-        for click in clicks:
+        for click in new_clicks(key, st.session_state[key].get("clicked")):
             row = _row(click, dataset)
             if row is not None and on_click is not None:
                 on_click(row)
@@ -70,25 +66,13 @@ def gallery(
             "preview": large,
             "pixelated": pictures is not None and max(pictures.images.shape[1:3]) <= PIXEL_ART,
             "tiles": [(int(tile.row), tile.caption, tile.mark) for tile in tiles],
-            "heard": st.session_state.get(heard, 0),
+            "heard": heard(key),
         },
         on_clicked_change=clicked,
     )
     return _row(result.clicked, dataset)
 
 
-def _clicks(value: Any, heard: int) -> list[Any]:
-    """The clicks of a message that are new, in their order; a callback may be called with the same message again."""
-    earlier = value.get("earlier") if isinstance(value, dict) else None
-    return [click for click in (*(earlier if isinstance(earlier, list) else ()), value) if _number(click) > heard]
-
-
-def _number(click: Any) -> int:
-    number = click.get("n") if isinstance(click, dict) else None
-    return number if type(number) is int else 0
-
-
 def _row(clicked: Any, dataset: Dataset) -> int | None:
     """The row that a browser says was clicked on; None for none and for what no gallery of this dataset sends."""
-    row = clicked.get("row") if isinstance(clicked, dict) else None
-    return row if type(row) is int and 0 <= row < dataset.num_samples else None
+    return whole(clicked.get("row"), dataset.num_samples) if isinstance(clicked, dict) else None

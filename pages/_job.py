@@ -1,5 +1,7 @@
 """A run that is under way: how far it has come, what the seeds see, and how to stop it."""
 
+from collections.abc import Callable
+
 import numpy as np
 import streamlit as st
 
@@ -16,23 +18,32 @@ PHASES = {"queued": "waiting", "searching": "searching", "scoring": "cross-valid
 
 
 def panel(run: Run, *, pictures_only: bool = False) -> None:
+    """Draw a run that this server works on: its plots and what the leading seed sees."""
+    data = _session.dataset_of(run)
+
+    def draw(live: Live) -> None:
+        if not pictures_only:
+            _plots(run.name, live, data)
+        pictures(live, data)
+
+    watch(run, draw)
+
+
+def watch(run: Run, draw: Callable[[Live], None]) -> None:
     """Draw a run that this server works on, again every second, until it ends; then the page runs again."""
-    jobs = _session.services().jobs
-    name, data = run.name, _session.dataset_of(run)
+    jobs, name = _session.services().jobs, run.name
 
     @st.fragment(run_every=REFRESH)
-    def draw() -> None:
+    def again() -> None:
         status = jobs.status(name)
         if status is None or not status.under_way:
             st.rerun()
         _progress(status)
         live = jobs.live(name)
         if live is not None:
-            if not pictures_only:
-                _plots(name, live, data)
-            _pictures(live, data)
+            draw(live)
 
-    draw()
+    again()
 
 
 def _progress(status: Status) -> None:
@@ -104,7 +115,8 @@ def _shares(name: str, live: Live) -> None:
     )
 
 
-def _pictures(live: Live, data: Dataset) -> None:
+def pictures(live: Live, data: Dataset) -> None:
+    """What the leading seed sees now, a row a class."""
     if live.leader is None:
         return
     st.markdown(f"**What the leading seed sees now** (seed {live.leader}; a row is a class, nobody named them)")

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from hume import Config, Dataset, cluster, estimate, results
+from hume import Config, Dataset, cluster, estimate, preset, results
 from hume.errors import HumeError
 from hume.inner import InnerSolver
 from hume.search import Setting
 from pages import _session
 
 CLUSTER = "cluster"
+NUM_SEEDS = 100  # of a search with nothing to choose
 
 
 def devices() -> list[str]:
@@ -46,6 +47,20 @@ class Plan:
     def local_device(self) -> str:
         """The device of this machine that takes part; a cluster leaves it the scores."""
         return results.devices()[0] if self.device == CLUSTER else self.device
+
+
+def usual(data: Dataset) -> Plan | None:
+    """A search with nothing to choose; None where a dataset does not say how many classes to look for."""
+    K = data.num_classes
+    if K is None:
+        return None
+    phi1, phi2 = data.default_pair
+    seen = int(results.searched_rows(data, "transductive").sum())
+    config, solver = preset("fast", num_classes=K, num_samples=seen)
+    return Plan(
+        data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, num_seeds=NUM_SEEDS,
+        device=results.devices()[0],
+    )  # fmt: skip
 
 
 def expected(plan: Plan) -> estimate.Estimate:

@@ -196,6 +196,13 @@ def chosen_run() -> Run | None:
     return services().store.open(name) if name in run_names() else None
 
 
+def latest_of(dataset: str) -> Run | None:
+    """The run to show of a dataset: the chosen one when it is of this dataset, else the newest that is."""
+    runs = [run for run in readable_runs() if run.request.dataset == dataset]
+    chosen = st.session_state.get("run")
+    return next((run for run in runs if run.name == chosen), runs[0] if runs else None)
+
+
 def choose(name: str) -> None:
     """Make a run the chosen one; only in a callback, before the sidebar is drawn."""
     st.session_state["run"] = name

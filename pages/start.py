@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import streamlit as st
 
-from hume import Run, preset, results
+from hume import Run
 from hume.errors import HumeError
 from hume.findings import Findings
 from hume.sentences import percent
@@ -15,7 +15,6 @@ from pages._gallery import Tile, gallery
 MOSAIC = 60  # pictures
 PER_CLASS = 12
 RECENT = 6
-NUM_SEEDS = 100
 
 
 def main() -> None:
@@ -30,7 +29,7 @@ def main() -> None:
         "Data", names, default=_session.usual_dataset(names), required=True,
         key="start_data", bind="query-params", persist_state="session", label_visibility="collapsed",
     )  # fmt: skip
-    run = _latest(str(name))
+    run = _session.latest_of(str(name))
     now = None if run is None else _session.state(run)
     if run is None or now not in ("queued", "searching", "scoring", "finished"):
         data_and_button(str(name))
@@ -48,13 +47,6 @@ def main() -> None:
     recent_runs()
 
 
-def _latest(dataset: str) -> Run | None:
-    """The run to show: the chosen one when it is of this dataset, else the newest that is."""
-    runs = [run for run in _session.readable_runs() if run.request.dataset == dataset]
-    chosen = st.session_state.get("run")
-    return next((run for run in runs if run.name == chosen), runs[0] if runs else None)
-
-
 def data_and_button(name: str, *, again: bool = False) -> None:
     """Some of the images as they are, and the button that sorts them."""
     data = _session.dataset(name)
@@ -69,28 +61,24 @@ def data_and_button(name: str, *, again: bool = False) -> None:
         )
         if clicked is not None:
             st.caption(f"Sample {clicked}. Nobody has labeled it yet.")
-    K = data.num_classes
-    if K is None:
+    plan = _launch.usual(data)
+    if plan is None:
         st.info("This dataset does not say how many classes to look for.", icon=":material/info:")
         st.page_link(_session.SEARCH, label="Choose on the Search page", icon=":material/search:")
         return
-    phi1, phi2 = data.default_pair
-    seen = int(results.searched_rows(data, "transductive").sum())
-    config, solver = preset("fast", num_classes=K, num_samples=seen)
-    device = results.devices()[0]
-    plan = _launch.Plan(
-        data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, num_seeds=NUM_SEEDS, device=device
-    )
     expected = _launch.expected(plan)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
-            f"Sort them {'again ' if again else ''}from {NUM_SEEDS} random starts",
+            f"Sort them {'again ' if again else ''}from {plan.num_seeds} random starts",
             type="secondary" if again else "primary",
             icon=":material/rocket_launch:",
             key="launch",
         ):
             _launch.launch(plan)
-        st.caption(f"about {_show.duration(expected.seconds)} · {K} classes, {_show.spaces(phi1, phi2)}")
+        st.caption(
+            f"about {_show.duration(expected.seconds)} · {plan.config.num_classes} classes, "
+            f"{_show.spaces(plan.phi1, plan.phi2)}"
+        )
     _launch.say_error()
 
 

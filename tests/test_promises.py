@@ -130,14 +130,15 @@ def test_only_main_imports_the_command_line() -> None:
     assert {user for user in users if not user.startswith("cli/")} == {"__main__.py"}
 
 
-def test_only_the_report_draws_and_only_a_command_loads_it() -> None:
+def test_only_what_is_handed_out_draws_and_only_a_command_loads_it() -> None:
     def users(*modules: str) -> set[str]:
         return {path.relative_to(PACKAGE).as_posix() for path in SOURCES if imports_any(path, *modules)}
 
+    reports = {"report.py", "lesson/handout.py"}
     assert not users("pandas")  # scikit-learn loads it where it is there
-    assert {name for name in users("hume.figures") if not name.startswith("figures/")} == {"report.py"}
+    assert {name for name in users("hume.figures") if not name.startswith("figures/")} == reports
     assert {name for name in users("plotly") if not name.startswith("figures/")} == {"document.py"}
-    assert users("hume.report", "hume.document") == {"cli/runs.py", "report.py"}
+    assert users("hume.report", "hume.document") == {"cli/runs.py", *reports}
     nodes = parsed(PACKAGE / "cli" / "runs.py").body
     at_the_top = ast.Module([node for node in nodes if not isinstance(node, ast.FunctionDef)])
     assert not {name for name in imported(at_the_top) if name.startswith("hume.report")}
