@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypedDict
 
-__all__ = ["PUBLISHED", "Metric", "Published", "Setting", "Table", "headline", "matching", "published"]
+__all__ = ["PUBLISHED", "Metric", "Published", "Setting", "Table", "headline", "matching", "published", "table_4"]
 
 Setting: TypeAlias = Literal["inductive", "transductive"]
 Metric: TypeAlias = Literal["ACC", "ARI", "per-class accuracy", "per-class balance"]
@@ -249,6 +249,12 @@ def matching(dataset_name: str) -> list[Published]:
 def _printed_name(dataset: str) -> str | None:
     letters = "".join(letter for letter in dataset.lower() if letter.isalnum())
     return next((printed for printed, names in NAMES.items() if letters in names), None)
+
+
+def table_4(*names: str) -> list[Published]:
+    """What Table 4 prints for a dataset by any of its names, for all its datasets where it does not have this one."""
+    found = [each for name in names for each in published(name, "4")]
+    return list(dict.fromkeys(found)) or published(table="4")
 
 
 def headline(*names: str) -> list[Published]:

@@ -22,8 +22,15 @@ def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
         form = FORMATS[key]
         reason = handover.available(form, found.dataset)
 
+        asked = key == "usb" and _session.shows_truth(found.dataset)
+        true_labels = asked and st.checkbox(
+            "With as many random true labels", key="true labels",
+            help="To train from both and compare (Table 4). The file then holds true labels.",
+        )  # fmt: skip
+
         def content() -> bytes | BinaryIO:
-            made = handover.as_file(handover_of(found, samples, _session.read_review(found)), form)
+            review = _session.read_review(found)
+            made = handover.as_file(handover_of(found, samples, review, true_labels=true_labels), form)
             if isinstance(made, bytes):
                 return made
             file = made.open("rb")
@@ -36,4 +43,5 @@ def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
         )  # fmt: skip
         if reason is not None:
             st.caption(f"Not here: {_show.plain(reason)}.")
-        st.caption("Found classes only, no ground truth. The command line writes folders of any size: `hand-over`.")
+        said = "Found and true labels." if true_labels else "Found classes only, no ground truth."
+        st.caption(f"{said} The command line writes folders of any size: `hand-over`.")

@@ -6,7 +6,7 @@ import streamlit as st
 from hume import figures, sentences
 from hume.errors import InputError
 from hume.findings import Findings, SeedFindings
-from pages import _session, _show
+from pages import _session, _show, _trust
 from pages._gallery import Tile, gallery
 
 FIGURE = 430  # pixels high
@@ -18,6 +18,7 @@ def main() -> None:
     st.title("Can the objective be trusted?")
     found = _session.finished_run()
     st.markdown(sentences.trust(found, _session.shows_truth(found.dataset)))
+    judged = st.container()  # filled last, because φ1 has to be asked first
     others = _session.other_runs(found.run.name, found.run.request.dataset)
     compared = []
     if others:
@@ -42,6 +43,8 @@ def main() -> None:
     opened = next((each for each in shown if each.run.name == st.query_params.get("of")), found)
     one_seed(opened)
     ranking(found)
+    with judged:
+        _trust.section(found)
 
 
 def cloud(found: Findings) -> None:

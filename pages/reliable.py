@@ -15,7 +15,7 @@ from hume.io.labeled import labeled_zip
 from hume.reliable import Order, ReliabilityRanking, ReliabilityStatistics, ReliableSamples
 from hume.review import Review
 from hume.sentences import percent
-from pages import _handover, _session, _show
+from pages import _handover, _session, _show, _student
 from pages._gallery import Tile, gallery
 
 MIXED = 0.5  # median share of agreeing neighbours below which a class is called mixed
@@ -44,6 +44,7 @@ def main() -> None:
             statistics(found, ranking, samples, quality, per_class, rows)
         else:
             _session.reveal(found.dataset, "how right these samples are")
+    _student.section(found, num_neighbors, order)
 
 
 def settings(found: Findings) -> tuple[int, int, Order, Rows]:

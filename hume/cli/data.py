@@ -228,15 +228,20 @@ def hand_over(
     ] = "image-folder",
     per_class: Annotated[int, typer.Option(help="Samples of every class.")] = 25,
     neighbors: Annotated[int, typer.Option(help="Nearest neighbours that are asked.")] = 500,
+    true_labels: Annotated[
+        bool, typer.Option("--true-labels", help="With usb: also as many random true labels, to compare with.")
+    ] = False,
 ) -> None:
     """Write reliable samples as another program reads them, names and rejections of the app included."""
     from hume.io import handover
 
     if to not in handover.FORMATS:
         raise InputError(f"--to {to}: choose one of {', '.join(handover.FORMATS)}")
+    if true_labels and to != "usb":
+        raise InputError(f"--true-labels: only usb has a place for them, not {to}")
     found = Findings(Store().open(run))
     samples, _ = found.reliable_samples(found.ranking(neighbors, "algorithm", "all"), per_class, "all")
-    given = handover.handover_of(found, samples, review.read(found.run))
+    given = handover.handover_of(found, samples, review.read(found.run), true_labels=true_labels)
     report = _with_bar("writing", lambda tell: handover.write(given, handover.FORMATS[to], folder, tell))
     print(f"{report.given:,} samples, {len(report.set_aside):,} set aside: {folder.resolve()}")
 

@@ -18,6 +18,8 @@ from hume.figures.parts import safe
 from hume.figures.replay import changes_curve, cloud_at
 from hume.figures.runs import compare_runs, reliability_curve, top_n
 from hume.figures.seeds import correlation, score_distribution
+from hume.figures.semi_supervised import semi_supervised
+from hume.figures.trust import trust
 
 __all__ = [
     "ablation",
@@ -45,8 +47,10 @@ __all__ = [
     "safe",
     "scatter_map",
     "score_distribution",
+    "semi_supervised",
     "spectrum",
     "top_n",
     "training",
+    "trust",
     "votes",
 ]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hume import provenance
 from hume.errors import InputError
+from hume.few_labels import draw_labels
 from hume.findings import Findings
 from hume.io.handover import names as safe
 from hume.io.labeled import checked
@@ -22,11 +23,21 @@ NOT_THE_TRUTH = "THE LABELS WERE FOUND WITHOUT LABELS AND ARE NOT THE TRUTH."
 
 
 @dataclass(frozen=True, eq=False)
+class TrueLabels:
+    """As many labeled samples, drawn at random from the ground truth: what found labels are to be compared with."""
+
+    rows: NDArray[np.int64]  # (R',) sample numbers
+    classes: NDArray[np.int64]  # (R',) true classes
+    names: Sequence[str]  # of the true classes
+    truth: NDArray[np.int64]  # (N,) true classes of all samples; −1 where an accuracy is not to be measured
+
+
+@dataclass(frozen=True, eq=False)
 class Handover:
     """R samples with found classes to be given to another program; raises InputError where they make no labeled set.
 
-    What somebody rejected is left out already. The ground truth is no part of it: writers take class names, pictures
-    and spaces from the dataset, never its labels.
+    What somebody rejected is left out already. The ground truth is no part of it unless `truth` was asked for: writers
+    take class names, pictures and spaces from the dataset, never its labels.
     """
 
     dataset: Dataset  # of N samples
@@ -42,6 +53,7 @@ class Handover:
     labeling: NDArray[np.int64] | None = None  # (N,) the class of every sample
     vote_share: NDArray[np.float64] | None = None  # (N,) the seeds that agree with it, as a share
     provenance: dict[str, str] = field(default_factory=dict)  # where the labels come from, in plain words
+    truth: TrueLabels | None = None  # only on request, and only the format `usb` writes it
 
     def __post_init__(self) -> None:
         checked(self.rows, self.classes, self.dataset.num_samples, self.num_classes)
@@ -122,10 +134,11 @@ class Report:
         return self.given - len(self.set_aside)
 
 
-def handover_of(found: Findings, samples: ReliableSamples, review: Review) -> Handover:
+def handover_of(found: Findings, samples: ReliableSamples, review: Review, *, true_labels: bool = False) -> Handover:
     """Put together what a finished run found, the samples that were chosen from it and what the reader decided.
 
-    Raises InputError when every sample was rejected.
+    true_labels: with as many random true labels a class beside, to compare with. Raises InputError when every sample
+    was rejected, and for true labels of a dataset that has none.
     """
     kept = ~np.isin(samples.rows, list(review.rejected))
     return Handover(
@@ -145,7 +158,21 @@ def handover_of(found: Findings, samples: ReliableSamples, review: Review) -> Ha
             **dict(provenance.asked(found)),
             "Reliable samples": f"{samples.per_class} a class asked for, {int((~kept).sum())} rejected by hand",
         },
+        truth=_true_labels(found, samples) if true_labels else None,
     )
+
+
+def _true_labels(found: Findings, samples: ReliableSamples) -> TrueLabels:
+    """Random true labels of the rows that are no test rows; judged are the test rows, all where there is no split."""
+    truth, split = found.dataset.labels, found.dataset.test_rows
+    if truth is None:
+        raise InputError(f"{found.dataset.name} has no true labels to hand over: leave them out")
+    learned = np.arange(truth.size) if split is None or split.all() else np.flatnonzero(~split)
+    rows = draw_labels(truth, learned, samples.per_class, seed=0)
+    judged = truth.copy()
+    judged[~found.evaluated] = -1
+    judged[np.concatenate([rows, samples.rows])] = -1
+    return TrueLabels(rows=rows, classes=truth[rows], names=found.true_names, truth=judged)
 
 
 def _ranks(classes: NDArray[np.int64]) -> NDArray[np.int64]:

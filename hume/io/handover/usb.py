@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hume.io.handover import usb_truth
 from hume.io.handover.names import plain
 from hume.io.handover.pictures import brightened, has_pictures
 from hume.io.handover.record import Handover
@@ -44,7 +45,7 @@ data/{name}/targets.npy
     the same for all rows, -1 where there is none
 data/{name}/{classes}
     number and name of each class
-{images}"""
+{images}{truth}"""
 _IMAGES = """\
 data/{name}/images.npy
     the pictures of all rows, {shape} uint8
@@ -55,12 +56,14 @@ data/{name}/images.npy, uint8 of shape (N, H, W) or (N, H, W, 3).
 """
 
 _CONFIG = """\
-# {title} on found labels; every option of semilearn can be added
+# {title} on {labels} labels; every option of semilearn can be added
 algorithm: {algorithm}
 {own}
 # data
 dataset: {name}
 data_dir: ./data
+images: ./data/{found}/images.npy
+predictions: {predictions}
 num_classes: {num_classes}
 num_labels: {num_labels}
 seed: {seed}
@@ -141,7 +144,7 @@ def pictures(config, mean, std, train=False, strong=False):
 def main():
     config = get_config(YAML(typ="safe").load(Path(sys.argv[1]).read_text(encoding="utf-8")))
     data = Path(config.data_dir) / config.dataset
-    images = np.load(data / "images.npy", mmap_mode="r")
+    images = np.load(config.images, mmap_mode="r")
     targets = np.load(data / "targets.npy")
     name = f"labels{config.num_labels}_1_seed0_idx.npy"
     labeled, others = (np.load(data / "labeled_idx" / f"{kind}_{name}") for kind in ("lb", "ulb"))
@@ -176,7 +179,7 @@ def main():
         loader(labeled),
     )
     predictions, _ = trainer.predict(loader(np.arange(len(images))))
-    np.save("predictions.npy", predictions)
+    np.save(config.predictions, predictions)
 
 
 if __name__ == "__main__":
@@ -207,12 +210,18 @@ def write(handover: Handover, sink: Sink, tell: Progress) -> list[tuple[int, str
         _write_array(sink, f"{place}/images.npy", *images, tell)
     side = SIDES[0] if images is None else min(max(*images[0].shape[1:3], SIDES[0]), SIDES[1])
     for algorithm in _OWN:
-        sink.put(f"{algorithm}.yaml", _config(handover, algorithm, side).encode())
+        found = (name, "found", len(handover.rows), handover.num_classes, "predictions.npy")
+        sink.put(f"{algorithm}.yaml", _config(handover, algorithm, side, *found).encode())
+        if handover.truth is not None:
+            sink.put(f"{algorithm}-true.yaml", _config(handover, algorithm, side, *usb_truth.facts(handover)).encode())
+    if handover.truth is not None:
+        usb_truth.write(handover, sink, SEED)
     sink.put("train.py", TRAIN.encode())
     known = _NO_IMAGES.format(name=name) if images is None else _IMAGES.format(name=name, shape=images[0].shape)
     note = _NOTE.format(
-        num_labels=len(handover.rows), num_samples=num_samples, name=name, found=FOUND, classes=CLASSES, images=known
-    )
+        num_labels=len(handover.rows), num_samples=num_samples, name=name, found=FOUND, classes=CLASSES, images=known,
+        truth=usb_truth.note(handover),
+    )  # fmt: skip
     sink.put("README.txt", handover.note(note))
     tell(1.0)
     return []
@@ -233,21 +242,27 @@ def _images(handover: Handover) -> tuple[NDArray[np.uint8], int] | None:
     return None if images is None else (images, full_white(images))
 
 
-def _config(handover: Handover, algorithm: str, side: int) -> str:
+def _config(
+    handover: Handover, algorithm: str, side: int, name: str, labels: str, num_labels: int, num_classes: int,
+    predictions: str,
+) -> str:  # fmt: skip
     title, own = _OWN[algorithm]
     epochs = 20
     return _CONFIG.format(
         title=title,
         algorithm=algorithm,
         own=own,
-        name=data_name(handover),
-        num_classes=handover.num_classes,
-        num_labels=len(handover.rows),
+        labels=labels,
+        name=name,
+        found=data_name(handover),
+        predictions=predictions,
+        num_classes=num_classes,
+        num_labels=num_labels,
         seed=SEED,
         side=8 * math.ceil(side / 8),
         epochs=epochs,
         iterations=epochs * 1024,
-        batch=min(64, len(handover.rows)),
+        batch=min(64, num_labels),
     )
 
 

@@ -1,0 +1,105 @@
+"""The command that learns from reliable samples, and from as many true labels (Table 4)."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hume import results, review
+from hume.baselines.registry import Spread
+from hume.cli.base import command, print_table, progress
+from hume.errors import InputError
+from hume.few_labels import Point, in_words
+from hume.findings import LABEL_COLUMNS, Findings
+from hume.io.tables import write_csv
+from hume.published import table_4
+from hume.reliable import Order
+from hume.semi_supervised import NUM_SEEDS, SemiSupervised
+from hume.store import Store
+
+SCORED = ("reliable", "reliable_alone", "true", "true_alone", "agreement")
+TRAINED = ("per_class", "num_labeled", "correct", *(f"{name}{end}" for name in SCORED for end in ("", "_std")), "n",
+           "seconds")  # fmt: skip
+
+
+@command("train-on-reliable")
+def train_on_reliable(
+    run: Annotated[str, typer.Argument(help="Name of a finished run, see `list`.", metavar="RUN")],
+    per_class: Annotated[
+        list[int] | None, typer.Option(help="Labels of every class; several times for several numbers.")
+    ] = None,
+    space: Annotated[str | None, typer.Option(help="Features that are learned on; φ1 of the run.")] = None,
+    seeds: Annotated[int, typer.Option(help="Seeds: draws of true labels, batches, dropped coordinates.")] = NUM_SEEDS,
+    neighbors: Annotated[int, typer.Option(help="Nearest neighbours that are asked.")] = 500,
+    order: Annotated[Order, typer.Option(help="Algorithm G1 as printed, or as its prose has it.")] = "algorithm",
+    again: Annotated[bool, typer.Option("--again", help="Train also what was trained before.")] = False,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="Write the classes that the classifier with most labels gives.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Train a classifier on reliable samples, and on as many true labels where there are any; what was is kept."""
+    if seeds < 1:
+        raise InputError(f"training needs at least 1 seed, got --seeds {seeds}")
+    found = Findings(Store().open(run))
+    student = SemiSupervised(found, space, num_neighbors=neighbors, order=order)
+    given = review.read(found.run)
+    asked = sorted(set(per_class)) if per_class else student.amounts
+    known = {n: student.found(n) for n in asked}
+    missing = [
+        n for n, kept in known.items()
+        if again or kept is None or kept.num_seeds < seeds or not kept.is_current(given.rejected)
+    ]  # fmt: skip
+    if missing:
+        place = results.choose_device(device)
+        with progress(transient=True) as bar:
+            task = bar.add_task("training", total=1.0)
+            student.run(
+                missing, rejected=given.rejected, seeds=range(seeds), device=place,
+                on_progress=lambda share: bar.update(task, completed=share),
+            )  # fmt: skip
+    points = [point for point in student.points(given.rejected) if point.per_class in asked]
+    _print(student, points)
+    if csv is not None:
+        print(write_csv(csv, TRAINED, map(_row, points)))
+    best = student.found(asked[-1])
+    if labels is not None and best is not None:
+        print(write_csv(labels, LABEL_COLUMNS, student.label_table(best, given)))
+
+
+def _print(student: SemiSupervised, points: list[Point]) -> None:
+    print(student.protocol)
+    print_table(_table(points))
+    print(in_words(points, student.vote_accuracy, truth=True))
+    if student.dataset.labels is None:
+        return
+    console = Console(width=200, highlight=False)
+    console.print("Printed in the paper, FreeMatch on images: beside, never mixed with the above", style="bright_black")
+    for line in table_4(student.dataset.name, str(student.dataset.card.get("name") or "")):
+        words = f"  {line.dataset}, {line.samples_per_class} a class: {line.method.removeprefix('FreeMatch ')} "
+        console.print(f"{words}{100 * line.value:.1f} ± {100 * (line.std or 0):.1f}", style="bright_black")
+
+
+def _table(points: list[Point]) -> Table:
+    columns = ("a class", "labels", "right of them", "from reliable", "… alone", "from true", "… alone", "as the vote")
+    table = Table(*columns, "n", "s", box=None)
+    for each in points:
+        table.add_row(
+            str(each.per_class), str(each.num_labeled), "–" if each.correct is None else f"{each.correct:.3f}",
+            _shown(each.reliable), _shown(each.reliable_plain), _shown(each.true), _shown(each.true_plain),
+            _shown(each.agreement), str(each.agreement.n), f"{each.seconds:.1f}",
+        )  # fmt: skip
+    return table
+
+
+def _row(each: Point) -> list[object]:
+    spreads = (each.reliable, each.reliable_plain, each.true, each.true_plain, each.agreement)
+    numbers = [number for found in spreads for number in ((None, None) if found is None else (found.mean, found.std))]
+    return [each.per_class, each.num_labeled, each.correct, *numbers, each.agreement.n, round(each.seconds, 1)]
+
+
+def _shown(found: Spread | None) -> str:
+    return "–" if found is None else f"{found.mean:.3f} ± {found.std:.3f}"

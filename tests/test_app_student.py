@@ -1,0 +1,143 @@
+"""What reliable samples are worth, on their page: trained in the queue, kept, hidden where the truth is."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from app_driver import birds, figures, finished, look, markdown, numbers, press, rerun, tiles, until
+
+from hume import review
+from hume.findings import Findings
+from hume.semi_supervised import SemiSupervised
+from pages import _session
+
+LINES = {"from reliable samples", "from random true labels", "reliable samples that are right"}
+
+
+@pytest.fixture
+def run(home):
+    return finished(home, birds(home, files=[f"owl/{row}.png" for row in range(240)]), "split")
+
+
+def open_page(name="split", **query):
+    return look("reliable", run=name, neighbors="239", **query)
+
+
+def done():
+    work = _session.services().work
+    until(lambda: work.statuses() and not any(status.under_way for status in work.statuses()))
+    return [status.state for status in work.statuses()]
+
+
+def train(run, amounts=(1, 4), **options):
+    student = SemiSupervised(Findings(run), num_neighbors=239)
+    student.run(amounts, seeds=range(2), **options)
+    return student
+
+
+def said(at):
+    """The texts of the page as a reader sees them."""
+    return [text.replace("\\", "") for text in markdown(at)]
+
+
+def table(at):
+    """The scores as a data frame."""
+    return next(frame.value for frame in at.dataframe if "as the vote" in frame.value)
+
+
+def names(at):
+    return {trace.get("name") for trace in figures(at)["students"]["data"]}
+
+
+def test_training_waits_in_the_queue_and_is_there_after_a_reload(run):
+    at = open_page()
+    assert "No classifier was trained on these samples yet." in said(at)
+    assert "students" not in figures(at)
+    press(at, "train students")
+    assert done() == ["finished"]
+    at = open_page()
+    assert names(at) > LINES
+    assert at.button(key="train students").disabled
+    points = SemiSupervised(Findings(run), num_neighbors=239).points()
+    assert [point.per_class for point in points] == [1, 4, 10, 25]
+    assert table(at)["from reliable samples"].tolist() == [point.reliable.mean for point in points]
+    assert table(at)["from true labels"].tolist() == [point.true.mean for point in points]
+    assert any(text.startswith("With 1 label a class, a classifier is right on") for text in said(at))
+    assert any("no test split" in text for text in said(at))
+
+
+def test_in_blind_mode_only_agreement_with_the_vote_is_shown(run, download):
+    student = train(run)
+    at = open_page(blind="true")
+    assert names(at) == {None, "from reliable samples"}
+    assert not {"from true labels", "from reliable samples", "right of them"} & set(table(at))
+    assert any("gives" in text and "the vote gives them" in text for text in said(at))
+    shown = numbers(at)
+    for point in student.points():
+        assert not np.isin([point.reliable.mean, point.true.mean], shown).any()
+    assert not any("Printed in the paper" in text for text in said(at))
+    assert b"owl/" not in download(at, "student labels")
+    assert b"owl/" in download(open_page(), "student labels")
+
+
+def test_without_labels_there_is_no_accuracy(home):
+    run = finished(home, birds(home, "nameless", labels=False), "unlabeled")
+    train(run)
+    at = open_page("unlabeled")
+    assert names(at) == {None, "from reliable samples"}
+    assert any("needs a ground truth" in text for text in said(at))
+    assert not any("random true labels" in text for text in said(at))
+
+
+def test_a_rejected_sample_asks_for_another_training(run):
+    student = train(run)
+    gone = int(student.found(4).picked.rows[0])
+    review.reject(run, gone)
+    at = open_page()
+    assert any("train again" in warning.value for warning in at.warning)
+    assert not at.button(key="train students").disabled
+    press(at, "train students")
+    done()
+    assert gone not in student.found(4).picked.rows
+    assert not any("train again" in warning.value for warning in open_page().warning)
+
+
+def test_another_space_is_another_classifier(run):
+    train(run)
+    at = open_page()
+    assert "students" in figures(at)
+    box = at.selectbox(key="student of split")
+    assert box.value == "phi1"
+    assert "students" not in figures(rerun(box.set_value("phi2")))
+
+
+def test_labels_carry_the_readers_names(run, download):
+    review.name_class(run, 0, "=jay")
+    train(run)
+    text = download(open_page(), "student labels").decode("utf-8-sig").splitlines()
+    assert text[0] == "row,file,class,class_name,vote_share"
+    assert any("jay" in line for line in text)
+    assert len(text) == 241
+
+
+def test_the_paper_stands_apart(run):
+    train(run)
+    at = open_page()
+    printed = next(frame.value for frame in at.dataframe if "source" in frame.value)
+    assert set(printed["source"]) == {"Gadetsky and Brbić (2023), Table 4"}
+    assert tiles(at, "reliable 0")
+
+
+def test_true_labels_are_handed_over_only_on_request_and_never_blind(run, download):
+    at = rerun(open_page().radio(key="format").set_value("usb"))
+
+    def files(at):
+        return zipfile.ZipFile(io.BytesIO(download(at, "handover"))).namelist()
+
+    assert not [name for name in files(at) if "true" in name]
+    at = rerun(at.checkbox(key="true labels").check())
+    assert [name for name in files(at) if name.endswith("freematch-true.yaml")]
+    at = rerun(at.toggle(key="blind").set_value(True))
+    assert "true labels" not in [box.key for box in at.checkbox]
+    assert not [name for name in files(at) if "true" in name]
