@@ -6,6 +6,7 @@ memory in order. Every seed draws from a generator of its own: it finds the same
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +20,16 @@ from hume.neighbors import UnitRows, clipped, nearest
 Features: TypeAlias = NDArray[np.floating[Any]]
 
 BLOCK_ELEMENTS = 16_000_000  # numbers of what heads say of samples that are held at once
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ChosenHeads:
+    """One labeling a seed: that of its head with the lowest loss."""
+
+    labelings: NDArray[np.int64]  # (S, N) classes in 0..K − 1
+    loss: NDArray[np.float64]  # (S,) nats, lower is better; over which rows, each method says
+    heads: NDArray[np.int64]  # (S,) which head it was
+    seconds: float  # of all seeds together
 
 
 def open_space(features: Features, num_classes: int, device: torch.device | str) -> UnitRows:

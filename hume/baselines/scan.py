@@ -1,34 +1,21 @@
 """The SCAN clustering head: samples and their nearest neighbours get the same class, and all classes are used."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from time import perf_counter
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.baselines import _heads
-from hume.baselines._heads import Features
+from hume.baselines._heads import ChosenHeads, Features
 from hume.errors import InputError
 from hume.neighbors import UnitRows
 from hume.progress import Progress
 
-__all__ = ["ScanResult", "scan", "scan_loss"]
+__all__ = ["scan", "scan_loss"]
 
 TINY = 1e-12  # two samples that surely differ would have an infinite loss
-
-
-@dataclass(frozen=True, eq=False)
-class ScanResult:
-    """One labeling a seed: that of its head with the lowest loss."""
-
-    labelings: NDArray[np.int64]  # (S, N) classes in 0..K − 1
-    loss: NDArray[np.float64]  # (S,) over all rows and neighbours, nats, lower is better
-    heads: NDArray[np.int64]  # (S,) which head it was
-    seconds: float  # of all seeds together
 
 
 def scan(
@@ -45,7 +32,7 @@ def scan(
     momentum: float = 0.9,
     device: torch.device | str = "cpu",
     on_progress: Progress | None = None,
-) -> ScanResult:
+) -> ChosenHeads:
     """Find linear heads p = softmax(W φ1 + b) that give samples the class of their neighbours, classes used evenly:
 
         min over W, b of −mean over x and z ∈ N(x) of log⟨p(x), p(z)⟩ − λ H(mean over x of p(x))
@@ -63,7 +50,8 @@ def scan(
     can lose one of few classes, which their loss shows; 2 comes to the same loss as 5 and lost none.
     Left out: augmented images, which need the network; training the network along with the head, as they do for small
     images; and the stage after it, self-labeling, which fine-tunes the network. The head is chosen once, at the end, by
-    the loss that is trained; theirs after every epoch, and by an entropy of weight 1.
+    the loss that is trained; theirs after every epoch, by an entropy of weight 1 and the 5 nearest of held-out images.
+    Their neighbours count the sample itself. Rows keep their length there; here features of any scale are taken.
     """
     start = perf_counter()
     space = _heads.open_space(phi1, num_classes, device)
@@ -93,7 +81,7 @@ def scan(
         said = _all_probabilities(space, weight, bias, num_heads)
         heads, loss = _heads.best_heads(_whole_loss(said, neighbors, entropy_weight))
         labels = said.argmax(2)[torch.arange(len(seeds), device=space.device), heads]
-    return ScanResult(
+    return ChosenHeads(
         labelings=labels.cpu().numpy(), loss=loss, heads=heads.cpu().numpy(), seconds=perf_counter() - start
     )
 

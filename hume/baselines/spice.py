@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hume.baselines import _heads
-from hume.baselines._heads import Features
+from hume.baselines._heads import ChosenHeads, Features
 from hume.errors import InputError
 from hume.neighbors import UnitRows
 from hume.progress import Progress
@@ -23,15 +23,11 @@ RELIABLE_SHARE = 0.9  # of them that have its class
 RELIABLE_PROBABILITY = 0.99  # of its own class
 
 
-@dataclass(frozen=True, eq=False)
-class SpiceResult:
-    """One labeling a seed: that of the head and epoch with the lowest loss."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SpiceResult(ChosenHeads):
+    """One labeling a seed, that of the head and epoch with the lowest loss, and which samples to rely on."""
 
-    labelings: NDArray[np.int64]  # (S, N) classes in 0..K − 1
-    loss: NDArray[np.float64]  # (S,) on the pseudo-labels of all rows, nats, lower is better
-    heads: NDArray[np.int64]  # (S,) which head it was
     reliable: NDArray[np.bool_]  # (S, N) samples that are sure of their class, as are most of their neighbours
-    seconds: float  # of all seeds together
 
 
 def spice(
@@ -68,6 +64,7 @@ def spice(
     Source: Niu, Shan and Wang, "SPICE: Semantic Pseudo-Labeling for Image Clustering" (IEEE TIP 2022) and what its
     repository sets for CIFAR-10. Left out: weakly augmented images to choose by and strongly augmented ones to learn
     from, which need the network; and SPICE-Semi, which trains the network anew on the reliable samples.
+    Other than there, the heads read rows of unit length, too, not the prototypes alone.
     """
     start = perf_counter()
     space = _heads.open_space(phi1, num_classes, device)

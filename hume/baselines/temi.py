@@ -2,39 +2,26 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice, pairwise
 from time import perf_counter
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from hume.baselines import _heads
-from hume.baselines._heads import Features
+from hume.baselines._heads import ChosenHeads, Features
 from hume.errors import InputError
 from hume.neighbors import UnitRows
 from hume.progress import Progress
 
-__all__ = ["TemiResult", "temi", "temi_loss"]
+__all__ = ["temi", "temi_loss"]
 
 TEMPERATURE = 0.1  # of students and teachers
 SHARE_MOMENTUM = 0.9  # of the class shares, from batch to batch
 WEIGHT_DECAY = 1e-4
 SPREAD = 0.02  # standard deviation of the first weights
 TINY = 1e-20  # of a product of probabilities, whose power has no slope at 0
-
-
-@dataclass(frozen=True, eq=False)
-class TemiResult:
-    """One labeling a seed: that of the teacher of its head with the lowest loss."""
-
-    labelings: NDArray[np.int64]  # (S, N) classes in 0..K − 1
-    loss: NDArray[np.float64]  # (S,) mean over the last pass, nats, lower is better
-    heads: NDArray[np.int64]  # (S,) which head it was
-    seconds: float  # of all seeds together
 
 
 def temi(
@@ -53,7 +40,7 @@ def temi(
     teacher_momentum: float = 0.996,
     device: torch.device | str = "cpu",
     on_progress: Progress | None = None,
-) -> TemiResult:
+) -> ChosenHeads:
     """Find heads whose classes tell as much as they can of a neighbour's class, z being drawn from N(x):
 
         min over s of the mean over x and z of −w(x, z) log Σ_k (s_k(x) t_k(z))^β / p̄_k, then x and z exchanged
@@ -63,7 +50,7 @@ def temi(
     different classes. β = 1 is the pointwise mutual information; less keeps all classes in use. A head is a perceptron
     of widths `hidden` (GELU between layers), whose outcome is brought to unit length and multiplied by directions and
     lengths of the classes, then a softmax of temperature 0.1. Moved by AdamW, whose step size grows linearly from 0 in
-    the first iterations, a share `warmup` of all. The head with the lowest loss is kept.
+    the first iterations, a share `warmup` of all. The head with the lowest mean loss over the last pass is kept.
 
     phi1: (N, d); rows are brought to unit L2 norm (a zero row stays zero). hidden: () for heads without a perceptron.
     The losses are in nats. Deterministic for a seed on one device; seeds are independent. Raises InputError for other
@@ -116,7 +103,7 @@ def temi(
             on_progress((done + 1) / num_iterations)
 
     heads, lowest = _heads.best_heads(torch.stack(list(losses)).mean(0))
-    return TemiResult(
+    return ChosenHeads(
         labelings=_labels(teacher, space, heads).cpu().numpy(),
         loss=lowest,
         heads=heads.cpu().numpy(),
