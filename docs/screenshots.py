@@ -7,12 +7,13 @@ pages in a real browser. Writes `docs/images/<page>-<light or dark>.png`.
 import io
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from hume.lesson.plan import PARTS
 from tests.e2e.browser import browser, open_page, settle
 from tests.e2e.server import AppServer
 
@@ -22,6 +23,7 @@ SEARCHED = 900_000  # milliseconds
 DRAWN = 1500  # milliseconds until a plot has been drawn
 MOVES = 40  # of the mouse around a lasso
 RADIUS = 130  # pixels
+SORTED = 24  # pictures of the lesson's wall
 
 
 def main() -> None:
@@ -31,6 +33,7 @@ def main() -> None:
         search(chromium, server)
         for page, (wait, act) in PAGES.items():
             look(chromium, server, page, page or "start", wait=wait, act=act)
+        lesson(chromium, server)
 
 
 def look(
@@ -41,9 +44,10 @@ def look(
     *,
     wait: str,
     act: Callable[[Page], None] | None = None,
+    themes: Sequence[str] = ("light", "dark"),
 ) -> None:
-    """Open a page in both themes, do what a reader would and take its picture."""
-    for theme in ("light", "dark"):
+    """Open a page in each theme, do what a reader would and take its picture."""
+    for theme in themes:
         page = open_page(chromium, dark=theme == "dark")
         page.goto(f"{server.url}/{place}")
         page.locator(wait).first.wait_for()
@@ -53,6 +57,27 @@ def look(
             settle(page)
         save(page, f"{name}-{theme}")
         page.context.close()
+
+
+def lesson(chromium: Browser, server: AppServer) -> None:
+    """Every step of the lesson as the class sees it, the pictures sorted and people's labels shown in the end."""
+    look(chromium, server, "learn", "learn-guess", wait=".tile", act=sort_pictures, themes=("light",))
+    for part in PARTS[1:]:
+        place = f"learn-{part.key}" + "?lesson_truth=true" * (part.key in REVEALED)
+        act = REVEALED.get(part.key)
+        look(chromium, server, place, f"learn-{part.key}", wait="h1", act=act, themes=("light",))
+
+
+def sort_pictures(page: Page) -> None:
+    """Sort some of the wall's pictures by their looks, as a class might: by turns."""
+    page.locator(".tile").first.focus()
+    for number in range(SORTED):
+        page.keyboard.press(str(1 + number % 5))
+    page.get_by_text(f"{SORTED} of 36 pictures are sorted").wait_for()
+
+
+def to_the_plot(page: Page) -> None:
+    page.locator(".js-plotly-plot").first.scroll_into_view_if_needed()
 
 
 def search(chromium: Browser, server: AppServer) -> None:
@@ -115,6 +140,9 @@ PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
     "explore": (".js-plotly-plot .nsewdrag", lasso),
     "reliable": ("button.tile", None),
 }
+
+# The steps of the lesson that are shown with people's labels, and what to do there.
+REVEALED: dict[str, Callable[[Page], None] | None] = {"seeds": None, "trust": None, "compare": to_the_plot}
 
 if __name__ == "__main__":
     main()

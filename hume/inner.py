@@ -236,11 +236,17 @@ class ImplicitProblem:
 
     def __init__(self, solver: Implicit, phi2: Rows, num_classes: int, num_seeds: int):
         whitening = Whitening.of(phi2, solver.ridge, truncation=solver.truncation)
+        self._transform = whitening.transform
         self._x = phi2 @ whitening.transform
         self._decay = whitening.decay
         self._steps = solver.inner_steps
         self._classifier = whitening.transform.new_zeros(self._x.shape[1], num_classes, num_seeds)
         self._adjoint = torch.zeros_like(self._classifier)
+
+    @property
+    def classifier(self) -> Tensor:
+        """The classifiers W2 as the last call left them, in the coordinates of φ2: (d2, K, S)."""
+        return torch.einsum("dr,rks->dks", self._transform, self._classifier)
 
     def rows(self, index: Tensor) -> Tensor:
         return self._x[index]

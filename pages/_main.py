@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages import _session
+from pages._learn import frame
 
 # A file: icons named by a word are fetched from the network.
 ICON = Path(__file__).parents[1] / "assets" / "favicon.png"
@@ -12,7 +13,7 @@ ICON = Path(__file__).parents[1] / "assets" / "favicon.png"
 st.set_page_config(page_title="HUME Explorer", page_icon=ICON, layout="wide")
 page = st.navigation(
     {
-        "": [st.Page("start.py", title="Start", icon=":material/home:", default=True)],
+        "": [st.Page("start.py", title="Start", icon=":material/home:", default=True), *frame.pages()],
         "Find labelings": [
             st.Page("data.py", title="Data", icon=":material/photo_library:"),
             st.Page("search.py", title="Search", icon=":material/search:"),

@@ -13,12 +13,15 @@ from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.testing.v1.element_tree import Block, Dataframe
+from streamlit.util import calc_hash
 
+from hume.lesson.plan import PARTS
 from hume.maps import Map, map_key, save_map
 from hume.search import FinishedSeed
 from pages import _session
 
 MAIN = Path(__file__).parents[1] / "pages" / "_main.py"
+LESSON = ("learn", *(f"learn-{part.key}" for part in PARTS[1:]))
 PAGES = ("start", "data", "search", "runs", "compare", "objective", "aggregation", "explore", "reliable")
 OF_A_RUN = ("objective", "aggregation", "explore", "reliable")
 DEADLINE = 120  # seconds, for a machine that has other things to do
@@ -101,6 +104,9 @@ def look(page="start", **query):
 
 def go(at, page):
     """Turn to a page by the navigation."""
+    if page.startswith("learn"):  # steps of the lesson are functions, which AppTest cannot name
+        at._page_hash = calc_hash(page)
+        return rerun(at)
     return rerun(at.switch_page(f"{page}.py"))
 
 
@@ -137,11 +143,21 @@ def _send(at, element, selection):
 
 
 def click(at, key, row):
-    """Click on a sample of a gallery: what the component's script sends then; AppTest runs no script itself."""
+    """Click on a sample of a gallery."""
+    return _trigger(at, key, "clicked", {"row": row})
+
+
+def sort_into(at, row, group):
+    """Put a picture of the lesson's first step into a group, or with −1 back."""
+    return _trigger(at, "lesson bins", "moved", {"row": row, "bin": group})
+
+
+def _trigger(at, key, event, value):
+    """Send what a component's script sends; AppTest runs no script itself."""
     states = at._tree.get_widget_states()
     trigger = states.widgets.add()
     trigger.id = f"$$STREAMLIT_INTERNAL_KEY_{_element(at, 'bidi_component', key).proto.id}__events"
-    trigger.json_trigger_value = json.dumps([{"event": "clicked", "value": {"row": row, "n": next(_clicks)}}])
+    trigger.json_trigger_value = json.dumps([{"event": event, "value": {**value, "n": next(_clicks)}}])
     return whole(at._run(states))
 
 

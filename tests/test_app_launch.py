@@ -92,6 +92,38 @@ def test_what_cannot_be_searched_is_said_in_one_sentence_and_not_launched(home, 
     assert home.names() == []
 
 
+SIZES = "class_sizes birds fast transductive"
+
+
+def test_class_sizes_are_asked_for_in_any_unit_and_order(home, data):
+    at = few_seeds(look("search", dataset="birds"))
+    assert at.text_input(key=SIZES).value == ""
+    at.text_input(key=SIZES).set_value("10, 20, 40, 30")
+    press(rerun(at), "launch")
+    run = newest(home)
+    assert run.request.config.class_sizes == (0.4, 0.3, 0.2, 0.1)
+    assert ended(run.name) == "finished"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("many, few", "numbers with commas"),
+        ("1, 2, 3", "4 classes need as many sizes, got 3"),
+        ("1, 2, 3, 0", "positive"),
+    ],
+)
+def test_class_sizes_that_make_no_sense_are_said_in_one_sentence(home, data, text, sentence):
+    at = look("search", dataset="birds")
+    at.text_input(key=SIZES).set_value(text)
+    rerun(at)
+    assert at.error.len == 1
+    assert sentence in at.error[0].value
+    assert all(button.key != "launch" for button in at.button)
+    at.text_input(key=SIZES).set_value("  ")
+    assert not rerun(at).error
+
+
 def test_every_preset_solver_and_setting_can_be_asked_for(home):
     birds(home, test_rows=np.arange(240) % 3 == 0)
     at = look("search", dataset="birds")

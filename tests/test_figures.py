@@ -123,8 +123,8 @@ def test_a_name_can_never_be_markup():
     for name, fig in every_figure(EVIL).items():
         assert "<img" not in fig.to_json(), name
     users = {name for name, fig in every_figure(EVIL).items() if "&lt;img" in fig.to_json()}
-    nameless = {"score_distribution", "live_cloud", "hidden_cloud", "hands", "objective_curves", "label_shares", "norms",
-                "spectrum", "training", "number_of_classes"}  # fmt: skip
+    nameless = {"score_distribution", "live_cloud", "hidden_cloud", "hands", "objective_curves", "label_shares",
+                "norms", "spectrum", "training", "number_of_classes"}  # fmt: skip
     assert set(every_figure()) - users == nameless
 
 

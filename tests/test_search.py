@@ -1,6 +1,8 @@
 """Algorithm 1: what the search finds, and what must not change it."""
 
 import dataclasses
+import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -88,6 +90,54 @@ def test_without_entropy_classes_die_out():
     assert used[0.0] < used[10.0] == 3
     assert entropy[0.0] < entropy[10.0] - 0.3
     assert entropy[10.0] == pytest.approx(np.log(3), abs=0.02)
+
+
+def uneven(seed=0, sizes=(240, 60, 60)):
+    """Rows of `planted` whose classes have these sizes."""
+    phi1, phi2, truth, _ = planted(seed, num_samples=900)
+    rows = np.sort(np.concatenate([np.flatnonzero(truth == k)[:size] for k, size in enumerate(sizes)]))
+    return phi1[rows], phi2[rows], truth[rows]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_unequal_classes_are_found_whole_where_their_sizes_are_known(seed):
+    phi1, phi2, truth = uneven(seed)
+    accuracy = {}
+    for sizes in (None, (60, 240, 60)):  # in whatever order
+        found, steps = find(phi1, phi2, quick(num_iterations=250, class_sizes=sizes), seeds=range(6))
+        best = min(found.values(), key=lambda one: one.final_objective)
+        accuracy[sizes] = scores.clustering_accuracy(truth, labels_of(phi1, best))
+    assert accuracy[60, 240, 60] > 0.95 > accuracy[None]
+    assert np.sort(steps[-1].label_shares.numpy(), 1).mean(0) == pytest.approx([1 / 6, 1 / 6, 2 / 3], abs=0.06)
+
+
+def test_equal_sizes_change_nothing():
+    phi1, phi2, *_ = planted()
+    usual, _ = find(phi1, phi2, quick(num_iterations=100))
+    equal, _ = find(phi1, phi2, quick(num_iterations=100, class_sizes=(7, 7, 7)))
+    for seed, one in usual.items():
+        np.testing.assert_array_equal(labels_of(phi1, equal[seed]), labels_of(phi1, one))
+        np.testing.assert_allclose(equal[seed].objective, one.objective, atol=1e-4)
+
+
+@pytest.mark.parametrize("weight", [0.0, 10.0])
+def test_the_gradient_with_class_sizes_is_that_of_the_objective(weight):
+    phi1, phi2, *_ = planted(num_samples=80)
+    phi1, phi2 = phi1.double(), phi2.double()
+    config = quick(num_train=50, num_test=30, entropy_weight=weight, class_sizes=(0.6, 0.3, 0.1))
+    W = task.random_prototypes([4], 3, phi1.shape[1]).double()
+    solver = Unrolled(inner_steps=1, inner_step_size=0.5)
+
+    def objective(prototypes):
+        splits = torch.Generator().manual_seed(0)
+        grad, error, shares = _gradient(phi1, solver.start(phi2, 3, [4]), config, prototypes, 0.3, splits)
+        sizes = torch.tensor(config.class_sizes, dtype=torch.float64)
+        return grad, (error - weight * task.simplex.label_entropy(shares, sizes)).item()
+
+    grad, _ = objective(W)
+    step = torch.randn(W.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 1e-6
+    slope = objective(W + step)[1] - objective(W - step)[1]
+    assert slope == pytest.approx(2 * (grad * step).sum().item(), rel=1e-4)
 
 
 # --- what must not change it ------------------------------------------------------------------------
@@ -438,6 +488,19 @@ def test_a_configuration_quotes_a_bad_value(bad):
     with pytest.raises(InputError) as error:
         quick(**bad)
     assert f"{name}={value!r}" in str(error.value)
+
+
+@pytest.mark.parametrize("sizes", [(1, 2), (1, 2, 0), (1, 2, float("nan"))])
+def test_a_configuration_quotes_sizes_that_are_none(sizes):
+    with pytest.raises(InputError, match=re.escape(f"class_sizes={sizes}")):
+        quick(class_sizes=sizes)
+
+
+def test_a_configuration_keeps_class_sizes_as_shares():
+    config = quick(class_sizes=[20, 50, 30])
+    assert config.class_sizes == (0.5, 0.3, 0.2)
+    assert Config(**json.loads(json.dumps(dataclasses.asdict(config)))) == config
+    assert preset_of(config, Implicit(), "transductive") is None
 
 
 def test_a_configuration_accepts_a_list_of_iterations():

@@ -1,5 +1,6 @@
 """Sparsemax and the label entropy: definitions written out, autograd, and the corners of the simplex."""
 
+import itertools
 import math
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hume import _kernels, simplex
+from hume.errors import InputError
 
 many = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 
@@ -124,3 +126,48 @@ def test_entropy_of_even_and_of_empty_classes():
     grad = simplex.label_entropy_grad(shares)
     assert grad.isfinite().all()
     assert (grad[2, 1:] > grad[0, 1:]).all()  # the empty class is pulled up hardest
+
+
+def test_sizes_that_are_expected_are_a_divergence_in_the_order_that_is_nearest():
+    shares = torch.softmax(random(4, 6), 0).requires_grad_()
+    sizes = torch.tensor([0.5, 0.25, 0.15, 0.1], dtype=torch.float64)
+    found = simplex.label_entropy(shares, sizes)
+    divergences = [
+        torch.distributions.kl_divergence(
+            torch.distributions.Categorical(shares.T), torch.distributions.Categorical(sizes[list(order)])
+        )
+        for order in itertools.permutations(range(4))
+    ]
+    torch.testing.assert_close(found, math.log(4) - torch.stack(divergences).amin(0))
+    (expected,) = torch.autograd.grad(found.sum(), shares)
+    torch.testing.assert_close(simplex.label_entropy_grad(shares.detach(), sizes), expected)
+    perfect = sizes[[2, 0, 3, 1], None]
+    torch.testing.assert_close(simplex.label_entropy(perfect, sizes), torch.tensor([math.log(4)], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_equal_sizes_are_the_entropy_itself(dtype):
+    shares = torch.softmax(random(7, 4), 0).to(dtype)
+    shares[0, 0] = 0
+    equal = torch.tensor(simplex.size_shares([3] * 7, 7), dtype=dtype)
+    torch.testing.assert_close(simplex.label_entropy(shares, equal), simplex.label_entropy(shares), rtol=0, atol=1e-6)
+    grad = simplex.label_entropy_grad(shares, equal)
+    torch.testing.assert_close(grad, simplex.label_entropy_grad(shares), rtol=0, atol=1e-6)
+    assert grad.isfinite().all()
+
+
+def test_sizes_become_shares_and_shares_stay_as_they_are():
+    assert simplex.size_shares([20, 50, 30], 3) == (0.5, 0.3, 0.2)
+    shares = simplex.size_shares([1 / 7, 1 / 3, 0.2, 5.1], 4)
+    assert math.fsum(shares) == pytest.approx(1)
+    assert simplex.size_shares(shares, 4) == shares
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [((1, 2), "3 classes need as many sizes, got 2"), ((1, 2, 0), "positive"), ((1, 2, -3), "positive"),
+     ((1, 2, math.nan), "positive"), ((1, 2, math.inf), "positive")],
+)  # fmt: skip
+def test_sizes_that_are_none_are_refused(sizes, words):
+    with pytest.raises(InputError, match=words):
+        simplex.size_shares(sizes, 3)

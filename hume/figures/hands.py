@@ -1,11 +1,15 @@
 """How many people raised their hands for each answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
 from hume.figures.palette import ACCENT, MAIN
 from hume.figures.parts import frame
+
+ROOM = 2.5  # answers beside the first and the last
+FEW = 30  # answers that each have a tick
 
 
 def hands(counts: Mapping[int, int], *, found: int | None = None) -> go.Figure:
@@ -19,6 +23,7 @@ def hands(counts: Mapping[int, int], *, found: int | None = None) -> go.Figure:
             go.Bar(
                 x=answers,
                 y=[counts[answer] for answer in answers],
+                width=0.7,
                 marker={"color": MAIN},
                 hovertemplate="%{x} kinds: %{y} hands<extra></extra>",
             )
@@ -26,9 +31,16 @@ def hands(counts: Mapping[int, int], *, found: int | None = None) -> go.Figure:
         x="Kinds of things",
         y="Hands",
         yaxis={"rangemode": "tozero", "tickformat": "d"},
-        xaxis={"tickmode": "linear" if answers and answers[-1] - answers[0] < 30 else "auto", "dtick": 1},
-        bargap=0.3,
+        xaxis=_axis([*answers, *([] if found is None else [found])]),
     )
     if found is not None:
         fig.add_vline(x=found, line={"color": ACCENT, "width": 3, "dash": "dash"})
     return fig
+
+
+def _axis(answers: Sequence[int]) -> dict[str, Any]:
+    if not answers:
+        return {}
+    low, high = min(answers), max(answers)
+    ticks: dict[str, Any] = {"tickmode": "linear", "dtick": 1} if high - low < FEW else {}
+    return {"range": [max(0.5, low - ROOM), high + ROOM], **ticks}

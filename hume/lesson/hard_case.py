@@ -1,0 +1,105 @@
+"""A pair of spaces on which a search is misled, and a good pair on the same pictures: what gives the bad one away.
+
+The pictures are the embedded digits, labels are made in `simclr` in both cases. In the good case they are judged in
+`lite0`, by a network trained on photographs. In the hard case φ2 is nothing but the mean brightness of every row and
+every column of a picture, 16 numbers: labelings by stroke and slant are foretold from these better than those by
+digit. Scores are higher than in the good case, and the higher a seed's score, the worse it agrees with people.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hume import controls, ensemble, images, scores
+from hume import trust as judging
+from hume.errors import InputError
+from hume.kept import Kept, keep, read_kept
+from hume.progress import Progress, of_search, part
+from hume.scores import Correlation
+from hume.spaces import Dataset, Space
+from hume.trust import Trust
+
+DATASET, PHI1, GOOD, HARD = "digits", "simclr", "lite0", "profiles"
+TITLES = {GOOD: "a network trained on photographs", HARD: "the brightness of rows and columns"}
+NUM_CLASSES = 10
+NUM_SEEDS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What was found on one of the two pairs."""
+
+    dataset: Dataset
+    phi2: str
+    kept: Kept
+
+    @cached_property
+    def trust(self) -> Trust:
+        """Whether the scores are to be trusted, without any label."""
+        phi1_score = judging.scores_in_phi1(self.dataset, PHI1, self.kept.labelings, NUM_CLASSES)
+        return judging.trust(self.kept.labelings, self.kept.cv_score, NUM_CLASSES, phi1_score=phi1_score)
+
+    @cached_property
+    def accuracy(self) -> NDArray[np.float64]:
+        """(S,) agreement of every seed with people's labels, for display."""
+        return np.array([scores.clustering_accuracy(self._truth, labeling) for labeling in self.kept.labelings])
+
+    @cached_property
+    def vote_accuracy(self) -> float:
+        """Agreement of the vote with people's labels, for display."""
+        vote = ensemble.majority_vote(self.kept.labelings, self.kept.cv_score, NUM_CLASSES)
+        return scores.clustering_accuracy(self._truth, vote.labeling)
+
+    @cached_property
+    def correlation(self) -> Correlation | None:
+        """Of score and accuracy over the seeds, for display."""
+        return scores.correlation(self.kept.cv_score, self.accuracy)
+
+    @property
+    def _truth(self) -> NDArray[np.int64]:
+        if self.dataset.labels is None:
+            raise InputError(f"{self.dataset.name} has no labels to compare with")
+        return self.dataset.labels
+
+
+def with_profiles(digits: Dataset) -> Dataset:
+    """The embedded digits with one more space: the mean of every row and column of a picture, (N, 16).
+
+    Raises InputError for a dataset without pictures.
+    """
+    pictures = images.sample_images(digits)
+    if pictures is None:
+        raise InputError(f"{digits.name} has no pictures to take the brightness of")
+    grey = pictures.reshape(*pictures.shape[:3], -1).mean(3, dtype=np.float32) / np.float32(pictures.max())
+    profiles = np.concatenate([grey.mean(1), grey.mean(2)], 1).astype(np.float32)
+    return replace(digits, spaces={**digits.spaces, HARD: Space(name=HARD, features=profiles)})
+
+
+def search_both(home: Path, digits: Dataset, on_progress: Progress | None = None) -> None:
+    """Search the good and the hard pair and keep what was found in the home; some seconds.
+
+    Raises RunError when the home cannot be written; whatever `on_progress` raises ends the work.
+    """
+    dataset = with_profiles(digits)
+    for i, phi2 in enumerate((GOOD, HARD)):
+        tell = part(on_progress, i / 2, (i + 1) / 2)
+        result = controls.run_pair(
+            dataset, PHI1, phi2, num_classes=NUM_CLASSES, seeds=range(NUM_SEEDS), on_step=of_search(tell)
+        )
+        keep(_path(home, phi2), result, f"{NUM_SEEDS} seeds, φ1 {PHI1}, φ2 {phi2}")
+    part(on_progress, 0, 1)(1.0)
+
+
+def read_both(home: Path, digits: Dataset) -> tuple[Case, Case] | None:
+    """What was found on the good and on the hard pair, None where they were not searched yet."""
+    dataset = with_profiles(digits)
+    found = [(phi2, read_kept(_path(home, phi2), dataset.num_samples)) for phi2 in (GOOD, HARD)]
+    cases = [Case(dataset, phi2, kept) for phi2, kept in found if kept is not None]
+    return (cases[0], cases[1]) if len(cases) == 2 else None
+
+
+def _path(home: Path, phi2: str) -> Path:
+    return home / "lessons" / f"{DATASET}-{PHI1}-{phi2}.safetensors"

@@ -1,0 +1,232 @@
+"""Any labeling can be fitted, few generalize: points with two views, small enough to be fitted while one watches.
+
+    toy = make_toy()
+    first, second = fit(toy, toy.brightness)
+    first.test_error, second.test_error      # 0.01 and 0.51: it holds in one view only
+
+A point is a drawing: round or square, dark or bright. In both views a plane tells the shapes apart, brightness shows
+in the first view alone. As in the features of a network there are many more coordinates of small noise, more than
+points to learn from, and a coordinate that all points share.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hume import crossval, inner
+from hume.errors import InputError
+from hume.scores import IntArray
+from hume.sentences import percent
+
+Labeling: TypeAlias = NDArray[np.int64]
+
+NUM_CLASSES = 2
+NUM_VIEWS = 2
+SPREAD = 0.35  # deviation of a point from the middle of its group; the middles of two groups are 2 apart
+NOISE = 0.15  # deviation of every coordinate that the plane does not show
+COMMON = 2.0  # what all points share: it stands for the bias of a classifier, and lets a search collapse
+TRAIN_SHARE = 0.6
+TILT = np.deg2rad(60)  # the direction of the shapes in the second view, against that in the first
+
+RIDGE = 3e-4  # so weak that whatever can be fitted is fitted
+TOLERANCE, MAX_STEPS = 0.001, 1000
+
+GENERALIZES = 0.25  # a labeling does where its error on new points is below this share of what guessing gives
+GUESSES = 0.8  # above this share the classifier knows little more than guessing does
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One representation of all points, and what is needed to fit many labelings of its train rows quickly."""
+
+    features: Tensor  # (N, d) float32; the first two columns are the plane, the last is common to all points
+    train: NDArray[np.bool_]  # (N,)
+
+    @property
+    def plane(self) -> NDArray[np.float32]:
+        """The two coordinates (N, 2) that a picture can show."""
+        plane: NDArray[np.float32] = self.features[:, :2].numpy()
+        return plane
+
+    @cached_property
+    def whitening(self) -> inner.Whitening:
+        """Coordinates for the fit, from the train rows alone."""
+        return inner.Whitening.of(self.features[torch.from_numpy(self.train)], RIDGE, truncation=0)
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """All points in these coordinates, (N, r)."""
+        return self.features @ self.whitening.transform
+
+    def classifiers(self, labelings: Tensor) -> Tensor:
+        """Fit labelings (S, N) on the train rows: (r, K, S), in the coordinates of `rows`."""
+        train = torch.from_numpy(self.train)
+        pieces = [(self.rows[train], labelings[:, train].T.contiguous())]
+        return crossval.fit(pieces, NUM_CLASSES, self.whitening, TOLERANCE, MAX_STEPS)
+
+
+@dataclass(frozen=True, eq=False)
+class Toy:
+    """Drawings seen by two networks."""
+
+    shape: Labeling  # (N,) 0 round, 1 square: what people would say
+    brightness: Labeling  # (N,) 0 dark, 1 bright
+    train: NDArray[np.bool_]  # (N,) the points that a classifier learns from; the others are new to it
+    views: tuple[View, View]
+
+    @property
+    def num_points(self) -> int:
+        return len(self.shape)
+
+    @property
+    def num_hidden(self) -> int:
+        """Coordinates of noise in each view, which the plane does not show."""
+        return int(self.views[0].features.shape[1]) - 3
+
+
+def make_toy(num_points: int = 240, num_hidden: int = 150, seed: int = 1) -> Toy:
+    """Draw the points; the same for the same arguments.
+
+    With at least as many hidden coordinates as points to learn from, every labeling of these can be fitted.
+    """
+    rng = np.random.default_rng(seed)
+    shape, brightness = (rng.permutation(np.arange(num_points) % 2) for _ in range(2))
+    train = rng.permutation(num_points) < round(TRAIN_SHARE * num_points)
+    across, around = 2.0 * shape - 1, SPREAD * rng.normal(size=(num_points, 3))
+    first = np.column_stack([across, 2.0 * brightness - 1]) + around[:, :2]
+    second = np.column_stack([across + around[:, 2], rng.normal(size=num_points)])
+    turn = np.array([[np.cos(TILT), np.sin(TILT)], [-np.sin(TILT), np.cos(TILT)]])
+
+    def view(plane: NDArray[np.float64]) -> View:
+        hidden = NOISE * rng.normal(size=(num_points, num_hidden))
+        columns = np.column_stack([plane, hidden, np.full(num_points, COMMON)])
+        return View(torch.from_numpy(columns.astype(np.float32)), train)
+
+    return Toy(shape, brightness, train, (view(first), view(second @ turn)))
+
+
+# --- labelings -------------------------------------------------------------------------------
+
+
+def random_labeling(toy: Toy, seed: int = 0) -> Labeling:
+    """A class for every point by the toss of a coin."""
+    return np.random.default_rng((1, seed)).integers(0, NUM_CLASSES, toy.num_points)
+
+
+def one_class(toy: Toy) -> Labeling:
+    """The same class for every point."""
+    return np.zeros(toy.num_points, np.int64)
+
+
+def cut(toy: Toy, view: int, degrees: float, offset: float) -> Labeling:
+    """Class 1 for the points (x, y) of a view's plane with x cos a + y sin a > offset, class 0 for the others."""
+    angle = np.deg2rad(degrees)
+    direction = np.array([np.cos(angle), np.sin(angle)])
+    beyond: Labeling = (toy.views[view].plane @ direction > offset).astype(np.int64)
+    return beyond
+
+
+LABELINGS: Mapping[str, Callable[[Toy], Labeling]] = MappingProxyType(
+    {
+        "human": lambda toy: toy.shape,
+        "brightness": lambda toy: toy.brightness,
+        "random": random_labeling,
+        "one class": one_class,
+    }
+)
+
+
+# --- fits ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What a linear classifier that learned a labeling of the train rows makes of a view."""
+
+    train_error: float  # share of the train rows that it gets wrong
+    test_error: float  # share of the others
+    test_loss: float  # cross-entropy on the others, nats: one term of Eq. 2
+    guess_error: float  # what is wrong of these others when always their commonest class is said
+    wrong: NDArray[np.bool_]  # (N,)
+    boundary: tuple[float, float, float]  # (a, b, c): a x + b y + c > 0 is class 1, with no noise in hidden coordinates
+
+
+def fit(toy: Toy, labeling: IntArray) -> tuple[Fit, Fit]:
+    """Learn a labeling (N,) of the train rows in each view and try it on the others (Eqs. 2 and 5).
+
+    Multinomial logistic regression with a ridge of `RIDGE`. Raises InputError for other classes than 0 and 1.
+    """
+    labels = np.asarray(labeling)
+    if labels.shape != (toy.num_points,) or not np.isin(labels, range(NUM_CLASSES)).all():
+        raise InputError(f"a labeling of the toy is a class 0 or 1 for each of its {toy.num_points} points")
+    first, second = (_fit(view, labels.astype(np.int64)) for view in toy.views)
+    return first, second
+
+
+def _fit(view: View, labeling: Labeling) -> Fit:
+    given, test = torch.from_numpy(labeling), torch.from_numpy(~view.train)
+    classifier = view.classifiers(given[None])
+    wrong = (inner.logits(view.rows, classifier).argmax(1)[:, 0] != given).numpy()
+    task = torch.nn.functional.one_hot(given, NUM_CLASSES).float().unsqueeze(2)
+    loss, _, _ = inner.cross_entropy(view.rows[test], classifier, task[test])
+    weights = (view.whitening.transform @ classifier[..., 0]).double()  # (d, K)
+    x, y, *_, common = (weights[:, 1] - weights[:, 0]).tolist()
+    commonest = np.bincount(labeling[~view.train]).max()
+    return Fit(
+        train_error=float(wrong[view.train].mean()),
+        test_error=float(wrong[~view.train].mean()),
+        test_loss=float(loss),
+        guess_error=float(1 - commonest / (~view.train).sum()),
+        wrong=wrong,
+        boundary=(x, y, common * COMMON),
+    )
+
+
+def random_errors(toy: Toy, num_labelings: int = 500) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Errors of many random labelings on train rows and on the others: two (views, S)."""
+    labelings = torch.from_numpy(np.stack([random_labeling(toy, seed) for seed in range(num_labelings)]))
+    train, test = [], []
+    for view in toy.views:
+        said = inner.logits(view.rows, view.classifiers(labelings)).argmax(1)  # (N, S)
+        wrong = (said != labelings.T).numpy()
+        train.append(wrong[view.train].mean(0))
+        test.append(wrong[~view.train].mean(0))
+    return np.stack(train), np.stack(test)
+
+
+# --- in words --------------------------------------------------------------------------------
+
+
+def conclusion(labeling: IntArray, fits: tuple[Fit, Fit]) -> str:
+    """What a stranger should conclude from the errors, in one sentence."""
+    if len(np.unique(labeling)) == 1:
+        return "Never wrong in either view, and useless: with everything in one class there is nothing to tell."
+    learned = max(each.train_error for each in fits)
+    start = "Perfect on the points it was fitted to"
+    if learned > 0:
+        start = f"Wrong on up to {percent(learned, 0)} of the points it was fitted to"
+    first, second = (percent(each.test_error, 0) for each in fits)
+    held = [each.test_error < GENERALIZES * each.guess_error for each in fits]
+    guessed = [each.test_error > GUESSES * each.guess_error for each in fits]
+    if all(held):
+        if not any(each.test_error for each in fits):
+            return f"{start}, and on all new points: it generalizes in both views."
+        return f"{start}, and wrong on only {first} and {second} of the new points: it generalizes in both views."
+    if all(guessed):
+        return (
+            f"{start}, and wrong on {first} and {second} of the new points, no better than guessing: it was learned by "
+            "heart and generalizes in neither view."
+        )
+    if any(held):
+        good = held.index(True)
+        only = f"only in view {good + 1}" if guessed[1 - good] else f"better in view {good + 1} than in view {2 - good}"
+        wrong = (first, second)[1 - good]
+        return f"{start}, but wrong on {wrong} of the new points in view {2 - good}: it generalizes {only}."
+    return f"{start}, but wrong on {first} and {second} of the new points: it generalizes in part at best."

@@ -1,0 +1,92 @@
+"""The hard case: a pair of spaces on which the search is misled, beside a good one on the same pictures."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from hume import figures
+from hume.lesson import hard_case
+from hume.lesson.hard_case import DATASET, NUM_SEEDS, PHI1, TITLES, Case
+from hume.progress import Progress
+from hume.sentences import number, percent
+from pages import _make, _session, _show
+from pages._learn import lesson
+
+NAME = "digits: the lesson's hard case"
+VERDICTS = {
+    "trustworthy": (st.success, ":material/check_circle:"),
+    "unclear": (st.info, ":material/help:"),
+    "not to be trusted": (st.warning, ":material/warning:"),
+}
+
+
+def show() -> None:
+    st.subheader("And when it goes wrong?")
+    st.markdown(
+        "Here the same digits are searched twice. Labels are made in the same space; once they are tested in "
+        f"**{TITLES[hard_case.GOOD]}**, once in **{TITLES[hard_case.HARD]}**. Both searches run smoothly."
+    )
+    digits = _session.dataset(DATASET)
+    cases = _cases(str(lesson.home()), _session.stamp(digits, lesson.home() / "lessons"))
+    if cases is None:
+        _offer()
+        return
+    truth = lesson.may_reveal(cases[0].dataset)
+    for column, case in zip(st.columns(2, gap="large"), cases, strict=True):
+        with column:
+            _draw(case, truth)
+    st.markdown(
+        "The scores alone would have chosen the second pair. **What gives it away needs no label**: the first space is "
+        "asked about the same labelings. Where its opinion falls while that of the second rises, the second rewards "
+        "something that the first does not hold."
+    )
+
+
+@st.cache_resource(max_entries=2, show_spinner="Asking φ1 about the same labelings …")
+def _cases(home: str, stamp: str) -> tuple[Case, Case] | None:
+    return hard_case.read_both(Path(home), _session.dataset(DATASET))
+
+
+def _offer() -> None:
+    busy = {status.name for status in _session.services().work.statuses() if status.under_way}
+    if NAME not in busy and st.button(
+        f"Search both pairs, {NUM_SEEDS} starts each", icon=":material/science:", key="hard case",
+        help="Some seconds; what is found is kept.",
+    ):  # fmt: skip
+        home, digits = lesson.home(), _session.dataset(DATASET)
+
+        def work(tell: Progress) -> str:
+            hard_case.search_both(home, digits, tell)
+            return "Both pairs were searched."
+
+        _session.services().work.do(NAME, work, "cpu")
+        st.rerun()
+    _make.under_way()
+
+
+def _draw(case: Case, truth: bool) -> None:
+    scores = case.kept.cv_score
+    st.markdown(f"**Tested in {TITLES[case.phi2]}**")
+    st.metric("Foretold of unseen pictures, mean of the starts", percent(float(scores.mean())))
+    say, icon = VERDICTS[case.trust.verdict]
+    say(_show.plain(case.trust.sentence), icon=icon)
+    seeds, name = range(len(scores)), f"{DATASET}-{PHI1}-{case.phi2}"
+    if truth:
+        lesson.plot(
+            figures.correlation(scores, case.accuracy, seeds, ["converged"] * len(scores), case.correlation),
+            f"{case.phi2} revealed", lambda: (["seed", "score", "accuracy"], zip(seeds, scores, case.accuracy,
+                                                                                  strict=True)),
+            alt="Score and accuracy, one point a start", name=name,
+        )  # fmt: skip
+        r = "–" if case.correlation is None else number(case.correlation.r)
+        st.markdown(f"The vote agrees with people on **{percent(case.vote_accuracy)}**; score and accuracy: r = {r}.")
+        return
+    judged = case.trust.phi1_score
+    if judged is None:
+        return
+    lesson.plot(
+        figures.trust(scores, judged, case.trust.agreement, case.trust.evenness, seeds),
+        f"{case.phi2} judged",
+        lambda: (["seed", "score in φ2", "score in φ1"], zip(seeds, scores, judged, strict=True)),
+        alt="Score in φ2 against score in φ1, one point a start", name=name,
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""What the steps of the lesson share: its data, the run it looks at, what may be revealed, and large plots."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from hume import Run
+from hume.errors import HumeError
+from hume.findings import Findings
+from hume.spaces import Dataset
+from pages import _session, _show
+
+LARGE_TYPE = 17  # pixels, in plots
+TALL = 460  # pixels
+INK = {"light": "#1c2430", "dark": "#e6ebf0", "None": "#1c2430"}  # as in .streamlit/config.toml
+
+
+def choose_data() -> None:
+    """Which data the lesson is about, and whether people's labels of them may be seen: the same in all steps."""
+    names = _session.dataset_names()
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    left.selectbox(
+        "Pictures", names, names.index(_session.usual_dataset(names)), key="lesson_data", bind="query-params",
+        persist_state="session",
+    )  # fmt: skip
+    if data().labels is not None:
+        right.toggle(
+            "Show people's labels", key="lesson_truth", bind="query-params", persist_state="session",
+            disabled=_session.is_blind(),
+            help="Blind mode is on: turn it off in the sidebar." if _session.is_blind() else "Off until the class has "
+            "guessed.",
+        )  # fmt: skip
+
+
+def data() -> Dataset:
+    """The data of the lesson."""
+    names = _session.dataset_names()
+    chosen = st.session_state.get("lesson_data")
+    return _session.dataset(chosen if chosen in names else _session.usual_dataset(names))
+
+
+def home() -> Path:
+    """Where the guesses are kept."""
+    return _session.services().store.home
+
+
+def shows_truth() -> bool:
+    """Whether the lesson has come to where people's labels may be seen; the search never sees them."""
+    return may_reveal(data())
+
+
+def may_reveal(dataset: Dataset) -> bool:
+    """The same for any dataset that a step shows."""
+    return _session.shows_truth(dataset) and bool(st.session_state.get("lesson_truth"))
+
+
+def latest_run() -> Run | None:
+    """The run the lesson looks at: the chosen one when it is of the lesson's data, else the newest that is."""
+    return _session.latest_of(data().name)
+
+
+def found() -> Findings | None:
+    """What that run has found, None where there is none that has ended and can be read."""
+    run = latest_run()
+    if run is None or _session.state(run) != "finished":
+        return None
+    try:
+        return _session.findings(run)
+    except HumeError as error:  # its data changed, say
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+def needs_a_run() -> Findings | None:
+    """What was found; where nothing was, says so and shows the way."""
+    known = found()
+    if known is None:
+        st.info(
+            "This step looks at a finished search of these pictures, and there is none yet: **100 seeds**, in the list "
+            "of steps above, makes one in about half a minute.",
+            icon=":material/info:",
+        )
+    return known
+
+
+def plot(
+    figure: go.Figure, key: str, table: Callable[[], _show.Table], *, alt: str, name: str, height: int = TALL
+) -> list[dict[str, Any]]:
+    """A figure with type that the last row can read: large, and as dark as the page's own."""
+    font = {"size": LARGE_TYPE, "color": INK[str(st.context.theme.type)]}
+    axis = {"tickfont": font, "title": {"font": font}}
+    figure.update_layout(font=font, legend={"font": font})
+    figure.update_xaxes(axis)
+    figure.update_yaxes(axis)
+    return _show.plot(figure, key, table, alt=alt, name=_show.file_name("lesson", name), height=height)
