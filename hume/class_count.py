@@ -153,9 +153,9 @@ def occupied_classes(labelings: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
 def suggest(points: Sequence[CountPoint]) -> Suggestion:
     """Name the number of classes at which corrected score times stability is largest, and say how sure that is.
 
-    It is clear when score and stability are both largest there, nothing beyond its neighbours comes within a tenth of
-    it, the numbers on both of its sides were tried, and both are high enough to mean something; the words name what is
-    missing. Raises InputError when nothing was searched.
+    It is clear when score and stability are both largest there, no other number comes within a tenth of it, the numbers
+    on both of its sides were tried, and both are high enough to mean something; the words name what is missing.
+    Raises InputError when nothing was searched.
     """
     if not points:
         raise InputError("no number of classes was searched yet: sweep a range first")
@@ -167,11 +167,10 @@ def suggest(points: Sequence[CountPoint]) -> Suggestion:
     if doubt is not None:
         words = f"Unclear, {best.num_classes} classes at best: {doubt}."
         return Suggestion(best.num_classes, near[0], near[-1], "unclear", words)
-    beside = "no other number comes" if near == [best.num_classes] else "only its neighbours come"
     words = (
         f"{best.num_classes} classes of about equal size: there the score above chance "
         f"({100 * best.corrected.mean:.0f}\u00a0%) and the agreement of the seeds "
-        f"({best.stability:.2f}) are both largest, and {beside} near."
+        f"({best.stability:.2f}) are both largest, and no other number comes near."
     )
     return Suggestion(best.num_classes, near[0], near[-1], "clear", words)
 
@@ -193,7 +192,7 @@ def _doubt(ordered: Sequence[CountPoint], place: int, near: Sequence[int]) -> st
         return "it lies at the end of the range, search a wider one"
     if not score == stable == best.num_classes:
         return f"the score above chance is largest at {score} classes, the agreement of the seeds at {stable}"
-    if near[0] < ordered[place - 1].num_classes or near[-1] > ordered[place + 1].num_classes:
+    if len(near) > 1:
         return f"from {near[0]} to {near[-1]} some numbers are about as good"
     return None
 

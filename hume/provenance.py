@@ -19,6 +19,7 @@ MEANINGS = {
     "step_size": ("α", "step size of Adam on the prototypes"),
     "temperature": ("γ", "temperature of the sparsemax"),
     "entropy_weight": ("η", "weight of the label entropy, which keeps classes from emptying"),
+    "class_sizes": ("π", "shares of the classes that are asked for, whichever class has them; – is equal shares"),
     "num_train": ("|X_tr|", "rows that a random split trains on"),
     "num_test": ("|X_te|", "rows that a random split tests on"),
     "num_splits": ("", "random splits averaged in a step"),
@@ -107,5 +108,5 @@ def _value(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "never"
+        return ", ".join(f"{item:g}" for item in value) or "never"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -45,6 +45,7 @@ class Config:
     step_size: float = 0.001  # α, Adam's
     temperature: float = 0.1  # γ, of the sparsemax
     entropy_weight: float = 10.0  # η
+    class_sizes: tuple[float, ...] | None = None  # π, any order and unit, kept as shares; None for equal classes
     num_train: int = 9000  # |X_tr|, rows a split trains on
     num_test: int = 1000  # |X_te|, rows a split tests on
     num_splits: int = 20  # random splits averaged in one iteration
@@ -77,6 +78,8 @@ class Config:
         if self.precision not in get_args(Precision):
             raise InputError(f"precision must be auto, float32 or bfloat16, got precision={self.precision!r}")
         object.__setattr__(self, "anneal_at", tuple(self.anneal_at))
+        if self.class_sizes is not None:
+            object.__setattr__(self, "class_sizes", simplex.size_shares(self.class_sizes, self.num_classes))
 
     def annealing(self, iteration: int) -> float:
         """The factor on γ and α at an iteration counted from 0."""
@@ -274,7 +277,8 @@ def _search_batch(phi1: Rows, phi2: Rows, config: Config, solver: InnerSolver, s
         anneal = config.annealing(iteration)
         prototypes = encoder.prototypes()
         grad, test_error, shares = _gradient(phi1, problem, config, prototypes, config.temperature * anneal, splits)
-        objective = test_error - config.entropy_weight * simplex.label_entropy(shares)
+        evenness = simplex.label_entropy(shares, _class_sizes(config, shares.device))
+        objective = test_error - config.entropy_weight * evenness
         curves[0, iteration, places], curves[1, iteration, places] = objective, test_error
         encoder.step(grad, (config.step_size * anneal * pace).view(-1, 1, 1), config.clip_norm)
 
@@ -336,7 +340,7 @@ def _gradient(
     S, K, d1 = prototypes.shape
     grad, error, shares = prototypes.new_zeros(d1, K, S), prototypes.new_zeros(S), prototypes.new_zeros(K, S)
     drawn = config.num_train + config.num_test
-    coarse = uses_bfloat16(config.precision, phi1.device)
+    coarse, sizes = uses_bfloat16(config.precision, phi1.device), _class_sizes(config, phi1.device)
     for _ in range(config.num_splits):
         rows = _to(phi1.device, torch.randperm(len(phi1), generator=splits)[:drawn])
         x1, x2 = phi1[rows], problem.rows(rows)
@@ -345,11 +349,15 @@ def _gradient(
         labels = task.soft_labels(x1, prototypes, temperature)
         test_error, task_grad = problem.generalization(x2, labels, config.num_train)
         share = labels.mean(0)
-        task_grad -= simplex.label_entropy_grad(share).mul_(config.entropy_weight / drawn)
+        task_grad -= simplex.label_entropy_grad(share, sizes).mul_(config.entropy_weight / drawn)
         grad += transposed_product(x1, simplex.project_backward(labels, task_grad))
         error, shares = error + test_error, shares + share
     grad = grad.div_(config.num_splits * temperature).permute(2, 1, 0).contiguous()
     return grad, error / config.num_splits, shares / config.num_splits
+
+
+def _class_sizes(config: Config, device: torch.device) -> Tensor | None:
+    return None if config.class_sizes is None else _to(device, torch.tensor(config.class_sizes))
 
 
 def _to(device: torch.device, numbers: Tensor) -> Tensor:

@@ -4,12 +4,15 @@ Tasks of many seeds are held as one tensor (n, K, S): rows, classes, seeds. Seed
 side by side in memory, so that a sum over the few classes runs over long vectors.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from hume import _kernels
+from hume.errors import InputError
 
 SMALLEST_SHARE = 1e-8
 
@@ -84,16 +87,43 @@ class _Sparsemax(torch.autograd.Function):
         return project_backward(task, grads[0])
 
 
-def label_entropy(shares: Tensor) -> Tensor:
-    """How evenly a task uses its classes: R = −Σ_k τ̄_k log τ̄_k in nats (Eq. 6).
+def size_shares(class_sizes: Sequence[float], num_classes: int) -> tuple[float, ...]:
+    """Turn sizes of K classes, in any unit and order, into shares of sum 1, the largest first.
 
-    shares: (K, S), the mean task τ̄ of every seed; the result is (S,), 0 for one class
-    and log K for equal classes. A share below 1e-8 counts as 1e-8 inside the logarithm:
-    an empty class adds nothing, and its gradient stays finite.
+    Shares stay as they are, to the last bit. Raises InputError unless these are K positive numbers.
     """
-    return -(shares * shares.clamp(min=SMALLEST_SHARE).log()).sum(0)
+    sizes = tuple(class_sizes)
+    if len(sizes) != num_classes:
+        raise InputError(f"{num_classes} classes need as many sizes, got {len(sizes)}: class_sizes={sizes}")
+    if not all(0 < size < math.inf for size in sizes):
+        raise InputError(f"class sizes must be positive numbers, got class_sizes={sizes}")
+    total = math.fsum(sizes)
+    unit = 1 if abs(total - 1) < 1e-9 else total
+    return tuple(sorted((float(size / unit) for size in sizes), reverse=True))
 
 
-def label_entropy_grad(shares: Tensor) -> Tensor:
+def label_entropy(shares: Tensor, class_sizes: Tensor | None = None) -> Tensor:
+    """How well the sizes of a task's classes are those that are expected: R = log K − KL(τ̄ ‖ π), in nats.
+
+    shares: (K, S), the mean task τ̄ of every seed; the result is (S,). Without `class_sizes` π is 1/K for every
+    class and R = −Σ_k τ̄_k log τ̄_k is Eq. 6, the entropy: 0 for one class and log K for equal ones. A share below
+    1e-8 counts as 1e-8 inside the logarithm: an empty class adds nothing, and its gradient stays finite.
+
+    class_sizes: (K,), positive, the largest first, of sum 1. They say how large classes are, not which of them is
+    which, so π is the order of the sizes that is nearest to τ̄: by the rearrangement inequality
+    Σ_k τ̄_k log π_k is largest where the r-th largest share meets the r-th largest size.
+    """
+    entropy = -(shares * shares.clamp(min=SMALLEST_SHARE).log()).sum(0)
+    return entropy if class_sizes is None else entropy + (shares * _log_sizes(shares, class_sizes)).sum(0)
+
+
+def label_entropy_grad(shares: Tensor, class_sizes: Tensor | None = None) -> Tensor:
     """Gradient (K, S) of label_entropy with respect to the shares, finite for empty classes."""
-    return -(shares.clamp(min=SMALLEST_SHARE).log() + 1)
+    grad = -(shares.clamp(min=SMALLEST_SHARE).log() + 1)
+    return grad if class_sizes is None else grad + _log_sizes(shares, class_sizes)
+
+
+def _log_sizes(shares: Tensor, class_sizes: Tensor) -> Tensor:
+    """log(K π_k) for every class (K, S), its size that of its rank among the shares: 0 for equal sizes."""
+    ranks = shares.argsort(dim=0, descending=True, stable=True).argsort(dim=0)
+    return (class_sizes * len(class_sizes)).log()[ranks]

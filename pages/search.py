@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from hume import Config, Dataset, Implicit, Unrolled, results
+from hume.class_sizes import parse_sizes
 from hume.errors import HumeError
 from hume.inner import InnerSolver, Precision
 from hume.run import solver_name
@@ -164,7 +165,14 @@ def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tu
             help="Stop a seed whose objective has not improved in so many steps; 0: never.",
         )  # fmt: skip
         changes["patience"] = patience or None
+        sizes = columns[0].text_input(
+            "π, class sizes (paper: equal)", key=f"class_sizes {scope}", persist_state="session",
+            placeholder="500, 300, 200",
+            help="One number a class, in any order and unit: how large the classes are, not which is which. Empty: all "
+            "alike. Without an idea of them, the command `search --class-sizes estimate` estimates them.",
+        )  # fmt: skip
         solver = _solver(columns, solver, scope)
+    changes["class_sizes"] = parse_sizes(sizes) if sizes.strip() else None
     return replace(config, **changes), solver
 
 

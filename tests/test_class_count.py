@@ -110,10 +110,10 @@ def test_doubts_are_named(scores, agreements, n, words):
     assert words in suggestion.words
 
 
-def test_a_neighbour_may_be_near():
+def test_a_neighbour_that_is_near_is_not_told_apart():
     suggestion = suggest(points([0.7, 0.88, 0.9, 0.8], [0.5, 0.9, 0.95, 0.5]))
-    assert (suggestion.num_classes, suggestion.low, suggestion.high, suggestion.sure) == (6, 5, 6, "clear")
-    assert "only its neighbours" in suggestion.words
+    assert (suggestion.num_classes, suggestion.low, suggestion.high, suggestion.sure) == (6, 5, 6, "unclear")
+    assert "from 5 to 6" in suggestion.words
     assert "no other" in suggest(points([0.7, 0.9, 0.8], [0.5, 0.95, 0.5])).words
     with pytest.raises(InputError, match="no number of classes"):
         suggest([])

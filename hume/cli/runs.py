@@ -15,6 +15,7 @@ from hume import reliable, results, review, scores, spaces
 from hume.approximate import Method
 from hume.baselines import kmeans
 from hume.cli.base import command, print_table, progress
+from hume.cli.class_sizes import asked_sizes
 from hume.cluster import check as check_cluster
 from hume.errors import InputError, RunError
 from hume.files import write_atomically
@@ -51,6 +52,14 @@ def search_run(
     phi2: Annotated[str | None, typer.Option(help="Space that judges, or a .npy file.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Ground truth as .npy, for display only.")] = None,
     num_classes: Annotated[int | None, typer.Option(help="K; the dataset's where it knows.")] = None,
+    class_sizes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZES",
+            help="Sizes of the K classes in any order and unit, as 500,300,200 or a file; estimate: without labels; "
+            "equal if left out.",
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 100,
     preset: Annotated[PresetName, typer.Option(help="Hyperparameters.")] = "fast",
     solver: Annotated[str | None, typer.Option(help="implicit or unrolled; the preset's if left out.")] = None,
@@ -74,7 +83,7 @@ def search_run(
         check_cluster(cluster)  # before there is a run
     created = _create(
         store, data, first, second, num_classes, range(seeds), preset, solver, setting, device, run, set_, cluster,
-        seed_batch,
+        seed_batch, class_sizes,
     )  # fmt: skip
     values = _execute(created)
     _report(created, values, as_json)
@@ -105,6 +114,7 @@ def _create(
     overrides: list[str] | None,
     cluster: str | None = None,
     seed_batch: int | None = None,
+    class_sizes: str | None = None,
 ) -> Run:
     """Turn what was asked on the command line into a registered run."""
     rows = results.searched_rows(data, setting)
@@ -117,6 +127,9 @@ def _create(
     config = _overridden(config, overrides or [])
     chosen = results.choose_device(device)
     first, second = data.space(phi1 or data.default_pair[0]), data.space(phi2 or data.default_pair[1])
+    if class_sizes is not None:
+        sizes = asked_sizes(class_sizes, data, first.name, second.name, config.num_classes, setting, chosen)
+        config = replace(config, class_sizes=sizes)
     return store.create(
         data,
         phi1=first.name,

@@ -1,0 +1,26 @@
+"""The option --class-sizes: numbers, a file of numbers, or an estimate that is made first."""
+
+import sys
+
+from hume.class_sizes import estimate_sizes, read_sizes
+from hume.cli.base import progress
+from hume.search import Setting
+from hume.spaces import Dataset
+
+ESTIMATE = "estimate"
+
+
+def asked_sizes(
+    given: str, data: Dataset, phi1: str, phi2: str, num_classes: int, setting: Setting, device: str
+) -> tuple[float, ...]:
+    """The class sizes asked for on the command line; an estimate is told, with how sure it is, on standard error."""
+    if given != ESTIMATE:
+        return read_sizes(given)
+    with progress(transient=True) as bar:
+        task = bar.add_task("class sizes", total=1.0)
+        estimate = estimate_sizes(
+            data, phi1, phi2, num_classes, setting=setting, device=device,
+            on_progress=lambda share: bar.update(task, completed=share),
+        )  # fmt: skip
+    print(f"class sizes  {estimate.words}", file=sys.stderr)
+    return estimate.sizes
