@@ -17,7 +17,7 @@ features: install
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-features.txt -r requirements-data.txt
 
 test: .venv/.installed-dev browser
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist worksteal
 
 test-slow: .venv/.installed-dev browser
 	$(PY) -m pytest -m slow

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from hume.images import PIXEL_ART, THUMBNAIL
 from hume.spaces import Dataset
-from pages._clicks import heard, new_clicks, whole
+from pages._clicks import hear, heard, whole
 from pages._thumbnails import PREVIEW, register
 
 UNSORTED = -1  # the tray, as browser and server call it
@@ -38,12 +39,14 @@ def bins(
     pictures = register(dataset)
     shown = set(rows)
 
+    def act(move: dict[str, Any]) -> None:
+        row, to_tray = whole(move.get("row"), dataset.num_samples), move.get("bin") == UNSORTED
+        place = whole(move.get("bin"), len(names))
+        if row in shown and row is not None and (to_tray or place is not None):
+            on_move(row, place)
+
     def moved() -> None:
-        for move in new_clicks(key, st.session_state[key].get("moved")):
-            row, to_tray = whole(move.get("row"), dataset.num_samples), move.get("bin") == UNSORTED
-            place = whole(move.get("bin"), len(names))
-            if row in shown and row is not None and (to_tray or place is not None):
-                on_move(row, place)
+        hear(key, st.session_state[key].get("moved"), act)
 
     _mount(
         key=key,

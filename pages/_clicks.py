@@ -4,9 +4,13 @@ Of two clicks that come before the server looks it sees the later one only, so e
 it that were not heard yet; the numbers of clicks rise.
 """
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+
+_acting = threading.Lock()
 
 
 def heard(key: str) -> int:
@@ -14,13 +18,19 @@ def heard(key: str) -> int:
     return int(st.session_state.get(_name(key), 0))
 
 
-def new_clicks(key: str, value: Any) -> list[dict[str, Any]]:
-    """The clicks of a message that were not heard before, in their order."""
-    earlier = value.get("earlier") if isinstance(value, dict) else None
-    clicks = [*(earlier if isinstance(earlier, list) else ()), value]
-    new = [click for click in clicks if _number(click) > heard(key)]
-    st.session_state[_name(key)] = max([heard(key), *map(_number, new)])
-    return new
+def hear(key: str, value: Any, act: Callable[[dict[str, Any]], None]) -> None:
+    """Act on the clicks of a message that were not heard before, in their order.
+
+    Streamlit begins the next rerun while the callbacks of the one before may still be at work: whoever comes later
+    waits, so that it draws what all clicks up to its own have changed.
+    """
+    with _acting:
+        earlier = value.get("earlier") if isinstance(value, dict) else None
+        clicks = [*(earlier if isinstance(earlier, list) else ()), value]
+        new = [click for click in clicks if _number(click) > heard(key)]
+        st.session_state[_name(key)] = max([heard(key), *map(_number, new)])
+        for click in new:
+            act(click)
 
 
 def whole(value: Any, below: int) -> int | None:

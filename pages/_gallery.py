@@ -9,7 +9,7 @@ import streamlit as st
 
 from hume.images import PIXEL_ART, THUMBNAIL
 from hume.spaces import Dataset
-from pages._clicks import heard, new_clicks, whole
+from pages._clicks import hear, heard, whole
 from pages._thumbnails import PREVIEW, register
 
 Mark = Literal["", "rejected", "wrong", "selected"]
@@ -50,11 +50,13 @@ def gallery(
     pictures = register(dataset)
     large = f"?size={PREVIEW}" if pictures is not None and pictures.shrunk else ""
 
+    def act(click: dict[str, Any]) -> None:
+        row = _row(click, dataset)
+        if row is not None and on_click is not None:
+            on_click(row)
+
     def clicked() -> None:
-        for click in new_clicks(key, st.session_state[key].get("clicked")):
-            row = _row(click, dataset)
-            if row is not None and on_click is not None:
-                on_click(row)
+        hear(key, st.session_state[key].get("clicked"), act)
 
     result = _mount(
         key=key,

@@ -48,7 +48,7 @@ def sentence(at):
 
 
 def cloud(at, view=1):
-    (figure,) = (figure for key, figure in figures(at).items() if key.startswith("toy views"))
+    figure = next(figure for key, figure in figures(at).items() if key.startswith("toy views"))
     axes = {1: ("x", "x1"), 2: ("x2",)}[view]
     traces = [trace for trace in figure["data"] if "customdata" in trace and trace["xaxis"] in axes]
     return traces[0]
@@ -139,8 +139,7 @@ def test_a_line_is_shifted_and_drawn_in_the_other_view(at, toy):
     choose(at, "painted")
     whole(at.slider(key=CUT_OFFSET).set_value(1.0).run())
     assert (labeling_of(at) == same_way(cut(toy, 0, 45, 1.0))).all()
-    whole(at.get("button_group")[0].set_value([2]).run()) if CUT_VIEW not in at.session_state else None
-    at.session_state[CUT_VIEW] = 2
+    whole(at.segmented_control(key=CUT_VIEW).set_value(2).run())
     whole(at.slider(key=CUT_ANGLE).set_value(60).run())
     assert (labeling_of(at) == same_way(cut(toy, 1, 60, 1.0))).all()
 

@@ -68,7 +68,8 @@ def arrows(tips: Plane, opacity: float = 1.0, *, named: bool = True) -> list[go.
         arrow = go.Scatter(x=[0, tip[0]], y=[0, tip[1]], mode="lines+markers", line=line, hoverinfo="skip")
         traces.append(arrow.update(marker={**head, "opacity": 1}, opacity=opacity))
         if named:
-            place = tip[:2] * (1 + 0.14 / max(np.hypot(*tip[:2]), 0.14))
+            reach = max(float(np.hypot(*tip[:2])), 0.14)
+            place = tip[:2] / reach * (1.1 if reach > 0.6 else reach + 0.14)  # beside the points, not among them
             name = go.Scatter(x=[place[0]], y=[place[1]], mode="text", text=[f"<b>w<sub>{k}</sub></b>"])
             traces.append(name.update(textfont={"size": 20}, hoverinfo="skip"))
     return traces

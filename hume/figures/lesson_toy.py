@@ -87,9 +87,10 @@ def _words(guess_error: Sequence[float]) -> dict[str, Any]:
             continue
         at, end = {"xref": f"x{view + 2}", "yref": f"y{view + 2}"}, 100 * error
         line = {"color": MUTED, "dash": "dot", "width": 3}
-        lines.append({"type": "line", "x0": end, "x1": end, "y0": -0.5, "y1": 1.4, "line": line, **at})
+        top = 1.4 if end > BESIDE else 0.5  # a line further left would cross the words of the upper bar
+        lines.append({"type": "line", "x0": end, "x1": end, "y0": -0.5, "y1": top, "line": line, **at})
         beside = {"x": max(end, BESIDE), "y": 1, "xanchor": "left", **at}
-        names.append({"text": " guessing", "showarrow": False, "font": TYPE, **beside})
+        names.append({"text": f" guessing: {in_words(error, 0)}", "showarrow": False, "font": TYPE, **beside})
     legend = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.07, "yanchor": "bottom", "font": TYPE}
     return {"annotations": names, "shapes": lines, "legend": legend}
 

@@ -38,7 +38,7 @@ __all__ = [
     "toy",
 ]
 
-TOY_POINTS, TOY_SEED = 60, 5  # points a group; a start from which one class begins nearly empty
+TOY_POINTS, TOY_SEED = 60, 35  # points a group; a start from which one class begins nearly empty
 TOY = Config(
     num_classes=3,
     num_iterations=100,

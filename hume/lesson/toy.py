@@ -213,15 +213,16 @@ def conclusion(labeling: IntArray, fits: tuple[Fit, Fit]) -> str:
     if learned > 0:
         start = f"Wrong on up to {percent(learned, 0)} of the points it was fitted to"
     first, second = (percent(each.test_error, 0) for each in fits)
+    both = first if first == second else f"{first} and {second}"
     held = [each.test_error < GENERALIZES * each.guess_error for each in fits]
     guessed = [each.test_error > GUESSES * each.guess_error for each in fits]
     if all(held):
         if not any(each.test_error for each in fits):
             return f"{start}, and on all new points: it generalizes in both views."
-        return f"{start}, and wrong on only {first} and {second} of the new points: it generalizes in both views."
+        return f"{start}, and wrong on only {both} of the new points: it generalizes in both views."
     if all(guessed):
         return (
-            f"{start}, and wrong on {first} and {second} of the new points, no better than guessing: it was learned by "
+            f"{start}, and wrong on {both} of the new points, no better than guessing: it was learned by "
             "heart and generalizes in neither view."
         )
     if any(held):
@@ -229,4 +230,4 @@ def conclusion(labeling: IntArray, fits: tuple[Fit, Fit]) -> str:
         only = f"only in view {good + 1}" if guessed[1 - good] else f"better in view {good + 1} than in view {2 - good}"
         wrong = (first, second)[1 - good]
         return f"{start}, but wrong on {wrong} of the new points in view {2 - good}: it generalizes {only}."
-    return f"{start}, but wrong on {first} and {second} of the new points: it generalizes in part at best."
+    return f"{start}, but wrong on {both} of the new points: it generalizes in part at best."

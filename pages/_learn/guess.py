@@ -26,7 +26,8 @@ def show() -> None:
         "Nobody has labeled these pictures. **How many kinds of things do you see, and which belong together?** "
         "There is no wrong answer yet: what you say now stands beside what the search finds, at the end."
     )
-    hands_up(data)
+    with st.container():  # of its own, so that the pictures below stay where they are when the plot appears
+        hands_up(data)
     sort(data)
 
 

@@ -174,8 +174,8 @@ def _toy(moment: Moment) -> None:
     with third:
         _equations.draw(moment.phase)
         st.caption(
-            "A disc within a disc: a label shared by two classes, by area. Diamonds are put aside for the test; a "
-            "ring's area is how wrong the classifier is there."
+            "A disc within a disc: a label shared by two classes, by area. A dotted arrow points away from you. "
+            "Diamonds are put aside for the test; a ring's area is how wrong the classifier is there."
         )
     left, right = st.columns(2)
     with left:

@@ -62,6 +62,7 @@ def guess(page: Page) -> None:
     page.keyboard.type("23")
     press(page, "Note them")
     expect(page.get_by_text(re.compile(r"Most of 23.hands say"))).to_be_visible()
+    settle(page)
     tab_to(page, "picture [0-9]+, Not sorted yet")
     for number in range(SORTED):
         assert "Not sorted yet" in focused(page)
