@@ -85,20 +85,29 @@ function lay(table, row, bin) {
     tile.type = "button"
     tile.draggable = true
     tile.dataset.row = row
+    tile.tabIndex = -1
     table.tiles.set(row, tile)
-    if (table.data.url) {
-      const image = element("img", "", tile)
-      image.alt = ""
-      image.draggable = false
-      image.src = table.data.url + row + table.data.query
-    } else element("span", "card", tile).textContent = `row ${row}`
   }
+  picture(tile, table.data, row)
   const grid = (table.bins[bin] ?? table.tray).grid
   if (tile.parentElement === grid) return
   const focused = tile.matches(":focus")
+  tile.tabIndex = -1
   grid.append(tile)
   tile.dataset.bin = bin
   if (focused) tile.focus()
+}
+
+function picture(tile, data, row) {
+  const source = data.url && data.url + row + data.query
+  if (tile.dataset.source === String(source)) return
+  tile.dataset.source = source
+  tile.replaceChildren()
+  if (!source) return (element("span", "card", tile).textContent = `row ${row}`)
+  const image = element("img", "", tile)
+  image.alt = ""
+  image.draggable = false
+  image.src = source
 }
 
 function label(table) {
@@ -133,8 +142,10 @@ function send(table, row, bin, setTriggerValue) {
 
 function hold(table, tile) {
   table.held?.classList.remove("held")
+  table.held?.removeAttribute("aria-pressed")
   table.held = tile
   tile?.classList.add("held")
+  tile?.setAttribute("aria-pressed", "true")
   label(table)
 }
 

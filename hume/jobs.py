@@ -215,13 +215,11 @@ class _Recorder:
             self._leader, self._labeling, self._typical, self._changed = seeds[best], labeling, typical, changed
 
     def _changes(self, leader: int, labeling: NDArray[np.int64], closeness: NDArray[np.float32]) -> NDArray[np.int64]:
-        """What the leader labels otherwise than before, the surest first; what it was, where it did not change."""
+        """What the leader labels otherwise than before, the surest first."""
         before = self._labeling
         if before is None or leader != self._leader:
             return np.empty((0, 3), np.int64)
         moved = np.flatnonzero(labeling != before)
-        if not len(moved):
-            return self._changed
         moved = moved[np.argsort(-closeness[moved], kind="stable")[:NUM_CHANGED]]
         return np.column_stack([self._rows[moved], before[moved], labeling[moved]]).astype(np.int64)
 

@@ -14,6 +14,7 @@ from pages._gallery import Tile, gallery
 
 REFRESH = 1.0  # seconds
 PICTURE = 52  # pixels
+SHOWN = 20  # classes
 PHASES = {"queued": "waiting", "searching": "searching", "scoring": "cross-validating the labelings"}
 
 
@@ -120,9 +121,12 @@ def pictures(live: Live, data: Dataset) -> None:
     if live.leader is None:
         return
     st.markdown(f"**What the leading seed sees now** (seed {live.leader}; a row is a class, nobody named them)")
-    rows = [row[row >= 0] for row in live.typical]
+    rows = [row[row >= 0] for row in live.typical[:SHOWN]]
+    if len(live.typical) > SHOWN:
+        st.caption(f"The first {SHOWN} of {len(live.typical):,} classes.")
     halves = st.columns(2)
     for k, members in enumerate(rows):
         with halves[k % 2]:
+            st.markdown(f"Class {k}")
             tiles = [Tile(int(row)) for row in members]
             gallery(tiles, key=f"live class {k}", dataset=data, label=f"Class {k}", size=PICTURE)

@@ -28,18 +28,23 @@ def section(found: Findings) -> None:
     """The verdict in one sentence; facts, figure and controls folded below. The same with and without labels."""
     comparison = judging.comparison_of(found)
     judged = _judged(found, comparison)
-    say, icon = {
-        "trustworthy": (st.success, ":material/check_circle:"),
-        "unclear": (st.info, ":material/help:"),
-        "not to be trusted": (st.warning, ":material/warning:"),
-    }[judged.verdict]
-    say(_show.plain(judged.sentence), icon=icon)
+    say(judged)
     with st.expander("What this rests on, without any label"):
         st.markdown("\n".join(f"- {SPEAKS[fact.speaks]}{_show.plain(_capital(fact.says))}." for fact in judged.facts))
         st.caption(LIMITS)
         if len(found.seeds) >= LEAST_SEEDS:
             _draw(found, judged)
         _offer(comparison)
+
+
+def say(judged: Trust) -> None:
+    """The verdict in one sentence, in its colour."""
+    draw, icon = {
+        "trustworthy": (st.success, ":material/check_circle:"),
+        "unclear": (st.info, ":material/help:"),
+        "not to be trusted": (st.warning, ":material/warning:"),
+    }[judged.verdict]
+    draw(_show.plain(judged.sentence), icon=icon)
 
 
 def _judged(found: Findings, comparison: Comparison) -> Trust:
@@ -99,7 +104,8 @@ def _offer(comparison: Comparison) -> None:
 
 
 def _name(comparison: Comparison, key: str) -> str:
-    return f"{comparison.dataset.name}: {CONTROLS[key].title} on {comparison.phi1}, {comparison.phi2}"
+    where = f"{comparison.phi1}, {comparison.phi2}, {comparison.num_classes} classes"
+    return f"{comparison.dataset.name}: {CONTROLS[key].title} on {where}"
 
 
 def _queue(comparison: Comparison, key: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ NUM_SEEDS = 6
 ONE_CLASS = 0.95  # of the points in one class: the labeling has collapsed
 
 
+Ended: TypeAlias = tuple[FinishedSeed, float]  # a seed and the entropy of its labels at the end, nats
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """What a search with one weight found: the labeling of the start with the lowest objective."""
@@ -26,7 +30,7 @@ class Found:
     entropy_weight: float  # η
     labeling: Labeling  # (N,)
     test_error: float  # cross-entropy on held-out points in view 2, nats: Eq. 4
-    label_entropy: float  # R, nats: Eq. 6
+    label_entropy: float  # R of the soft labels at the search's end, nats: Eq. 6
     accuracy: float  # agreement with the shapes
     collapsed: int  # starts that end in one class
     num_seeds: int
@@ -68,25 +72,25 @@ def _searches(toy: Toy, weights: Sequence[float], num_seeds: int, on_progress: P
     first, second = (view.features for view in toy.views)
     phi1 = torch.nn.functional.normalize(first)
     for number, weight in enumerate(weights):
-        tell, ended = part(on_progress, number / len(weights), (number + 1) / len(weights)), list[FinishedSeed]()
+        tell, ended = part(on_progress, number / len(weights), (number + 1) / len(weights)), dict[int, Ended]()
         for step in search(phi1, second, _config(toy, weight), solver=Implicit(), seeds=range(num_seeds)):
-            ended += step.finished
+            entropies = simplex.label_entropy(step.label_shares.T).tolist()
+            ended |= {seed.seed: (seed, abs(entropies[step.seeds.index(seed.seed)])) for seed in step.finished}
             tell(step.progress)
-        yield _found(toy, phi1, weight, ended)
+        yield _found(toy, phi1, weight, list(ended.values()))
 
 
-def _found(toy: Toy, phi1: Tensor, weight: float, ended: Sequence[FinishedSeed]) -> Found:
-    ordered = sorted(ended, key=lambda seed: seed.final_objective)
+def _found(toy: Toy, phi1: Tensor, weight: float, ended: Sequence[Ended]) -> Found:
+    ordered, entropies = zip(*sorted(ended, key=lambda one: one[0].final_objective), strict=True)
     labelings = task.hard_labels(phi1, torch.from_numpy(np.stack([seed.prototypes for seed in ordered]))).numpy()
     largest = [np.bincount(labeling).max() / toy.num_points for labeling in labelings]
     labeling = scores.match_classes(labelings[0], toy.shape, NUM_CLASSES)[labelings[0]]  # so that colours stay
     test_error = float(ordered[0].test_error[-FINAL_WINDOW:].mean())
-    shares = torch.from_numpy(np.bincount(labeling, minlength=NUM_CLASSES) / toy.num_points)
     return Found(
         entropy_weight=weight,
         labeling=labeling,
         test_error=test_error,
-        label_entropy=abs(float(simplex.label_entropy(shares.unsqueeze(1)))),
+        label_entropy=entropies[0],
         accuracy=scores.clustering_accuracy(toy.shape, labeling),
         collapsed=sum(share > ONE_CLASS for share in largest),
         num_seeds=len(ordered),

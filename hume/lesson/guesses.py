@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from hume.errors import InputError, RunError
 from hume.files import disk_errors, write_atomically
@@ -23,6 +23,7 @@ USUAL_GROUPS = 5
 MOST_GROUPS = 20
 MOST_HANDS = 1000
 LONGEST_NAME = 40  # characters
+WAIT = 5  # seconds for another process
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def read(home: Path, dataset: Dataset) -> Guesses:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove it to start the lesson again") from None
     shown, groups = set(guesses.rows), len(guesses.names)
-    whole = all(row in shown and 0 <= group < groups for row, group in guesses.placed.items())
+    whole = groups >= 2 and all(row in shown and 0 <= group < groups for row, group in guesses.placed.items())
     # Another dataset of that name has other pictures: nothing that was guessed is about them.
     return guesses if whole and guesses.rows == wall(dataset) else Guesses(wall(dataset))
 
@@ -128,8 +129,10 @@ def raise_hands(home: Path, dataset: Dataset, kinds: int, number: int) -> Guesse
 
 
 def start_over(home: Path, dataset: Dataset) -> Guesses:
-    """Forget every guess, for the next class."""
-    return _change(home, dataset, lambda _: Guesses(wall(dataset)))
+    """Forget every guess, for the next class; a damaged file too."""
+    with disk_errors(home / "lessons"):
+        _path(home, dataset).unlink(missing_ok=True)
+    return read(home, dataset)
 
 
 def _path(home: Path, dataset: Dataset) -> Path:
@@ -139,12 +142,15 @@ def _path(home: Path, dataset: Dataset) -> Path:
 def _change(home: Path, dataset: Dataset, change: Callable[[Guesses], Guesses]) -> Guesses:
     """Read, change and write under a lock, so that two tabs lose none of each other's steps."""
     path = _path(home, dataset)
-    with disk_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock"), timeout=10):
-            before = read(home, dataset)
-            after = change(before)
-            if after != before:
-                values = {"rows": after.rows, "names": after.names, "placed": after.placed, "hands": after.hands}
-                write_atomically(path, json.dumps(values, ensure_ascii=False).encode())
+    try:
+        with disk_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock"), timeout=WAIT):
+                before = read(home, dataset)
+                after = change(before)
+                if after != before:
+                    values = {"rows": after.rows, "names": after.names, "placed": after.placed, "hands": after.hands}
+                    write_atomically(path, json.dumps(values, ensure_ascii=False).encode())
+    except Timeout:
+        raise RunError(f"{path} is being written by another process: try again") from None
     return after

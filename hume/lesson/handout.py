@@ -36,8 +36,8 @@ def _hands(found: Findings, guesses: Guesses) -> str:
     if not guesses.hands:
         return ""
     words = (
-        f"Asked how many kinds of things there are, most hands went up for {guesses.usual_kinds}. The search was asked "
-        f"for {found.num_classes}."
+        f"Asked how many kinds of things there are, the most hands went up for {guesses.usual_kinds}. The search was "
+        f"asked for {found.num_classes}."
     )
     rows = [(kinds, hands) for kinds, hands in guesses.hands.items()]
     return paragraph(words) + table("Hands for every number of kinds", ["kinds", "hands"], rows)
@@ -55,9 +55,11 @@ def _groups(dataset: Dataset, guesses: Guesses) -> str:
 def _group(dataset: Dataset, guesses: Guesses, group: int, members: list[int]) -> str:
     color = figures.class_colors(group + 1)[group]
     label = escaped(f"Pictures in {guesses.name(group)}")
+    pictures = images.sample_images(dataset)
+    crisp = " pixels" * (pictures is not None and max(pictures.shape[1:3]) <= images.PIXEL_ART)
     return f"""<article class="class" style="--mark: {color}">
 <header><h3>{isolated(guesses.name(group))}</h3>{paragraph(count(len(members), "picture"))}</header>
-<div class="tiles large" role="group" aria-label="{label}">{_tiles(dataset, members)}</div>
+<div class="tiles large{crisp}" role="group" aria-label="{label}">{_tiles(dataset, members)}</div>
 </article>
 """
 

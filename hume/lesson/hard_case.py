@@ -101,5 +101,17 @@ def read_both(home: Path, digits: Dataset) -> tuple[Case, Case] | None:
     return (cases[0], cases[1]) if len(cases) == 2 else None
 
 
+def conclusion(good: Case, hard: Case) -> str:
+    """What to take home from both, without any label."""
+    higher = hard.kept.cv_score.mean() > good.kept.cv_score.mean()
+    chosen = "The scores alone would have chosen the second pair. " if higher else ""
+    if hard.trust.verdict != "not to be trusted":
+        return f"{chosen}Nothing gives the second pair away this time: its verdict is “{hard.trust.verdict}”."
+    return (
+        f"{chosen}**What gives it away needs no label**: the first space is asked about the same labelings. Where its "
+        "opinion falls while that of the second rises, the second rewards something that the first does not hold."
+    )
+
+
 def _path(home: Path, phi2: str) -> Path:
     return home / "lessons" / f"{DATASET}-{PHI1}-{phi2}.safetensors"

@@ -208,6 +208,8 @@ def conclusion(labeling: IntArray, fits: tuple[Fit, Fit]) -> str:
     """What a stranger should conclude from the errors, in one sentence."""
     if len(np.unique(labeling)) == 1:
         return "Never wrong in either view, and useless: with everything in one class there is nothing to tell."
+    if min(each.guess_error for each in fits) == 0:
+        return "All new points are in one class: what was learned of the other one cannot be tested."
     learned = max(each.train_error for each in fits)
     start = "Perfect on the points it was fitted to"
     if learned > 0:

@@ -4,20 +4,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from hume import figures
+from hume import figures, load_dataset
 from hume.lesson import hard_case
 from hume.lesson.hard_case import DATASET, NUM_SEEDS, PHI1, TITLES, Case
 from hume.progress import Progress
 from hume.sentences import number, percent
-from pages import _make, _session, _show
+from hume.spaces import Dataset
+from pages import _make, _session, _trust
 from pages._learn import lesson
 
 NAME = "digits: the lesson's hard case"
-VERDICTS = {
-    "trustworthy": (st.success, ":material/check_circle:"),
-    "unclear": (st.info, ":material/help:"),
-    "not to be trusted": (st.warning, ":material/warning:"),
-}
 
 
 def show() -> None:
@@ -26,25 +22,32 @@ def show() -> None:
         "Here the same digits are searched twice. Labels are made in the same space; once they are tested in "
         f"**{TITLES[hard_case.GOOD]}**, once in **{TITLES[hard_case.HARD]}**. Both searches run smoothly."
     )
-    digits = _session.dataset(DATASET)
+    digits = _digits()
     cases = _cases(str(lesson.home()), _session.stamp(digits, lesson.home() / "lessons"))
     if cases is None:
         _offer()
         return
-    truth = lesson.may_reveal(cases[0].dataset)
+    if lesson.data().labels is None:  # else the switch is above
+        lesson.offer_truth(digits)
+    truth = lesson.may_reveal(digits)
     for column, case in zip(st.columns(2, gap="large"), cases, strict=True):
         with column:
             _draw(case, truth)
-    st.markdown(
-        "The scores alone would have chosen the second pair. **What gives it away needs no label**: the first space is "
-        "asked about the same labelings. Where its opinion falls while that of the second rises, the second rewards "
-        "something that the first does not hold."
-    )
+    st.markdown(hard_case.conclusion(*cases))
+
+
+@st.cache_resource(show_spinner=False)
+def _digits() -> Dataset:
+    """The embedded ones, whatever else is called so."""
+    return load_dataset(DATASET)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Asking φ1 about the same labelings …")
 def _cases(home: str, stamp: str) -> tuple[Case, Case] | None:
-    return hard_case.read_both(Path(home), _session.dataset(DATASET))
+    cases = hard_case.read_both(Path(home), _digits())
+    for case in cases or ():
+        _ = case.trust  # now, while the spinner turns
+    return cases
 
 
 def _offer() -> None:
@@ -53,7 +56,7 @@ def _offer() -> None:
         f"Search both pairs, {NUM_SEEDS} starts each", icon=":material/science:", key="hard case",
         help="Some seconds; what is found is kept.",
     ):  # fmt: skip
-        home, digits = lesson.home(), _session.dataset(DATASET)
+        home, digits = lesson.home(), _digits()
 
         def work(tell: Progress) -> str:
             hard_case.search_both(home, digits, tell)
@@ -68,8 +71,7 @@ def _draw(case: Case, truth: bool) -> None:
     scores = case.kept.cv_score
     st.markdown(f"**Tested in {TITLES[case.phi2]}**")
     st.metric("Foretold of unseen pictures, mean of the starts", percent(float(scores.mean())))
-    say, icon = VERDICTS[case.trust.verdict]
-    say(_show.plain(case.trust.sentence), icon=icon)
+    _trust.say(case.trust)
     seeds, name = range(len(scores)), f"{DATASET}-{PHI1}-{case.phi2}"
     if truth:
         lesson.plot(

@@ -6,6 +6,7 @@ from time import monotonic
 import streamlit as st
 
 from hume import figures, replay, trajectory
+from hume.errors import HumeError
 from hume.findings import Findings
 from hume.replay import Cloud, Labels
 from pages._gallery import Tile, gallery
@@ -49,11 +50,15 @@ def show(found: Findings) -> None:
         return
     if words is not None:
         st.caption(words)
-    cloud = _cloud(str(found.run.folder), found.run.version, found)
+    try:
+        cloud = _cloud(str(found.run.folder), found.run.version, found)
+    except HumeError as error:  # all that was recorded is damaged
+        st.warning(str(error), icon=":material/warning:")
+        return
     recorded = set(cloud.seeds.tolist())
     seeds = [seed for seed in (found.seeds[i] for i in found.order.tolist()) if seed in recorded]
     seed = st.selectbox(
-        "Start to follow", seeds, key=f"lesson replayed {found.run.name}",
+        "Start to follow", seeds, key=f"lesson replayed {found.run.name}", persist_state="session",
         help="The best-scored first. Its pictures are shown below.",
     )  # fmt: skip
     labels = _labels(str(found.run.folder), found.run.version, seed, found, cloud)
@@ -63,6 +68,7 @@ def show(found: Findings) -> None:
 def _draw(found: Findings, cloud: Cloud, labels: Labels, seed: int) -> None:
     last = len(cloud.iterations) - 1
     player: Player = st.session_state.setdefault(f"replay of {found.run.name}", Player())
+    player.frame = min(player.frame, last)
     if player.playing and monotonic() - player.since > 5 * EVERY:
         player.playing = False  # another step was looked at in between
     playing = player.playing

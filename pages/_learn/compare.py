@@ -41,7 +41,7 @@ def hands(known: Guesses, found: Findings) -> None:
     if not known.hands:
         return
     st.markdown(
-        f"Most hands went up for **{known.usual_kinds}** kinds. The search was asked for **{found.num_classes}** "
+        f"The most hands went up for **{known.usual_kinds}** kinds. The search was asked for **{found.num_classes}** "
         "(dashed); it does not choose this number itself."
     )
     lesson.plot(
@@ -54,10 +54,10 @@ def hands(known: Guesses, found: Findings) -> None:
 def table(beside: Beside, columns: list[Grouping]) -> None:
     """How alike the groupings are, in figures."""
     st.markdown(f"**How alike, on the {count(len(beside.rows), 'sorted picture')}**")
-    st.dataframe(
-        compared.agreement_table(beside), hide_index=True,
-        column_config={name: st.column_config.NumberColumn(format="%.2f") for name in ("ACC", "ARI", "NMI")},
-    )  # fmt: skip
+    shares = compared.agreement_table(beside)
+    lines = zip(shares["between"], shares["ACC"], shares["ARI"], shares["NMI"], strict=True)
+    rows = "".join(f"\n| {between} | {acc:.2f} | {ari:.2f} | {nmi:.2f} |" for between, acc, ari, nmi in lines)
+    st.markdown(f"| between | ACC | ARI | NMI |\n| --- | ---: | ---: | ---: |{rows}")
     st.caption(
         "ACC: the share of pictures in matching groups when groups are matched one to one. ARI: agreement on pairs of "
         "pictures, together or apart; 0 is chance, 1 is the same grouping. NMI: shared information, 0 to 1."

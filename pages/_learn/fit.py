@@ -81,7 +81,7 @@ def _labelings() -> None:
     labeling = _labeling(toy, choice)
     fits = fit(toy, labeling)
     st.markdown(f"#### {conclusion(labeling, fits)}")
-    selected = _views(toy, labeling, fits)
+    selected = _views(toy, labeling, fits, choice)
     with st.container(horizontal=True, vertical_alignment="center"):
         if choice == PAINTED:
             _brushes(selected)
@@ -166,7 +166,7 @@ def _brushes(selected: list[int]) -> None:
         )  # fmt: skip
 
 
-def _views(toy: Toy, labeling: Labeling, fits: tuple[Fit, Fit]) -> list[int]:
+def _views(toy: Toy, labeling: Labeling, fits: tuple[Fit, Fit], choice: str) -> list[int]:
     """Both views with the errors in each; the points that the reader has circled there."""
     figure = drawn.toy_fits(
         [view.plane for view in toy.views], labeling, toy.shape, toy.train, [each.wrong for each in fits],
@@ -182,8 +182,8 @@ def _views(toy: Toy, labeling: Labeling, fits: tuple[Fit, Fit]) -> list[int]:
         return header, ([i, *(column[i].item() for column in columns)] for i in range(toy.num_points))
 
     points = _show.plot(
-        figure, f"toy views {st.session_state.get(PAINTINGS, 0)}", table, name="lesson-toy", height=HEIGHT,
+        figure, f"toy views {choice} {st.session_state.get(PAINTINGS, 0)}", table, name="lesson-toy", height=HEIGHT,
         alt="A labeling in two views, with the line of a linear classifier in each, and below its errors on points it "
-        "learned from and on new ones", select=("lasso", "box", "points"),
+        "learned from and on new ones", select=("lasso", "box", "points") if choice == PAINTED else (),
     )  # fmt: skip
     return _show.ids(points)

@@ -6,6 +6,7 @@ from functools import partial, update_wrapper
 import streamlit as st
 
 from hume.lesson.plan import PARTS, Part
+from pages import _session
 from pages._learn import compare, fit, guess, handout, moves, seeds, trust
 
 STEPS: Mapping[str, Callable[[], None]] = {
@@ -53,7 +54,7 @@ def _show(part: Part) -> None:
         for i, (each, link) in enumerate(zip(PARTS, links, strict=True)):
             st.page_link(link, label=f"{i + 1} · {each.title}")
     st.title(part.question)
-    STEPS[part.key]()
+    _session.guard(STEPS[part.key])
     _notes(part)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         if place > 0:

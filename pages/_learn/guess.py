@@ -9,7 +9,6 @@ from hume import figures
 from hume.errors import HumeError
 from hume.lesson import guesses
 from hume.lesson.guesses import LONGEST_NAME, MOST_GROUPS, MOST_HANDS, Guesses
-from hume.sentences import count
 from hume.spaces import Dataset
 from pages._bins import bins
 from pages._learn import lesson
@@ -53,8 +52,10 @@ def hands_up(data: Dataset) -> None:
             name="hands",
             height=240,
         )
-        most = known.usual_kinds
-        st.markdown(f"Most of {count(total, 'hand')} say **{most}** (the smallest number where several are equal).")
+        kinds = known.usual_kinds or 0
+        st.markdown(
+            f"The most hands, {known.hands[kinds]} of {total}, say **{kinds}** (the smallest where several are equal)."
+        )
 
 
 def sort(data: Dataset) -> None:
@@ -63,8 +64,10 @@ def sort(data: Dataset) -> None:
     known = guesses.read(lesson.home(), data)
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     field = f"lesson groups {data.name} {len(known.names)}"  # another tab's change makes it anew
+    least = max([2, *(group + 1 for group in known.placed.values())])  # no group goes that holds pictures
     left.number_input(
-        "Groups", 2, MOST_GROUPS, len(known.names), key=field, help="Pictures of a group that goes are unsorted again.",
+        "Groups", least, MOST_GROUPS, len(known.names), key=field,
+        help="A group that holds pictures has to be emptied before it can go.",
         on_change=lambda: _do(guesses.set_groups, data, int(st.session_state[field])),
     )  # fmt: skip
     right.caption(

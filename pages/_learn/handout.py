@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from hume import review
 from hume.lesson import guesses
 from hume.lesson.handout import handout
 from hume.lesson.plan import EXERCISES
-from pages import _session, _show
+from pages import _show
 from pages._learn import lesson
 
 
@@ -29,10 +30,17 @@ def file() -> None:
         )
         return
     known = guesses.read(lesson.home(), found.dataset)
-    names, truth = _session.class_names(found), lesson.shows_truth()
+    home, truth = lesson.home(), lesson.shows_truth()
+
+    def content() -> bytes:
+        """What was guessed and named until the button was pressed, in any tab."""
+        given = review.read(found.run)
+        names = [given.name(k) for k in range(found.num_classes)]
+        return handout(found, guesses.read(home, found.dataset), names, show_truth=truth).encode()
+
     st.download_button(
         "The lesson as one HTML file",
-        lambda: handout(found, known, names, show_truth=truth).encode(),
+        content,
         f"{_show.file_name('lesson', found.run.name)}.html",
         "text/html",
         key="handout",
@@ -42,8 +50,14 @@ def file() -> None:
     )
     st.markdown(
         f"{len(known.placed)} of {len(known.rows)} pictures were sorted. "
-        + ("People's labels are in the file." if truth else "People's labels are not in the file: they are not shown.")
+        + _about_labels(found.dataset.labels is not None, truth)
     )
+
+
+def _about_labels(known: bool, shown: bool) -> str:
+    if not known:
+        return ""
+    return "People's labels are in the file." if shown else "People's labels are not in the file: they are not shown."
 
 
 def exercises() -> None:

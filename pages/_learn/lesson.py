@@ -26,8 +26,14 @@ def choose_data() -> None:
         "Pictures", names, names.index(_session.usual_dataset(names)), key="lesson_data", bind="query-params",
         persist_state="session",
     )  # fmt: skip
-    if data().labels is not None:
-        right.toggle(
+    with right:
+        offer_truth(data())
+
+
+def offer_truth(dataset: Dataset) -> None:
+    """The switch for people's labels, where there are any."""
+    if dataset.labels is not None:
+        st.toggle(
             "Show people's labels", key="lesson_truth", bind="query-params", persist_state="session",
             disabled=_session.is_blind(),
             help="Blind mode is on: turn it off in the sidebar." if _session.is_blind() else "Off until the class has "
@@ -63,10 +69,16 @@ def latest_run() -> Run | None:
 
 
 def found() -> Findings | None:
-    """What that run has found, None where there is none that has ended and can be read."""
+    """What that run has found, or else the newest that has ended; None where there is none that can be read."""
     run = latest_run()
-    if run is None or _session.state(run) != "finished":
+    if run is None:
         return None
+    if _session.state(run) != "finished":
+        others = _session.readable_runs()
+        ended = [each for each in others if each.request.dataset == data().name and each.state == "finished"]
+        if not ended:
+            return None
+        run = ended[0]
     try:
         return _session.findings(run)
     except HumeError as error:  # its data changed, say
@@ -80,7 +92,7 @@ def needs_a_run() -> Findings | None:
     if known is None:
         st.info(
             "This step looks at a finished search of these pictures, and there is none yet: **100 seeds**, in the list "
-            "of steps above, makes one in about half a minute.",
+            "of steps above, makes one.",
             icon=":material/info:",
         )
     return known

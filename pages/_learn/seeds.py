@@ -2,8 +2,9 @@
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
-from hume import Run, figures, sentences
+from hume import Run, figures, scores, sentences
 from hume.findings import Findings
 from hume.jobs import Live
 from hume.spaces import Dataset
@@ -19,19 +20,15 @@ def show() -> None:
     lesson.choose_data()
     data, run = lesson.data(), lesson.latest_run()
     st.markdown(
-        "The search starts a hundred times, each time from other random labels. Every point is one start. **All it "
-        "knows is how far to the right a point is**: how well a classifier foretells the labels of pictures it has not "
-        "seen. "
-        + (
-            "How high it is, the share of pictures labeled as people do, it never learns."
-            if lesson.shows_truth()
-            else "How high it is, the share of pictures labeled as people would, is hidden. On which would you bet?"
-        )
+        "Every point is one random start of the search. **How far to the right it lies is all that the search knows**: "
+        f"the objective, which rewards labels that a classifier foretells on pictures it has not seen. {_hidden(data)}"
     )
     now = None if run is None else _session.state(run)
     if run is not None and now in LIVE:
         _job.watch(run, lambda live: under_way(run, live, data))
         return
+    if run is not None and now != "finished":
+        _session.unfinished(run)
     found = lesson.found()
     if found is not None:
         cloud(found)
@@ -80,21 +77,55 @@ def under_way(run: Run, live: Live, data: Dataset) -> None:
 
 
 def cloud(found: Findings) -> None:
-    """Where the seeds ended: the scores alone, then with the accuracy."""
-    name, alt = f"{found.run.name}-cloud", "One point a random start: its cross-validation score"
-    if lesson.shows_truth() and found.accuracy is not None:
-        accuracy = found.accuracy
-        drawn = figures.correlation(found.cv_score, accuracy, found.seeds, found.states, found.correlation)
+    """Where the seeds ended: the objective alone, then with the accuracy."""
+    name, alt = f"{found.run.name}-cloud", "One point a random start: its objective"
+    objective, seeds, done = found.objective, found.seeds, np.ones(len(found.seeds), bool)
+    if not np.isfinite(objective).all():  # imported: only scores are known
         lesson.plot(
-            drawn, "lesson cloud",
-            lambda: (["seed", "score", "accuracy"], zip(found.seeds, found.cv_score, accuracy, strict=True)),
-            alt=f"{alt} and its accuracy", name=name,
+            figures.score_distribution(found.cv_score, seeds), "lesson scores",
+            lambda: (["seed", "score"], zip(seeds, found.cv_score, strict=True)), alt="One point a random start: its "
+            "cross-validation score", name=name,
         )  # fmt: skip
-        st.markdown(sentences.trust(found, True))
         return
+    if not lesson.shows_truth() or found.accuracy is None:
+        lesson.plot(
+            figures.hidden_cloud(objective, seeds, done), "lesson hidden cloud",
+            lambda: (["seed", "objective"], zip(seeds, objective, strict=True)), alt=alt, name=name,
+        )  # fmt: skip
+        return
+    accuracy = found.accuracy
+    drawn = figures.live_cloud(objective, accuracy, seeds, done)
+    drawn.update_yaxes(title={"text": "Accuracy"}, range=None, autorange=True)
     lesson.plot(
-        figures.score_distribution(found.cv_score, found.seeds), "lesson scores",
-        lambda: (["seed", "score"], zip(found.seeds, found.cv_score, strict=True)), alt=alt, name=name,
+        drawn, "lesson cloud",
+        lambda: (["seed", "objective", "accuracy"], zip(seeds, objective, accuracy, strict=True)),
+        alt=f"{alt} and its accuracy", name=name,
     )  # fmt: skip
-    if found.dataset.labels is not None:
-        st.markdown("Place your bets, then turn on **Show people's labels** above.")
+    st.markdown(_in_words(objective, accuracy))
+
+
+def _hidden(data: Dataset) -> str:
+    """What is to be said of the height of the points."""
+    if data.labels is None:
+        return "Nobody knows how many of these pictures each start labels as people would."
+    if lesson.shows_truth():
+        return "How high it lies, the share of pictures labeled as people do, the search never learns."
+    return (
+        "The share of pictures labeled as people do is hidden: **on which point would you bet?** Then turn on *Show "
+        "people's labels* above."
+    )
+
+
+def _in_words(objective: NDArray[np.float64], accuracy: NDArray[np.float64]) -> str:
+    """Whether the objective foretold the accuracy, with r and its interval."""
+    found = scores.correlation(objective, accuracy)
+    if found is None:
+        return "There are not enough different starts to say whether the objective foretells the accuracy."
+    if found.high < 0:
+        words = "**The lower the objective, the more pictures are labeled as people do**"
+    elif found.low > 0:
+        words = "**Here a lower objective goes with fewer pictures labeled as people do**"
+    else:
+        words = "Among these starts the objective does not tell which is closer to people's labels"
+    interval = f"95 % interval {sentences.number(found.low)} to {sentences.number(found.high)}"
+    return f"{words}: r = {sentences.number(found.r)} ({interval}, {sentences.count(found.n, 'start')})."

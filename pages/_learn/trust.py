@@ -5,13 +5,14 @@ import streamlit as st
 from hume import figures, sentences
 from hume.findings import Findings
 from hume.sentences import percent
-from pages import _session
+from pages import _session, _show
 from pages._gallery import Tile, gallery
 from pages._learn import _hard_case, lesson
 
 NUM_NEIGHBORS = 500  # as the Reliable samples page has it
 PER_CLASS = 10
 PICTURE = 52  # pixels
+SHOWN = 20  # classes
 
 
 def show() -> None:
@@ -55,9 +56,13 @@ def reliable(found: Findings) -> None:
             f" **{percent(quality.accuracy)}** of them carry the label people give, of all pictures "
             f"**{percent(found.vote_agreement.acc)}**."
         )
+    if found.num_classes > SHOWN:
+        words += f" The first {SHOWN} classes are shown."
     st.markdown(words)
     names, halves = _session.class_names(found), st.columns(2, gap="large")
-    for k in range(found.num_classes):
+    shown = range(min(found.num_classes, SHOWN))
+    for k in shown:
         with halves[k % 2]:
+            st.markdown(f"**{_show.plain(names[k])}**")
             tiles = [Tile(row) for row in samples.rows[samples.classes == k].tolist()]
             gallery(tiles, key=f"lesson reliable {k}", dataset=found.dataset, label=names[k], size=PICTURE)

@@ -35,7 +35,7 @@ def test_the_lesson_from_the_first_step_to_the_hand_out_by_keyboard(
     arrive(page, "seeds")
     seeds(page)
     arrive(page, "trust")
-    expect(page.locator(".st-key-lesson_top_n .js-plotly-plot, .js-plotly-plot").first).to_be_visible()
+    trust(page)
     arrive(page, "compare")
     expect(page.get_by_text(f"of {SORTED} pictures into the same group").first).to_be_visible()
     arrive(page, "handout")
@@ -61,7 +61,7 @@ def guess(page: Page) -> None:
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("23")
     press(page, "Note them")
-    expect(page.get_by_text(re.compile(r"Most of 23.hands say"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"The most hands, 23 of 23, say"))).to_be_visible()
     settle(page)
     tab_to(page, "picture [0-9]+, Not sorted yet")
     for number in range(SORTED):
@@ -89,23 +89,38 @@ def fit(page: Page) -> None:
 
 def moves(page: Page) -> None:
     """One phase after another."""
-    tab_to(page, "One step")
-    page.keyboard.press("Enter")
+    said = page.get_by_text("prototypes at right angles")
+    expect(said).to_be_visible()
+    press(page, "One step")
+    expect(said).to_be_hidden()
     settle(page)
+    slider = page.get_by_role("slider", name="Iteration").first
+    before = slider.get_attribute("aria-valuenow")
     press(page, "Next iteration")
+    expect(slider).not_to_have_attribute("aria-valuenow", str(before))
     settle(page)
 
 
 def seeds(page: Page) -> None:
     """A search of a hundred seeds, then the accuracy."""
     press(page, "Search from 100 random starts")
-    expect(page.get_by_text("Place your bets")).to_be_visible()
+    expect(page.get_by_text("How did they get there?")).to_be_visible()
     settle(page)
-    assert "Accuracy against the ground truth" not in words_of(page)
-    page.keyboard.press("Home")
-    page.locator("body").focus()
+    assert "people do: r =" not in words_of(page)
     press(page, "Show people's labels", "Space")
-    expect(page.get_by_text("Accuracy against the ground truth")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"r = .*100.starts"))).to_be_visible()
     settle(page)
+    moment = page.get_by_role("slider", name="Iterations done")
+    before = moment.get_attribute("aria-valuenow")
     press(page, "Play")
+    expect(page.get_by_role("slider", name="Iterations done")).not_to_have_attribute("aria-valuenow", str(before))
+    press(page, "Pause")
+    expect(page.get_by_text(re.compile("into another class")).first).to_be_visible()
+
+
+def trust(page: Page) -> None:
+    """The good and the hard pair are searched; only the hard one is warned of."""
+    press(page, "Search both pairs")
+    expect(page.get_by_text("Do not trust the order of the seeds here")).to_be_visible()
+    expect(page.get_by_text("Nothing speaks against the order of the seeds")).to_be_visible()
     settle(page)
