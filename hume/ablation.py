@@ -7,7 +7,7 @@
 
 Labelings are kept in the home, scores are computed when they are looked at: ground truth never reaches the disk.
 
-    <home>/ablations/<digest of spaces and K>/<family>/<value>.safetensors     labelings (S, N), scores (S,)
+    <home>/ablations/<digest of spaces, K, rows>/<family>/<value>.safetensors     labelings (S, N), scores (S,)
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ from hume.baselines.registry import Spread, spread
 from hume.class_count import occupied_classes, stability
 from hume.errors import InputError
 from hume.inner import Implicit, Whitening
-from hume.kept import Kept, digest, keep, read_kept
+from hume.kept import Kept, digest, keep, read_kept, scored_rows
 from hume.progress import Progress, of_search, part
 from hume.results import discover, evaluated_rows, features_of
 from hume.search import Config, preset
@@ -164,7 +164,8 @@ class Ablation:
 
     def __init__(self, home: Path, dataset: Dataset, phi1: str, phi2: str, *, num_classes: int):
         self.dataset, self.phi1, self.phi2, self.num_classes = dataset, phi1, phi2, num_classes
-        parts = (dataset.space(phi1).fingerprint, dataset.space(phi2).fingerprint, num_classes)
+        prints = (dataset.space(phi1).fingerprint, dataset.space(phi2).fingerprint)
+        parts = (*prints, num_classes, scored_rows(dataset))
         self.folder = home / "ablations" / digest(parts)
 
     def run(

@@ -18,7 +18,7 @@ K the seeds merge or split classes, each in its own way. The suggestion maximize
 Every seed is searched for classes of about equal size, so a sweep finds a number of such classes: where they are
 unequal, small ones are merged and the suggestion is too low.
 
-    <home>/class-counts/<digest of spaces>/<K>.safetensors     labelings (S, N), scores (S,)
+    <home>/class-counts/<digest of spaces and rows>/<K>.safetensors     labelings (S, N), scores (S,)
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from hume.baselines.registry import Spread, spread
 from hume.errors import InputError
-from hume.kept import Kept, digest, keep, read_kept
+from hume.kept import Kept, digest, keep, read_kept, scored_rows
 from hume.progress import Progress, of_search, part
 from hume.results import discover, evaluated_rows
 from hume.scores import contingency_table
@@ -82,7 +82,7 @@ class ClassCount:
     def __init__(self, home: Path, dataset: Dataset, phi1: str, phi2: str):
         self.dataset, self.phi1, self.phi2 = dataset, phi1, phi2
         spaces = (dataset.space(phi1).fingerprint, dataset.space(phi2).fingerprint)
-        self.folder = home / "class-counts" / digest(spaces)
+        self.folder = home / "class-counts" / digest((*spaces, scored_rows(dataset)))
 
     def run(
         self,

@@ -41,6 +41,7 @@ WEIGHT = 2.0  # η of the walk: the sizes found lie between those asked for and 
 MOST_STEPS = 6
 SMALLEST = 0.02  # of an equal class's size is asked for at least, so that no class is given up
 LEAST_SEEDS = 5
+LONGEST_PATH = 255  # characters; a system refuses to look for longer ones
 SURE = 3.0  # standard errors, over the seeds, by which the information must differ
 
 
@@ -74,9 +75,12 @@ def parse_sizes(text: str) -> tuple[float, ...]:
 
 def read_sizes(given: str) -> tuple[float, ...]:
     """Class sizes from the numbers themselves or from a file that holds them; raises InputError for anything else."""
-    path = Path(given)
-    if not path.is_file():
+    try:
         return parse_sizes(given)
+    except InputError:
+        path = Path(given)
+        if len(given) > LONGEST_PATH or not path.is_file():
+            raise
     try:
         return parse_sizes(path.read_text(encoding="utf-8-sig"))
     except (UnicodeDecodeError, InputError):

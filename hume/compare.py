@@ -6,7 +6,7 @@
 
 Labelings are kept in the home, scores are computed when they are looked at: ground truth never reaches the disk.
 
-    <home>/comparisons/<digest of spaces and K>/<method>.safetensors     labelings (S, N), scores (S,), how it was run
+    <home>/comparisons/<digest of spaces, K, rows>/<method>.safetensors  labelings (S, N), scores (S,), how it was run
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from hume import ensemble, scores
 from hume.baselines.registry import BASELINES, Spread, agreement_of, run_baseline, spread
 from hume.controls import CONTROLS, run_control, run_pair
 from hume.errors import InputError
-from hume.kept import Found, digest, now, read_found, write_found
+from hume.kept import Found, digest, now, read_found, scored_rows, write_found
 from hume.progress import Progress, of_search
 from hume.results import LABEL_TYPE, Result, evaluated_rows
 from hume.search import Step
@@ -106,7 +106,8 @@ class Comparison:
 
     def __init__(self, home: Path, dataset: Dataset, phi1: str, phi2: str, *, num_classes: int):
         self.home, self.dataset, self.phi1, self.phi2, self.num_classes = home, dataset, phi1, phi2, num_classes
-        parts = (dataset.space(phi1).fingerprint, dataset.space(phi2).fingerprint, num_classes)
+        prints = (dataset.space(phi1).fingerprint, dataset.space(phi2).fingerprint)
+        parts = (*prints, num_classes, scored_rows(dataset))
         self.folder = home / "comparisons" / digest(parts)
 
     def on(self, phi1: str, phi2: str) -> "Comparison":

@@ -87,15 +87,16 @@ def pick(ranking: ReliabilityRanking, numbers: Rows, per_class: int, rejected: C
     return Picked(rows[chosen], classes[chosen], rows[~kept & in_reach])
 
 
-def draw_labels(truth: Rows, numbers: Rows, per_class: int, seed: int) -> Rows:
+def draw_labels(truth: Rows, numbers: Rows, per_class: int | Rows, seed: int) -> Rows:
     """Draw n random rows of every true class among the given ones, all of a class that has fewer: (L,) sample numbers.
 
-    truth: (N,) classes of all samples. Of one seed, fewer labels are part of more.
+    truth: (N,) classes of all samples; per_class: n, or one number for every true class (C,). Of one seed, fewer
+    labels are part of more.
     """
     order = np.random.default_rng([seed, 2]).permutation(numbers)
     order = order[np.argsort(truth[order], kind="stable")]
     places = np.arange(len(order)) - np.searchsorted(truth[order], truth[order])
-    drawn: Rows = order[places < per_class]
+    drawn: Rows = order[places < (per_class[truth[order]] if isinstance(per_class, np.ndarray) else per_class)]
     return drawn
 
 
@@ -148,10 +149,11 @@ def write_trained(path: Path, trained: Trained, truth_digest: str) -> None:
         write_atomically(path, save(known, tags))
 
 
-def read_trained(path: Path, shape: tuple[int, int], truth_digest: str) -> Trained | None:
+def read_trained(path: Path, shape: tuple[int, int, int], truth_digest: str) -> Trained | None:
     """Read what `write_trained` wrote; None where there is nothing, where it is damaged or of other samples.
 
-    shape: (N, T), samples and rows held out. What was learned from other labels than those of today is left out.
+    shape: (N, T, K), samples, rows held out and found classes. What was learned from other labels than those of today
+    is left out.
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
@@ -169,14 +171,21 @@ def read_trained(path: Path, shape: tuple[int, int], truth_digest: str) -> Train
     return found if _fits(found, *shape) else None
 
 
-def _fits(found: Trained, num_samples: int, num_held_out: int) -> bool:
-    everyone, held_out = (found.num_seeds, num_samples), (found.num_seeds, num_held_out)
-    told = [array.shape == held_out for array in (found.true, found.true_plain) if array is not None]
-    picked = found.picked
+def _fits(found: Trained, num_samples: int, num_held_out: int, num_classes: int) -> bool:
+    picked, full = found.picked, found.reliable
+    if full.ndim != 2 or len(full) == 0 or picked.rows.ndim != 1:
+        return False
+    told = [array.shape == (len(full), num_held_out) for array in (found.true, found.true_plain) if array is not None]
     return (
-        found.num_seeds > 0
-        and found.reliable.shape == found.reliable_plain.shape == everyone
-        and len(picked.rows) == len(picked.classes) > 0
+        full.shape == found.reliable_plain.shape == (len(full), num_samples)
+        and picked.rows.shape == picked.classes.shape
+        and all(_is_below(array, num_classes) for array in (full, found.reliable_plain, picked.classes))
+        and _is_below(picked.rows, num_samples)
         and len(told) in (0, 2)
         and all(told)
     )
+
+
+def _is_below(numbers: NDArray[Any], end: int) -> bool:
+    """Whether there are numbers and all are integers in 0..end − 1."""
+    return numbers.dtype.kind in "iu" and numbers.size > 0 and numbers.min() >= 0 and bool(numbers.max() < end)

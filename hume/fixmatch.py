@@ -34,7 +34,9 @@ class FixMatch:
     consistency_weight: float = 1.0  # λ_u; with 0 the rows without a label are not looked at
     dropped: float = 0.5  # share of the coordinates that the strong view lacks; features have no published one
     num_steps: int = 300
-    step_size: float = 1.0  # η · L, falling to a fifth along a cosine; L = mean ‖x‖²/2 bounds the loss's curvature
+    # η · L, falling to a fifth along a cosine. L = mean ‖x‖²/2 bounds the curvature of the labeled rows' loss alone.
+    # The strong view has about 1/(1 − dropped) times the squared length: with half dropped the bound is L + 2 λ_u L.
+    step_size: float = 1.0
     momentum: float = 0.9  # Nesterov's
     weight_decay: float = 5e-4
     batch_size: int = 64  # B labeled rows a step

@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from hume.files import disk_errors, write_atomically
 from hume.results import Result
+from hume.spaces import Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,12 @@ def read_kept(path: Path, num_samples: int) -> Kept | None:
 def now() -> str:
     """This moment, UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def scored_rows(dataset: Dataset) -> str:
+    """What tells apart the rows that scores are computed on: part of the key of everything that holds scores."""
+    rows = dataset.test_rows
+    return "all" if rows is None else hashlib.blake2b(rows.tobytes(), digest_size=16).hexdigest()
 
 
 def digest(parts: Sequence[object]) -> str:

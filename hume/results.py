@@ -4,7 +4,7 @@ Ground truth is optional everywhere. Where it is missing, what needs it is None.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -276,5 +276,7 @@ def features_of(space: Space, rows: NDArray[np.bool_], device: str) -> Rows:
     """The features (n, d) of some rows of a space: on a device, or on disk where they do not fit into memory twice."""
     if not spaces.fits_in_memory(space, device):
         return spaces.streamed(space, device).subset(rows)
+    if not rows.all() and isinstance(space.features, np.ndarray):  # a few rows of many are not worth a copy of all
+        return spaces.as_tensor(replace(space, features=space.features[rows]), device)
     features = spaces.as_tensor(space)
     return (features if rows.all() else features[torch.from_numpy(rows)]).to(device)

@@ -10,8 +10,8 @@ train rows and are judged on the test rows; where the dataset has no split, a ra
 Reliable samples are ranked among the rows to learn from. The search itself, and whatever made the spaces, may have
 seen the other rows too, without labels.
 
-Predictions are kept in the home, scores are computed when they are looked at: ground truth never reaches the disk, and
-never a classifier that learns from reliable samples.
+Predictions are kept in the home, those of heads that learned true labels too; labels are not, and scores are computed
+when they are looked at. Ground truth never reaches a classifier that learns from reliable samples.
 
     <home>/students/<digest of run, space and settings>/<labels a class>.safetensors
 """
@@ -181,13 +181,28 @@ class SemiSupervised:
 
     def found(self, per_class: int) -> Trained | None:
         """What was learned from n labels a class; None where nothing was, or the file is damaged."""
-        shape = (self.dataset.num_samples, int((~self.learning).sum()))
+        shape = (self.dataset.num_samples, int((~self.learning).sum()), self.num_classes)
         return read_trained(self._path(per_class), shape, self._truth_digest)
 
     @property
     def known(self) -> list[int]:
         """The numbers of labels a class with which heads were trained."""
-        return sorted(int(path.stem) for path in self.folder.glob("[0-9]*.safetensors"))
+        names = [path.stem for path in self.folder.glob("*.safetensors")]
+        return sorted({int(name) for name in names if name.isascii() and name.isdecimal()})
+
+    def missing(
+        self, rejected: Collection[int] = (), amounts: Sequence[int] | None = None, num_seeds: int = 1
+    ) -> list[int]:
+        """The numbers of labels a class that are to be trained: not done yet, with fewer seeds, or not as of today.
+
+        That is, other samples would be picked now that these are rejected, or the true labels came or changed since.
+        """
+        kept = [(n, self.found(n)) for n in (self.amounts if amounts is None else amounts)]
+        return [
+            n for n, each in kept
+            if each is None or each.num_seeds < num_seeds or not each.is_current(rejected)
+            or (each.true is None and self.dataset.labels is not None)
+        ]  # fmt: skip
 
     def points(self, rejected: Collection[int] = ()) -> list[Point]:
         """Every number of labels a class that heads were trained with, and their scores."""

@@ -97,9 +97,13 @@ def size_shares(class_sizes: Sequence[float], num_classes: int) -> tuple[float, 
         raise InputError(f"{num_classes} classes need as many sizes, got {len(sizes)}: class_sizes={sizes}")
     if not all(0 < size < math.inf for size in sizes):
         raise InputError(f"class sizes must be positive numbers, got class_sizes={sizes}")
-    total = math.fsum(sizes)
+    largest = max(sizes)
+    total = math.fsum(size / largest for size in sizes) * largest  # may be infinite, where a plain sum would raise
     unit = 1 if abs(total - 1) < 1e-9 else total
-    return tuple(sorted((float(size / unit) for size in sizes), reverse=True))
+    shares = tuple(sorted((float(size / unit) for size in sizes), reverse=True))
+    if shares[-1] < SMALLEST_SHARE:
+        raise InputError(f"a class of less than {SMALLEST_SHARE:g} of all samples is none, got class_sizes={sizes}")
+    return shares
 
 
 def label_entropy(shares: Tensor, class_sizes: Tensor | None = None) -> Tensor:

@@ -61,12 +61,13 @@ def trust(
     *,
     phi1_score: FloatArray | None = None,
     controls: Mapping[str, FloatArray] = _NONE,
+    equal_sizes: bool = True,
 ) -> Trust:
     """Say whether the order that cross-validation scores give to seeds is to be trusted, from the seeds alone.
 
     labelings: (S, n) classes 0..K − 1 on the rows that were scored; cv_score: (S,) in φ2; phi1_score: (S,) in φ1 (see
     `scores_in_phi1`), without which the verdict is unclear at best; controls: scores of the searches in
-    `hume.controls.CONTROLS` that were run, by their keys.
+    `hume.controls.CONTROLS` that were run, by their keys; equal_sizes: whether the search was asked for equal classes.
 
     Not to be trusted: better scores go with worse scores in φ1, with less agreement with the other seeds or with
     classes less even by a whole class (each time the 95 % interval of the rank correlation lies below 0), or the
@@ -84,9 +85,9 @@ def trust(
     facts = (
         trust_facts.spread(cv_score, labelings.shape[1]),
         trust_facts.alike(agreement, vote_share),
-        *trust_facts.classes(cv_score, entropy, occupied_classes(labelings), num_classes),
+        *trust_facts.classes(cv_score, entropy, occupied_classes(labelings), num_classes, equal=equal_sizes),
         trust_facts.above_chance(labelings, cv_score, num_classes),
-        *trust_facts.beside_controls(cv_score, controls),
+        *trust_facts.beside_controls(cv_score, controls, equal=equal_sizes),
         trust_facts.judged_in_phi1(cv_score, phi1_score),
         trust_facts.shared_with_others(cv_score, agreement),
     )
@@ -108,6 +109,7 @@ def of_run(found: Findings, phi1_score: FloatArray | None = None) -> Trust:
         found.num_classes,
         phi1_score=judge_run(found) if phi1_score is None else phi1_score,
         controls=known_controls(comparison_of(found)),
+        equal_sizes=found.run.request.config.class_sizes is None,
     )
 
 

@@ -59,8 +59,13 @@ def alike(agreement: FloatArray, vote_share: FloatArray) -> Fact:
     return Fact("alike", words, "neither")
 
 
-def classes(cv_score: FloatArray, entropy: FloatArray, occupied: NDArray[np.int64], K: int) -> tuple[Fact, ...]:
-    """Whether classes stayed empty, and whether better scores are bought with less even classes."""
+def classes(
+    cv_score: FloatArray, entropy: FloatArray, occupied: NDArray[np.int64], K: int, *, equal: bool = True
+) -> tuple[Fact, ...]:
+    """Whether classes stayed empty, and whether better scores are bought with less even classes.
+
+    equal: whether the search was asked for equal classes; where it was not, evenness speaks against nothing.
+    """
     effective = np.exp(entropy)
     empty = int((occupied < K).sum())
     shown = f"{percent(float(entropy.mean() / np.log(K)))} of the largest possible entropy"
@@ -70,7 +75,7 @@ def classes(cv_score: FloatArray, entropy: FloatArray, occupied: NDArray[np.int6
         words = f"{empty} of {count(len(occupied), 'seed')} leave classes empty; class sizes have {shown}"
     facts = [Fact("classes", words, "doubt" if 2 * empty >= len(occupied) else "neither")]
     found = _going_together(cv_score, entropy)
-    if found is not None and np.ptp(effective) >= ONE_CLASS:
+    if equal and found is not None and np.ptp(effective) >= ONE_CLASS:
         if found.high < 0:
             facts.append(Fact("even", f"better scores go with less even classes ({_in_words(found)})", "against"))
         else:
@@ -88,8 +93,18 @@ def above_chance(labelings: IntArray, cv_score: FloatArray, num_classes: int) ->
     return Fact("chance", words, "neither")
 
 
-def beside_controls(cv_score: FloatArray, controls: Mapping[str, FloatArray]) -> tuple[Fact, ...]:
-    """How the scores stand beside searches on spoiled pairs, as far as these were run."""
+def beside_controls(
+    cv_score: FloatArray, controls: Mapping[str, FloatArray], *, equal: bool = True
+) -> tuple[Fact, ...]:
+    """How the scores stand beside searches on spoiled pairs, as far as these were run.
+
+    equal: whether the search was asked for equal classes, as controls always are; where it was not, scores cannot be
+    compared: unequal classes are easier to foretell.
+    """
+    if not equal and controls:
+        return (
+            Fact("controls", "the controls searched for equal classes: their scores cannot be compared", "neither"),
+        )
     facts = []
     median = float(np.median(cv_score))
     for key, found in controls.items():

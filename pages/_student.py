@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from hume import figures, results
+from hume import figures, results, review
 from hume.baselines.registry import Spread
 from hume.few_labels import Point, Trained, in_words
 from hume.findings import LABEL_COLUMNS, Findings
@@ -35,22 +35,24 @@ def section(found: Findings, num_neighbors: int, order: Order) -> None:
         persist_state="session", help="Any space of the dataset; φ1 of the run first.",
     )  # fmt: skip
     student, given = SemiSupervised(found, space, num_neighbors=num_neighbors, order=order), _session.read_review(found)
-    points = _points(
+    points, missing = _points(
         student.folder, _session.stamp(student.dataset, student.folder), tuple(sorted(given.rejected)), student
     )
-    known = {point.per_class for point in points if point.is_current}
-    missing = [n for n in student.amounts if n not in known]
+    name = f"{found.run.name}: train on reliable samples, {student.space.name}"
+    going = any(status.under_way and status.name == name for status in _session.services().work.statuses())
     if right.button(
-        "Train on reliable samples", icon=":material/school:", key="train students", disabled=not missing,
+        "Train on reliable samples", icon=":material/school:", key="train students", disabled=going or not missing,
         help=f"{', '.join(map(str, missing))} a class." if missing else "All numbers of labels a class are there.",
     ):  # fmt: skip
-        _queue(student, missing, given)
+        _queue(name, student)
         st.rerun()
     _make.under_way()
     st.markdown(_show.plain(in_words(points, student.vote_accuracy, truth)))
     _protocol(student, truth)
     if any(not point.is_current for point in points):
         st.warning("Samples were rejected or taken back since: train again.", icon=":material/warning:")
+    elif truth and any(point.true is None for point in points):
+        st.warning("The true labels came or changed since: train again.", icon=":material/warning:")
     if points:
         _draw(student, points, truth, given)
     if truth and points:
@@ -60,21 +62,25 @@ def section(found: Findings, num_neighbors: int, order: Order) -> None:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Scoring …")
-def _points(folder: Path, stamp: str, rejected: tuple[int, ...], _student: SemiSupervised) -> list[Point]:
-    return _student.points(rejected)
+def _points(
+    folder: Path, stamp: str, rejected: tuple[int, ...], _student: SemiSupervised
+) -> tuple[list[Point], list[int]]:
+    return _student.points(rejected), _student.missing(rejected)
 
 
-def _queue(student: SemiSupervised, amounts: list[int], given: Review) -> None:
+def _queue(name: str, student: SemiSupervised) -> None:
     device = results.devices()[0]
 
     def work(tell: Progress) -> str:
-        made = student.run(amounts, rejected=given.rejected, device=device, on_progress=tell)
+        rejected = review.read(student.findings.run).rejected  # as they are when its turn comes
+        amounts = student.missing(rejected)
+        if not amounts:
+            return "All numbers of labels a class were there already."
+        made = student.run(amounts, rejected=rejected, device=device, on_progress=tell)
         seconds = sum(each.seconds for each in made)
         return f"{', '.join(str(each.per_class) for each in made)} labels a class in {_show.duration(seconds)}."
 
-    _session.services().work.do(
-        f"{student.findings.run.name}: train on reliable samples, {student.space.name}", work, device
-    )
+    _session.services().work.do(name, work, device)
 
 
 def _protocol(student: SemiSupervised, truth: bool) -> None:

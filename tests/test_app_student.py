@@ -2,12 +2,14 @@
 
 import io
 import zipfile
+from threading import Event
 
 import numpy as np
 import pytest
-from app_driver import birds, figures, finished, look, markdown, numbers, press, rerun, tiles, until
+from app_driver import EXAMPLES, birds, figures, finished, look, markdown, numbers, press, rerun, tiles, until
+from planted import planted
 
-from hume import review
+from hume import results, review
 from hume.findings import Findings
 from hume.semi_supervised import SemiSupervised
 from pages import _session
@@ -101,6 +103,41 @@ def test_a_rejected_sample_asks_for_another_training(run):
     done()
     assert gone not in student.found(4).picked.rows
     assert not any("train again" in warning.value for warning in open_page().warning)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "message"),
+    [((1, 4), "10, 25 labels a class in"), ((1, 4, 10, 25), "All numbers of labels a class were there already.")],
+)
+def test_what_is_missing_and_rejected_is_asked_when_its_turn_comes(run, meanwhile, message):
+    gone = int(train(run, (1,)).found(1).picked.rows[0])
+    work, may_go_on = _session.services().work, Event()
+    work.do("something before", lambda tell: str(may_go_on.wait()), results.devices()[0])
+    at = open_page()
+    press(at, "train students")
+    assert at.button(key="train students").disabled  # no second click
+    assert open_page().button(key="train students").disabled
+    review.reject(run, gone)
+    student = train(run, meanwhile, rejected={gone})
+    may_go_on.set()
+    assert done() == ["finished", "finished"]
+    assert student.missing({gone}) == []
+    assert work.statuses()[0].message.startswith(message)
+
+
+def test_labels_that_come_later_ask_for_another_training(home):
+    data = birds(home, "late", labels=False)
+    run = finished(home, data, "late")
+    train(run, (1, 4, 10, 25))
+    np.save(data.folder / "labels.npy", planted(**EXAMPLES)[2])
+    at = open_page("late")
+    assert any("true labels came or changed" in warning.value for warning in at.warning)
+    press(at, "train students")
+    assert done() == ["finished"]
+    at = open_page("late")
+    assert not at.warning
+    assert at.button(key="train students").disabled
+    assert table(at)["from true labels"].notna().all()
 
 
 def test_another_space_is_another_classifier(run):

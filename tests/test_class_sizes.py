@@ -103,6 +103,10 @@ def test_sizes_are_read_however_they_are_written(text, tmp_path):
     (tmp_path / "sizes.txt").write_text(text, encoding="utf-8")
     assert read_sizes(str(tmp_path / "sizes.txt")) == (500, 300, 200)
     assert read_sizes("500,300,200") == (500, 300, 200)
+    many = [500 - i for i in range(100)]  # longer than any path may be
+    assert read_sizes(",".join(map(str, many))) == tuple(many)
+    with pytest.raises(InputError, match="class sizes are numbers"):
+        read_sizes("a" * 5000)
 
 
 def test_what_is_no_number_is_refused_in_one_sentence(tmp_path):

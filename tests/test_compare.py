@@ -1,5 +1,7 @@
 """Methods side by side: what was found is kept, controls tell what the second space buys, truth stays off the disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from planted_runs import save_folder
@@ -136,3 +138,12 @@ def test_printed_numbers_are_told_once_each_and_best_first():
     assert all(each.samples_per_class is None and each.metric == "ACC" for each in found)
     assert headline("fashion-mnist", "Fashion-MNIST") == []
     assert len(PUBLISHED) > 100
+
+
+def test_what_was_found_is_another_for_other_rows_that_scores_are_computed_on(tmp_path):
+    whole = save_folder(tmp_path / "whole")
+    split = replace(whole, test_rows=np.arange(whole.num_samples) % 3 == 0)
+    of_whole, of_split = (Comparison(tmp_path, data, "phi1", "phi2", num_classes=3) for data in (whole, split))
+    of_whole.run("kmeans-phi1")
+    assert of_whole.found("kmeans-phi1") is not None
+    assert of_split.found("kmeans-phi1") is None

@@ -23,10 +23,10 @@ def run(tmp_path):
     return found_by(tmp_path, renamed, names=NAMES, test_rows=np.arange(300) % 3 == 0)
 
 
-def made(run, folder, **options):
+def made(run, folder, per_class=4, rejected=(), **options):
     found = Findings(run)
-    samples, _ = found.reliable_samples(found.ranking(10), 4)
-    write(handover_of(found, samples, Review(), **options), FORMATS["usb"], folder)
+    samples, _ = found.reliable_samples(found.ranking(10), per_class)
+    write(handover_of(found, samples, Review(rejected=frozenset(rejected)), **options), FORMATS["usb"], folder)
     return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
 
 
@@ -64,6 +64,34 @@ def test_both_arms_have_labels_of_their_own_and_share_the_rest(run, tmp_path):
     assert "python train.py freematch-true.yaml" in note
     assert f"{len(expected)} samples" in note
     assert "the test rows" in note
+
+
+def test_as_many_true_labels_are_drawn_as_found_ones_are_kept(run, tmp_path):
+    found, truth = Findings(run), run.dataset().labels
+    samples, _ = found.reliable_samples(found.ranking(10), 4)
+    gone = samples.rows[samples.classes == 2][:3]
+    files = made(run, tmp_path / "both", rejected=gone.tolist(), true_labels=True)
+    rows = np.load(files["data/planted-true/labeled_idx/lb_labels9_1_seed0_idx.npy"])
+    expected = np.full(3, 4)
+    expected[found.match[2]] = 1
+    assert np.bincount(truth[rows]).tolist() == expected.tolist()
+    judged = np.load(files["data/planted-true/truth.npy"])
+    assert (judged[gone[gone % 3 == 0]] >= 0).all()  # rejected: no arm has its label
+    assert "holds 9 of them" in files["README.txt"].read_text()
+    assert "another number" not in files["README.txt"].read_text()
+
+
+def test_where_as_many_cannot_be_drawn_both_numbers_are_told(tmp_path):
+    run = found_by(tmp_path, lambda truth: [truth % 2, truth % 2])  # the third class is empty
+    text = made(run, tmp_path / "both", true_labels=True)["README.txt"].read_text()
+    assert "holds 12 of them" in text
+    assert "another number than the 8 found labels" in text
+
+
+def test_nothing_is_handed_over_where_no_sample_is_left_to_judge_by(run, tmp_path):
+    with pytest.raises(InputError, match="no sample would be left to judge by: hand over fewer"):
+        made(run, tmp_path / "both", 300, true_labels=True)
+    made(run, tmp_path / "found", 300)
 
 
 def test_the_score_matches_found_classes_and_takes_true_ones_as_they_are(run, tmp_path):

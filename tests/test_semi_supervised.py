@@ -8,13 +8,14 @@ import pytest
 import torch
 from planted import planted
 from planted_runs import create, save_folder
+from safetensors import safe_open
 from torch.nn.functional import cross_entropy
 from typer.testing import CliRunner
 
 from hume import figures, review
 from hume.cli import app
 from hume.errors import InputError
-from hume.few_labels import draw_labels, in_words, pick
+from hume.few_labels import draw_labels, in_words, pick, write_trained
 from hume.findings import Findings
 from hume.fixmatch import FixMatch, LabeledSet, consistency_gradient, predict, train_heads
 from hume.reliable import ReliabilityRanking
@@ -145,6 +146,8 @@ def test_true_labels_are_drawn_evenly_and_fewer_are_part_of_more():
     assert np.bincount(truth[many]).tolist() == [10, 0, 10, 0, 0, 2]
     assert set(few.tolist()) <= set(many.tolist()) <= set(numbers.tolist())
     assert draw_labels(truth, numbers, 10, 1).tolist() != many.tolist()
+    asked = np.array([3, 9, 0, 9, 9, 1])  # of every class
+    assert np.bincount(truth[draw_labels(truth, numbers, asked, 0)], minlength=6).tolist() == [3, 0, 0, 0, 0, 1]
 
 
 # --- a run -----------------------------------------------------------------------------------------
@@ -214,8 +217,15 @@ def test_test_rows_are_kept_apart(tmp_path):
 
 
 def test_the_truth_reaches_no_head_from_reliable_samples_and_no_file(run, tmp_path):
-    """Another truth, or none, and the same is predicted; files hold no labels of the rows that were learned."""
-    known = trained(run).found(5)
+    """Another truth, or none, and the same is predicted; files hold predictions, the labels learned are found ones."""
+    student = trained(run)
+    known = student.found(5)
+    with safe_open(student.folder / "5.safetensors", framework="numpy") as file:
+        shapes = {name: file.get_tensor(name).shape for name in file.keys()}  # noqa: SIM118
+        classes = file.get_tensor("classes")
+    assert shapes == {"rows": (15,), "classes": (15,), "passed_over": (0,), "reliable": (3, 300),
+                      "reliable_plain": (3, 300), "true": (3, 60), "true_plain": (3, 60)}  # fmt: skip
+    np.testing.assert_array_equal(classes, student.findings.vote.labeling[known.picked.rows])
     truth = run.dataset().labels
     for labels in (np.random.default_rng(0).permutation(truth), None):
         folder = tmp_path / "datasets" / "planted"
@@ -257,10 +267,46 @@ def test_what_was_trained_is_there_later_until_something_changes(run, tmp_path):
     assert [point.per_class for point in again.points()] == [1]
     assert SemiSupervised(Findings(run), "phi2").points() == []
     assert SemiSupervised(Findings(run), num_neighbors=7).points() == []
-    np.save(tmp_path / "datasets" / "planted" / "labels.npy", np.roll(run.dataset().labels, 1))
-    changed = SemiSupervised(Findings(Store(tmp_path).open("run")))
-    changed.config = QUICK
-    assert [point.true for point in changed.points()] == [None]
+
+
+def test_labels_that_came_or_changed_ask_for_another_training(tmp_path):
+    run = found_by(tmp_path, renamed, labels=False)
+    student = trained(run, (1, 5))
+    assert student.missing(amounts=(1, 5)) == []
+    assert student.missing(amounts=(1, 2, 5)) == [2]
+    assert student.missing(amounts=(1, 5), num_seeds=4) == [1, 5]
+    gone = {int(np.setdiff1d(student.found(5).picked.rows, student.found(1).picked.rows)[0])}
+    assert student.missing(gone, (1, 5)) == [5]
+    truth = planted(noise=0.35, size=100)[2]
+    for labels in (truth, (truth + 1) % 3):
+        np.save(tmp_path / "datasets" / "planted" / "labels.npy", labels)
+        changed = SemiSupervised(Findings(Store(tmp_path).open("run")))
+        changed.config = QUICK
+        assert [point.true for point in changed.points()] == [None, None]
+        assert changed.missing(amounts=(1, 5)) == [1, 5]
+        changed.run(changed.missing(amounts=(1, 5)), seeds=SEEDS)
+        assert changed.missing(amounts=(1, 5)) == []
+        assert all(point.true.mean > 0.5 for point in changed.points())
+
+
+def test_stray_and_damaged_files_are_passed_over(run):
+    student = trained(run)
+    kept = student.found(5)
+    for name in ("10 copy", "٣", "x"):
+        (student.folder / f"{name}.safetensors").write_bytes((student.folder / "5.safetensors").read_bytes())
+    assert student.known == [1, 5]
+    for change in (
+        {"reliable": kept.reliable + 3},
+        {"reliable_plain": kept.reliable_plain.astype(np.int64) - 3},
+        {"reliable": kept.reliable.astype(float)},
+        {"reliable": np.array(1)},
+        {"picked": replace(kept.picked, classes=kept.picked.classes + 3)},
+        {"picked": replace(kept.picked, rows=kept.picked.rows + 300)},
+        {"picked": replace(kept.picked, rows=kept.picked.rows[None], classes=kept.picked.classes[None])},
+    ):
+        write_trained(student.folder / "5.safetensors", replace(kept, **change), student._truth_digest)
+        assert [point.per_class for point in student.points()] == [1]
+        assert student.missing(amounts=(1, 5)) == [5]
 
 
 def test_progress_goes_up_to_the_whole_and_may_end_the_work(run):

@@ -127,6 +127,21 @@ def test_better_scores_for_less_even_classes_are_warned_of():
     assert found.evenness[0] > 0.95 > 0.6 > found.evenness[-1]
 
 
+def test_where_unequal_classes_were_asked_for_evenness_and_controls_speak_against_nothing():
+    rng = np.random.default_rng(0)
+    truth, _ = samples()
+    shares = np.linspace(0, 0.7, S)
+    labelings = np.stack([np.where(rng.random(N) < share, 0, truth) for share in shares])
+    cv_score = 0.5 + 0.3 * shares + 0.001 * rng.random(S)
+    spoiled = {"shuffled": np.full(5, 0.99)}
+    keys = {True: set(), False: set()}
+    for equal in keys:
+        found = trust(labelings, cv_score, K, controls=spoiled, equal_sizes=equal)
+        keys[equal] = {fact.key for fact in found.facts if fact.speaks == "against"}
+    assert {"even", "shuffled"} <= keys[True]
+    assert not {"even", "shuffled", "controls"} & keys[False]
+
+
 def test_all_samples_in_one_class_are_no_finding():
     found = trust(np.zeros((S, N), np.int32), np.ones(S), K, phi1_score=np.ones(S))
     assert found.verdict == "not to be trusted"

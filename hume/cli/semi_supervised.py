@@ -48,11 +48,7 @@ def train_on_reliable(
     student = SemiSupervised(found, space, num_neighbors=neighbors, order=order)
     given = review.read(found.run)
     asked = sorted(set(per_class)) if per_class else student.amounts
-    known = {n: student.found(n) for n in asked}
-    missing = [
-        n for n, kept in known.items()
-        if again or kept is None or kept.num_seeds < seeds or not kept.is_current(given.rejected)
-    ]  # fmt: skip
+    missing = asked if again else student.missing(given.rejected, asked, seeds)
     if missing:
         place = results.choose_device(device)
         with progress(transient=True) as bar:

@@ -24,7 +24,10 @@ NOT_THE_TRUTH = "THE LABELS WERE FOUND WITHOUT LABELS AND ARE NOT THE TRUTH."
 
 @dataclass(frozen=True, eq=False)
 class TrueLabels:
-    """As many labeled samples, drawn at random from the ground truth: what found labels are to be compared with."""
+    """Labeled samples drawn at random from the ground truth: what found labels are to be compared with.
+
+    As many a class as there are found ones, see `handover_of`; fewer where a true class has no more.
+    """
 
     rows: NDArray[np.int64]  # (R',) sample numbers
     classes: NDArray[np.int64]  # (R',) true classes
@@ -137,8 +140,10 @@ class Report:
 def handover_of(found: Findings, samples: ReliableSamples, review: Review, *, true_labels: bool = False) -> Handover:
     """Put together what a finished run found, the samples that were chosen from it and what the reader decided.
 
-    true_labels: with as many random true labels a class beside, to compare with. Raises InputError when every sample
-    was rejected, and for true labels of a dataset that has none.
+    true_labels: with random true labels beside, to compare with: as many of every true class as are kept of the found
+    class that is matched to it, and where that has none or there is none, as many as of the class that keeps most.
+    Raises InputError when every sample was rejected, for true labels of a dataset that has none, and when no sample
+    would be left to judge by.
     """
     kept = ~np.isin(samples.rows, list(review.rejected))
     return Handover(
@@ -158,20 +163,25 @@ def handover_of(found: Findings, samples: ReliableSamples, review: Review, *, tr
             **dict(provenance.asked(found)),
             "Reliable samples": f"{samples.per_class} a class asked for, {int((~kept).sum())} rejected by hand",
         },
-        truth=_true_labels(found, samples) if true_labels else None,
+        truth=_true_labels(found, samples.rows[kept], samples.classes[kept]) if true_labels else None,
     )
 
 
-def _true_labels(found: Findings, samples: ReliableSamples) -> TrueLabels:
+def _true_labels(found: Findings, kept: NDArray[np.int64], classes: NDArray[np.int64]) -> TrueLabels:
     """Random true labels of the rows that are no test rows; judged are the test rows, all where there is no split."""
     truth, split = found.dataset.labels, found.dataset.test_rows
-    if truth is None:
+    if truth is None or found.match is None:
         raise InputError(f"{found.dataset.name} has no true labels to hand over: leave them out")
     learned = np.arange(truth.size) if split is None or split.all() else np.flatnonzero(~split)
-    rows = draw_labels(truth, learned, samples.per_class, seed=0)
+    counts = np.bincount(classes, minlength=found.num_classes)
+    wanted, has_partner = np.full(len(found.true_names), counts.max()), (counts > 0) & (found.match >= 0)
+    wanted[found.match[has_partner]] = counts[has_partner]
+    rows = draw_labels(truth, learned, wanted, seed=0)
     judged = truth.copy()
     judged[~found.evaluated] = -1
-    judged[np.concatenate([rows, samples.rows])] = -1
+    judged[np.concatenate([rows, kept])] = -1
+    if (judged < 0).all():
+        raise InputError("no sample would be left to judge by: hand over fewer a class, or leave the true labels out")
     return TrueLabels(rows=rows, classes=truth[rows], names=found.true_names, truth=judged)
 
 

@@ -13,7 +13,7 @@ PREDICTIONS = "predictions-true.npy"
 
 _NOTE = """
 THE TRUE LABELS ARE PART OF THIS, because they were asked for: data/{name}/ holds {num_labels} of them, drawn at random.
-Both arms, then the accuracy of each:
+{other}Both arms, then the accuracy of each:
 
     python train.py freematch.yaml          from the found labels
     python train.py freematch-true.yaml     from the true ones, into {predictions}
@@ -85,8 +85,11 @@ def note(handover: Handover) -> str:
     if truth is None:
         return ""
     has_split = handover.dataset.test_rows is not None
+    given, drawn = len(handover.rows), len(truth.rows)
+    other = f"That is another number than the {given} found labels: compare the arms with this in mind.\n"
     return _NOTE.format(
-        name=_name(handover), num_labels=len(truth.rows), predictions=PREDICTIONS, judged=int((truth.truth >= 0).sum()),
+        name=_name(handover), num_labels=drawn, other="" if given == drawn else other, predictions=PREDICTIONS,
+        judged=int((truth.truth >= 0).sum()),
         rows="the test rows" if has_split else "all rows, for there is no test split",
     )  # fmt: skip
 
