@@ -166,7 +166,8 @@ def test_sizes_become_shares_and_shares_stay_as_they_are():
 @pytest.mark.parametrize(
     ("sizes", "words"),
     [((1, 2), "3 classes need as many sizes, got 2"), ((1, 2, 0), "positive"), ((1, 2, -3), "positive"),
-     ((1, 2, math.nan), "positive"), ((1, 2, math.inf), "positive"), ((1, 2, 1e-50), "is none"), ((1e308, 1e308, 1e308), "is none")],
+     ((1, 2, math.nan), "positive"), ((1, 2, math.inf), "positive"),
+     ((1, 2, 1e-50), "is none"), ((1e308, 1e308, 1e308), "is none")],
 )  # fmt: skip
 def test_sizes_that_are_none_are_refused(sizes, words):
     with pytest.raises(InputError, match=words):
