@@ -31,6 +31,7 @@ bench: .venv/.installed-dev browser
 	$(PY) -m benchmarks.speed
 	$(PY) -m benchmarks.estimate
 	$(PY) -m benchmarks.pages --rounds 2
+	$(PY) -m benchmarks.lesson
 
 screenshots: .venv/.installed-dev browser
 	$(PY) -m docs.screenshots

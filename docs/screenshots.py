@@ -69,11 +69,20 @@ def lesson(chromium: Browser, server: AppServer) -> None:
 
 
 def sort_pictures(page: Page) -> None:
-    """Sort some of the wall's pictures by their looks, as a class might: by turns."""
+    """Sort some of the wall's pictures, into one group after the other."""
     page.locator(".tile").first.focus()
     for number in range(SORTED):
         page.keyboard.press(str(1 + number % 5))
     page.get_by_text(f"{SORTED} of 36 pictures are sorted").wait_for()
+
+
+def search_both(page: Page) -> None:
+    """Search the good and the hard pair and come to where they stand beside each other."""
+    page.get_by_role("button", name="Search both pairs").click()
+    last = page.get_by_text("score and accuracy: r =").last
+    last.wait_for()
+    settle(page)
+    last.scroll_into_view_if_needed()
 
 
 def to_the_plot(page: Page) -> None:
@@ -142,7 +151,7 @@ PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
 }
 
 # The steps of the lesson that are shown with people's labels, and what to do there.
-REVEALED: dict[str, Callable[[Page], None] | None] = {"seeds": None, "trust": None, "compare": to_the_plot}
+REVEALED: dict[str, Callable[[Page], None] | None] = {"seeds": None, "trust": search_both, "compare": to_the_plot}
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@ import streamlit as st
 from hume import figures, sentences
 from hume.errors import InputError
 from hume.findings import Findings, SeedFindings
-from pages import _session, _show, _trust
+from pages import _replay, _session, _show, _trust
 from pages._gallery import Tile, gallery
 
 FIGURE = 430  # pixels high
@@ -43,6 +43,8 @@ def main() -> None:
     opened = next((each for each in shown if each.run.name == st.query_params.get("of")), found)
     one_seed(opened)
     ranking(found)
+    if st.toggle("Replay the search", key="replay", bind="query-params", help="How every seed came to its labels."):
+        _replay.show(found, truth=_session.shows_truth(found.dataset))
     with judged:
         _trust.section(found)
 

@@ -33,6 +33,8 @@ _clicks = count(1)  # a gallery numbers its clicks
 # thread does, or reads the head of a .npy file, may fail (github.com/python/cpython/issues/106905).
 _compiled = ScriptCache()
 local_script_runner.ScriptCache = lambda: _compiled
+for _script in (MAIN, *MAIN.parent.glob("[a-z]*.py")):  # now, while no thread is at work
+    _compiled.get_bytecode(str(_script))
 
 
 # --- what there is to look at --------------------------------------------------------------------

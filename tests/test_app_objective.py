@@ -107,3 +107,20 @@ def test_a_run_without_labels_shows_the_scores_alone(library, download):
     assert [metric.label for metric in at.metric] == ["Cross-validation score", "Objective", "Ended"]
     assert "acc" not in download(at, "cloud unlabeled csv").decode("utf-8-sig").splitlines()[0]
     assert [key for key in galleries(at) if key.startswith("typical")] == [f"typical {k}" for k in range(4)]
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_run_is_replayed_when_asked_with_accuracies_only_where_they_may_be_seen(library, blind):
+    query = {"run": "first", "replay": "true", **({"blind": "true"} if blind else {})}
+    at = look("objective", **query)
+    drawn = figures(at)
+    assert {"replayed cloud", "replayed changes"} <= set(drawn)
+    assert drawn["replayed cloud"]["layout"]["yaxis"]["title"]["text"].startswith("Accuracy") is not blind
+    last = at.select_slider[0].options[-1]
+    rerun(at.select_slider[0].set_value(last))
+    ended = [trace for trace in figures(at)["replayed cloud"]["data"] if trace.get("name") == "ended"]
+    assert len(ended[0]["x"]) == 5
+
+
+def test_a_replay_is_not_computed_before_it_is_asked_for(library):
+    assert "replayed cloud" not in figures(look("objective", run="first"))

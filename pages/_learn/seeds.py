@@ -8,9 +8,9 @@ from hume import Run, figures, scores, sentences
 from hume.findings import Findings
 from hume.jobs import Live
 from hume.spaces import Dataset
-from pages import _job, _launch, _session, _show
+from pages import _job, _launch, _replay, _session, _show
 from pages._gallery import Tile, gallery
-from pages._learn import _replay, lesson
+from pages._learn import lesson
 
 PICTURE = 56  # pixels
 LIVE = ("queued", "searching", "scoring")
@@ -32,7 +32,8 @@ def show() -> None:
     found = lesson.found()
     if found is not None:
         cloud(found)
-        _replay.show(found)
+        st.subheader("How did they get there?")
+        _replay.show(found, truth=lesson.shows_truth(), plot=lesson.plot)
     start(data, again=found is not None)
 
 

@@ -114,7 +114,10 @@ def seeds(page: Page) -> None:
     before = moment.get_attribute("aria-valuenow")
     press(page, "Play")
     expect(page.get_by_role("slider", name="Iterations done")).not_to_have_attribute("aria-valuenow", str(before))
-    press(page, "Pause")
+    pause = page.get_by_role("button", name="Pause")
+    expect(pause).to_be_focused()  # it is the button that was pressed
+    page.keyboard.press("Enter")
+    expect(pause).to_be_hidden()
     expect(page.get_by_text(re.compile("into another class")).first).to_be_visible()
 
 

@@ -1,5 +1,6 @@
 """A finished search seen again: where every start was at any moment, and which pictures changed class."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -9,13 +10,15 @@ from hume import figures, replay, trajectory
 from hume.errors import HumeError
 from hume.findings import Findings
 from hume.replay import Cloud, Labels
+from pages import _show
 from pages._gallery import Tile, gallery
-from pages._learn import lesson
 
 EVERY = 0.8  # seconds a frame while playing
 PICTURE = 56  # pixels
 SHOWN = 24  # pictures
 BACK = 3  # frames within which a picture has changed class
+
+Plot = Callable[..., object]  # `_show.plot`, or one with larger type
 
 
 @dataclass
@@ -41,9 +44,8 @@ class Player:
             self.go(0, last)
 
 
-def show(found: Findings) -> None:
-    """The replay of a run, where it was recorded."""
-    st.subheader("How did they get there?")
+def show(found: Findings, *, truth: bool, plot: Plot = _show.plot) -> None:
+    """The replay of a run, where it was recorded; truth: whether accuracies may be seen."""
     words = trajectory.missing(found.run)
     if not trajectory.recorded(found.run):
         st.markdown(words or "Nothing of this run was recorded: search again to replay it.")
@@ -62,10 +64,10 @@ def show(found: Findings) -> None:
         help="The best-scored first. Its pictures are shown below.",
     )  # fmt: skip
     labels = _labels(str(found.run.folder), found.run.version, seed, found, cloud)
-    _draw(found, cloud, labels, seed)
+    _draw(found, cloud, labels, seed, truth, plot)
 
 
-def _draw(found: Findings, cloud: Cloud, labels: Labels, seed: int) -> None:
+def _draw(found: Findings, cloud: Cloud, labels: Labels, seed: int, truth: bool, plot: Plot) -> None:
     last = len(cloud.iterations) - 1
     player: Player = st.session_state.setdefault(f"replay of {found.run.name}", Player())
     player.frame = min(player.frame, last)
@@ -81,7 +83,7 @@ def _draw(found: Findings, cloud: Cloud, labels: Labels, seed: int) -> None:
         if player.playing != playing:
             st.rerun()  # only the whole page can set the clock
         _controls(player, cloud, last)
-        _plots(found, cloud, player.frame, seed)
+        _plots(found, cloud, player.frame, seed, truth and cloud.acc is not None, plot)
         _movers(found, cloud, labels, player.frame)
 
     draw()
@@ -103,23 +105,23 @@ def _controls(player: Player, cloud: Cloud, last: int) -> None:
         slider.select_slider("Iterations done", moments, moments[player.frame], key=field, on_change=scrub)
 
 
-def _plots(found: Findings, cloud: Cloud, at: int, seed: int) -> None:
-    truth = lesson.shows_truth() and cloud.acc is not None
+def _plots(found: Findings, cloud: Cloud, at: int, seed: int, truth: bool, plot: Plot) -> None:
     left, right = st.columns([3, 2])
     heights = cloud.acc if truth and cloud.acc is not None else cloud.settled
     header = ["seed", "objective", "accuracy" if truth else "share in the last class"]
     with left:
-        lesson.plot(
+        plot(
             figures.cloud_at(cloud, at, truth=truth, selected=seed), "replayed cloud",
             lambda: (header, zip(cloud.seeds, cloud.objective[at], heights[at], strict=True)),
-            alt="One point a random start at this moment", name=f"{found.run.name}-replay",
+            alt="One point a random start at this moment", name=_show.file_name(found.run.name, "replay"),
         )  # fmt: skip
     with right:
-        lesson.plot(
+        plot(
             figures.changes_curve(cloud, at), "replayed changes",
             lambda: (["iteration", *(f"seed {one}" for one in cloud.seeds.tolist())],
                      ([i, *row] for i, row in zip(cloud.iterations[1:].tolist(), cloud.changes.tolist(), strict=True))),
-            alt="Share of the samples that change class over the iterations", name=f"{found.run.name}-changes",
+            alt="Share of the samples that change class over the iterations",
+            name=_show.file_name(found.run.name, "changes"),
         )  # fmt: skip
     st.caption(f"Computed on {len(cloud.rows):,} of the samples, always the same ones.")
 
