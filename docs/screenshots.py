@@ -144,8 +144,8 @@ PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
     "": ("text=random starts voted", None),
     "data": ("button.tile", None),
     "runs": (".st-key-runs canvas", tick),
-    "objective": (".js-plotly-plot", None),
-    "aggregation": (".js-plotly-plot", None),
+    "objective": (".js-plotly-plot:visible", None),
+    "aggregation": (".js-plotly-plot:visible", None),
     "explore": (".js-plotly-plot .nsewdrag", lasso),
     "reliable": ("button.tile", None),
 }

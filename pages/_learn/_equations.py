@@ -23,7 +23,7 @@ SYMBOLS = {
 }
 EQUATIONS = Template(
     r"\begin{aligned}"
-    r"(3)\quad & ${label} = ${sparsemax}\big(${prototypes}\,\hat\phi_1(x)/\gamma\big),\;\; ${orthonormal} \\[6pt]"
+    r"(3)\quad & ${label} = ${sparsemax}\big(${prototypes}\,\hat\phi_1(x)/\gamma\big),\; ${orthonormal} \\[6pt]"
     r"(4)\quad & ${least}\; ${loss}\big(\sigma(${classifier}\,\phi_2(${test})),\, ${labels}(${test})\big) \\[6pt]"
     r"(7)\quad & ${least}\; ${loss}\big(\sigma(${classifier}\,\phi_2(${test})),\, ${labels}(${test})\big)"
     r" \\ & \qquad\quad -\; ${entropy}"
@@ -40,7 +40,7 @@ def latex(phase: int) -> str:
 
 def draw(phase: int) -> None:
     """The equations, and what their letters mean."""
-    st.latex(latex(phase))
+    st.latex(rf"\small {latex(phase)}")  # so that the longest fits beside the pictures
     st.caption(
         r"$\mathcal{A}$ sparsemax · $\sigma$ softmax · $\mathcal{L}$ cross-entropy · $\mathcal{R}$ entropy of the "
         r"class sizes · $\hat W_2$ fitted to the labels of the rows to learn from"

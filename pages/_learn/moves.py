@@ -155,7 +155,7 @@ def _controls(player: Player, case: str, recording: Recording) -> None:
 
 
 def _toy(moment: Moment) -> None:
-    first, second, third = st.columns([1, 1, 1.15])
+    first, second, third = st.columns([1, 1, 1.45])
     with first:
         st.markdown("**φ1: labels are made here**")
         globe = drawn.globe(

@@ -102,7 +102,10 @@ def cloud(found: Findings) -> None:
         lambda: (["seed", "objective", "accuracy"], zip(seeds, objective, accuracy, strict=True)),
         alt=f"{alt} and its accuracy", name=name,
     )  # fmt: skip
-    st.markdown(_in_words(objective, accuracy))
+    st.markdown(
+        f"{_in_words(objective, accuracy)} Splits are random, so the last objectives are noisy; in the end every "
+        f"labeling is judged on all pictures. {sentences.trust(found, True)}"
+    )
 
 
 def _hidden(data: Dataset) -> str:
