@@ -24,7 +24,7 @@ from rich.table import Table
 
 import hume
 from hume import results, scores
-from hume.findings import OUTLYING
+from hume.findings import failed
 from hume.spaces import Dataset, Space
 from hume.trust import scores_in_phi1, trust
 
@@ -146,9 +146,7 @@ def _tiles(pictures: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 def truth_of(cv_score: NDArray[np.float64], acc: NDArray[np.float64]) -> tuple[scores.Correlation | None, str]:
     """r over the seeds that did not fail, over all where these are all alike, and what it makes of the pair."""
-    median = np.median(cv_score)
-    deviation = max(1.4826 * np.median(np.abs(cv_score - median)), 1e-12)
-    kept = cv_score >= median - OUTLYING * deviation
+    kept = ~failed(cv_score)
     found = scores.correlation(cv_score[kept], acc[kept]) or scores.correlation(cv_score, acc)
     if found is None:
         return None, "undecided"

@@ -32,6 +32,17 @@ OUTLYING = 5.0
 MAX_RANKINGS = 8  # kept at once, so that a slider that was played with does not fill the memory
 
 
+def failed(cv_score: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which seeds (S,) failed by their scores: below the median by more than `OUTLYING` standard deviations.
+
+    The deviation is 1.4826 times the median absolute one, which failed seeds do not stretch.
+    """
+    median = np.median(cv_score)
+    deviation = 1.4826 * np.median(np.abs(cv_score - median))
+    below: NDArray[np.bool_] = cv_score < median - OUTLYING * max(deviation, np.finfo(np.float64).eps)
+    return below
+
+
 @dataclass(frozen=True, eq=False)
 class SeedFindings:
     """One seed: how it scores, where it ranks, and the labeling it found."""
@@ -123,14 +134,8 @@ class Findings:
 
     @cached_property
     def outlying(self) -> NDArray[np.bool_]:
-        """(S,) seeds that failed by their score: below the median by more than `OUTLYING` standard deviations.
-
-        The deviation is 1.4826 times the median absolute one, which failed seeds do not stretch.
-        """
-        median = np.median(self.cv_score)
-        deviation = 1.4826 * np.median(np.abs(self.cv_score - median))
-        failed: NDArray[np.bool_] = self.cv_score < median - OUTLYING * max(deviation, np.finfo(np.float64).eps)
-        return failed
+        """(S,) seeds that failed by their score, see `failed`."""
+        return failed(self.cv_score)
 
     @cached_property
     def main_correlation(self) -> Correlation | None:

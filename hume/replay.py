@@ -121,7 +121,7 @@ def cloud(
     columns: list[list[NDArray[np.float64]]] = []
     for number, each in enumerate(trajectories):
         own = labelings(phi1, each)
-        place = np.maximum(np.searchsorted(each.iterations, iterations, side="right") - 1, 0)
+        place = _latest(each.iterations, iterations)
         curve = run.seed_array(each.seed, "objective")
         acc = np.zeros(0) if truth is None else accuracy(own, truth)[place]
         objective = objective_at(curve, each.iterations)[place]
@@ -150,7 +150,7 @@ def followed(run: Run, dataset: Dataset, cloud: Cloud, seed: int, reference: NDA
     way = read(run, seed)
     if way is None:
         raise InputError(f"seed {seed} of run {run.name!r} was not recorded: follow another one")
-    place = np.maximum(np.searchsorted(way.iterations, cloud.iterations, side="right") - 1, 0)
+    place = _latest(way.iterations, cloud.iterations)
     own = labelings(run.phi1_rows(dataset)[torch.from_numpy(cloud.rows)], way)
     names = scores.match_classes(own[-1], reference[cloud.rows], run.request.config.num_classes)
     return names.astype(np.int32)[own[place]]
@@ -180,3 +180,8 @@ def movers(
     ranked = np.lexsort(keys)
     chosen = chosen[ranked]
     return Movers(rows[chosen], number[ranked], latest[ranked], part[0, chosen], part[-1, chosen])
+
+
+def _latest(frames: NDArray[np.int64], moments: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of a seed's latest frame at each of some moments, both in iterations, ascending."""
+    return np.maximum(np.searchsorted(frames, moments, side="right") - 1, 0)

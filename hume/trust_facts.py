@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from hume.class_count import corrected_scores
 from hume.controls import CONTROLS
-from hume.findings import OUTLYING
+from hume.findings import failed
 from hume.scores import Correlation, FloatArray, IntArray, correlation
 from hume.sentences import count, number, percent
 
@@ -37,15 +37,13 @@ def spread(cv_score: FloatArray, num_samples: int) -> Fact:
         return Fact("spread", f"only {count(S, 'seed')}: at least {LEAST_SEEDS} are needed to compare them", "doubt")
     if np.ptp(np.round(cv_score, 9)) == 0:
         return Fact("spread", f"all {S} seeds have the same score, {percent(low)}: there is no order", "doubt")
-    median = np.median(cv_score)
-    far = OUTLYING * max(1.4826 * float(np.median(np.abs(cv_score - median))), float(np.finfo(np.float64).eps))
-    failed = int((cv_score < median - far).sum())
+    num_failed = int(failed(cv_score).sum())
     mean = float(cv_score.mean())
     error = float(np.sqrt(mean * (1 - mean) / num_samples))
     words = f"scores lie between {percent(low)} and {percent(high)}, {100 * cv_score.std():.2f} points apart as a rule "
     words += f"(standard deviation); chance in {count(num_samples, 'sample')} moves a single one by {100 * error:.2f}"
-    if failed:
-        words += f"; {count(failed, 'seed')} failed, far below the others"
+    if num_failed:
+        words += f"; {count(num_failed, 'seed')} failed, far below the others"
     return Fact("spread", words, "neither")
 
 

@@ -31,15 +31,13 @@ def trust(
     evenness: ArrayLike,
     seeds: ArrayLike,
     controls: Sequence[Band] = (),
-    *,
-    axis: str = "Score in φ1 (how well φ1 foretells the same labels)",
 ) -> go.Figure:
     """See whether φ1 ranks the seeds as φ2 does: rising points are a good sign, falling ones a bad one.
 
     cv_score, other: (S,) shares 0 to 1, in φ2 and in φ1; agreement: (S,) with the other seeds, told by colour, NaN
     where unknown; evenness: (S,), 1 for equal classes, told when a point is pointed at; seeds: (S,) numbers that travel
     as `customdata`; controls: bands of the scores that spoiled pairs reach, by words alone where they lie far off.
-    axis: what `other` is. Raises InputError when the lengths differ or a band is upside down.
+    Raises InputError when the lengths differ or a band is upside down.
     """
     same_length(scores=cv_score, others=other, agreements=agreement, evenness=evenness, seeds=seeds)
     if any(low > high for _, low, high in controls):
@@ -67,7 +65,7 @@ def trust(
     )
     fig = frame(
         [points],
-        x=axis,
+        x="Score in φ1 (how well φ1 foretells the same labels)",
         y="Cross-validation score in φ2",
         xaxis={"ticksuffix": " %", "range": padded_range(percent(other), least=1)},
         yaxis={"ticksuffix": " %", "range": shown},
