@@ -7,8 +7,9 @@ from datetime import timedelta
 import streamlit as st
 
 from hume import Store
-from hume.data.bring import sweep
-from pages import _session, _thumbnails
+from hume.exchange.incoming import sweep
+from pages._state import errors, services
+from pages._widgets import thumbnails
 
 TRASH_KEPT = timedelta(days=7)
 
@@ -20,9 +21,9 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     store.empty_trash(TRASH_KEPT)
     sweep(store)
     yield
-    _session.close()
+    services.close()
 
 
 # The script lies among the pages, not here: a script beside a folder `pages/` makes Streamlit
 # run every file in it as a page of its own when the first visitor comes by a deep link.
-app = st.App("pages/_main.py", lifespan=lifespan, routes=_thumbnails.ROUTES, on_script_error=_session.on_error)
+app = st.App("pages/_main.py", lifespan=lifespan, routes=thumbnails.ROUTES, on_script_error=errors.on_error)

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hume
-from hume import scores
-from hume.class_count import ClassCount, suggest
-from hume.class_sizes import estimate_sizes
-from hume.spaces import Dataset, Space
+from hume.data.dataset import Dataset, Space
+from hume.evaluation import metrics
+from hume.experiments.class_sizes import estimate_sizes
+from hume.experiments.number_of_classes import ClassCount, suggest
 
 RATIOS = {1: (0,), 3: (0, 1), 10: (0, 1)}  # largest class to smallest, and the draws of which class is large
 COUNTS = range(4, 13)
@@ -43,7 +43,7 @@ def unequal_subset(dataset: Dataset, ratio: float, draw: int, largest: int) -> D
 
 def size_error(truth: NDArray[np.int64], labeling: NDArray[np.integer], num_classes: int) -> float:
     """Total variation of found and true class sizes after matching, 0 to 1."""
-    found = scores.match_classes(labeling, truth, num_classes)[labeling]
+    found = metrics.match_classes(labeling, truth, num_classes)[labeling]
     sizes = (np.bincount(some, minlength=num_classes) / len(truth) for some in (found, truth))
     return float(np.abs(np.subtract(*sizes)).sum() / 2)
 

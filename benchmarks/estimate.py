@@ -24,9 +24,10 @@ import psutil
 import torch
 
 import hume
-from hume import results, spaces
-from hume.estimate import Estimate, estimate, measure_speed
-from hume.inner import Unrolled
+from hume.data.dataset import Dataset, Space
+from hume.engine.inner import Unrolled
+from hume.runs import discover, result
+from hume.runs.cost import Estimate, estimate, measure_speed
 
 MEBIBYTE = 2**20
 Took = TypeVar("Took", Estimate, "Measured")
@@ -109,13 +110,13 @@ def compare(case: Case, num_threads: int) -> tuple[Estimate, Measured]:
     clock: Callable[[], float] = process_time if num_threads == 1 else perf_counter
     busy, own, begin, start = busy_seconds(), process_time(), perf_counter(), clock()
     with Watch() as memory:
-        rows, steps = results.prepare_search(
+        rows, steps = discover.prepare_search(
             dataset, phi1, phi2, config, solver, range(case.num_seeds), "transductive", "cpu"
         )
         found = [seed for step in steps for seed in step.finished]
-        labelings = results.label_all(rows, found)
+        labelings = result.label_all(rows, found)
         searched = clock()
-        results.score_labelings(dataset, phi2, labelings, config.num_classes)
+        result.score_labelings(dataset, phi2, labelings, config.num_classes)
         end = clock()
     return foretold, Measured(
         search_seconds=searched - start,
@@ -132,7 +133,7 @@ def busy_seconds() -> float:
     return sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
 
 
-def synthetic(num_samples: int = 20_000, dims: tuple[int, int] = (512, 1536)) -> spaces.Dataset:
+def synthetic(num_samples: int = 20_000, dims: tuple[int, int] = (512, 1536)) -> Dataset:
     """Two spaces of ten classes whose other directions fade as those of deep features do."""
     rng = np.random.default_rng(0)
     classes = rng.integers(10, size=num_samples)
@@ -140,8 +141,8 @@ def synthetic(num_samples: int = 20_000, dims: tuple[int, int] = (512, 1536)) ->
     for name, dim in zip(("phi1", "phi2"), dims, strict=True):
         spread = np.arange(1, dim + 1) ** -0.5
         features = spread * rng.normal(size=(num_samples, dim)) + spread * rng.normal(size=(10, dim))[classes]
-        found[name] = spaces.Space(name, features.astype(np.float32))
-    return spaces.Dataset(name="synthetic", spaces=found)
+        found[name] = Space(name, features.astype(np.float32))
+    return Dataset(name="synthetic", spaces=found)
 
 
 def fastest(found: Iterable[Took]) -> Took:

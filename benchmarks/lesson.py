@@ -15,8 +15,8 @@ from playwright.sync_api import Page
 from rich.console import Console
 from rich.table import Table
 
-from tests.e2e.browser import browser, open_page, settle
-from tests.e2e.server import AppServer
+from tests.support.chromium import browser, open_page, settle
+from tests.support.server import AppServer
 
 # What the server has sent: sentences and the data of plots; a slider writes its own number at once.
 DRAWN = """

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hume import Store, preset
-from tests.e2e.browser import browser, open_page, settle
-from tests.e2e.server import AppServer
+from tests.support.chromium import browser, open_page, settle
+from tests.support.server import AppServer
 
 RUN = "ready"
 QUEUED = 12  # searches of 100 seeds, so that one is under way to the end

@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hume.baselines.kmeans import kmeans
 from hume.data.folder import DatasetFolder
+from hume.evaluation.metrics import clustering_accuracy
+from hume.experiments.baselines.kmeans import kmeans
 from hume.features.encoders import ENCODERS
 from hume.features.pretrain import METHODS, PretrainConfig, defaults, pretrain
-from hume.scores import clustering_accuracy
 
 DATA = Path(__file__).parents[1] / "assets" / "datasets" / "fashion-mnist"
 WITHOUT = ("card.json", "spaces")  # what a copy of the dataset for the benchmark does not take

@@ -21,9 +21,9 @@ import psutil
 import torch
 
 import hume
-from hume import results
-from hume.store import Store
-from hume.trajectory import Recorder
+from hume.runs import discover, result
+from hume.runs.store import Store
+from hume.runs.trajectory import Recorder
 
 MEBIBYTE = 2**20
 
@@ -43,7 +43,7 @@ class Measured:
 def searched(home: Path, given: argparse.Namespace, record: bool) -> Measured:
     """Search a new run to its end as `Run.execute` does."""
     dataset = hume.load_dataset(given.dataset)
-    classes = results.classes_of(dataset, None)
+    classes = discover.classes_of(dataset, None)
     config, solver = hume.preset("fast", num_classes=classes, num_samples=dataset.num_samples)
     if given.iterations:
         config = replace(config, num_iterations=given.iterations, patience=None)
@@ -52,10 +52,10 @@ def searched(home: Path, given: argparse.Namespace, record: bool) -> Measured:
     run = Store(home).create(dataset, phi1=phi1, phi2=phi2, config=config, solver=solver, seeds=seeds)
     recorder = Recorder(run.folder, seeds, config.num_iterations)
     inside, lengths, begin = 0.0, [], (perf_counter(), process_time())
-    rows, steps = results.prepare_search(dataset, phi1, phi2, run.request.config, solver, seeds, "transductive", "cpu")
+    rows, steps = discover.prepare_search(dataset, phi1, phi2, run.request.config, solver, seeds, "transductive", "cpu")
     for step in steps:
         if step.finished:
-            for seed, labeling in zip(step.finished, results.label_all(rows, step.finished), strict=True):
+            for seed, labeling in zip(step.finished, result.label_all(rows, step.finished), strict=True):
                 run.write_seed(seed, labeling, 0.0)
                 lengths.append(len(seed.objective))
         if record:

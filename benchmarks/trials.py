@@ -24,9 +24,11 @@ from rich.console import Console
 from rich.table import Table
 
 import hume
-from hume import crossval, results, rows, scores, spaces
-from hume.inner import RIDGE_SHARE
-from hume.search import Config
+from hume.data import rows, space_rows
+from hume.engine.config import Config
+from hume.engine.whitening import RIDGE_SHARE
+from hume.evaluation import cross_validation, metrics
+from hume.runs import discover, result
 
 Change = dict[str, Any] | Callable[[Config], dict[str, Any]]
 
@@ -107,30 +109,30 @@ class Outcome:
 
 def run(dataset: hume.Dataset, trial: Trial, num_seeds: int) -> Outcome:
     """Search and judge; the judge is always the same."""
-    fast, solver = hume.preset("fast", num_classes=results.classes_of(dataset, None), num_samples=dataset.num_samples)
+    fast, solver = hume.preset("fast", num_classes=discover.classes_of(dataset, None), num_samples=dataset.num_samples)
     changes = trial.config(fast) if callable(trial.config) else trial.config
     config = replace(fast, **changes)
     phi1_name, phi2_name = dataset.default_pair
-    phi2 = spaces.as_tensor(dataset.space(phi2_name))
+    phi2 = space_rows.as_tensor(dataset.space(phi2_name))
     mean, moment = rows.moments(phi2)
     ridge = trial.ridge_share * float(moment.trace() - mean @ mean)
     start = perf_counter()
-    phi1, steps = results.prepare_search(
+    phi1, steps = discover.prepare_search(
         dataset, phi1_name, phi2_name, config, replace(solver, ridge=ridge, **trial.solver), range(num_seeds),
         "transductive", "cpu",
     )  # fmt: skip
     found = sorted((seed for step in steps for seed in step.finished), key=lambda one: one.seed)
     seconds = perf_counter() - start
-    labelings = results.label_all(phi1, found)
-    cv_score = crossval.cross_validation_scores(phi2, torch.from_numpy(labelings), config.num_classes)
+    labelings = result.label_all(phi1, found)
+    cv_score = cross_validation.cross_validation_scores(phi2, torch.from_numpy(labelings), config.num_classes)
     truth = dataset.labels
     assert truth is not None
     vote = hume.majority_vote(labelings, cv_score, config.num_classes)
     return Outcome(
         cv_score=cv_score,
         evenness=np.array([evenness(labeling, config.num_classes) for labeling in labelings]),
-        acc=np.array([scores.clustering_accuracy(truth, labeling) for labeling in labelings]),
-        vote_acc=scores.clustering_accuracy(truth, vote.labeling),
+        acc=np.array([metrics.clustering_accuracy(truth, labeling) for labeling in labelings]),
+        vote_acc=metrics.clustering_accuracy(truth, vote.labeling),
         seconds=seconds,
         iterations=np.array([len(one.objective) for one in found]),
         early=rank_correlation([-one.objective[80:100].mean() for one in found], cv_score),

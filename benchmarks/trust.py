@@ -2,7 +2,8 @@
 
 Every pair of spaces is made of the embedded data: embedded spaces, spaces made of the pictures (sums of rows and
 columns, a few large pixels, a histogram of grey values, ...), leading directions only or all but these, noise, and
-an irrelevant feature planted into both. 30 seeds of `fast` are searched on each, then `hume.trust` is asked, which
+an irrelevant feature planted into both. 30 seeds of `fast` are searched on each, then `hume.experiments.trust` is
+asked, which
 sees no label. Beside its verdict stands the truth: r of cross-validation score and accuracy over the seeds without
 those that failed. A pair misleads where the 95 % interval of r is below 0, and is good where it is above.
 
@@ -23,10 +24,11 @@ from rich.console import Console
 from rich.table import Table
 
 import hume
-from hume import results, scores
-from hume.findings import failed
-from hume.spaces import Dataset, Space
-from hume.trust import scores_in_phi1, trust
+from hume.data.dataset import Dataset, Space
+from hume.evaluation import metrics
+from hume.evaluation.seed_statistics import failed
+from hume.experiments.trust import scores_in_phi1, trust
+from hume.runs import discover
 
 SEEDS = 30
 MADE = ("histogram", "sorted", "2x2", "4x4", "profiles", "rows", "fourier", "edges")
@@ -144,10 +146,10 @@ def _tiles(pictures: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 # --- searching and judging -----------------------------------------------------------------------
 
 
-def truth_of(cv_score: NDArray[np.float64], acc: NDArray[np.float64]) -> tuple[scores.Correlation | None, str]:
+def truth_of(cv_score: NDArray[np.float64], acc: NDArray[np.float64]) -> tuple[metrics.Correlation | None, str]:
     """r over the seeds that did not fail, over all where these are all alike, and what it makes of the pair."""
     kept = ~failed(cv_score)
-    found = scores.correlation(cv_score[kept], acc[kept]) or scores.correlation(cv_score, acc)
+    found = metrics.correlation(cv_score[kept], acc[kept]) or metrics.correlation(cv_score, acc)
     if found is None:
         return None, "undecided"
     return found, "good" if found.low > 0 else "misleading" if found.high < 0 else "undecided"
@@ -159,10 +161,10 @@ def run(dataset: Dataset, pair: str) -> tuple[list[str], str, str]:
     first, second = pair.split("|")
     both = {"phi1": Space("phi1", features(dataset, first)), "phi2": Space("phi2", features(dataset, second))}
     made = Dataset(name=pair, spaces=both, labels=dataset.labels)
-    K = results.classes_of(dataset, None)
+    K = discover.classes_of(dataset, None)
     config, solver = hume.preset("fast", num_classes=K, num_samples=dataset.num_samples)
     config = replace(config, centre=not first.endswith(" raw"))
-    found = results.discover(made, phi1="phi1", phi2="phi2", config=config, solver=solver, seeds=range(SEEDS))
+    found = discover.discover(made, phi1="phi1", phi2="phi2", config=config, solver=solver, seeds=range(SEEDS))
     cv_score = found.scores.cv_score
     phi1_score = scores_in_phi1(made, "phi1", found.labelings, K)
     judged = trust(found.labelings, cv_score, K, phi1_score=phi1_score)

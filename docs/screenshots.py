@@ -14,8 +14,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from hume.lesson.plan import PARTS
-from tests.e2e.browser import browser, open_page, settle
-from tests.e2e.server import AppServer
+from tests.support.chromium import browser, open_page, settle
+from tests.support.server import AppServer
 
 FOLDER = Path(__file__).parent / "images"
 COLOURS = 256  # in a picture's palette

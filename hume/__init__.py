@@ -7,24 +7,16 @@
 The method: Gadetsky and Brbić, "The Pursuit of Human Labeling" (NeurIPS 2023).
 """
 
-from hume import _runtime  # noqa: F401 - first, before torch is loaded
-from hume.crossval import cross_validation_scores
-from hume.ensemble import TopNCurve, Vote, align, majority_vote, rank, top_n_curve
-from hume.errors import HumeError, InputError, RunError
-from hume.estimator import HUME
-from hume.inner import Implicit, Unrolled
-from hume.reliable import (
-    ReliabilityRanking,
-    ReliabilityStatistics,
-    ReliableSamples,
-    reliability_curve,
-    reliability_ranking,
-    reliability_statistics,
-    reliable_samples,
-)
-from hume.results import Result, Scores, discover, score_labelings
-from hume.run import Run
-from hume.scores import (
+from hume.common import runtime  # noqa: F401 - first, before torch is loaded
+from hume.common.errors import HumeError, InputError, RunError
+from hume.data.dataset import Dataset, Space, dataset_from_files, load_dataset, load_space
+from hume.data.space_rows import unit_rows
+from hume.engine.config import Config, preset
+from hume.engine.inner import Implicit, Unrolled
+from hume.engine.search import FinishedSeed, Step, search
+from hume.evaluation.cross_validation import cross_validation_scores
+from hume.evaluation.ensemble import TopNCurve, Vote, align, majority_vote, rank, top_n_curve
+from hume.evaluation.metrics import (
     Agreement,
     Correlation,
     adjusted_rand_index,
@@ -33,9 +25,20 @@ from hume.scores import (
     correlation,
     normalized_mutual_information,
 )
-from hume.search import Config, FinishedSeed, Step, preset, search
-from hume.spaces import Dataset, Space, dataset_from_files, load_dataset, load_space, unit_rows
-from hume.store import Store
+from hume.evaluation.reliable import (
+    ReliabilityRanking,
+    ReliabilityStatistics,
+    ReliableSamples,
+    reliability_curve,
+    reliability_ranking,
+    reliability_statistics,
+    reliable_samples,
+)
+from hume.runs.discover import discover
+from hume.runs.estimator import HUME
+from hume.runs.result import Result, Scores, score_labelings
+from hume.runs.run import Run
+from hume.runs.store import Store
 
 __all__ = [
     "HUME",

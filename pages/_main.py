@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages import _session
-from pages._learn import frame
+from pages._lesson import frame
+from pages._sections import sidebar
+from pages._state import errors
 
 # A file: icons named by a word are fetched from the network.
 ICON = Path(__file__).parents[1] / "assets" / "favicon.png"
@@ -28,5 +29,5 @@ page = st.navigation(
         ],
     }
 )
-_session.sidebar()
-_session.guard(page.run)
+sidebar.sidebar()
+errors.guard(page.run)

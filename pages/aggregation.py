@@ -2,28 +2,29 @@
 
 import streamlit as st
 
-from hume import figures, sentences
-from hume.findings import Findings
-from pages import _session, _show
+from hume.reporting import figures, sentences
+from hume.runs.findings import Findings
+from pages._state import ground_truth, runs, services
+from pages._widgets import plots
 
 
 def main() -> None:
     st.title("How many seeds does the vote need?")
-    found = _session.finished_run()
-    st.markdown(sentences.voters(found, _session.shows_truth(found.dataset)))
-    others = _session.other_runs(found.run.name, found.run.request.dataset)
+    found = runs.finished_run()
+    st.markdown(sentences.voters(found, ground_truth.shows_truth(found.dataset)))
+    others = runs.other_runs(found.run.name, found.run.request.dataset)
     compared = []
     if others:
         compared = st.multiselect("Beside other runs on the same data", others, key="beside", bind="query-params")
-    shown = [found, *(_session.findings(_session.services().store.open(name)) for name in compared)]
-    truth = all(_session.shows_truth(each.dataset) for each in shown)
+    shown = [found, *(runs.findings(services.services().store.open(name)) for name in compared)]
+    truth = all(ground_truth.shows_truth(each.dataset) for each in shown)
     curves = [(each.run.name, each.top_n if truth else each.blind_top_n) for each in shown]
-    _show.plot(
+    plots.plot(
         figures.top_n(curves),
         "top n",
         lambda: table(shown, truth),
         alt=f"Lines of the vote's {'accuracy' if truth else 'consistency'} over the number of best seeds that vote",
-        name=_show.file_name(found.run.name, "aggregation"),
+        name=plots.file_name(found.run.name, "aggregation"),
         height=480,
     )
     st.caption(
@@ -31,10 +32,10 @@ def main() -> None:
         "which is the paper's choice: it needs no decision that ground truth would have to make."
     )
     if not truth:
-        _session.reveal(found.dataset, "how right the votes are")
+        ground_truth.reveal(found.dataset, "how right the votes are")
 
 
-def table(shown: list[Findings], truth: bool) -> _show.Table:
+def table(shown: list[Findings], truth: bool) -> plots.Table:
     """The curves of all runs, one row a run and number of seeds."""
     header = ["run", "n", *(["acc", "ari"] if truth else []), "consistency"]
     rows = []

@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from hume import figures, results, sentences
-from hume.baselines.registry import Spread
-from hume.compare import HUME, METHODS, Comparison, Method, Standing
-from hume.progress import Progress
-from hume.published import headline
-from hume.spaces import Dataset
-from pages import _families, _make, _session, _show
+from hume.common import devices, formatting
+from hume.common.progress import Progress
+from hume.data.dataset import Dataset
+from hume.evaluation.metrics import Spread
+from hume.experiments.comparison import HUME, METHODS, Comparison, Method, Standing
+from hume.experiments.published import headline
+from hume.reporting import figures, sentences
+from pages._sections import ablation, make_space
+from pages._state import datasets, ground_truth, services
+from pages._widgets import plots
 
 KINDS = {
     "hume": "HUME",
@@ -26,26 +29,26 @@ HEADER = ("method", "kind", "ACC", "ACC ±", "ARI", "ARI ±", "NMI", "NMI ±", "
 def main() -> None:
     st.title("Is it any good?")
     comparison = choose()
-    truth = _session.shows_truth(comparison.dataset)
+    truth = ground_truth.shows_truth(comparison.dataset)
     standings = _standings(comparison)
     st.markdown(sentences.beside_others(standings, truth))
     offer(comparison, standings)
-    _make.under_way()
+    make_space.under_way()
     if standings:
         board(comparison, standings, truth)
     printed(comparison.dataset, truth)
     all_pairs(comparison, truth)
-    _families.ablations(comparison, truth)
-    _families.class_counts(comparison)
+    ablation.ablations(comparison, truth)
+    ablation.class_counts(comparison)
 
 
 def choose() -> Comparison:
     """The pair of spaces that all methods get."""
-    names = _session.dataset_names()
+    names = datasets.dataset_names()
     columns = st.columns([2, 2, 2, 1])
-    first = names.index(_session.usual_dataset(names))
+    first = names.index(datasets.usual_dataset(names))
     name = columns[0].selectbox("Dataset", names, first, key="compared", bind="query-params")
-    data = _session.dataset(name)
+    data = datasets.dataset(name)
     spaces = list(data.spaces)
     phi1, phi2 = (
         place.selectbox(label, spaces, spaces.index(usual), key=f"{label} of {name}", persist_state="session")
@@ -54,13 +57,13 @@ def choose() -> Comparison:
     K = columns[3].number_input(
         "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K compared {name}"
     )
-    return Comparison(_session.services().store.home, data, phi1, phi2, num_classes=int(K))
+    return Comparison(services.services().store.home, data, phi1, phi2, num_classes=int(K))
 
 
 def _standings(comparison: Comparison) -> list[Standing]:
     """What was run on a pair, scored; kept for all tabs until something else was run."""
     folder = comparison.folder
-    return _kept_standings(folder, _session.stamp(comparison.dataset, folder), comparison)
+    return _kept_standings(folder, datasets.stamp(comparison.dataset, folder), comparison)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Scoring …")
@@ -91,23 +94,23 @@ def offer(comparison: Comparison, standings: list[Standing]) -> None:
 
 
 def _queue(comparison: Comparison, method: Method, full: bool) -> None:
-    device = results.devices()[0]
+    device = devices.devices()[0]
 
     def work(tell: Progress) -> str:
         found = comparison.run(method.key, quick=not full, device=device, on_progress=tell)
-        return f"{len(found.labelings)} labelings in {_show.duration(found.seconds)}."
+        return f"{len(found.labelings)} labelings in {plots.duration(found.seconds)}."
 
     name = f"{comparison.dataset.name}: {method.title} on {comparison.phi1}, {comparison.phi2}"
-    _session.services().work.do(name, work, device)
+    services.services().work.do(name, work, device)
 
 
 def board(comparison: Comparison, standings: list[Standing], truth: bool) -> None:
     """The leaderboard as a figure and as a table."""
-    name = _show.file_name(comparison.dataset.name, comparison.phi1, comparison.phi2)
+    name = plots.file_name(comparison.dataset.name, comparison.phi1, comparison.phi2)
     if truth:
         ordered = sorted(standings, key=_worth, reverse=True)
         st.markdown("**Accuracy of every method**, mean and standard deviation over seeds")
-        _show.plot(
+        plots.plot(
             figures.leaderboard(
                 [each.method.title for each in ordered],
                 [each.method.kind for each in ordered],
@@ -120,7 +123,7 @@ def board(comparison: Comparison, standings: list[Standing], truth: bool) -> Non
             alt="Accuracy of every method with its spread over seeds", name=f"{name}-leaderboard",
         )  # fmt: skip
     else:
-        _session.reveal(comparison.dataset, "how right every method is")
+        ground_truth.reveal(comparison.dataset, "how right every method is")
     lines = [_line(each, truth) for each in standings]
     columns = [i for i, header in enumerate(HEADER) if any(line[i] is not None for line in lines)]
     share = st.column_config.NumberColumn(format="%.3f")
@@ -184,7 +187,7 @@ def all_pairs(comparison: Comparison, truth: bool) -> None:
                 found[phi1, phi2] = ours
     missing = [(a, b) for a in names for b in names if a != b and (a, b) not in found]
     if missing and st.button(
-        f"Search {sentences.count(len(missing), 'pair')}", icon=":material/grid_on:", key="search pairs",
+        f"Search {formatting.count(len(missing), 'pair')}", icon=":material/grid_on:", key="search pairs",
         help="100 seeds on each, one after another.",
     ):  # fmt: skip
         for phi1, phi2 in missing:
@@ -199,11 +202,11 @@ def all_pairs(comparison: Comparison, truth: bool) -> None:
         values[names.index(phi1), names.index(phi2)] = value
         seconds[names.index(phi1), names.index(phi2)] = each.seconds
     what = "ACC of the vote, %" if truth else "mean cross-validation score, %"
-    _show.plot(
+    plots.plot(
         figures.pairs(names, values, seconds, name=what), "pairs",
         lambda: (["φ1", "φ2", what, "seconds"], [(a, b, values[names.index(a), names.index(b)], each.seconds)
                                                  for (a, b), each in found.items()]),
-        alt="Heat map over all pairs of spaces", name=_show.file_name(comparison.dataset.name, "pairs"),
+        alt="Heat map over all pairs of spaces", name=plots.file_name(comparison.dataset.name, "pairs"),
     )  # fmt: skip
     st.caption("Scores compare only between labelings that are equally even: uneven classes are easier to foretell.")
 

@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from hume import Space, figures
+from hume import Space
+from hume.common.errors import HumeError, RunError
+from hume.common.formatting import count
+from hume.data.dataset import Dataset
 from hume.data.folder import DatasetFolder
-from hume.data.library import copy_dataset, delete_dataset, delete_space, own_datasets, runs_using
-from hume.errors import HumeError, RunError
-from hume.features.facts import SpaceFacts, space_facts
-from hume.sentences import count
-from hume.spaces import Dataset
-from pages import _bring, _make, _session, _show
-from pages._gallery import Tile, gallery
+from hume.features.statistics import SpaceFacts, space_facts
+from hume.reporting import figures
+from hume.runs.dataset_library import copy_dataset, delete_dataset, delete_space, own_datasets, runs_using
+from pages._sections import add_data, make_space
+from pages._state import datasets, ground_truth, runs, services
+from pages._widgets import plots
+from pages._widgets.gallery import Tile, gallery
 
 PICTURES = 48
 MOST_ASIDE = 200
@@ -28,18 +31,18 @@ def main() -> None:
         "A search needs two spaces of the same samples: features that a network learnt from the images alone, and "
         "features of a network that was trained on others. Bring images, labeled or not, and make both here."
     )
-    names = _session.dataset_names(with_spaces=False)
-    own = {folder.name: folder for folder in own_datasets(_session.services().store)}
+    names = datasets.dataset_names(with_spaces=False)
+    own = {folder.name: folder for folder in own_datasets(services.services().store)}
     with st.expander("Add data", icon=":material/add_photo_alternate:", expanded=not own):
-        _bring.add()
-    _make.under_way()
+        add_data.add()
+    make_space.under_way()
     if st.session_state.get("data") not in (None, *names):
         st.session_state.pop("data")
-    name = st.selectbox("Dataset", names, names.index(_session.usual_dataset(names)), key="data", bind="query-params")
+    name = st.selectbox("Dataset", names, names.index(datasets.usual_dataset(names)), key="data", bind="query-params")
     try:
-        data = _session.dataset(name)
+        data = datasets.dataset(name)
     except HumeError as error:  # a damaged dataset of one's own can still be deleted
-        st.error(_show.plain(str(error)), icon=":material/error:")
+        st.error(plots.plain(str(error)), icon=":material/error:")
         if name in own:
             delete(own[name])
         return
@@ -47,26 +50,26 @@ def main() -> None:
     pictures(data)
     spaces(data, own.get(name))
     if name in own:
-        _make.unfinished(own[name])
-        _make.offer(own[name], data)
+        make_space.unfinished(own[name])
+        make_space.offer(own[name], data)
         delete(own[name])
     else:
         st.caption("This dataset came with the project and stays as it is. A copy of your own can be given spaces.")
         st.button("Copy it", icon=":material/content_copy:", key="copy", on_click=_copy, args=(name,))
     if "data error" in st.session_state:
-        st.error(_show.plain(st.session_state.pop("data error")), icon=":material/error:")
+        st.error(plots.plain(st.session_state.pop("data error")), icon=":material/error:")
 
 
 def about(data: Dataset, own: DatasetFolder | None) -> None:
     """What the card says, how many rows there are and what became of the others."""
     card = data.card
     st.markdown(
-        f"**{_show.plain(str(card.get('name') or data.name))}** · {_show.plain(str(card.get('summary') or ''))}"
+        f"**{plots.plain(str(card.get('name') or data.name))}** · {plots.plain(str(card.get('summary') or ''))}"
     )
     known = [("Source", card.get("source")), ("Licence", card.get("licence"))]
-    st.caption(" · ".join(f"{key}: {_show.plain(str(value))}" for key, value in known if value))
+    st.caption(" · ".join(f"{key}: {plots.plain(str(value))}" for key, value in known if value))
     for note in _told(data, card.get("notes") or []):
-        st.caption(_show.plain(str(note)))
+        st.caption(plots.plain(str(note)))
     rows = card.get("rows") or {}
     cells = [("Rows", f"{data.num_samples:,}"), ("Spaces", f"{len(data.spaces):,}")]
     if {"given", "set_aside"} <= set(rows):
@@ -77,7 +80,7 @@ def about(data: Dataset, own: DatasetFolder | None) -> None:
     if data.test_rows is not None:
         cells.append(("Test rows", f"{int(data.test_rows.sum()):,}"))
     if own is not None:
-        cells.append(("On disk", _show.size(_bytes_of(str(own.path), len(data.spaces)))))
+        cells.append(("On disk", plots.size(_bytes_of(str(own.path), len(data.spaces)))))
     for place, (label, value) in zip(st.columns(len(cells)), cells, strict=True):
         place.metric(label, value)
     lists = [] if data.folder is None else _told(data, [data.folder / "set_aside.csv"])
@@ -97,7 +100,7 @@ def set_aside(path: Path, number: int) -> None:
     if not number:
         return
     with st.expander(f"{count(number, 'file')} set aside", icon=":material/block:"):
-        table = _show.read_table(path, MOST_ASIDE)
+        table = plots.read_table(path, MOST_ASIDE)
         st.dataframe(table, hide_index=True)
         if number > MOST_ASIDE:
             st.caption(f"The first {MOST_ASIDE}; the file has all.")
@@ -109,7 +112,7 @@ def set_aside(path: Path, number: int) -> None:
 
 def pictures(data: Dataset) -> None:
     """Some images, of all or of one class, and how many each class has; where there is a ground truth to show."""
-    labels = data.labels if _session.shows_truth(data) else None
+    labels = data.labels if ground_truth.shows_truth(data) else None
     names = [str(k) for k in range(0 if labels is None else int(labels.max()) + 1)]
     if labels is not None and data.classes is not None:
         names = list(data.classes)
@@ -131,15 +134,15 @@ def pictures(data: Dataset) -> None:
         else:
             gallery([Tile(int(i)) for i in rows], key="pictures", dataset=data, label="Images", size=56)
     with right:
-        _session.reveal(data, "how many each class has")
+        ground_truth.reveal(data, "how many each class has")
         if labels is not None:
             counts = np.bincount(labels, minlength=len(names))
-            _show.plot(
+            plots.plot(
                 figures.class_counts(names, counts),
                 "class counts",
                 lambda: (["class", "samples"], zip(names, counts.tolist(), strict=True)),
                 alt="Bar chart of the number of samples of every class",
-                name=_show.file_name(data.name, "classes"),
+                name=plots.file_name(data.name, "classes"),
             )
 
 
@@ -157,10 +160,10 @@ def spaces(data: Dataset, own: DatasetFolder | None) -> None:
         st.info("There is no space yet. Make two below: one of each kind is best.", icon=":material/info:")
         return
     if len(data.spaces) > 1:
-        st.page_link(_session.SEARCH, label="Search with two of them", icon=":material/search:")
+        st.page_link(runs.SEARCH, label="Search with two of them", icon=":material/search:")
     for space in data.spaces.values():
         dims = space.features.shape[1]
-        title = f"**{_show.plain(space.name)}** · {_show.plain(space.title or space.kind)} · {dims:,} dimensions"
+        title = f"**{plots.plain(space.name)}** · {plots.plain(space.title or space.kind)} · {dims:,} dimensions"
         with st.expander(title, key=f"space {data.name} {space.name}", on_change="rerun") as card:
             if card.open:
                 space_card(data, space, own)
@@ -169,8 +172,8 @@ def spaces(data: Dataset, own: DatasetFolder | None) -> None:
 def space_card(data: Dataset, space: Space, own: DatasetFolder | None) -> None:
     """One space: provenance, facts, spectrum and norms, and a way to let go of it."""
     entry = data.card.get("spaces", {}).get(space.name, {})
-    st.markdown(_show.plain(space.made or "Nothing is known of how it was made."))
-    st.caption(" · ".join(_show.plain(part) for part in (space.kind, space.licence) if part))
+    st.markdown(plots.plain(space.made or "Nothing is known of how it was made."))
+    st.caption(" · ".join(plots.plain(part) for part in (space.kind, space.licence) if part))
     _problems(data, entry)
     facts = _facts(space)
     cells = [
@@ -190,30 +193,30 @@ def space_card(data: Dataset, space: Space, own: DatasetFolder | None) -> None:
     with left:
         st.markdown("**Over how many directions does it spread?**")
         shares = facts.spectrum
-        _show.plot(
+        plots.plot(
             figures.spectrum(shares), f"spectrum {space.name}",
             lambda: (["direction", "share"], zip(range(1, len(shares) + 1), shares.tolist(), strict=True)),
-            alt="Share of the variance by leading direction", name=_show.file_name(data.name, space.name, "spectrum"),
+            alt="Share of the variance by leading direction", name=plots.file_name(data.name, space.name, "spectrum"),
             height=300,
         )  # fmt: skip
     with right:
         st.markdown("**Are rows of about the same length?**")
         edges, counts = facts.norm_edges, facts.norm_counts
-        _show.plot(
+        plots.plot(
             figures.norms(edges, counts), f"norms {space.name}",
             lambda: (["from", "to", "rows"], zip(edges[:-1], edges[1:], counts, strict=True)),
-            alt="Histogram of the norms of the rows", name=_show.file_name(data.name, space.name, "norms"), height=300,
+            alt="Histogram of the norms of the rows", name=plots.file_name(data.name, space.name, "norms"), height=300,
         )  # fmt: skip
     if own is not None:
         _ask_once(
-            f"Delete {space.name}", f"drop {space.name}", runs_using(_session.services().store, own, space.name),
-            lambda: delete_space(_session.services().store, own, space.name),
+            f"Delete {space.name}", f"drop {space.name}", runs_using(services.services().store, own, space.name),
+            lambda: delete_space(services.services().store, own, space.name),
         )  # fmt: skip
 
 
 def _told(data: Dataset, things: list[Any]) -> list[Any]:
     """Things that name files or classes: none while a ground truth is hidden, for folders are called by it."""
-    return [] if data.labels is not None and _session.is_blind() else things
+    return [] if data.labels is not None and ground_truth.is_blind() else things
 
 
 def _problems(data: Dataset, entry: dict[str, object]) -> None:
@@ -268,26 +271,26 @@ def _kept_facts(path: str, stamp: int, _space: Space) -> SpaceFacts:
 def delete(own: DatasetFolder) -> None:
     """Remove a dataset for good, unless runs need it or work on it is under way."""
     st.divider()
-    store = _session.services().store
-    if _session.services().work.is_busy(own):
+    store = services.services().store
+    if services.services().work.is_busy(own):
         st.caption("Work on this dataset is under way: cancel it before the dataset can be deleted.")
         return
     _ask_once(f"Delete {own.name}", "delete dataset", runs_using(store, own), lambda: _delete(own))
 
 
 def _delete(own: DatasetFolder) -> None:
-    if _session.services().work.is_busy(own):  # work may have been queued in another tab since the page was drawn
+    if services.services().work.is_busy(own):  # work may have been queued in another tab since the page was drawn
         raise RunError(f"work on {own.name} is under way: cancel it first")
-    delete_dataset(_session.services().store, own)
+    delete_dataset(services.services().store, own)
 
 
 def _ask_once(label: str, key: str, users: list[str], act: Callable[[], None]) -> None:
     """A button that asks once before it does what cannot be undone; shut where runs need what would go."""
     if users:
-        some = ", ".join(_show.plain(name) for name in users[:3]) + (" …" if len(users) > 3 else "")
+        some = ", ".join(plots.plain(name) for name in users[:3]) + (" …" if len(users) > 3 else "")
         st.caption(f"Needed by {count(len(users), 'run')} ({some}): it can be deleted once these are.")
         return
-    with st.popover(_show.plain(label), icon=":material/delete:"):
+    with st.popover(plots.plain(label), icon=":material/delete:"):
         st.markdown("This cannot be undone.")
         st.button("Delete for good", key=key, type="primary", on_click=_act, args=(act,))
 
@@ -301,7 +304,7 @@ def _act(act: Callable[[], None]) -> None:
 
 def _copy(name: str) -> None:
     def act() -> None:
-        st.session_state["data"] = copy_dataset(_session.services().store, name).name
+        st.session_state["data"] = copy_dataset(services.services().store, name).name
 
     _act(act)
 

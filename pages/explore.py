@@ -8,11 +8,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from hume import figures, sentences
-from hume.findings import Findings
-from hume.maps import Map, Which
-from pages import _session, _show
-from pages._gallery import Tile, gallery
+from hume.reporting import figures, sentences
+from hume.reporting.maps import Map, Which
+from hume.runs.findings import Findings
+from pages._state import ground_truth, runs, services
+from pages._widgets import plots
+from pages._widgets.gallery import Tile, gallery
 
 SPACES: dict[str, Which] = {"φ1": "phi1", "φ2": "phi2", "both": "both"}
 MAP_HEIGHT = 620  # pixels
@@ -34,20 +35,20 @@ class Coloring:
 
 def main() -> None:
     st.title("Which samples are in doubt?")
-    found = _session.finished_run()
-    st.markdown(sentences.doubt(found, _session.shows_truth(found.dataset)))
+    found = runs.finished_run()
+    st.markdown(sentences.doubt(found, ground_truth.shows_truth(found.dataset)))
     row = st.columns([2, 3, 4], vertical_alignment="bottom")
     where = row[0].segmented_control(
         "Map of", list(SPACES), default="φ1", required=True, key="map", bind="query-params",
         help="UMAP of one space, or of both side by side.",
     )  # fmt: skip
     choices = {
-        name: make for name, make in COLORINGS.items() if _session.shows_truth(found.dataset) or name not in TRUTH
+        name: make for name, make in COLORINGS.items() if ground_truth.shows_truth(found.dataset) or name not in TRUTH
     }
     name = row[1].selectbox("Colour", list(choices), key="colour", bind="query-params")
-    if not _session.shows_truth(found.dataset):
+    if not ground_truth.shows_truth(found.dataset):
         with row[2]:
-            _session.reveal(found.dataset, "true classes and errors")
+            ground_truth.reveal(found.dataset, "true classes and errors")
     made = the_map(found, SPACES[str(where)])
     if made is not None:
         if made.is_sample:
@@ -67,7 +68,7 @@ def main() -> None:
 
 
 def found_label(found: Findings) -> Coloring:
-    return Coloring(found.vote.labeling, _session.class_names(found))
+    return Coloring(found.vote.labeling, runs.class_names(found))
 
 
 def true_label(found: Findings) -> Coloring:
@@ -92,7 +93,7 @@ def vote_share(found: Findings) -> Coloring:
 
 
 def neighbor_share(found: Findings) -> Coloring:
-    return Coloring(values=_session.ranking(found, NUM_NEIGHBORS).neighbor_share)
+    return Coloring(values=runs.ranking(found, NUM_NEIGHBORS).neighbor_share)
 
 
 def disagreement(found: Findings) -> Coloring:
@@ -122,7 +123,7 @@ TRUTH = ("True class", "Right or wrong")
 
 def the_map(found: Findings, which: Which) -> Map | None:
     """The map from the disk; while it is made, how far it has come."""
-    maps, request = _session.services().maps, found.run.request
+    maps, request = services.services().maps, found.run.request
     phi1, phi2 = found.dataset.space(request.phi1), found.dataset.space(request.phi2)
     made = maps.get(phi1, phi2, which)
     if made is not None:
@@ -156,7 +157,7 @@ def the_map(found: Findings, which: Which) -> Map | None:
 
 def _stop(key: str) -> None:
     st.session_state["stopped map"] = key
-    _session.services().maps.cancel(key)
+    services.services().maps.cancel(key)
 
 
 def _again() -> None:
@@ -184,22 +185,22 @@ def draw(found: Findings, made: Map, where: str, name: str, coloring: Coloring) 
         selected=st.session_state["map highlight"] or None,
     )
 
-    def table() -> _show.Table:
+    def table() -> plots.Table:
         shown = coloring.values if coloring.categories is None else coloring.categories
         assert shown is not None
         columns = [rows.tolist(), *made.positions.T.tolist(), shown[rows].tolist()]
         return ["row", "x", "y", name], zip(*columns, strict=True)
 
-    points = _show.plot(
+    points = plots.plot(
         figure,
         f"map {found.run.name} {where} {st.session_state.get('cleared', 0)}",
         table,
         alt=f"UMAP of {where}, coloured by {name}",
-        name=_show.file_name(found.run.name, "map"),
+        name=plots.file_name(found.run.name, "map"),
         select=("points", "box", "lasso"),
         height=MAP_HEIGHT,
     )
-    picked = _show.ids(points)
+    picked = plots.ids(points)
     if picked and picked != st.session_state.get("last lasso"):
         st.session_state["last lasso"] = st.session_state[kept] = picked
         st.session_state.pop("page", None)
@@ -212,7 +213,7 @@ def draw(found: Findings, made: Map, where: str, name: str, coloring: Coloring) 
 
 
 def _from_address(found: Findings) -> list[int]:
-    given = map(_show.whole_number, st.query_params.get("rows", "").split(","))
+    given = map(plots.whole_number, st.query_params.get("rows", "").split(","))
     return [row for row in given if row is not None and row < found.dataset.num_samples][:SHORT]
 
 
@@ -231,7 +232,7 @@ def selection(found: Findings, rows: list[int]) -> None:
     head, clear = st.columns([2, 1], vertical_alignment="center")
     head.markdown(f"**{len(rows):,} sample{'s' * (len(rows) != 1)}** · {_composition(found, rows)}")
     clear.button("Clear", key="clear selection", on_click=_clear, args=(found,), shortcut="Esc")
-    truth = _session.shows_truth(found.dataset)  # now: a download knows nothing of the reader's tab
+    truth = ground_truth.shows_truth(found.dataset)  # now: a download knows nothing of the reader's tab
     how = st.segmented_control("As", ["Pictures", "Table"], default="Pictures", required=True, key="as",
                                label_visibility="collapsed")  # fmt: skip
     if how == "Table":
@@ -248,20 +249,20 @@ def selection(found: Findings, rows: list[int]) -> None:
             st.caption("≠ marks what people call otherwise.")
         if clicked is not None:
             _open(clicked)
-    _show.csv_button("Selection as CSV", lambda: selection_table(found, rows, truth), "selection", key="selection csv")
+    plots.csv_button("Selection as CSV", lambda: selection_table(found, rows, truth), "selection", key="selection csv")
 
 
 def _composition(found: Findings, rows: list[int]) -> str:
-    names = _session.class_names(found)
+    names = runs.class_names(found)
     sizes = np.bincount(found.vote.labeling[rows], minlength=found.num_classes)
     largest = np.argsort(-sizes, kind="stable")[:3]
-    return ", ".join(f"{sizes[k]:,} {_show.plain(names[k])}" for k in largest if sizes[k])
+    return ", ".join(f"{sizes[k]:,} {plots.plain(names[k])}" for k in largest if sizes[k])
 
 
 def tiles(found: Findings, rows: list[int]) -> list[Tile]:
     """Pictures with their found class; wrong ones are marked where the truth may be seen."""
-    names = _session.class_names(found)
-    right = found.right if _session.shows_truth(found.dataset) else None
+    names = runs.class_names(found)
+    right = found.right if ground_truth.shows_truth(found.dataset) else None
     return [
         Tile(row, names[found.vote.labeling[row]], "wrong" if right is not None and not right[row] else "")
         for row in rows
@@ -270,7 +271,7 @@ def tiles(found: Findings, rows: list[int]) -> list[Tile]:
 
 def selection_table(found: Findings, rows: list[int], show_truth: bool) -> tuple[list[str], list[list[object]]]:
     """One line a sample: what the vote says, how sure it is, and the truth where it may be seen."""
-    names, files = _session.class_names(found), _session.file_names(found.dataset)
+    names, files = runs.class_names(found), ground_truth.file_names(found.dataset)
     truth = found.dataset.labels if show_truth else None
     header = ["row", *(["file"] if files else []), "class", "class_name", "vote_share"]
     header += ["true_class"] if truth is not None else []
@@ -316,28 +317,28 @@ def _back() -> None:
 
 def one_sample(found: Findings) -> None:
     """A sample with its neighbours in φ1 and φ2 side by side, and its votes over all seeds."""
-    row, request = _show.whole_number(st.query_params.get("sample", "")), found.run.request
+    row, request = plots.whole_number(st.query_params.get("sample", "")), found.run.request
     if row is None or row >= found.dataset.num_samples:
         return
-    names = _session.class_names(found)
+    names = runs.class_names(found)
     st.divider()
     head, back = st.columns([6, 1], vertical_alignment="center")
-    files = _session.file_names(found.dataset)
-    head.subheader(f"Sample {row}" + (f" · {_show.plain(files[row])}" if files else ""))
+    files = ground_truth.file_names(found.dataset)
+    head.subheader(f"Sample {row}" + (f" · {plots.plain(files[row])}" if files else ""))
     back.button("Back", icon=":material/undo:", key="back", on_click=_back, disabled=not st.session_state.get("trail"))
     left, first, second = st.columns([2, 3, 3], gap="medium")
     with left:
         gallery(tiles(found, [row]), key="sample", dataset=found.dataset, label=f"Sample {row}", size=140)
         k, votes = int(found.vote.labeling[row]), np.bincount(found.aligned[:, row], minlength=found.num_classes)
-        st.markdown(f"{votes[k]} of {len(found.seeds)} seeds say **{_show.plain(names[k])}**.")
-        if _session.shows_truth(found.dataset) and found.dataset.labels is not None:
-            st.markdown(f"People say **{_show.plain(found.true_names[int(found.dataset.labels[row])])}**.")
-        _show.plot(
+        st.markdown(f"{votes[k]} of {len(found.seeds)} seeds say **{plots.plain(names[k])}**.")
+        if ground_truth.shows_truth(found.dataset) and found.dataset.labels is not None:
+            st.markdown(f"People say **{plots.plain(found.true_names[int(found.dataset.labels[row])])}**.")
+        plots.plot(
             figures.votes(votes, names),
             "votes",
             lambda: (["class", "class_name", "votes"], [[i, n, int(votes[i])] for i, n in enumerate(names)]),
             alt="Bars of the votes for each class",
-            name=_show.file_name(found.run.name, "votes", str(row)),
+            name=plots.file_name(found.run.name, "votes", str(row)),
         )
     with first:
         neighbors(found, row, "phi1", f"Nearest in φ1 ({request.phi1})")
@@ -349,7 +350,7 @@ def neighbors(found: Findings, row: int, space: Literal["phi1", "phi2"], title: 
     """The samples most like one sample in a space; a click walks on to a neighbour."""
     near = found.neighbors(row, space, NEIGHBORS)
     same = int((found.vote.labeling[near] == found.vote.labeling[row]).sum())
-    st.markdown(f"**{_show.plain(title)}** · {same} of {len(near)} in the same found class")
+    st.markdown(f"**{plots.plain(title)}** · {same} of {len(near)} in the same found class")
     clicked = gallery(tiles(found, near.tolist()), key=f"near {space}", dataset=found.dataset, label=title, size=64)
     if clicked is not None:
         _open(clicked)

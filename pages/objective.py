@@ -3,11 +3,14 @@
 import numpy as np
 import streamlit as st
 
-from hume import figures, sentences
-from hume.errors import InputError
-from hume.findings import Findings, SeedFindings
-from pages import _replay, _session, _show, _trust
-from pages._gallery import Tile, gallery
+from hume.common import formatting
+from hume.common.errors import InputError
+from hume.reporting import figures, sentences
+from hume.runs.findings import Findings, SeedFindings
+from pages._sections import replay, trust
+from pages._state import ground_truth, runs, services
+from pages._widgets import plots
+from pages._widgets.gallery import Tile, gallery
 
 FIGURE = 430  # pixels high
 SIDE_BY_SIDE = 4
@@ -16,10 +19,10 @@ TYPICAL = 12
 
 def main() -> None:
     st.title("Can the objective be trusted?")
-    found = _session.finished_run()
-    st.markdown(sentences.trust(found, _session.shows_truth(found.dataset)))
+    found = runs.finished_run()
+    st.markdown(sentences.trust(found, ground_truth.shows_truth(found.dataset)))
     judged = st.container()  # filled last, because φ1 has to be asked first
-    others = _session.other_runs(found.run.name, found.run.request.dataset)
+    others = runs.other_runs(found.run.name, found.run.request.dataset)
     compared = []
     if others:
         compared = st.multiselect(
@@ -29,30 +32,30 @@ def main() -> None:
             bind="query-params",
             max_selections=SIDE_BY_SIDE - 1,
         )
-    shown = [found, *(_session.findings(_session.services().store.open(name)) for name in compared)]
+    shown = [found, *(runs.findings(services.services().store.open(name)) for name in compared)]
     columns = st.columns(min(2, len(shown)))
     for i, each in enumerate(shown):
         with columns[i % len(columns)]:
             if len(shown) > 1:
                 request = each.run.request
-                st.markdown(f"**{each.run.name}** · {_show.spaces(request.phi1, request.phi2)}")
+                st.markdown(f"**{each.run.name}** · {plots.spaces(request.phi1, request.phi2)}")
             cloud(each)
-    if not _session.shows_truth(found.dataset):
-        _session.reveal(found.dataset, "how right the seeds are")
+    if not ground_truth.shows_truth(found.dataset):
+        ground_truth.reveal(found.dataset, "how right the seeds are")
     st.divider()
     opened = next((each for each in shown if each.run.name == st.query_params.get("of")), found)
     one_seed(opened)
     ranking(found)
     if st.toggle("Replay the search", key="replay", bind="query-params", help="How every seed came to its labels."):
-        _replay.show(found, truth=_session.shows_truth(found.dataset))
+        replay.show(found, truth=ground_truth.shows_truth(found.dataset))
     with judged:
-        _trust.section(found)
+        trust.section(found)
 
 
 def cloud(found: Findings) -> None:
     """One point a seed; a click opens it."""
     name = found.run.name
-    chosen, truth = opened_seed(found), _session.shows_truth(found.dataset)
+    chosen, truth = opened_seed(found), ground_truth.shows_truth(found.dataset)
     if found.accuracy is not None and truth:
         figure = figures.correlation(
             found.cv_score, found.accuracy, found.seeds, found.states, found.correlation, selected=chosen
@@ -61,16 +64,16 @@ def cloud(found: Findings) -> None:
     else:
         figure = figures.score_distribution(found.cv_score, found.seeds, selected=chosen)
         alt = "Distribution of the cross-validation scores, one point a seed"
-    points = _show.plot(
+    points = plots.plot(
         figure,
         f"cloud {name}",
         lambda: seed_table(found, truth),
         alt=alt,
-        name=_show.file_name(name, "seeds"),
+        name=plots.file_name(name, "seeds"),
         select=("points",),
         height=FIGURE,
     )
-    open_if_new(found, _show.ids(points), f"picked {name}")
+    open_if_new(found, plots.ids(points), f"picked {name}")
 
 
 def opened_seed(found: Findings) -> int:
@@ -78,7 +81,7 @@ def opened_seed(found: Findings) -> int:
     best = found.seeds[int(found.order[0])]
     if st.query_params.get("of", found.run.name) != found.run.name:
         return best
-    asked = _show.whole_number(st.query_params.get("seed", ""))
+    asked = plots.whole_number(st.query_params.get("seed", ""))
     return best if asked is None or asked not in found.seeds else asked
 
 
@@ -101,7 +104,7 @@ def open_if_new(found: Findings, picked: list[int], key: str) -> None:
         st.rerun()
 
 
-def seed_table(found: Findings, truth: bool) -> _show.Table:
+def seed_table(found: Findings, truth: bool) -> plots.Table:
     """One row a seed, the best first; accuracy only where it may be seen."""
     header = ["rank", "seed", "cv_score", "objective", "state", *(["acc", "ari", "nmi"] if truth else [])]
     rows = []
@@ -119,18 +122,18 @@ def one_seed(found: Findings) -> None:
     except InputError as error:
         st.warning(str(error))
         return
-    whose = "" if found.run.name == st.session_state.get("run") else f" of {_show.plain(found.run.name)}"
+    whose = "" if found.run.name == st.session_state.get("run") else f" of {plots.plain(found.run.name)}"
     st.subheader(f"Seed {seed}{whose}: rank {one.place} of {len(found.seeds)}")
     st.caption("Click another point to open another seed. Class numbers and colours are those of the vote.")
-    truth = _session.shows_truth(found.dataset)
+    truth = ground_truth.shows_truth(found.dataset)
     numbers = st.columns(5)
-    numbers[0].metric("Cross-validation score", sentences.percent(one.cv_score))
-    numbers[1].metric("Objective", "–" if np.isnan(one.objective) else f"{sentences.number(one.objective)} nats")
+    numbers[0].metric("Cross-validation score", formatting.percent(one.cv_score))
+    numbers[1].metric("Objective", "–" if np.isnan(one.objective) else f"{formatting.number(one.objective)} nats")
     numbers[2].metric("Ended", one.state)
     if truth and one.agreement is not None:
-        numbers[3].metric("Accuracy", sentences.percent(one.agreement.acc))
-        numbers[4].metric("ARI", sentences.number(one.agreement.ari))
-    names = _session.class_names(found)
+        numbers[3].metric("Accuracy", formatting.percent(one.agreement.acc))
+        numbers[4].metric("ARI", formatting.number(one.agreement.ari))
+    names = runs.class_names(found)
     left, right = st.columns([1, 1], gap="large") if truth else (st.container(), None)
     with left:
         pictures(found, one, names)
@@ -138,7 +141,7 @@ def one_seed(found: Findings) -> None:
         confusion = one.confusion
         with right:
             st.markdown("**Found classes against true ones**")
-            _show.plot(
+            plots.plot(
                 figures.confusion(confusion, names, found.true_names),
                 f"confusion {found.run.name}",
                 lambda: (
@@ -146,7 +149,7 @@ def one_seed(found: Findings) -> None:
                     [[n, *row] for n, row in zip(names, confusion.tolist(), strict=True)],
                 ),
                 alt="Confusion matrix of found and true classes",
-                name=_show.file_name(found.run.name, "seed", str(seed), "confusion"),
+                name=plots.file_name(found.run.name, "seed", str(seed), "confusion"),
                 height=480,
             )
 
@@ -155,7 +158,7 @@ def pictures(found: Findings, one: SeedFindings, names: list[str]) -> None:
     """A row of the most typical pictures of every class."""
     sizes = np.bincount(one.labeling, minlength=found.num_classes)
     for k, members in enumerate(one.typical):
-        st.markdown(f"**{_show.plain(names[k])}** · {sizes[k]:,}" + (" · empty" if sizes[k] == 0 else ""))
+        st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,}" + (" · empty" if sizes[k] == 0 else ""))
         if sizes[k]:
             tiles = [Tile(int(row)) for row in members if row >= 0]
             gallery(tiles, key=f"typical {k}", dataset=found.dataset, label=names[k], size=46)
@@ -164,7 +167,7 @@ def pictures(found: Findings, one: SeedFindings, names: list[str]) -> None:
 def ranking(found: Findings) -> None:
     """All seeds in order; a row opens its seed, for those who cannot click points."""
     with st.expander("All seeds, the best first"):
-        header, rows = seed_table(found, _session.shows_truth(found.dataset))
+        header, rows = seed_table(found, ground_truth.shows_truth(found.dataset))
         table = {name: [row[i] for row in rows] for i, name in enumerate(header)}
         chosen = st.dataframe(
             table, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"ranking {found.run.name}"

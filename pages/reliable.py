@@ -8,15 +8,19 @@ from typing import Any, get_args
 import numpy as np
 import streamlit as st
 
-from hume import Run, figures, reliability_curve, review, sentences
-from hume.errors import HumeError
-from hume.findings import RELIABLE_COLUMNS, Findings, Rows
-from hume.io.labeled import labeled_zip
-from hume.reliable import Order, ReliabilityRanking, ReliabilityStatistics, ReliableSamples
-from hume.review import Review
-from hume.sentences import percent
-from pages import _handover, _session, _show, _student
-from pages._gallery import Tile, gallery
+from hume import Run, reliability_curve
+from hume.common.errors import HumeError
+from hume.common.formatting import percent
+from hume.evaluation.reliable import Order, ReliabilityRanking, ReliabilityStatistics, ReliableSamples
+from hume.exchange.export.labeled_index import labeled_zip
+from hume.reporting import figures, sentences
+from hume.runs import review
+from hume.runs.findings import RELIABLE_COLUMNS, Findings, Rows
+from hume.runs.review import Review
+from pages._sections import export, semi_supervised
+from pages._state import ground_truth, runs
+from pages._widgets import plots
+from pages._widgets.gallery import Tile, gallery
 
 MIXED = 0.5  # median share of agreeing neighbours below which a class is called mixed
 MOST_PER_CLASS, MOST_NEIGHBORS = 500, 1000  # that the sliders reach; the command line has no such bound
@@ -26,11 +30,11 @@ ORDERS = {"algorithm": "neighbours, then votes (Algorithm G1)", "prose": "votes,
 
 def main() -> None:
     st.title("Which labels can be trained on?")
-    found = _session.finished_run()
+    found = runs.finished_run()
     per_class, num_neighbors, order, rows = settings(found)
-    ranking = _session.ranking(found, num_neighbors, order, rows)
+    ranking = runs.ranking(found, num_neighbors, order, rows)
     samples, quality = found.reliable_samples(ranking, per_class, rows)
-    given = _session.read_review(found)
+    given = runs.read_review(found)
     st.markdown(answer(found, samples, quality, given))
     if ranking.neighbor_recall is not None:
         st.caption(sentences.neighbors(ranking))
@@ -40,11 +44,11 @@ def main() -> None:
     with left:
         galleries(found, samples, given)
     with right:
-        if quality is not None and _session.shows_truth(found.dataset):
+        if quality is not None and ground_truth.shows_truth(found.dataset):
             statistics(found, ranking, samples, quality, per_class, rows)
         else:
-            _session.reveal(found.dataset, "how right these samples are")
-    _student.section(found, num_neighbors, order)
+            ground_truth.reveal(found.dataset, "how right these samples are")
+    semi_supervised.section(found, num_neighbors, order)
 
 
 def settings(found: Findings) -> tuple[int, int, Order, Rows]:
@@ -72,7 +76,7 @@ def answer(found: Findings, samples: ReliableSamples, quality: ReliabilityStatis
     """What was found, in words and numbers."""
     kept = int((~np.isin(samples.rows, list(given.rejected))).sum())
     words = f"**{kept} samples** are kept of {len(samples.rows)} that many seeds and many neighbours agree on"
-    if quality is None or not _session.shows_truth(found.dataset):
+    if quality is None or not ground_truth.shows_truth(found.dataset):
         return words + "."
     return words + (
         f"; **{percent(quality.accuracy)}** of the {len(samples.rows)} are right, where the vote on all samples is "
@@ -84,7 +88,7 @@ def warnings(found: Findings, ranking: ReliabilityRanking, samples: ReliableSamp
     """Classes that are short, empty or mixed: label-free signs of trouble."""
     mixed = {}
     for k, size in samples.shortages.items():
-        name = _show.plain(given.name(k))
+        name = plots.plain(given.name(k))
         if size == 0:
             st.warning(
                 f"**{name}** is empty: no sample is voted into it. Try fewer classes.", icon=":material/warning:"
@@ -99,7 +103,7 @@ def warnings(found: Findings, ranking: ReliabilityRanking, samples: ReliableSamp
         if len(members) and np.median(members) < MIXED:
             mixed[given.name(k)] = float(np.median(members))
     if mixed:
-        named = ", ".join(f"**{_show.plain(name)}** ({percent(value, 0)})" for name, value in mixed.items())
+        named = ", ".join(f"**{plots.plain(name)}** ({percent(value, 0)})" for name, value in mixed.items())
         st.warning(
             f"Mixed, even where they are most reliable, by the share of neighbours in the same class: {named}.",
             icon=":material/warning:",
@@ -110,7 +114,7 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
     """The files to leave with, and the last step to take back."""
 
     def index() -> bytes:
-        now = _session.read_review(found)  # another tab may have gone on
+        now = runs.read_review(found)  # another tab may have gone on
         kept = ~np.isin(samples.rows, list(now.rejected))
         return labeled_zip(
             samples.rows[kept],
@@ -120,11 +124,11 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             names=[now.name(k) for k in range(found.num_classes)],
         )
 
-    folders = found.dataset.labels is None or not _session.is_blind()  # asked here: the file is made elsewhere
+    folders = found.dataset.labels is None or not ground_truth.is_blind()  # asked here: the file is made elsewhere
     with st.container(horizontal=True, vertical_alignment="center"):
-        _show.csv_button(
+        plots.csv_button(
             "CSV",
-            lambda: (RELIABLE_COLUMNS, _named(found.reliable_table(samples, _session.read_review(found)), folders)),
+            lambda: (RELIABLE_COLUMNS, _named(found.reliable_table(samples, runs.read_review(found)), folders)),
             "reliable",
             key="reliable csv",
             type="primary",
@@ -141,7 +145,7 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             disabled=set(samples.rows.tolist()) <= given.rejected,
             help="The kept samples as semi-supervised libraries read them.",
         )
-        _handover.offer(found, samples, disabled=set(samples.rows.tolist()) <= given.rejected)
+        export.offer(found, samples, disabled=set(samples.rows.tolist()) <= given.rejected)
         step = given.steps[-1] if given.steps else None
         st.button(
             "Undo",
@@ -151,7 +155,7 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             args=(found.run,),
             disabled=step is None,
             shortcut="Ctrl+Z",
-            help=None if step is None else f"Takes back the last step: {_show.plain(review.describe(step))}.",
+            help=None if step is None else f"Takes back the last step: {plots.plain(review.describe(step))}.",
         )
 
 
@@ -172,7 +176,7 @@ def _undo(run: Run) -> None:
 def galleries(found: Findings, samples: ReliableSamples, given: Review) -> None:
     """The samples of every class, the most reliable first; a click keeps or rejects one."""
     st.caption("Click a picture to reject it, again to keep it. Names and rejections are saved with the run.")
-    right = found.right if _session.shows_truth(found.dataset) else None
+    right = found.right if ground_truth.shows_truth(found.dataset) else None
     on_disk = (found.run.name, given.names)
     stale = st.session_state.get("names on disk") != on_disk
     st.session_state["names on disk"] = on_disk
@@ -184,7 +188,7 @@ def galleries(found: Findings, samples: ReliableSamples, given: Review) -> None:
         head, field = st.columns([3, 2], vertical_alignment="center")
         rejected = sum(row in given.rejected for row in rows)
         head.markdown(
-            f"**{_show.plain(given.name(k))}** · {len(rows)} samples" + (f", {rejected} rejected" if rejected else "")
+            f"**{plots.plain(given.name(k))}** · {len(rows)} samples" + (f", {rejected} rejected" if rejected else "")
         )
         key = f"name {k}"
         field.text_input(
@@ -206,7 +210,7 @@ def _keep_or_reject(run: Run, row: int) -> None:
     try:
         review.reject(run, row, row not in review.read(run).rejected)
     except HumeError as error:
-        st.toast(_show.plain(str(error)), icon=":material/error:")
+        st.toast(plots.plain(str(error)), icon=":material/error:")
 
 
 def _tile(row: int, given: Review, right: Any) -> Tile:
@@ -219,7 +223,7 @@ def _name(found: Findings, k: int, key: str) -> None:
     try:
         review.name_class(found.run, k, st.session_state[key])
     except HumeError as error:
-        st.toast(_show.plain(str(error)), icon=":material/error:")
+        st.toast(plots.plain(str(error)), icon=":material/error:")
         st.session_state.pop("names on disk", None)  # the field goes back to the name that is there
 
 
@@ -239,19 +243,19 @@ def statistics(
     assert curve is not None
     n, accuracy = curve
     st.markdown("**How many a class can be trusted?**")
-    _show.plot(
+    plots.plot(
         figures.reliability_curve(n, accuracy, chosen=per_class),
         "reliability curve",
         lambda: (["per_class", "accuracy"], zip(n.tolist(), accuracy.tolist(), strict=True)),
         alt="Accuracy of the reliable samples over their number per class",
-        name=_show.file_name(found.run.name, "reliability"),
+        name=plots.file_name(found.run.name, "reliability"),
         height=300,
     )
     st.markdown(
         f"**Balance** · {quality.balance_mean:.1f} ± {quality.balance_std:.1f} samples a true class; "
         f"accuracy {percent(quality.accuracy_mean)} ± {percent(quality.accuracy_std)} over the found classes"
     )
-    names = _session.class_names(found)
+    names = runs.class_names(found)
     sizes = np.bincount(samples.classes, minlength=found.num_classes)
     counts = {
         found.true_names[int(c)]: int(size) for c, size in zip(quality.true_classes, quality.balance, strict=True)

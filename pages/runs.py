@@ -5,13 +5,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from hume import Run, figures
-from hume.errors import HumeError, RunError
-from hume.io.archive import run_zip
-from hume.report import report
-from hume.run import solver_name
-from hume.search import preset_of
-from pages import _session, _show
+from hume import Run
+from hume.common.errors import HumeError, RunError
+from hume.engine.config import preset_of
+from hume.exchange.run_archive import run_zip
+from hume.reporting import figures
+from hume.reporting.report import report
+from hume.runs.request import solver_name
+from pages._state import ground_truth, services
+from pages._state.runs import OBJECTIVE, SEARCH, choose, choose_next, findings, missing, run_names, state, unfinished
+from pages._widgets import plots
 
 COLUMNS = (
     "run", "state", "dataset", "φ1", "φ2", "seeds", "cv score", "cv score ±", "seeds' ACC", "seeds' ACC ±",
@@ -31,7 +34,7 @@ def main() -> None:
         button.button("Delete", key=f"delete damaged {name}", on_click=_delete, args=([name],))
     if not runs:
         st.info("No run yet. A search of the embedded images takes about half a minute.", icon=":material/info:")
-        st.page_link(_session.SEARCH, label="Start a search", icon=":material/search:")
+        st.page_link(SEARCH, label="Start a search", icon=":material/search:")
         return
     chosen = [run for run in table(runs) if run is not None]
     if not chosen:
@@ -47,9 +50,9 @@ def main() -> None:
 def everything() -> tuple[list[Run], list[tuple[str, str]]]:
     """The runs that can be read, and the others with what is wrong."""
     runs, damaged = [], []
-    for name in _session.run_names():
+    for name in run_names():
         try:
-            run = _session.services().store.open(name)
+            run = services.services().store.open(name)
             if run.state == "finished":
                 run.scores()
             runs.append(run)
@@ -60,7 +63,7 @@ def everything() -> tuple[list[Run], list[tuple[str, str]]]:
 
 def line(run: Run) -> dict[str, Any]:
     """One run as a row of the table; what is not known yet is left empty."""
-    request, now = run.request, _session.state(run)
+    request, now = run.request, state(run)
     found: dict[str, Any] = dict.fromkeys(COLUMNS)
     found |= {
         "run": run.name,
@@ -82,7 +85,7 @@ def line(run: Run) -> dict[str, Any]:
     for name, numbers in (("cv score", values["cv_score"]), ("objective", values["objective"])):
         if None not in numbers:
             found |= {name: np.mean(numbers), f"{name} ±": np.std(numbers)}
-    if values["acc"] is not None and not _session.is_blind():
+    if values["acc"] is not None and not ground_truth.is_blind():
         for key in ("acc", "ari"):
             name = f"seeds' {key.upper()}"
             found |= {
@@ -96,7 +99,7 @@ def line(run: Run) -> dict[str, Any]:
 def table(runs: list[Run]) -> list[Run | None]:
     """All runs, to be sorted, filtered and ticked; returns the ticked ones."""
     datasets = sorted({run.request.dataset for run in runs})
-    states = sorted({_session.state(run) for run in runs})
+    states = sorted({state(run) for run in runs})
     left, right, search = st.columns(3)
     only = left.multiselect("Datasets", datasets, key="of_dataset", bind="query-params", placeholder="all")
     in_state = right.multiselect("States", states, key="in_state", placeholder="all")
@@ -105,7 +108,7 @@ def table(runs: list[Run]) -> list[Run | None]:
         run
         for run in runs
         if (not only or run.request.dataset in only)
-        and (not in_state or _session.state(run) in in_state)
+        and (not in_state or state(run) in in_state)
         and words in run.name.lower()
     ]
     lines = [line(run) for run in shown]
@@ -123,7 +126,7 @@ def table(runs: list[Run]) -> list[Run | None]:
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC"),
         },
     )
-    _show.csv_button(
+    plots.csv_button(
         "Table as CSV", lambda: (columns, [[each[name] for name in columns] for each in lines]), "runs", key="runs csv",
         type="tertiary",
     )  # fmt: skip
@@ -133,25 +136,25 @@ def table(runs: list[Run]) -> list[Run | None]:
 def one(run: Run) -> None:
     """What can be done with one run."""
     st.subheader(run.name)
-    now = _session.state(run)
+    now = state(run)
     if now != "finished":
-        _session.unfinished(run)
+        unfinished(run)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Open", type="primary", icon=":material/open_in_new:", key="open"):
-            _session.choose_next(run.name)
+            choose_next(run.name)
             # Without parameters it would try to clear the address, in which the sidebar's are bound.
-            st.switch_page(_session.OBJECTIVE if now == "finished" else _session.SEARCH, query_params={})
-        blind = _session.is_blind()
+            st.switch_page(OBJECTIVE if now == "finished" else SEARCH, query_params={})
+        blind = ground_truth.is_blind()
         st.download_button(
             "All files as ZIP" + (", with ground truth" if blind else ""), lambda: run_zip(run), f"{run.name}.zip",
             "application/zip", key="zip", icon=":material/folder_zip:", on_click="ignore",
             help="Everything the run has on disk, accuracies included where the dataset has labels.",
         )  # fmt: skip
         if now == "finished":
-            _session.missing(run)
+            missing(run)
             st.download_button(
                 "Report" + (" without ground truth" if blind else ""),
-                lambda: report(_session.findings(run), show_truth=not blind),
+                lambda: report(findings(run), show_truth=not blind),
                 f"{run.name}.html",
                 "text/html",
                 key="report",
@@ -175,7 +178,7 @@ def compare(runs: list[Run]) -> None:
     if any(each["vote ACC"] is not None for each in finished):
         names = [each["run"] for each in finished]
         columns = {key: [np.nan if each[key] is None else each[key] for each in finished] for key in OF_TRUTH}
-        _show.plot(
+        plots.plot(
             figures.compare_runs(names, columns["seeds' ACC"], columns["seeds' ACC ±"], columns["vote ACC"]),
             "compare",
             lambda: (["run", *OF_TRUTH], [[each["run"], *(each[key] for key in OF_TRUTH)] for each in finished]),
@@ -213,18 +216,18 @@ def undo_delete() -> None:
     """What was deleted last, to be brought back."""
     if "delete error" in st.session_state:
         st.error(st.session_state.pop("delete error"), icon=":material/error:")
-    trash = _session.services().store.trash()
+    trash = services.services().store.trash()
     if not trash:
         return
     with st.expander(f"Trash: {len(trash)} run{'s' * (len(trash) != 1)}", expanded="deleted" in st.session_state):
         for name in trash:
             words, button = st.columns([6, 1], vertical_alignment="center")
-            words.markdown(_show.plain(name))
+            words.markdown(plots.plain(name))
             button.button("Restore", key=f"restore {name}", icon=":material/undo:", on_click=_restore, args=(name,))
 
 
 def _delete(names: list[str]) -> None:
-    store, jobs = _session.services().store, _session.services().jobs
+    store, jobs = services.services().store, services.services().jobs
     for name in names:
         try:
             status = jobs.status(name)
@@ -239,13 +242,13 @@ def _delete(names: list[str]) -> None:
 
 def _restore(name: str) -> None:
     try:
-        _session.services().store.restore(name)
+        services.services().store.restore(name)
     except HumeError as error:
         st.session_state["delete error"] = str(error)
 
 
 def _rename(name: str, key: str) -> None:
-    store, jobs = _session.services().store, _session.services().jobs
+    store, jobs = services.services().store, services.services().jobs
     new = st.session_state[key]
     if new == name:
         return
@@ -256,10 +259,10 @@ def _rename(name: str, key: str) -> None:
         store.rename(name, new)
         jobs.forget(name)
     except HumeError as error:
-        st.session_state["rename error"] = _show.plain(str(error))
+        st.session_state["rename error"] = plots.plain(str(error))
         return
     if st.session_state.get("run") == name:
-        _session.choose(new)
+        choose(new)
 
 
 main()

@@ -9,15 +9,20 @@ import psutil
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from hume import Config, Dataset, Implicit, Unrolled, results
-from hume.class_sizes import parse_sizes
-from hume.errors import HumeError
-from hume.inner import InnerSolver, Precision
-from hume.run import solver_name
-from hume.search import PresetName, Setting, preset
-from hume.sentences import count, percent
-from hume.spaces import Space
-from pages import _job, _launch, _session, _show
+from hume import Config, Dataset, Implicit, Unrolled
+from hume.common.errors import HumeError
+from hume.common.formatting import count, percent
+from hume.data import splits
+from hume.data.dataset import Space
+from hume.data.splits import Setting
+from hume.engine.config import PresetName, preset
+from hume.engine.inner import InnerSolver
+from hume.engine.linear import Precision
+from hume.experiments.class_sizes import parse_sizes
+from hume.runs.request import solver_name
+from pages._sections import launch, progress
+from pages._state import datasets, runs, services
+from pages._widgets import plots
 
 
 class Parameter(NamedTuple):
@@ -64,11 +69,11 @@ def main() -> None:
 
 def form() -> None:
     """What to search, and the button."""
-    names = _session.dataset_names()
+    names = datasets.dataset_names()
     left, right = st.columns([2, 3])
-    first = names.index(_session.usual_dataset(names))
+    first = names.index(datasets.usual_dataset(names))
     name = left.selectbox("Dataset", names, first, key="dataset", bind="query-params", persist_state="session")
-    data = _session.dataset(name)
+    data = datasets.dataset(name)
     left.caption(str(data.card.get("summary", f"{data.num_samples:,} samples")))
     first, second = (list(data.spaces).index(space) for space in data.default_pair)
     spaces = list(data.spaces)
@@ -104,14 +109,14 @@ def form() -> None:
         "Setting", settings, key=f"setting {len(settings)}", persist_state="session",
         help="; ".join(f"{key}: {words}" for key, words in SETTINGS_HELP.items()),
     )  # fmt: skip
-    devices = _launch.devices()
+    devices = launch.search_devices()
     device = row[4].selectbox(
         "Device", devices, key="device", persist_state="session", disabled=len(devices) == 1,
-        format_func=_launch.device_name,
+        format_func=launch.device_name,
     )  # fmt: skip
     try:
         config, solver = _advanced(data, chosen, int(K), setting)
-        plan = _launch.Plan(
+        plan = launch.Plan(
             data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting=setting, num_seeds=int(num_seeds),
             device=device,
         )  # fmt: skip
@@ -126,7 +131,7 @@ def _space_label(space: Space) -> str:
 
 def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tuple[Config, InnerSolver]:
     """The preset's values, and the fields to change them."""
-    seen = int(results.searched_rows(data, setting).sum())
+    seen = int(splits.searched_rows(data, setting).sum())
     config, solver = preset(chosen, num_classes=K, num_samples=seen, setting=setting)
     scope = f"{data.name} {chosen} {setting}"
     with st.expander("Advanced: hyperparameters, with the paper's values"):
@@ -199,9 +204,9 @@ def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -
     return replace(base, inner_steps=int(steps), inner_step_size=float(size))
 
 
-def _offer(plan: _launch.Plan) -> None:
+def _offer(plan: launch.Plan) -> None:
     """The estimate and the button."""
-    expected = _launch.expected(plan)
+    expected = launch.expected(plan)
     free = psutil.virtual_memory().available
     button, words = st.columns([1, 3], vertical_alignment="center")
     if button.button(
@@ -210,54 +215,54 @@ def _offer(plan: _launch.Plan) -> None:
         icon=":material/rocket_launch:",
         key="launch",
     ):
-        _launch.launch(plan)
-    waiting = _session.services().jobs.statuses()
+        launch.launch(plan)
+    waiting = services.services().jobs.statuses()
     words.markdown(
-        f"About **{_show.duration(expected.seconds)}** on {plan.local_device}"
-        f" ({_show.duration(expected.search_seconds)} search, {_show.duration(expected.score_seconds)} scores)"
-        f" and **{_show.size(expected.bytes)}** of memory ({_show.size(free)} are free)."
-        + (" The cluster shares the search." if plan.device == _launch.CLUSTER else "")
+        f"About **{plots.duration(expected.seconds)}** on {plan.local_device}"
+        f" ({plots.duration(expected.search_seconds)} search, {plots.duration(expected.score_seconds)} scores)"
+        f" and **{plots.size(expected.bytes)}** of memory ({plots.size(free)} are free)."
+        + (" The cluster shares the search." if plan.device == launch.CLUSTER else "")
         + (f" {len(waiting)} run{'s' * (len(waiting) != 1)} before it." if waiting else "")
     )
     if expected.bytes > free and plan.device == "cpu":
         st.warning("This is more memory than is free: use fewer seeds or smaller splits.", icon=":material/memory:")
-    _launch.say_error()
+    launch.say_error()
 
 
 def watch() -> None:
     """The chosen run while it is under way, else what became of it; then the queue."""
-    run = _session.chosen_run()
+    run = runs.chosen_run()
     if run is None:
         return
     st.divider()
-    now = _session.state(run)
+    now = runs.state(run)
     if now in ("queued", "searching", "scoring"):
-        _job.panel(run)
+        progress.panel(run)
     elif now == "finished":
-        found = _session.findings(run)
+        found = runs.findings(run)
         best = float(np.max(found.cv_score))
         st.success(
             f"Run **{run.name}** has finished: {count(len(found.seeds), 'seed')} in "
-            f"{_show.duration(found.values['seconds'])}; "
+            f"{plots.duration(found.values['seconds'])}; "
             f"the best labeling is predicted by φ2 for {percent(best)} of the samples.",
-            icon=_session.STATE_ICONS[now],
+            icon=runs.STATE_ICONS[now],
         )
         with st.container(horizontal=True):
-            st.page_link(_session.OBJECTIVE, label="Can it be trusted?", icon=":material/scatter_plot:")
-            st.page_link(_session.EXPLORE, label="Explore the samples", icon=":material/hub:")
-            st.page_link(_session.RELIABLE, label="Take reliable samples", icon=":material/verified:")
+            st.page_link(runs.OBJECTIVE, label="Can it be trusted?", icon=":material/scatter_plot:")
+            st.page_link(runs.EXPLORE, label="Explore the samples", icon=":material/hub:")
+            st.page_link(runs.RELIABLE, label="Take reliable samples", icon=":material/verified:")
     else:
-        _session.unfinished(run)
-    waiting = [status for status in _session.services().jobs.statuses() if status.name != run.name]
+        runs.unfinished(run)
+    waiting = [status for status in services.services().jobs.statuses() if status.name != run.name]
     if waiting:
         st.markdown("**Also under way**")
         for status in waiting:
             line, button = st.columns([6, 1], vertical_alignment="center")
-            line.markdown(f"{_show.plain(status.name)} · {status.state}")
+            line.markdown(f"{plots.plain(status.name)} · {status.state}")
             button.button(
                 "Cancel",
                 key=f"cancel other {status.name}",
-                on_click=_session.services().jobs.cancel,
+                on_click=services.services().jobs.cancel,
                 args=(status.name,),
             )
 

@@ -6,11 +6,26 @@ import numpy as np
 import streamlit as st
 
 from hume import Run
-from hume.errors import HumeError
-from hume.findings import Findings
-from hume.sentences import percent
-from pages import _job, _launch, _session, _show
-from pages._gallery import Tile, gallery
+from hume.common.errors import HumeError
+from hume.common.formatting import percent
+from hume.runs.findings import Findings
+from pages._sections import launch, progress
+from pages._state import datasets, ground_truth
+from pages._state.runs import (
+    EXPLORE,
+    OBJECTIVE,
+    RELIABLE,
+    SEARCH,
+    STATE_ICONS,
+    choose,
+    class_names,
+    findings,
+    latest_of,
+    readable_runs,
+    state,
+)
+from pages._widgets import plots
+from pages._widgets.gallery import Tile, gallery
 
 MOSAIC = 60  # pictures
 PER_CLASS = 12
@@ -24,18 +39,18 @@ def main() -> None:
         "can predict is probably the one people would give. HUME searches for such labelings from random starts. "
         "Nobody tells it what is in the pictures."
     )
-    names = _session.dataset_names()
+    names = datasets.dataset_names()
     name = st.segmented_control(
-        "Data", names, default=_session.usual_dataset(names), required=True,
+        "Data", names, default=datasets.usual_dataset(names), required=True,
         key="start_data", bind="query-params", persist_state="session", label_visibility="collapsed",
     )  # fmt: skip
-    run = _session.latest_of(str(name))
-    now = None if run is None else _session.state(run)
+    run = latest_of(str(name))
+    now = None if run is None else state(run)
     if run is None or now not in ("queued", "searching", "scoring", "finished"):
         data_and_button(str(name))
     elif now == "finished":
         try:
-            found = _session.findings(run)
+            found = findings(run)
         except HumeError as error:  # its data changed, say
             st.error(str(error), icon=":material/error:")
             data_and_button(str(name))
@@ -43,17 +58,17 @@ def main() -> None:
             sorted_pictures(found)
             data_and_button(str(name), again=True)
     else:
-        _job.panel(run, pictures_only=True)
+        progress.panel(run, pictures_only=True)
     recent_runs()
 
 
 def data_and_button(name: str, *, again: bool = False) -> None:
     """Some of the images as they are, and the button that sorts them."""
-    data = _session.dataset(name)
+    data = datasets.dataset(name)
     if not again:
         card = data.card
         st.markdown(
-            f"**{_show.plain(str(card.get('name', name)))}** · {card.get('summary', f'{data.num_samples:,} samples')}"
+            f"**{plots.plain(str(card.get('name', name)))}** · {card.get('summary', f'{data.num_samples:,} samples')}"
         )
         rows = np.random.default_rng(0).choice(data.num_samples, min(MOSAIC, data.num_samples), replace=False)
         clicked = gallery(
@@ -61,12 +76,12 @@ def data_and_button(name: str, *, again: bool = False) -> None:
         )
         if clicked is not None:
             st.caption(f"Sample {clicked}. Nobody has labeled it yet.")
-    plan = _launch.usual(data)
+    plan = launch.usual(data)
     if plan is None:
         st.info("This dataset does not say how many classes to look for.", icon=":material/info:")
-        st.page_link(_session.SEARCH, label="Choose on the Search page", icon=":material/search:")
+        st.page_link(SEARCH, label="Choose on the Search page", icon=":material/search:")
         return
-    expected = _launch.expected(plan)
+    expected = launch.expected(plan)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
             f"Sort them {'again ' if again else ''}from {plan.num_seeds} random starts",
@@ -74,18 +89,18 @@ def data_and_button(name: str, *, again: bool = False) -> None:
             icon=":material/rocket_launch:",
             key="launch",
         ):
-            _launch.launch(plan)
+            launch.launch(plan)
         st.caption(
-            f"about {_show.duration(expected.seconds)} · {plan.config.num_classes} classes, "
-            f"{_show.spaces(plan.phi1, plan.phi2)}"
+            f"about {plots.duration(expected.seconds)} · {plan.config.num_classes} classes, "
+            f"{plots.spaces(plan.phi1, plan.phi2)}"
         )
-    _launch.say_error()
+    launch.say_error()
 
 
 def sorted_pictures(found: Findings) -> None:
     """What the vote of all seeds sees: a row of typical pictures a class."""
-    names = _session.class_names(found)
-    blind = not _session.shows_truth(found.dataset)
+    names = class_names(found)
+    blind = not ground_truth.shows_truth(found.dataset)
     sizes = np.bincount(found.vote.labeling, minlength=found.num_classes)
     st.subheader(f"{len(found.seeds)} random starts voted: these {int((sizes > 0).sum())} classes")
     best = found.seed(found.seeds[int(found.order[0])], PER_CLASS)
@@ -93,7 +108,7 @@ def sorted_pictures(found: Findings) -> None:
     for k in range(found.num_classes):
         with halves[k % 2]:
             truth = "" if blind else _truth(found, k)
-            st.markdown(f"**{_show.plain(names[k])}** · {sizes[k]:,} samples{truth}")
+            st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,} samples{truth}")
             tiles = [Tile(int(row)) for row in best.typical[k] if row >= 0]
             gallery(tiles, key=f"class {k}", dataset=found.dataset, label=names[k], size=48)
     agreement = found.vote_agreement
@@ -103,40 +118,40 @@ def sorted_pictures(found: Findings) -> None:
             "class. The search never saw these names."
         )
     if blind:
-        _session.reveal(found.dataset, "what people call them")
+        ground_truth.reveal(found.dataset, "what people call them")
     with st.container(horizontal=True):
-        st.page_link(_session.OBJECTIVE, label="Why trust it?", icon=":material/scatter_plot:")
-        st.page_link(_session.EXPLORE, label="Walk through the samples", icon=":material/hub:")
-        st.page_link(_session.RELIABLE, label="Take the reliable ones", icon=":material/verified:")
+        st.page_link(OBJECTIVE, label="Why trust it?", icon=":material/scatter_plot:")
+        st.page_link(EXPLORE, label="Walk through the samples", icon=":material/hub:")
+        st.page_link(RELIABLE, label="Take the reliable ones", icon=":material/verified:")
 
 
 def _truth(found: Findings, k: int) -> str:
     if found.match is None or found.match[k] < 0:
         return " · people have no class of their own for it"
-    return f" · people say *{_show.plain(found.true_names[int(found.match[k])])}*"
+    return f" · people say *{plots.plain(found.true_names[int(found.match[k])])}*"
 
 
 def recent_runs() -> None:
     """The newest runs with their state; a click opens one."""
-    runs = _session.readable_runs()[:RECENT]
+    runs = readable_runs()[:RECENT]
     if not runs:
         return
     st.divider()
     st.markdown("**Recent runs**")
     for run in runs:
-        now = _session.state(run)
+        now = state(run)
         request = run.request
-        age = _show.duration((datetime.now(UTC) - datetime.fromisoformat(request.created)).total_seconds())
+        age = plots.duration((datetime.now(UTC) - datetime.fromisoformat(request.created)).total_seconds())
         columns = st.columns([4, 2, 2, 1], vertical_alignment="center")
-        columns[0].markdown(f"{_session.STATE_ICONS[now]} {run.name}")
+        columns[0].markdown(f"{STATE_ICONS[now]} {run.name}")
         columns[1].markdown(f"{now}, {len(run.finished_seeds)} of {len(request.seeds)} seeds")
-        columns[2].markdown(f"{_show.spaces(request.phi1, request.phi2)} · {age} ago")
+        columns[2].markdown(f"{plots.spaces(request.phi1, request.phi2)} · {age} ago")
         columns[3].button("Open", key=f"open {run.name}", on_click=_open, args=(run,))
 
 
 def _open(run: Run) -> None:
-    _session.choose(run.name)
-    if run.request.dataset in _session.dataset_names():
+    choose(run.name)
+    if run.request.dataset in datasets.dataset_names():
         st.session_state["start_data"] = run.request.dataset
 
 

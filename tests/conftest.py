@@ -3,30 +3,30 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import torchvision_here  # noqa: F401 - before any test imports torchvision
 
 from hume import Store
-from hume.compare import Comparison
+from hume.experiments.comparison import Comparison
+from tests.support import torchvision_here  # noqa: F401 - before any test imports torchvision
 
-pytest.register_assert_rewrite("app_driver")
+pytest.register_assert_rewrite("tests.support.app_driver")
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """The store of an empty home folder that the pages serve."""
-    from pages import _session
+    from pages._state.services import services
 
     monkeypatch.setenv("HUME_HOME", str(tmp_path / "home"))
-    services = _session.services()
-    yield services.store
-    services.jobs.close()
-    services.maps.close()
+    shared = services()
+    yield shared.store
+    shared.jobs.close()
+    shared.maps.close()
 
 
 @pytest.fixture
 def data(home):
     """A dataset of that home, with labels and names for its four classes."""
-    from app_driver import birds
+    from tests.support.app_driver import birds
 
     return birds(home)
 
@@ -34,8 +34,8 @@ def data(home):
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory):
     """A home with finished runs."""
-    from app_driver import EXAMPLES, birds, finished, save_maps
-    from planted_runs import save_files
+    from tests.support.app_driver import EXAMPLES, birds, finished, save_maps
+    from tests.support.planted_runs import save_files
 
     store = Store(tmp_path_factory.mktemp("shelf").resolve())
     known = birds(store)

@@ -136,17 +136,19 @@ def test_only_what_is_handed_out_draws_and_only_a_command_loads_it() -> None:
 
     reports = {"report.py", "lesson/handout.py"}
     assert not users("pandas")  # scikit-learn loads it where it is there
-    assert {name for name in users("hume.figures") if not name.startswith("figures/")} == reports
+    assert {name for name in users("hume.reporting.figures") if not name.startswith("figures/")} == reports
     assert {name for name in users("plotly") if not name.startswith("figures/")} == {"document.py"}
-    assert users("hume.report", "hume.document") == {"cli/runs.py", *reports}
+    assert users("hume.reporting.report", "hume.reporting.document") == {"cli/runs.py", *reports}
     nodes = parsed(PACKAGE / "cli" / "runs.py").body
     at_the_top = ast.Module([node for node in nodes if not isinstance(node, ast.FunctionDef)])
-    assert not {name for name in imported(at_the_top) if name.startswith("hume.report")}
+    assert not {name for name in imported(at_the_top) if name.startswith("hume.reporting.report")}
 
 
 @pytest.mark.parametrize("name", ["search", "inner", "task", "simplex", "spaces", "crossval"])
 def test_the_engine_knows_neither_disk_nor_results_nor_terminal(name: str) -> None:
-    assert not imports_any(PACKAGE / f"{name}.py", "hume.store", "hume.run", "hume.results", "hume.cli", "hume.io")
+    assert not imports_any(
+        PACKAGE / f"{name}.py", "hume.runs.store", "hume.runs.run", "hume.runs.discover", "hume.cli", "hume.exchange"
+    )
 
 
 def test_all_is_sorted_complete_and_resolves() -> None:

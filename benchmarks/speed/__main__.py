@@ -23,8 +23,8 @@ from benchmarks.speed.parts import LINES, NEEDED, PARTS, measure
 from benchmarks.speed.searches import warm_up
 from benchmarks.speed.show import LEGEND, draw, line_table, rows_table, write_csv
 from benchmarks.speed.sizes import SIZES
-from hume.errors import HumeError
-from hume.inner import uses_bfloat16
+from hume.common.errors import HumeError
+from hume.engine.linear import uses_bfloat16
 
 Found = TypeVar("Found")
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 import hume
 from benchmarks.speed.machine import Clock
 from benchmarks.speed.sizes import SIZES
-from hume import crossval, spaces
+from hume.data import space_rows
+from hume.data.dataset import Dataset
+from hume.evaluation import cross_validation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class Job:
     labelings: NDArray[np.int32] | None = None  # (S, N)
     cv_scores: NDArray[np.float64] | None = None  # (S,)
 
-    def load(self) -> spaces.Dataset:
+    def load(self) -> Dataset:
         return SIZES[self.size].load(self.scale)
 
 
@@ -56,18 +58,18 @@ def labelings_of(job: Job) -> NDArray[np.int32]:
     return job.labelings
 
 
-def features_of(dataset: spaces.Dataset) -> list[NDArray[np.float32]]:
+def features_of(dataset: Dataset) -> list[NDArray[np.float32]]:
     return [np.asarray(dataset.space(name).features, np.float32) for name in dataset.default_pair]
 
 
-def cv_of(job: Job, dataset: spaces.Dataset, labeling: NDArray[Any]) -> float:
+def cv_of(job: Job, dataset: Dataset, labeling: NDArray[Any]) -> float:
     """The cross-validation score of one labeling."""
-    phi2 = spaces.as_tensor(dataset.space(dataset.default_pair[1]), job.device)
+    phi2 = space_rows.as_tensor(dataset.space(dataset.default_pair[1]), job.device)
     found = torch.from_numpy(labeling.astype(np.int32))[None]
-    return float(crossval.cross_validation_scores(phi2, found, dataset.num_classes or 0)[0])
+    return float(cross_validation.cross_validation_scores(phi2, found, dataset.num_classes or 0)[0])
 
 
-def accuracy(dataset: spaces.Dataset, *labelings: NDArray[Any]) -> float | None:
+def accuracy(dataset: Dataset, *labelings: NDArray[Any]) -> float | None:
     """The mean accuracy of labelings where the classes are known."""
     if dataset.labels is None:
         return None

@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import torch
 
 from benchmarks.estimate import busy_seconds
-from hume.search import Config
+from hume.engine.config import Config
 
 GIBIBYTE = 2**30
 TRIES, TRYING_SECONDS = 7, 1.0  # of every product
@@ -87,7 +87,7 @@ class Product(NamedTuple):
 
 
 def products(config: Config, d1: int, rank: int, inner_steps: int, num_seeds: int) -> list[Product]:
-    """The matrix products of one iteration of `Implicit` for S seeds: see `hume.search` and `hume.inner`.
+    """The matrix products of one iteration of `Implicit` for S seeds: see `hume.engine.search` and `hume.engine.inner`.
 
     rank is the number of whitened directions. What the orthogonalization multiplies, K² d1 numbers a seed, is left out.
     """

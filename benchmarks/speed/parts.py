@@ -7,7 +7,7 @@ from benchmarks.speed.job import Job, Measured
 from benchmarks.speed.lines import Line, against_rows, against_seeds
 from benchmarks.speed.scoring import kmeans, neighbors, scores, sklearn_neighbors, sklearn_scores, turtle, vote
 from benchmarks.speed.searches import iteration, judged, reference, unrolled, whole_search
-from hume.inner import Implicit, Unrolled
+from hume.engine.inner import Implicit, Unrolled
 
 PARTS: dict[str, Callable[[Job], Measured]] = {
     "reference": reference,

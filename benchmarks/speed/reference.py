@@ -4,14 +4,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hume import simplex, task
-from hume.inner import Unrolled
-from hume.search import Config, FinishedSeed
+from hume.engine import simplex
+from hume.engine.config import Config
+from hume.engine.inner import Unrolled
+from hume.engine.prototypes import random_prototypes, soft_labels
+from hume.engine.search import FinishedSeed
 
 
 def plain_iteration(phi1: Tensor, phi2: Tensor, config: Config, solver: Unrolled) -> None:
     """One iteration of one seed as one would write it first: autograd through every inner step."""
-    W1 = task.random_prototypes([0], config.num_classes, phi1.shape[1])[0].to(phi1.device).requires_grad_()
+    W1 = random_prototypes([0], config.num_classes, phi1.shape[1])[0].to(phi1.device).requires_grad_()
     labels = simplex.sparsemax(phi1 @ W1.T / config.temperature)
     n = config.num_train
     generator = torch.Generator().manual_seed(0)
@@ -37,6 +39,6 @@ def held_out(phi1: Tensor, phi2: Tensor, config: Config, found: list[FinishedSee
     errors = []
     for _ in range(num_splits):
         rows = torch.randperm(len(phi1), generator=generator)[: config.num_train + config.num_test].to(phi1.device)
-        labels = task.soft_labels(phi1[rows], prototypes, config.temperature)
+        labels = soft_labels(phi1[rows], prototypes, config.temperature)
         errors.append(problem.generalization(problem.rows(rows), labels, config.num_train)[0])
     return torch.stack(errors).mean(0)

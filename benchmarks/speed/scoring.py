@@ -10,10 +10,12 @@ from sklearn.neighbors import NearestNeighbors
 
 from benchmarks.speed.job import Job, Measured, accuracy, cv_of, features_of, labelings_of, measured
 from benchmarks.speed.machine import Clock
-from hume import crossval, ensemble, inner, reliable, spaces
-from hume.baselines.kmeans import concatenate
-from hume.baselines.kmeans import kmeans as kmeans_of
-from hume.baselines.turtle import turtle as turtle_of
+from hume.data import space_rows
+from hume.engine import whitening
+from hume.evaluation import cross_validation, ensemble, reliable
+from hume.experiments.baselines.kmeans import concatenate
+from hume.experiments.baselines.kmeans import kmeans as kmeans_of
+from hume.experiments.baselines.turtle import turtle as turtle_of
 
 NEIGHBORS = 500  # of Algorithm G1
 TURTLE_TRIED, TURTLE_ITERATIONS = 20, 6000  # iterations that foretell the time, and the published number
@@ -22,17 +24,17 @@ TURTLE_SECONDS, TURTLE_LESS = 100.0, 25.0  # the published number if it takes no
 
 def scores(job: Job) -> Measured:
     dataset, found = job.load(), labelings_of(job)
-    phi2 = spaces.as_tensor(dataset.space(dataset.default_pair[1]), job.device)
+    phi2 = space_rows.as_tensor(dataset.space(dataset.default_pair[1]), job.device)
     with Clock(job.device) as clock:
-        cv_scores = crossval.cross_validation_scores(phi2, torch.from_numpy(found), dataset.num_classes or 0)
+        cv_scores = cross_validation.cross_validation_scores(phi2, torch.from_numpy(found), dataset.num_classes or 0)
     what = f"cross-validation, {len(found)} labelings"
     return measured(clock, what, cv_score=float(cv_scores.mean()), cv_scores=cv_scores)
 
 
 def sklearn_scores(job: Job) -> Measured:
     dataset, labeling = job.load(), labelings_of(job)[0]
-    phi2 = spaces.as_tensor(dataset.space(dataset.default_pair[1]))
-    ridge = inner.RIDGE_SHARE * phi2.var(0, correction=0).sum().item()
+    phi2 = space_rows.as_tensor(dataset.space(dataset.default_pair[1]))
+    ridge = whitening.RIDGE_SHARE * phi2.var(0, correction=0).sum().item()
     model = LogisticRegression(C=1 / (ridge * 0.9 * len(phi2)), fit_intercept=False, max_iter=1000)
     folds = KFold(10, shuffle=True, random_state=0)
     with Clock("cpu") as clock:
@@ -53,7 +55,7 @@ def neighbors(job: Job) -> Measured:
 
 def sklearn_neighbors(job: Job) -> Measured:
     dataset = job.load()
-    rows = spaces.unit_rows(dataset.space(dataset.default_pair[0]), centre=False).numpy()
+    rows = space_rows.unit_rows(dataset.space(dataset.default_pair[0]), centre=False).numpy()
     with Clock("cpu") as clock:
         NearestNeighbors(n_neighbors=min(NEIGHBORS, len(rows) - 1), algorithm="brute").fit(rows).kneighbors()
     return measured(clock, f"scikit-learn's, k = {NEIGHBORS}", note="brute force; without counts")

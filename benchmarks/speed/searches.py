@@ -13,10 +13,14 @@ import hume
 from benchmarks.speed.job import Job, Measured, accuracy, measured
 from benchmarks.speed.machine import Clock, flop, multiplication_rate, products, synchronize
 from benchmarks.speed.reference import held_out, plain_iteration
-from hume import results, spaces
-from hume.inner import Implicit, ImplicitProblem, InnerSolver, Precision, Unrolled, uses_bfloat16
-from hume.rows import Rows
-from hume.search import Config, FinishedSeed, Step
+from hume.data import space_rows
+from hume.data.dataset import Dataset
+from hume.data.rows import Rows
+from hume.engine.config import Config
+from hume.engine.inner import Implicit, ImplicitProblem, InnerSolver, Unrolled
+from hume.engine.linear import Precision, uses_bfloat16
+from hume.engine.search import FinishedSeed, Step
+from hume.runs import discover, result
 
 UNROLLED_SEEDS = 10
 JUDGED_SEEDS, JUDGED_ITERATIONS = 4, 60
@@ -36,15 +40,15 @@ class Observed(Implicit):
 
 
 def begin(
-    job: Job, config: Config, solver: InnerSolver, dataset: spaces.Dataset, num_seeds: int
+    job: Job, config: Config, solver: InnerSolver, dataset: Dataset, num_seeds: int
 ) -> tuple[Any, Iterator[Step]]:
     """All rows of φ1 and a search that has not begun, on the dataset's default pair."""
     phi1, phi2 = dataset.default_pair
     seeds = range(num_seeds)
-    return results.prepare_search(dataset, phi1, phi2, config, solver, seeds, "transductive", job.device)
+    return discover.prepare_search(dataset, phi1, phi2, config, solver, seeds, "transductive", job.device)
 
 
-def fast(job: Job, **changes: Any) -> tuple[spaces.Dataset, Config, Observed]:
+def fast(job: Job, **changes: Any) -> tuple[Dataset, Config, Observed]:
     """The data with the preset `fast`, some of its fields changed."""
     dataset = job.load()
     K = dataset.num_classes or 0
@@ -69,7 +73,7 @@ def whole_search(job: Job, precision: Precision) -> Measured:
             active.append(len(step.seeds))
             found += step.finished
         found.sort(key=lambda seed: seed.seed)
-        labelings = results.label_all(rows, found)
+        labelings = result.label_all(rows, found)
     of_one_seed = products(config, rows.shape[1], solver.ranks[0], solver.inner_steps, 1)
     rate = flop(of_one_seed) * sum(active[1:]) / (stamps[-1] - stamps[0])
     return measured(
@@ -143,7 +147,7 @@ def unrolled(job: Job) -> Measured:
 def reference(job: Job) -> Measured:
     dataset, config, _ = fast(job)
     phi1, phi2 = (dataset.space(name) for name in dataset.default_pair)
-    first, second = spaces.unit_rows(phi1, centre=config.centre), spaces.as_tensor(phi2)
+    first, second = space_rows.unit_rows(phi1, centre=config.centre), space_rows.as_tensor(phi2)
     rows = torch.randperm(len(first), generator=torch.Generator().manual_seed(0))
     rows = rows[: config.num_train + config.num_test]
     first, second = first[rows].to(job.device), second[rows].to(job.device)
@@ -158,7 +162,7 @@ def judged(job: Job, name: str, solver: InnerSolver) -> Measured:
     with Clock(job.device) as clock:
         rows, steps = begin(job, config, solver, dataset, JUDGED_SEEDS)
         found = [seed for step in steps for seed in step.finished]
-    phi2 = spaces.as_tensor(dataset.space(dataset.default_pair[1]), job.device)
+    phi2 = space_rows.as_tensor(dataset.space(dataset.default_pair[1]), job.device)
     return measured(
         clock,
         f"{name}, {JUDGED_SEEDS} seeds, {JUDGED_ITERATIONS} iterations",

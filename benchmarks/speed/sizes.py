@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hume
-from hume.spaces import Dataset, Space
+from hume.data.dataset import Dataset, Space
 
 IMAGENET_ROWS = 1_281_167
 BLOCK_ROWS = 10_000  # made at once, so that making the data takes no more memory than the data

@@ -8,14 +8,15 @@ import typer
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from hume import results
-from hume.ablation import FAMILIES, Ablation, Family, Point
-from hume.baselines.registry import Spread
-from hume.class_count import ClassCount, CountPoint, suggest
 from hume.cli.base import command, print_table, progress
-from hume.errors import InputError
-from hume.io.tables import write_csv
-from hume.store import Store
+from hume.common import devices
+from hume.common.csv_files import write_csv
+from hume.common.errors import InputError
+from hume.evaluation.metrics import Spread
+from hume.experiments.ablation import FAMILIES, Ablation, Family, Point
+from hume.experiments.number_of_classes import ClassCount, CountPoint, suggest
+from hume.runs import discover
+from hume.runs.store import Store
 
 ABLATED = ("family", "value", "cv_score", "cv_score_std", "acc", "acc_std", "vote_acc", "vote_acc_std", "occupied",
            "label_entropy", "stability", "n", "seconds")  # fmt: skip
@@ -38,11 +39,11 @@ def ablate(
     """Search with every value of one setting and print what it does; what was searched before is kept."""
     if family not in FAMILIES:
         raise InputError(f"there is no ablation {family!r}: choose one of {', '.join(FAMILIES)}")
-    chosen, place = FAMILIES[family], results.choose_device(device)
+    chosen, place = FAMILIES[family], devices.choose_device(device)
     store = Store()
     data = store.load_dataset(dataset)
     first, second = phi1 or data.default_pair[0], phi2 or data.default_pair[1]
-    asked = Ablation(store.home, data, first, second, num_classes=results.classes_of(data, num_classes))
+    asked = Ablation(store.home, data, first, second, num_classes=discover.classes_of(data, num_classes))
     _run_family(asked, chosen, seeds, again, place)
     points = asked.points(family)
     print(f"{data.card.get('name') or data.name}: φ1 {first}, φ2 {second}, K {asked.num_classes}")
@@ -70,7 +71,7 @@ def count_classes(
         raise InputError(
             f"there are no numbers of classes from {first} to {last}: give --from 2 or more and --to above"
         )
-    store, place = Store(), results.choose_device(device)
+    store, place = Store(), devices.choose_device(device)
     data = store.load_dataset(dataset)
     one, other = phi1 or data.default_pair[0], phi2 or data.default_pair[1]
     count, numbers = ClassCount(store.home, data, one, other), range(first, last + 1)

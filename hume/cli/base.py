@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from hume.errors import HumeError
-from hume.search import out_of_memory
+from hume.common.devices import out_of_memory
+from hume.common.errors import HumeError
 
 app = typer.Typer(
     help="Find the labels people would give a dataset, without any label.",

@@ -2,10 +2,10 @@
 
 import sys
 
-from hume.class_sizes import estimate_sizes, read_sizes
 from hume.cli.base import progress
-from hume.search import Setting
-from hume.spaces import Dataset
+from hume.data.dataset import Dataset
+from hume.data.splits import Setting
+from hume.experiments.class_sizes import estimate_sizes, read_sizes
 
 ESTIMATE = "estimate"
 

@@ -8,14 +8,15 @@ import typer
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from hume import results
-from hume.baselines.registry import Spread
 from hume.cli.base import command, print_table, progress
-from hume.compare import HUME, METHODS, Comparison, Standing
-from hume.errors import HumeError, InputError
-from hume.io.tables import write_csv
-from hume.published import headline
-from hume.store import Store
+from hume.common import devices
+from hume.common.csv_files import write_csv
+from hume.common.errors import HumeError, InputError
+from hume.evaluation.metrics import Spread
+from hume.experiments.comparison import HUME, METHODS, Comparison, Standing
+from hume.experiments.published import headline
+from hume.runs import discover
+from hume.runs.store import Store
 
 COLUMNS = ("method", "kind", "acc", "acc_std", "ari", "ari_std", "nmi", "nmi_std", "n", "vote_acc", "cv_score",
            "seconds", "note")  # fmt: skip
@@ -35,10 +36,10 @@ def compare(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Run every method on the same features and print the leaderboard; what was run before is kept."""
-    store, place = Store(), results.choose_device(device)
+    store, place = Store(), devices.choose_device(device)
     data = store.load_dataset(dataset)
     first, second = phi1 or data.default_pair[0], phi2 or data.default_pair[1]
-    comparison = Comparison(store.home, data, first, second, num_classes=results.classes_of(data, num_classes))
+    comparison = Comparison(store.home, data, first, second, num_classes=discover.classes_of(data, num_classes))
     unknown = set(only or []) - set(METHODS)
     if unknown:
         raise InputError(f"there is no method {min(unknown)!r}: choose among {', '.join(METHODS)}")

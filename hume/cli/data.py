@@ -8,16 +8,17 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 from rich.table import Table
 
-from hume import results, review
 from hume.cli.base import command, print_table, progress
 from hume.cli.runs import RunName
-from hume.data.bring import bring, look_at
+from hume.common import devices
+from hume.common.errors import InputError
+from hume.common.progress import Progress
 from hume.data.folder import DatasetFolder
-from hume.data.library import copy_dataset, delete_dataset, delete_space, own_dataset
-from hume.errors import InputError
-from hume.findings import Findings
-from hume.progress import Progress
-from hume.store import Store
+from hume.exchange.incoming import bring, look_at
+from hume.runs import review
+from hume.runs.dataset_library import copy_dataset, delete_dataset, delete_space, own_dataset
+from hume.runs.findings import Findings
+from hume.runs.store import Store
 
 T = TypeVar("T")
 Name = Annotated[str | None, typer.Option("--name", help="What to call it; chosen if left out.")]
@@ -64,7 +65,7 @@ def add_public(
 ) -> None:
     """Make a dataset of a public one by its name."""
     from hume.data.catalog import CATALOG, import_named
-    from hume.data.hugging_face import import_hugging_face
+    from hume.data.importers.hugging_face import import_hugging_face
 
     root = Store().dataset_roots[0]
     if key.startswith("hf:"):
@@ -136,7 +137,7 @@ def extract_space(
     from hume.features.extract import extract
 
     folder = own_dataset(Store(), dataset)
-    backbone = load_backbone(network, weights=weights, device=results.choose_device(device), size=size)
+    backbone = load_backbone(network, weights=weights, device=devices.choose_device(device), size=size)
     made = _with_bar(backbone.title, lambda tell: extract(folder, backbone, name=name, on_progress=tell))
     print(f"space {made}: {_described(folder, made)}")
 
@@ -158,7 +159,7 @@ def pretrain_space(
     """Train a network on the images of a dataset without labels and make a space of its features (φ1)."""
     from hume.features.pretrain import defaults, pretrain
 
-    folder, place = own_dataset(Store(), dataset), results.choose_device(device)
+    folder, place = own_dataset(Store(), dataset), devices.choose_device(device)
     choices: dict[str, Any] = {
         "method": method, "encoder": encoder, "epochs": epochs, "batch_size": batch_size, "flip": flip,
         "train_split_only": train_split_only, "seed": seed,
@@ -202,7 +203,7 @@ def facts(
     space: Annotated[str | None, typer.Argument(help="One space, all if left out.")] = None,
 ) -> None:
     """What the numbers of a dataset's spaces look like: norms, spectrum, duplicates, empty rows."""
-    from hume.features.facts import space_facts
+    from hume.features.statistics import space_facts
 
     data = Store().load_dataset(dataset)
     chosen = [data.space(space)] if space is not None else list(data.spaces.values())
@@ -233,16 +234,16 @@ def hand_over(
     ] = False,
 ) -> None:
     """Write reliable samples as another program reads them, names and rejections of the app included."""
-    from hume.io import handover
+    from hume.exchange import export
 
-    if to not in handover.FORMATS:
-        raise InputError(f"--to {to}: choose one of {', '.join(handover.FORMATS)}")
+    if to not in export.FORMATS:
+        raise InputError(f"--to {to}: choose one of {', '.join(export.FORMATS)}")
     if true_labels and to != "usb":
         raise InputError(f"--true-labels: only usb has a place for them, not {to}")
     found = Findings(Store().open(run))
     samples, _ = found.reliable_samples(found.ranking(neighbors, "algorithm", "all"), per_class, "all")
-    given = handover.handover_of(found, samples, review.read(found.run), true_labels=true_labels)
-    report = _with_bar("writing", lambda tell: handover.write(given, handover.FORMATS[to], folder, tell))
+    given = export.handover_of(found, samples, review.read(found.run), true_labels=true_labels)
+    report = _with_bar("writing", lambda tell: export.write(given, export.FORMATS[to], folder, tell))
     print(f"{report.given:,} samples, {len(report.set_aside):,} set aside: {folder.resolve()}")
 
 
@@ -252,7 +253,7 @@ def write_release(
     runs: Annotated[list[str], typer.Argument(help="Names of finished runs, see `list`.", metavar="RUN...")],
 ) -> None:
     """Write runs with their spaces and labels in the layout of the authors' release; `add` reads it back."""
-    from hume.io.releases import export_release
+    from hume.exchange.releases import export_release
 
     store = Store()
     written = export_release([store.open(run) for run in runs], folder)

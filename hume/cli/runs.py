@@ -11,23 +11,29 @@ import typer
 from numpy.typing import NDArray
 from rich.table import Table
 
-from hume import reliable, results, review, scores, spaces
-from hume.approximate import Method
-from hume.baselines import kmeans
 from hume.cli.base import command, print_table, progress
 from hume.cli.class_sizes import asked_sizes
-from hume.cluster import check as check_cluster
-from hume.errors import InputError, RunError
-from hume.files import write_atomically
-from hume.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, Rows
-from hume.inner import Implicit, InnerSolver, Unrolled
-from hume.io.exchange import export_run, import_tasks
-from hume.io.tables import write_csv
-from hume.run import Run, solver_name
-from hume.search import Config, PresetName, Setting, Step
-from hume.search import preset as preset_named
-from hume.spaces import Dataset
-from hume.store import Store
+from hume.common import devices
+from hume.common.csv_files import write_csv
+from hume.common.errors import InputError, RunError
+from hume.common.files import write_atomically
+from hume.data import splits
+from hume.data.dataset import Dataset, dataset_folders, dataset_from_files, load_dataset
+from hume.data.splits import Setting
+from hume.engine.config import Config, PresetName
+from hume.engine.config import preset as preset_named
+from hume.engine.inner import Implicit, InnerSolver, Unrolled
+from hume.engine.search import Step
+from hume.evaluation import metrics, reliable
+from hume.evaluation.approximate_neighbors import Method
+from hume.exchange.author_runs import export_run, import_tasks
+from hume.experiments.baselines import kmeans
+from hume.runs import discover, review
+from hume.runs.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, Rows
+from hume.runs.ray_cluster import check as check_cluster
+from hume.runs.request import solver_name
+from hume.runs.run import Run
+from hume.runs.store import Store
 
 RunName = Annotated[str, typer.Argument(help="Name of a run, see `list`.", metavar="RUN")]
 Csv = Annotated[Path, typer.Option("--csv", help="File to write.")]
@@ -96,7 +102,7 @@ def _data(store: Store, dataset: str | None, phi1: str | None, phi2: str | None,
         return store.load_dataset(dataset)
     if phi1 is None or phi2 is None:
         raise InputError("name a --dataset, or give --phi1 and --phi2 as .npy files")
-    return spaces.dataset_from_files(Path(phi1), Path(phi2), labels)
+    return dataset_from_files(Path(phi1), Path(phi2), labels)
 
 
 def _create(
@@ -117,15 +123,15 @@ def _create(
     class_sizes: str | None = None,
 ) -> Run:
     """Turn what was asked on the command line into a registered run."""
-    rows = results.searched_rows(data, setting)
+    rows = splits.searched_rows(data, setting)
     config, inner = preset_named(
         preset,
-        num_classes=results.classes_of(data, num_classes),
+        num_classes=discover.classes_of(data, num_classes),
         num_samples=int(rows.sum()),
         setting=setting,
     )
     config = _overridden(config, overrides or [])
-    chosen = results.choose_device(device)
+    chosen = devices.choose_device(device)
     first, second = data.space(phi1 or data.default_pair[0]), data.space(phi2 or data.default_pair[1])
     if class_sizes is not None:
         sizes = asked_sizes(class_sizes, data, first.name, second.name, config.num_classes, setting, chosen)
@@ -311,9 +317,9 @@ def list_datasets() -> None:
     """The datasets that can be named, with their spaces."""
     table = Table("dataset", "samples", "K", "labels", "space", "d", "kind", "licence", box=None)
     store = Store()
-    for folder in spaces.dataset_folders(store.dataset_roots):
+    for folder in dataset_folders(store.dataset_roots):
         try:
-            data = spaces.load_dataset(folder)
+            data = load_dataset(folder)
         except InputError as error:
             table.add_row(folder.name, "damaged", "", "", str(error), "", "", "")
             continue
@@ -394,7 +400,9 @@ def write_report(
     """Write what a run found as one HTML file that opens anywhere, without a network."""
     found = Findings(Store().open(run))
     try:
-        from hume.report import report  # Plotly and Pillow take a second to load, and only this command needs them
+        from hume.reporting.report import (
+            report,  # Plotly and Pillow take a second to load, and only this command needs them
+        )
     except ModuleNotFoundError as error:
         raise InputError(f"a report needs the Python package {error.name}: install plotly and pillow") from None
     page = report(found, show_truth=not blind).encode()
@@ -443,7 +451,7 @@ def demo(seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 
     run = _create(store, data, None, None, None, range(seeds), "fast", None, "transductive", "auto", None, None)
     _report(run, _execute(run), as_json=False)
     for name, labelings in _baselines(data, run):
-        accuracy = [scores.clustering_accuracy(data.labels, labeling) for labeling in labelings]  # type: ignore
+        accuracy = [metrics.clustering_accuracy(data.labels, labeling) for labeling in labelings]  # type: ignore
         print(f"k-means      ACC {np.mean(accuracy):.3f} ± {np.std(accuracy):.3f}, best {max(accuracy):.3f} on {name}")
     _reliable(run, run.folder / "reliable.csv", 25, 500, "algorithm", "all")
 

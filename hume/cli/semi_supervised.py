@@ -7,17 +7,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hume import results, review
-from hume.baselines.registry import Spread
 from hume.cli.base import command, print_table, progress
-from hume.errors import InputError
-from hume.few_labels import Point, in_words
-from hume.findings import LABEL_COLUMNS, Findings
-from hume.io.tables import write_csv
-from hume.published import table_4
-from hume.reliable import Order
-from hume.semi_supervised import NUM_SEEDS, SemiSupervised
-from hume.store import Store
+from hume.common import devices
+from hume.common.csv_files import write_csv
+from hume.common.errors import InputError
+from hume.evaluation.metrics import Spread
+from hume.evaluation.reliable import Order
+from hume.experiments.published import table_4
+from hume.experiments.semi_supervised import NUM_SEEDS, SemiSupervised
+from hume.experiments.trained_heads import Point, in_words
+from hume.runs import review
+from hume.runs.findings import LABEL_COLUMNS, Findings
+from hume.runs.store import Store
 
 SCORED = ("reliable", "reliable_alone", "true", "true_alone", "agreement")
 TRAINED = ("per_class", "num_labeled", "correct", *(f"{name}{end}" for name in SCORED for end in ("", "_std")), "n",
@@ -50,7 +51,7 @@ def train_on_reliable(
     asked = sorted(set(per_class)) if per_class else student.amounts
     missing = asked if again else student.missing(given.rejected, asked, seeds)
     if missing:
-        place = results.choose_device(device)
+        place = devices.choose_device(device)
         with progress(transient=True) as bar:
             task = bar.add_task("training", total=1.0)
             student.run(

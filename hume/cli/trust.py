@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TaskID
 
-from hume import results
 from hume.cli.base import command, progress
 from hume.cli.runs import AsJson, RunName
-from hume.compare import Comparison
-from hume.controls import CONTROLS
-from hume.findings import Findings
-from hume.store import Store
-from hume.trust import Trust, comparison_of, of_run
-from hume.trust_facts import SPOILED
+from hume.common import devices
+from hume.experiments.comparison import Comparison
+from hume.experiments.controls import CONTROLS
+from hume.experiments.trust import Trust, comparison_of, of_run
+from hume.experiments.trust_evidence import SPOILED
+from hume.runs.findings import Findings
+from hume.runs.store import Store
 
 MARKS = {"for": "+", "against": "!", "doubt": "?", "neither": " "}
 
@@ -32,7 +32,7 @@ def trust(
     """Say, without any label, whether better scores mean better labelings in a run, and what that rests on."""
     found = Findings(Store().open(run))
     if controls:
-        run_controls(comparison_of(found), results.choose_device(device))
+        run_controls(comparison_of(found), devices.choose_device(device))
     judged = of_run(found)
     print(judged.sentence)
     for fact in judged.facts:

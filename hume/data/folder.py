@@ -1,6 +1,6 @@
 """One dataset on disk that can be added to: made whole or not at all, its card changed under a lock.
 
-Beside what `hume.spaces` reads, a folder made here holds
+Beside what `hume.data.dataset` reads, a folder made here holds
 
     set_aside.csv     what was given and not taken, a line each: name and reason
     originals/        the files as they came, where only a smaller copy of them is in images.npy
@@ -27,9 +27,9 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from hume.errors import InputError
-from hume.files import disk_errors, write_atomically
-from hume.spaces import Dataset, dataset_folders, load_dataset, read_card
+from hume.common.errors import InputError
+from hume.common.files import disk_errors, write_atomically
+from hume.data.dataset import Dataset, dataset_folders, load_dataset, read_card
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 DIGEST_BYTES = 16

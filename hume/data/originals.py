@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hume.common.errors import InputError
 from hume.data.folder import DatasetFolder
-from hume.data.pictures import PictureError, open_picture
-from hume.errors import InputError
-from hume.images import full_white, sample_images
+from hume.data.image_files import PictureError, open_picture
+from hume.data.thumbnails import full_white, sample_images
 
 
 class Pictures:

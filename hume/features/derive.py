@@ -15,13 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hume.data.arrays import write_features
+from hume.common.devices import fits
+from hume.common.errors import InputError
+from hume.common.files import disk_errors
+from hume.common.progress import Progress
+from hume.data.dataset import Dataset, Space
 from hume.data.folder import DIGEST_BYTES, DatasetFolder, check_name
-from hume.errors import InputError
-from hume.files import disk_errors
-from hume.progress import Progress
-from hume.rows import BLOCK_BYTES, MOMENT_ROWS, StreamedRows, fits, norms
-from hume.spaces import Dataset, Space, streamed
+from hume.data.importers.arrays import write_features
+from hume.data.rows import BLOCK_BYTES, MOMENT_ROWS, StreamedRows, norms
+from hume.data.space_rows import streamed
 
 Balance = Literal["unit", "scale", "none"]
 Block: TypeAlias = "tuple[range, Tensor]"  # row numbers, and the rows (n, d)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from hume.errors import InputError
+from hume.common.errors import InputError
 
 EncoderName = Literal["small", "resnet18", "resnet50"]
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)

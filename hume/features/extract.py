@@ -1,6 +1,6 @@
 """phi2 of the paper: a pretrained network's features of every image of a dataset, computed once (Appendix A).
 
-What was done before an interruption is kept by `hume.features.partial`.
+What was done before an interruption is kept by `hume.features.checkpoint`.
 """
 
 import hashlib
@@ -23,15 +23,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hume.common.devices import free_bytes, out_of_memory
+from hume.common.errors import InputError
+from hume.common.files import disk_errors
+from hume.common.progress import Progress
 from hume.data.folder import DatasetFolder
 from hume.data.originals import Pictures
-from hume.errors import InputError
 from hume.features.backbones import Backbone
-from hume.features.partial import Record, Work, alone, read_record
-from hume.files import disk_errors
-from hume.progress import Progress
-from hume.rows import free_bytes
-from hume.search import out_of_memory
+from hume.features.checkpoint import Record, Work, alone, read_record
 
 if TYPE_CHECKING:
     from PIL.Image import Image

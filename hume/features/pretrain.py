@@ -21,14 +21,22 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike, NDArray
 
+from hume.common.errors import InputError, RunError
+from hume.common.files import disk_errors
+from hume.data.dataset import Dataset
 from hume.data.folder import DIGEST_BYTES, DatasetFolder, write_array
-from hume.errors import InputError, RunError
+from hume.features.augmentations import Pictures
 from hume.features.encoders import WIDTHS, save_encoder
-from hume.features.settings import ENCODER_TITLES, FEWEST, METHOD_TITLES, METHODS, PretrainConfig, defaults, images_of
+from hume.features.pretrain_config import (
+    ENCODER_TITLES,
+    FEWEST,
+    METHOD_TITLES,
+    METHODS,
+    PretrainConfig,
+    defaults,
+    images_of,
+)
 from hume.features.training import Epoch, Training
-from hume.features.views import Pictures
-from hume.files import disk_errors
-from hume.spaces import Dataset
 
 __all__ = [
     "ENCODER_TITLES",

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from hume.errors import RunError
+from hume.common.errors import RunError
+from hume.common.files import disk_errors, write_atomically
+from hume.features.augmentations import Pictures
 from hume.features.encoders import WIDTHS, make_encoder
-from hume.features.settings import FEWEST, PretrainConfig
-from hume.features.views import Pictures
-from hume.files import disk_errors, write_atomically
+from hume.features.pretrain_config import FEWEST, PretrainConfig
 
 if TYPE_CHECKING:
     from hume.features.methods import Method

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hume.errors import InputError
+from hume.common.errors import InputError
+from hume.evaluation.metrics import Agreement, agreement
 from hume.lesson.guesses import Guesses
-from hume.scores import Agreement, agreement
 
 LEAST_SORTED = 2  # pictures, to have a pair
 

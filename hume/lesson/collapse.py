@@ -9,11 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hume import scores, simplex, task
-from hume.inner import Implicit
+from hume.common.progress import Progress, part
+from hume.engine import prototypes, simplex
+from hume.engine.config import Config
+from hume.engine.inner import Implicit
+from hume.engine.search import FINAL_WINDOW, FinishedSeed, search
+from hume.evaluation import metrics
 from hume.lesson.toy import NUM_CLASSES, Labeling, Toy
-from hume.progress import Progress, part
-from hume.search import FINAL_WINDOW, Config, FinishedSeed, search
 
 ENTROPY_WEIGHTS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 NUM_SEEDS = 6
@@ -82,16 +84,16 @@ def _searches(toy: Toy, weights: Sequence[float], num_seeds: int, on_progress: P
 
 def _found(toy: Toy, phi1: Tensor, weight: float, ended: Sequence[Ended]) -> Found:
     ordered, entropies = zip(*sorted(ended, key=lambda one: one[0].final_objective), strict=True)
-    labelings = task.hard_labels(phi1, torch.from_numpy(np.stack([seed.prototypes for seed in ordered]))).numpy()
+    labelings = prototypes.hard_labels(phi1, torch.from_numpy(np.stack([seed.prototypes for seed in ordered]))).numpy()
     largest = [np.bincount(labeling).max() / toy.num_points for labeling in labelings]
-    labeling = scores.match_classes(labelings[0], toy.shape, NUM_CLASSES)[labelings[0]]  # so that colours stay
+    labeling = metrics.match_classes(labelings[0], toy.shape, NUM_CLASSES)[labelings[0]]  # so that colours stay
     test_error = float(ordered[0].test_error[-FINAL_WINDOW:].mean())
     return Found(
         entropy_weight=weight,
         labeling=labeling,
         test_error=test_error,
         label_entropy=entropies[0],
-        accuracy=scores.clustering_accuracy(toy.shape, labeling),
+        accuracy=metrics.clustering_accuracy(toy.shape, labeling),
         collapsed=sum(share > ONE_CLASS for share in largest),
         num_seeds=len(ordered),
     )

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from hume.errors import InputError, RunError
-from hume.files import disk_errors, write_atomically
-from hume.spaces import Dataset
+from hume.common.errors import InputError, RunError
+from hume.common.files import disk_errors, write_atomically
+from hume.data.dataset import Dataset
 
 WALL = 36  # pictures that are sorted
 USUAL_GROUPS = 5

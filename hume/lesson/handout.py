@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
-from hume import figures, images
-from hume.document import escaped, figure, isolated, paragraph, table
-from hume.findings import Findings
+from hume.common.formatting import count
+from hume.data import thumbnails
+from hume.data.dataset import Dataset
 from hume.lesson.beside import LEAST_SORTED, agreement_table, compare, groupings, in_words
+from hume.lesson.figures.flows import flows
 from hume.lesson.guesses import Guesses
 from hume.lesson.plan import EXERCISES
-from hume.report import report
-from hume.sentences import count
-from hume.spaces import Dataset
+from hume.reporting import figures
+from hume.reporting.document import escaped, figure, isolated, paragraph, table
+from hume.reporting.report import report
+from hume.runs.findings import Findings
 
 LARGE = 96  # pixels of a picture
 TALL = 560  # pixels of the alluvial picture
@@ -55,8 +57,8 @@ def _groups(dataset: Dataset, guesses: Guesses) -> str:
 def _group(dataset: Dataset, guesses: Guesses, group: int, members: list[int]) -> str:
     color = figures.class_colors(group + 1)[group]
     label = escaped(f"Pictures in {guesses.name(group)}")
-    pictures = images.sample_images(dataset)
-    crisp = " pixels" * (pictures is not None and max(pictures.shape[1:3]) <= images.PIXEL_ART)
+    pictures = thumbnails.sample_images(dataset)
+    crisp = " pixels" * (pictures is not None and max(pictures.shape[1:3]) <= thumbnails.PIXEL_ART)
     return f"""<article class="class" style="--mark: {color}">
 <header><h3>{isolated(guesses.name(group))}</h3>{paragraph(count(len(members), "picture"))}</header>
 <div class="tiles large{crisp}" role="group" aria-label="{label}">{_tiles(dataset, members)}</div>
@@ -65,11 +67,11 @@ def _group(dataset: Dataset, guesses: Guesses, group: int, members: list[int]) -
 
 
 def _tiles(dataset: Dataset, rows: list[int]) -> str:
-    pictures = images.sample_images(dataset)
+    pictures = thumbnails.sample_images(dataset)
     if pictures is None:
         return "".join(f'<span class="card" role="img" aria-label="sample {row}">{row}</span>' for row in rows)
-    white = images.full_white(pictures)
-    sources = [(row, images.data_uri(pictures[row], LARGE, white=white)) for row in rows]
+    white = thumbnails.full_white(pictures)
+    sources = [(row, thumbnails.data_uri(pictures[row], LARGE, white=white)) for row in rows]
     return "".join(f'<img alt="picture {row}" src="{source}">' for row, source in sources)
 
 
@@ -78,7 +80,7 @@ def _beside(found: Findings, guesses: Guesses, class_names: Sequence[str], show_
         return ""
     beside = compare(guesses, found.vote.labeling, found.dataset.labels if show_truth else None)
     columns = groupings(guesses, beside, class_names, found.true_names)
-    drawn = figures.flows(columns).update_layout(height=TALL)
+    drawn = flows(columns).update_layout(height=TALL)
     shares = agreement_table(beside)
     rows = [
         (between, *(f"{value:.2f}" for value in values))

@@ -13,14 +13,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hume import controls, ensemble, images, scores
-from hume import trust as judging
-from hume.errors import InputError
-from hume.kept import Kept, keep, read_kept
-from hume.progress import Progress, of_search, part
-from hume.scores import Correlation
-from hume.spaces import Dataset, Space
-from hume.trust import Trust
+from hume.common.errors import InputError
+from hume.common.progress import Progress, part
+from hume.data import thumbnails
+from hume.data.dataset import Dataset, Space
+from hume.evaluation import ensemble, metrics
+from hume.evaluation.metrics import Correlation
+from hume.experiments import controls
+from hume.experiments import trust as judging
+from hume.experiments.saved_labelings import Kept, keep, read_kept
+from hume.experiments.trust import Trust
+from hume.runs.discover import of_search
 
 DATASET, PHI1, GOOD, HARD = "digits", "simclr", "lite0", "profiles"
 TITLES = {GOOD: "a network trained on photographs", HARD: "the brightness of rows and columns"}
@@ -45,18 +48,18 @@ class Case:
     @cached_property
     def accuracy(self) -> NDArray[np.float64]:
         """(S,) agreement of every seed with people's labels, for display."""
-        return np.array([scores.clustering_accuracy(self._truth, labeling) for labeling in self.kept.labelings])
+        return np.array([metrics.clustering_accuracy(self._truth, labeling) for labeling in self.kept.labelings])
 
     @cached_property
     def vote_accuracy(self) -> float:
         """Agreement of the vote with people's labels, for display."""
         vote = ensemble.majority_vote(self.kept.labelings, self.kept.cv_score, NUM_CLASSES)
-        return scores.clustering_accuracy(self._truth, vote.labeling)
+        return metrics.clustering_accuracy(self._truth, vote.labeling)
 
     @cached_property
     def correlation(self) -> Correlation | None:
         """Of score and accuracy over the seeds, for display."""
-        return scores.correlation(self.kept.cv_score, self.accuracy)
+        return metrics.correlation(self.kept.cv_score, self.accuracy)
 
     @property
     def _truth(self) -> NDArray[np.int64]:
@@ -70,7 +73,7 @@ def with_profiles(digits: Dataset) -> Dataset:
 
     Raises InputError for a dataset without pictures.
     """
-    pictures = images.sample_images(digits)
+    pictures = thumbnails.sample_images(digits)
     if pictures is None:
         raise InputError(f"{digits.name} has no pictures to take the brightness of")
     grey = pictures.reshape(*pictures.shape[:3], -1).mean(3, dtype=np.float32) / np.float32(pictures.max())

@@ -12,11 +12,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from hume import simplex, spaces
-from hume.inner import Implicit
+from hume.common.formatting import count, number
+from hume.data import dataset, space_rows
+from hume.engine import simplex
+from hume.engine.config import Config, preset
+from hume.engine.inner import Implicit
 from hume.lesson.recording import FIT, PHASES, PROTOTYPES, SPLIT, TASK, TEST, UPDATE, Moment, Recording, record
-from hume.search import Config, preset
-from hume.sentences import count, number
 
 __all__ = [
     "FIT",
@@ -76,15 +77,15 @@ def of_toy() -> Recording:
 
 
 @cache
-def of_digits() -> tuple[spaces.Dataset, Recording]:
+def of_digits() -> tuple[dataset.Dataset, Recording]:
     """The embedded handwritten digits, all 1,797, and the search of one seed with the preset `fast`, ten classes."""
-    digits = spaces.load_dataset("digits")
+    digits = dataset.load_dataset("digits")
     config, solver = preset("fast", num_classes=10, num_samples=digits.num_samples)
     config = replace(config, num_iterations=DIGITS_ITERATIONS, patience=None, precision="float32")
     first, second = (digits.space(name) for name in digits.default_pair)
-    phi1 = spaces.unit_rows(first, centre=config.centre)
+    phi1 = space_rows.unit_rows(first, centre=config.centre)
     assert isinstance(solver, Implicit)
-    return digits, record(phi1, spaces.as_tensor(second), config, solver, seed=DIGITS_SEED)
+    return digits, record(phi1, space_rows.as_tensor(second), config, solver, seed=DIGITS_SEED)
 
 
 # --- the simplex -----------------------------------------------------------------------------------

@@ -17,11 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hume import simplex, task
-from hume.errors import InputError
-from hume.inner import Implicit, ImplicitProblem, cross_entropy
-from hume.rows import Rows
-from hume.search import Config, Step, search
+from hume.common.errors import InputError
+from hume.data.rows import Rows
+from hume.engine import simplex
+from hume.engine.config import Config
+from hume.engine.inner import Implicit, ImplicitProblem
+from hume.engine.linear import cross_entropy
+from hume.engine.prototypes import soft_labels
+from hume.engine.search import Step, search
 
 PHASES = ("Prototypes", "Task", "Split", "Inner fit", "Test error", "Update")
 PROTOTYPES, TASK, SPLIT, FIT, TEST, UPDATE = range(len(PHASES))
@@ -252,7 +255,7 @@ def _seen(
 ) -> dict[str, NDArray[np.generic]]:
     """What one iteration holds for its only seed."""
     drawn, labels, classifier = problem.drawn, problem.labels, problem.classifier
-    everyone = task.soft_labels(phi1, step.prototypes, config.temperature * config.annealing(step.iteration))
+    everyone = soft_labels(phi1, step.prototypes, config.temperature * config.annealing(step.iteration))
     everyone[drawn] = labels  # the engine's own, to the last bit
     learned = drawn[: config.num_train]
     train_error, _, _ = cross_entropy(phi2[learned], classifier, labels[: config.num_train])

@@ -20,10 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hume import crossval, inner
-from hume.errors import InputError
-from hume.scores import IntArray
-from hume.sentences import percent
+from hume.common.errors import InputError
+from hume.common.formatting import percent
+from hume.engine import linear
+from hume.engine.whitening import Whitening
+from hume.evaluation import cross_validation
+from hume.evaluation.metrics import IntArray
 
 Labeling: TypeAlias = NDArray[np.int64]
 
@@ -56,9 +58,9 @@ class View:
         return plane
 
     @cached_property
-    def whitening(self) -> inner.Whitening:
+    def whitening(self) -> Whitening:
         """Coordinates for the fit, from the train rows alone."""
-        return inner.Whitening.of(self.features[torch.from_numpy(self.train)], RIDGE, truncation=0)
+        return Whitening.of(self.features[torch.from_numpy(self.train)], RIDGE, truncation=0)
 
     @cached_property
     def rows(self) -> Tensor:
@@ -69,7 +71,7 @@ class View:
         """Fit labelings (S, N) on the train rows: (r, K, S), in the coordinates of `rows`."""
         train = torch.from_numpy(self.train)
         pieces = [(self.rows[train], labelings[:, train].T.contiguous())]
-        return crossval.fit(pieces, NUM_CLASSES, self.whitening, TOLERANCE, MAX_STEPS)
+        return cross_validation.fit(pieces, NUM_CLASSES, self.whitening, TOLERANCE, MAX_STEPS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,9 +175,9 @@ def fit(toy: Toy, labeling: IntArray) -> tuple[Fit, Fit]:
 def _fit(view: View, labeling: Labeling) -> Fit:
     given, test = torch.from_numpy(labeling), torch.from_numpy(~view.train)
     classifier = view.classifiers(given[None])
-    wrong = (inner.logits(view.rows, classifier).argmax(1)[:, 0] != given).numpy()
+    wrong = (linear.logits(view.rows, classifier).argmax(1)[:, 0] != given).numpy()
     task = torch.nn.functional.one_hot(given, NUM_CLASSES).float().unsqueeze(2)
-    loss, _, _ = inner.cross_entropy(view.rows[test], classifier, task[test])
+    loss, _, _ = linear.cross_entropy(view.rows[test], classifier, task[test])
     weights = (view.whitening.transform @ classifier[..., 0]).double()  # (d, K)
     x, y, *_, common = (weights[:, 1] - weights[:, 0]).tolist()
     commonest = np.bincount(labeling[~view.train]).max()
@@ -194,7 +196,7 @@ def random_errors(toy: Toy, num_labelings: int = 500) -> tuple[NDArray[np.float6
     labelings = torch.from_numpy(np.stack([random_labeling(toy, seed) for seed in range(num_labelings)]))
     train, test = [], []
     for view in toy.views:
-        said = inner.logits(view.rows, view.classifiers(labelings)).argmax(1)  # (N, S)
+        said = linear.logits(view.rows, view.classifiers(labelings)).argmax(1)  # (N, S)
         wrong = (said != labelings.T).numpy()
         train.append(wrong[view.train].mean(0))
         test.append(wrong[~view.train].mean(0))

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hume.data.arrays import read_idx
-from hume.data.optional import library
-from hume.errors import HumeError, InputError
-from hume.rows import fits
+from hume.common.devices import fits
+from hume.common.errors import HumeError, InputError
+from hume.common.optional import library
+from hume.data.importers.arrays import read_idx
 
 DEBIAN = Path("/usr/share/datasets")  # where Debian's packages of datasets put their files
 DIGITS = tuple("0123456789")

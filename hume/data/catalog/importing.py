@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hume.common.errors import HumeError, InputError
+from hume.common.progress import Progress
 from hume.data.catalog.formats import MissingError, Pixels
 from hume.data.catalog.known import CATALOG, Named
 from hume.data.folder import DatasetFolder
-from hume.data.listing import Listing
-from hume.errors import HumeError, InputError
-from hume.progress import Progress
+from hume.data.importers.folder_listing import Listing
 
 
 def import_named(
@@ -35,7 +35,7 @@ def import_named(
             known.fetch(data_folder)
         found = _read_again(known, data_folder)
     if isinstance(found, Listing):
-        from hume.data.importing import import_images
+        from hume.data.importers.images import import_images
 
         folder, report = import_images(
             found, root, name, keep="refer", source=known.source, licence=known.licence, on_progress=on_progress
@@ -43,7 +43,7 @@ def import_named(
         if report.notes:
             folder.change_card(lambda card: card.setdefault("notes", []).extend(report.notes))
     else:
-        from hume.data.importing import import_arrays_of_images
+        from hume.data.importers.images import import_arrays_of_images
 
         card = {"source": known.source, "licence": known.licence}
         folder = import_arrays_of_images(

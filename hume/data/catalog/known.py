@@ -9,7 +9,7 @@ from typing import Any
 from hume.data.catalog import formats
 from hume.data.catalog.formats import CIFAR_FOLDERS, DIGITS, Pixels
 from hume.data.catalog.through_torchvision import fetch_archive, fetch_class, files_of
-from hume.data.listing import Listing
+from hume.data.importers.folder_listing import Listing
 
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 HIRAGANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from hume.common.errors import HumeError, InputError
+from hume.common.optional import library
 from hume.data.catalog.formats import MissingError
-from hume.data.listing import Entry, Listing, split_of
-from hume.data.optional import library
-from hume.errors import HumeError, InputError
+from hume.data.importers.folder_listing import Entry, Listing, split_of
 
 
 def files_of(data_folder: Path, name: str, splits: dict[str, dict[str, Any]]) -> Listing:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from hume.errors import InputError
+from hume.common.errors import InputError
 from hume.features.backbones import from_open_clip, from_timm, from_torchvision, from_transformers
 from hume.features.backbones.fetching import Origin, cached
 from hume.features.backbones.known import KNOWN

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import torch
 
-from hume.errors import InputError
+from hume.common.errors import InputError
 from hume.features.backbones.parts import need
 from hume.features.backbones.weights import first_words
 

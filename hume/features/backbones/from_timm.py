@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hume.errors import InputError
+from hume.common.errors import InputError
 from hume.features.backbones.fetching import Origin, fetch
 from hume.features.backbones.parts import Loaded, Request, need, unknown
 from hume.features.backbones.weights import SUFFIXES, check_file, read_weights, weights_errors

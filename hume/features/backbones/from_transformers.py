@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hume.errors import InputError
+from hume.common.errors import InputError
 from hume.features.backbones.fetching import Origin, hub, hub_reachable
 from hume.features.backbones.parts import Loaded, Preprocess, Request, need
 from hume.features.backbones.weights import first_words

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from hume.errors import InputError
+from hume.common.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -1,0 +1,1 @@
+"""What knows nothing of HUME: errors, files, devices, numbers as text."""

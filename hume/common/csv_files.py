@@ -1,0 +1,43 @@
+"""CSV files for spreadsheets and training scripts."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hume.common.errors import RunError
+from hume.common.files import write_atomically
+
+
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """A table as the bytes of one CSV file, UTF-8.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front. Where there
+    is a letter beyond ASCII a byte order mark stands first, without which spreadsheets
+    garble it.
+    """
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(header)
+    table.writerows([_harmless(cell) for cell in row] for row in rows)
+    written = text.getvalue()
+    return written.encode("utf-8" if written.isascii() else "utf-8-sig")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+    """Write a table as one CSV file (see `csv_bytes`), whole or not at all; returns its absolute path.
+
+    Raises RunError when the file cannot be written.
+    """
+    content = csv_bytes(header, rows)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        raise RunError(f"cannot write {path} ({error.strerror}): choose another place") from None
+    return path.resolve()
+
+
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -1,0 +1,78 @@
+"""Features on disk: in half precision where that loses nothing that matters, written a block of rows at a time."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hume.common.progress import Progress
+from hume.data.folder import DIGEST_BYTES
+from hume.data.rows import BLOCK_BYTES, FileArray, check_finite
+
+Matrix: TypeAlias = "NDArray[Any] | FileArray"
+
+LOST_OF_A_ROW = 2e-3  # of its length: more, and half precision is too coarse
+LOST_OF_THE_SPREAD = 1e-2  # of the rows around their mean
+
+
+def float_blocks(matrix: Matrix, place: str) -> Iterator[NDArray[np.float32]]:
+    """All rows in order, some at a time, as float32; raises InputError for the first that is not finite."""
+    size = max(1, BLOCK_BYTES // (4 * matrix.shape[1]))
+    for start in range(0, len(matrix), size):
+        with np.errstate(over="ignore"):  # what float32 cannot hold is reported like infinity
+            some = np.array(matrix[start : start + size], dtype=np.float32, order="C")
+        check_finite(torch.from_numpy(some), place, range(start, start + len(some)))
+        yield some
+
+
+def write_features(
+    path: Path,
+    shape: tuple[int, ...],
+    blocks: Callable[[], Iterable[NDArray[np.float32]]],
+    on_progress: Progress | None = None,
+) -> str:
+    """Write features (N, d), whose rows come in blocks, as a .npy file; returns a digest of what was written.
+
+    In half precision, unless that would take more than 0.2 % off the length of some row or more than 1 % off
+    the spread of all rows around their mean, as where a value is beyond 65,504 or all rows are far from zero:
+    then in single precision. `blocks` is called again for that.
+    """
+    digest = _write_as(np.dtype(np.float16), path, shape, blocks(), on_progress)
+    if digest is None:
+        digest = _write_as(np.dtype(np.float32), path, shape, blocks(), on_progress)
+    assert digest is not None  # nothing is lost of single precision
+    return digest
+
+
+def _write_as(
+    dtype: np.dtype[Any],
+    path: Path,
+    shape: tuple[int, ...],
+    blocks: Iterable[NDArray[np.float32]],
+    on_progress: Progress | None,
+) -> str | None:
+    """The digest of the file written, None as soon as it turns out that too much is lost."""
+    digest = hashlib.blake2b(f"{shape} {dtype}".encode(), digest_size=DIGEST_BYTES)
+    done, lost, squares, sums = 0, 0.0, 0.0, np.zeros(shape[1])
+    with path.open("wb") as file:
+        header = {"descr": dtype.str, "fortran_order": False, "shape": tuple(map(int, shape))}
+        np.lib.format.write_array_header_1_0(file, header)
+        for rows in blocks:
+            with np.errstate(over="ignore"):
+                written = rows.astype(dtype)
+            errors = written.astype(np.float32) - rows
+            error, length = (np.einsum("nd,nd->n", x, x, dtype=np.float64) for x in (errors, rows))
+            if not (error <= LOST_OF_A_ROW**2 * length).all():
+                return None
+            lost, squares, sums = lost + error.sum(), squares + length.sum(), sums + rows.sum(0, dtype=np.float64)
+            file.write(written.data)
+            digest.update(written.data)
+            done += len(rows)
+            if on_progress is not None:
+                on_progress(done / shape[0])
+    spread = squares - float(sums @ sums) / shape[0]
+    return None if lost > LOST_OF_THE_SPREAD**2 * max(spread, 0.0) else digest.hexdigest()

@@ -1,0 +1,224 @@
+"""Datasets made of arrays, and spaces added to a dataset, after everything about them was checked."""
+
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from hume.common.errors import InputError
+from hume.common.files import disk_errors
+from hume.common.progress import Progress, part
+from hume.data.dataset import LARGE_BYTES
+from hume.data.feature_files import Matrix, float_blocks, write_features
+from hume.data.folder import DatasetFolder, check_name, new_dataset, write_array
+from hume.data.importers.arrays import plain
+from hume.data.importers.arrays.labels import encode_labels, encode_split
+from hume.data.importers.arrays.reading import Role, describe_arrays, read_arrays
+from hume.data.importers.arrays.stored import readable, type_name
+from hume.data.rows import FileArray
+
+
+def import_features(
+    sources: Mapping[str, NDArray[Any] | Path],
+    root: Path,
+    name: str,
+    *,
+    labels: ArrayLike | None = None,
+    label_names: Sequence[str] | None = None,
+    test_rows: ArrayLike | None = None,
+    sample_names: Sequence[str] | None = None,
+    source: str = "",
+    licence: str = "",
+    on_progress: Progress | None = None,
+) -> DatasetFolder:
+    """Make a dataset `root/name` of one or more feature matrices (N, d) of the same samples, a space each.
+
+    sources: by the space's name, a matrix or a file that holds one; labels (N,): integers or words, see
+    `encode_labels`; test_rows (N,): see `encode_split`; sample_names: N, for display. Every row is used.
+    Raises InputError, and makes nothing, for matrices of different lengths, for NaN or infinite values
+    (naming the row), and for labels, splits or names that do not fit.
+    """
+    if not sources:
+        raise InputError("there are no features: give at least one matrix, a row a sample")
+    matrices = {title: _matrix(given, title) for title, given in sources.items()}
+    num_rows = len(next(iter(matrices.values())))
+    for title, matrix in matrices.items():
+        _check_length(title, len(matrix), next(iter(matrices)), num_rows)
+    card: dict[str, Any] = {"name": name, "source": source, "licence": licence or "not stated"}
+    arrays: dict[str, NDArray[Any]] = {}
+    if labels is not None:
+        arrays["labels"], classes = encode_labels(labels, num_rows, label_names)
+        card["classes"] = list(classes)
+    if test_rows is not None:
+        mask = encode_split(test_rows, num_rows)
+        if mask.any() and not mask.all():
+            arrays["test_rows"] = mask
+    if sample_names is not None and len(sample_names) != num_rows:
+        raise InputError(f"there are {len(sample_names)} names for {num_rows} rows: give one a row")
+    with new_dataset(root, name) as folder:
+        folder.change_card(lambda known: known.update(card))
+        for key, array in arrays.items():
+            write_array(folder.path / f"{key}.npy", array)
+        if sample_names is not None:
+            lines = "".join(" ".join(str(each).split()) + "\n" for each in sample_names)
+            (folder.path / "files.txt").write_text(lines, encoding="utf-8")
+        for i, (title, matrix) in enumerate(matrices.items()):
+            entry = _entry(title, sources[title], matrix, licence)
+            progress = part(on_progress, i / len(matrices), (i + 1) / len(matrices))
+            _put(folder, folder.free_space_name(title), matrix, entry, progress)
+    return folder
+
+
+def add_features(
+    folder: DatasetFolder,
+    name: str,
+    features: NDArray[Any] | Path,
+    *,
+    title: str = "",
+    made: str = "",
+    licence: str = "",
+    on_progress: Progress | None = None,
+) -> str:
+    """Add features (N, d) that were computed elsewhere to a dataset as a space; returns its name.
+
+    Raises InputError when the rows are not as many as the dataset's (with both numbers), when the name
+    is taken, when another space holds the same numbers, and for NaN or infinite values, naming the row.
+    """
+    check_name(name, "space")
+    if name in folder.space_names():
+        raise InputError(f"{folder.name} has a space {name!r} already: choose another name")
+    matrix = _matrix(features, name)
+    _check_length(name, len(matrix), folder.name, folder.load().num_samples)
+    entry = _entry(title or name, features, matrix, licence)
+    _put(folder, name, matrix, {**entry, "made": made or entry["made"]}, on_progress)
+    return name
+
+
+def import_array_file(
+    path: Path,
+    root: Path,
+    name: str,
+    *,
+    roles: Mapping[str, Role] | None = None,
+    label_names: Sequence[str] | None = None,
+    source: str = "",
+    licence: str = "",
+    on_progress: Progress | None = None,
+) -> DatasetFolder:
+    """Make a dataset of what one file holds: its spaces or its images, with labels and a split.
+
+    roles: what each array is for, by name; by default as `describe_arrays` guesses. Raises InputError
+    when two arrays are to be the labels, the split or the images, and as `import_features` does; labels
+    that were only guessed and cannot be used are left out, and the card's notes say so.
+    """
+    arrays = read_arrays(path)
+    known = roles or {facts.name: facts.role for facts in describe_arrays(path)}
+    chosen = {role: [each for each, its in known.items() if its == role] for role in ("labels", "split", "images")}
+    for role, names in chosen.items():
+        if len(names) > 1:
+            raise InputError(f"{', '.join(names)} in {path} may all be the {role}: choose one")
+    labels, split, images = (arrays[names[0]] if names else None for names in chosen.values())
+    spaces = {each: arrays[each] for each, role in known.items() if role == "space"}
+    note = ""
+    if labels is not None and roles is None:
+        try:
+            encode_labels(labels, len(labels), label_names)
+        except InputError as error:
+            labels, note = None, f"{chosen['labels'][0]} was not taken as labels: {error}."
+    given: dict[str, Any] = {"label_names": label_names, "source": source or path.name, "licence": licence}
+    if images is None:
+        folder = import_features(spaces, root, name, labels=labels, test_rows=split, on_progress=on_progress, **given)
+    else:
+        folder = _import_images(images, spaces, root, name, labels, split, on_progress, **given)
+    if note:
+        folder.change_card(lambda card: card.setdefault("notes", []).append(note))
+    if path.suffix.lower() == ".h5ad":  # found labels can be handed over in a copy of it
+        folder.change_card(lambda card: card.update(h5ad=str(path.resolve())))
+    return folder
+
+
+def _import_images(
+    images: NDArray[Any],
+    spaces: Mapping[str, NDArray[Any]],
+    root: Path,
+    name: str,
+    labels: NDArray[Any] | None,
+    split: NDArray[Any] | None,
+    on_progress: Progress | None,
+    *,
+    label_names: Sequence[str] | None,
+    source: str,
+    licence: str,
+) -> DatasetFolder:
+    from hume.data.importers.images import import_arrays_of_images
+
+    for title, matrix in spaces.items():
+        _check_length(title, len(_matrix(matrix, title)), "images", len(images))
+    numbers, classes = (None, None) if labels is None else encode_labels(labels, len(images), label_names)
+    test_rows = None if split is None else encode_split(split, len(images))
+    card = {"source": source, "licence": licence or "not stated"}
+    folder = import_arrays_of_images(
+        images, root, name, labels=numbers, classes=classes, test_rows=test_rows, card=card
+    )
+    try:
+        for i, (title, matrix) in enumerate(spaces.items()):
+            place = folder.free_space_name(title)
+            progress = part(on_progress, i / len(spaces), (i + 1) / len(spaces))
+            add_features(folder, place, matrix, title=title, licence=licence, on_progress=progress)
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+    return folder
+
+
+def _matrix(given: NDArray[Any] | Path, title: str) -> Matrix:
+    """Features that can be read in blocks; raises InputError for anything but a matrix of numbers."""
+    place = str(given) if isinstance(given, Path) else title
+    matrix: Matrix = _only_space(given) if isinstance(given, Path) else given
+    if matrix.dtype.kind not in "fiu":
+        raise InputError(f"{place} holds {type_name(matrix.dtype)}: features must be numbers")
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise InputError(f"{place} has shape {matrix.shape}: features must be a matrix, a row a sample")
+    return matrix
+
+
+def _only_space(path: Path) -> Matrix:
+    if path.suffix.lower() == ".npy" and path.is_file() and path.stat().st_size > LARGE_BYTES:
+        with readable(path):
+            plain.npy(path)  # judges the header
+            return FileArray.open(path)
+    if path.suffix.lower() == ".npy":
+        return read_arrays(path)[path.stem]
+    spaces = [facts.name for facts in describe_arrays(path) if facts.role == "space"]
+    if len(spaces) != 1:
+        found = ", ".join(spaces) or "none"
+        raise InputError(f"{path} must hold one matrix of features, found: {found}; choose one with read_arrays")
+    return read_arrays(path)[spaces[0]]
+
+
+def _check_length(title: str, num_rows: int, other: str, expected: int) -> None:
+    if num_rows != expected:
+        raise InputError(f"{title} has {num_rows} rows, {other} has {expected}: give one row a sample, in their order")
+
+
+def _entry(title: str, given: NDArray[Any] | Path, matrix: Matrix, licence: str) -> dict[str, Any]:
+    origin = f" from {given.name}" if isinstance(given, Path) else ""
+    made = f"Computed elsewhere and imported{origin}: {matrix.shape[1]} numbers a sample, given as {matrix.dtype}."
+    return {"title": title, "kind": "imported", "made": made, "licence": licence or "not stated"}
+
+
+def _put(folder: DatasetFolder, name: str, matrix: Matrix, entry: dict[str, Any], on_progress: Progress | None) -> None:
+    """Bring features into a dataset as a space, unless another holds the same numbers."""
+    part = folder.path / f".part-{uuid.uuid4().hex}"
+    try:
+        with disk_errors(folder.path):
+            digest = write_features(part, matrix.shape, lambda: float_blocks(matrix, name), on_progress)
+        twin = folder.space_with_key(f"imported-{digest}") if folder.space_names() else None
+        if twin is not None:
+            raise InputError(f"{name} holds the same numbers as {twin}: one of them is enough")
+        folder.add_space(name, part, {**entry, "key": f"imported-{digest}"})
+    finally:
+        part.unlink(missing_ok=True)

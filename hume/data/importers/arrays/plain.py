@@ -1,0 +1,152 @@
+"""Files that hold arrays and nothing else: NumPy's own, safetensors, and idx, the format of MNIST."""
+
+import gzip
+import io
+import math
+import re
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hume.common.devices import fits
+from hume.common.errors import InputError
+from hume.common.optional import library
+from hume.data.dataset import LARGE_BYTES, load_array
+from hume.data.importers.arrays.stored import Stored, readable
+
+IDX_NAME = re.compile(r".*[-.]idx\d-ubyte(\.gz)?")
+MAX_HEADER = 64 * 1024  # of an array, in bytes; a plain one takes 128
+IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+
+def npy(path: Path) -> dict[str, Stored]:
+    """The one array of a .npy file, named after the file."""
+    with path.open("rb") as file:
+        shape, dtype = _npy_header(file)
+    if dtype.hasobject:
+        raise InputError(f"{path} holds pickled Python objects, which are never loaded: save a plain array")
+    if path.stat().st_size <= LARGE_BYTES:
+        load_array(path)  # says what is wrong with it
+    return {path.stem: Stored(shape, dtype, partial(load_array, path), mapped=True)}
+
+
+def npz(path: Path) -> dict[str, Stored]:
+    """The arrays of a .npz archive by the names they were saved under."""
+    stored = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.namelist():
+            if member.endswith(".npy"):
+                with archive.open(member) as file:
+                    shape, dtype = _npy_header(file)
+                key = member.removesuffix(".npy")
+                stored[key] = Stored(shape, dtype, partial(_read_npz, path, key))
+    if not stored:
+        raise InputError(f"{path} has no arrays in it: write it with numpy.savez")
+    if all(found.dtype.hasobject for found in stored.values()):
+        raise InputError(f"{path} holds pickled Python objects, which are never loaded: save plain arrays")
+    return stored
+
+
+def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an array; the length of its header is judged before the header is read."""
+    old = np.lib.format.read_magic(file) == (1, 0)
+    length = file.read(2 if old else 4)
+    promised = int.from_bytes(length, "little")
+    if promised > MAX_HEADER:
+        raise ValueError(f"a header of {promised:,} bytes, {MAX_HEADER:,} are allowed")
+    read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(io.BytesIO(length + file.read(promised)))
+    return tuple(shape), dtype
+
+
+def _read_npz(path: Path, key: str) -> NDArray[Any]:
+    """The member whose header was judged; numpy's own reader may take another one that lacks the ending."""
+    with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def safetensors(path: Path) -> dict[str, Stored]:
+    """The tensors of a file by name."""
+    opened = library("safetensors", "safetensors").safe_open
+    with opened(path, framework="pt") as file:
+        return {
+            key: Stored(
+                tuple(file.get_slice(key).get_shape()),
+                _tensor_type(file.get_slice(key).get_dtype()),
+                partial(_read_safetensors, opened, path, key),
+            )
+            for key in file.keys()  # noqa: SIM118 - a file is no mapping
+        }
+
+
+def _tensor_type(name: str) -> np.dtype[Any]:
+    """The numpy type of a tensor once it is read; types that numpy lacks are float32 then."""
+    kinds = {"F": "f", "I": "i", "U": "u"}
+    if name == "BOOL":
+        return np.dtype(bool)
+    bits = name[1:]
+    return np.dtype(f"{kinds[name[0]]}{int(bits) // 8}") if bits.isdigit() else np.dtype(np.float32)
+
+
+def _read_safetensors(opened: Callable[..., Any], path: Path, key: str) -> NDArray[Any]:
+    with opened(path, framework="pt") as file:
+        tensor = file.get_tensor(key)
+    if tensor.is_floating_point() and tensor.dtype not in (torch.float16, torch.float64):
+        tensor = tensor.float()
+    array: NDArray[Any] = tensor.numpy()
+    return array
+
+
+def idx(path: Path) -> dict[str, Stored]:
+    """The array of an idx file, zipped or not; with images come the labels that lie beside them."""
+    zipped = ".gz" if path.suffix == ".gz" else ""
+    shape, dtype = _idx_header(path)
+    name = "images" if len(shape) == 3 else "labels" if len(shape) == 1 else path.name.split(".")[0]
+    stored = {name: Stored(shape, dtype, partial(read_idx, path))}
+    beside = path.name.replace("images", "labels").replace("idx3", "idx1")
+    candidates = [path.with_name(beside.removesuffix(".gz") + end) for end in (zipped, "", ".gz")]
+    labels = next((each for each in candidates if each.exists()), None)
+    if name == "images" and labels is not None:
+        shape, dtype = _idx_header(labels)
+        stored["labels"] = Stored(shape, dtype, partial(read_idx, labels))
+    return stored
+
+
+def _idx_header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    with _idx_open(path) as file:
+        start = file.read(4)
+        if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in IDX_TYPES:
+            raise ValueError("it does not begin as idx files do")
+        shape = np.frombuffer(file.read(4 * start[3]), ">u4")
+        if len(shape) != start[3]:
+            raise ValueError("it ends before the numbers begin")
+    return tuple(shape.tolist()), np.dtype(IDX_TYPES[start[2]])
+
+
+def _idx_open(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
+
+
+def read_idx(path: Path) -> NDArray[Any]:
+    """The array in an idx file, zipped with gzip or not; raises InputError when it is damaged.
+
+    Source: the format is described beside the MNIST files by LeCun, Cortes and Burges.
+    """
+    with readable(path):
+        shape, dtype = _idx_header(path)
+        size = math.prod(shape) * dtype.itemsize
+        if not fits(size, "cpu"):
+            raise InputError(f"{path} is larger than the free memory: save it as a .npy file")
+        with _idx_open(path) as file:
+            file.read(4 + 4 * len(shape))
+            content = file.read(size + 1)
+        if len(content) != size:
+            raise ValueError(f"its header promises {size} bytes, {len(content)} are there")
+        return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

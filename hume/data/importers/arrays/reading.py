@@ -1,0 +1,162 @@
+"""What a file of arrays holds, by name and with a guess what each is for; arrays are read when they are asked for."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hume.common.devices import fits
+from hume.common.errors import InputError
+from hume.data.importers.arrays import plain, tables
+from hume.data.importers.arrays.stored import LABEL_NAMES, SPLIT_NAMES, Stored, num_bytes, readable, type_name
+
+Role = Literal["space", "labels", "images", "split", "other"]
+
+_PART = re.compile(r"(?<![a-z])(training|train|testing|test|validation|valid|val)(?![a-z])", re.IGNORECASE)
+_NO_LABELS = re.compile(r"(^|.*_)(files?|filenames?|paths?|names?|ids?|index|urls?|barcodes?|_level_0_)_*")
+
+
+class ArrayFacts(NamedTuple):
+    """One array in a file, and what it is probably for."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    role: Role
+
+
+class _Arrays(Mapping[str, NDArray[Any]]):
+    """The arrays of a file by name; each is read when it is asked for."""
+
+    def __init__(self, path: Path, stored: Mapping[str, Stored]):
+        self.path, self.stored = path, stored
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        found = self.stored[name]
+        if found.dtype.hasobject:
+            raise InputError(f"{name} in {self.path} holds Python objects or pictures: choose an array of numbers")
+        if not found.mapped and not fits(num_bytes(found), "cpu"):
+            raise InputError(f"{name} in {self.path} is larger than the free memory: save it alone as a .npy file")
+        with readable(self.path):
+            return found.read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stored)
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+
+def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
+    """The arrays in a file by name, each read when it is asked for; a .npy file is memory-mapped.
+
+    Parquet: all floating columns are one matrix named after the file (where there are none, the integer
+    columns that are not called a label); a column of lists of one length is a matrix; every other column
+    is an array of its own. AnnData: X, obsm/<name> and obs/<name>, sparse matrices as dense ones. An idx
+    file of images brings the labels beside it. Arrays whose names differ in the words train, val and test, as
+    in MNIST's .npz file, are one, with an array "split" beside it. Text that is missing is "".
+
+    Raises InputError for a file that is missing, damaged, of another format, or, when the array is asked
+    for, pickled or too large.
+    """
+    path = Path(path)
+    return _Arrays(path, _open(path))
+
+
+def describe_arrays(path: Path) -> list[ArrayFacts]:
+    """What is in a file, with a guess what each array is for, without reading the arrays.
+
+    Of several that may be labels the one with the likeliest name is; where no name tells, none is.
+
+    Raises InputError as `read_arrays` does.
+    """
+    stored = _open(Path(path))
+    row_counts = {found.shape[0] for found in stored.values() if len(found.shape) > 1}
+    roles = {name: _role(name, found, row_counts) for name, found in stored.items()}
+    labels = [name for name, role in roles.items() if role == "labels"]
+    chosen = min(labels, key=_how_like_labels, default="")
+    if len(labels) > 1 and _how_like_labels(chosen) == 2:  # numbers of any kind
+        chosen = ""
+    roles |= dict.fromkeys([name for name in labels if name != chosen], "other")
+    return [ArrayFacts(name, found.shape, type_name(found.dtype), roles[name]) for name, found in stored.items()]
+
+
+def _how_like_labels(name: str) -> int:
+    last = name.rpartition("/")[2].lower()
+    return 0 if last in LABEL_NAMES else 1 if re.search("label|class|target|type|categor", last) else 2
+
+
+def _role(name: str, found: Stored, row_counts: set[int]) -> Role:
+    shape, dtype = found.shape, found.dtype
+    last = name.rpartition("/")[2].lower()
+    if dtype.hasobject or not shape or 0 in shape:
+        return "other"
+    if dtype == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)):
+        return "images"
+    if len(shape) == 2 and shape[1] > 1 and dtype.kind in "fiu":
+        return "space"
+    if len(shape) > 2 or max(shape[1:], default=1) > 1 or (row_counts and shape[0] not in row_counts):
+        return "other"
+    if last in SPLIT_NAMES or (dtype.kind == "b" and "test" in last):
+        return "split"
+    if last in LABEL_NAMES or (dtype.kind in "iuUS" and not _NO_LABELS.fullmatch(last)):
+        return "labels"
+    return "other"
+
+
+def _open(path: Path) -> dict[str, Stored]:
+    readers = {
+        ".npy": plain.npy,
+        ".npz": plain.npz,
+        ".safetensors": plain.safetensors,
+        ".parquet": tables.parquet,
+        ".pq": tables.parquet,
+        ".h5ad": tables.h5ad,
+    }
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file in it")
+    if not path.exists():
+        raise InputError(f"{path} does not exist: check the path")
+    reader = plain.idx if plain.IDX_NAME.fullmatch(path.name) else readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{path} is not of a known format: give one of {', '.join(readers)} or an idx file")
+    with readable(path):
+        return _joined(reader(path))
+
+
+def _joined(stored: dict[str, Stored]) -> dict[str, Stored]:
+    """Make one array of those that differ only in the part of a split their name says, with the split beside it."""
+    parts: dict[str, dict[str, Stored]] = {}
+    for name, found in stored.items():
+        match = _PART.search(name)
+        if match and found.shape:
+            base = (name[: match.start()] + name[match.end() :]).strip("_-/. ") or "array"
+            parts.setdefault(base, {})[match[0].lower()] = found
+    sizes = {tuple((part, found.shape[0]) for part, found in sorted(each.items())) for each in parts.values()}
+    alike = all(
+        len({(found.dtype, found.shape[1:]) for found in each.values()}) == 1 and base not in stored
+        for base, each in parts.items()
+    )
+    counts = dict(next(iter(sizes), ()))
+    if len(sizes) != 1 or len(counts) < 2 or not alike or "split" in stored:
+        return stored
+    order = sorted(counts, key=lambda part: (part.startswith("test"), not part.startswith("train")))
+    num_rows = sum(counts.values())
+    words = np.array(order)
+    split = partial(np.repeat, words, [counts[part] for part in order])
+    joined = {
+        base: Stored(
+            (num_rows, *each[order[0]].shape[1:]), each[order[0]].dtype, partial(_read_joined, [each[k] for k in order])
+        )
+        for base, each in parts.items()
+    }
+    others = {name: found for name, found in stored.items() if not _PART.search(name)}
+    return {**joined, "split": Stored((num_rows,), words.dtype, split), **others}
+
+
+def _read_joined(parts: list[Stored]) -> NDArray[Any]:
+    return np.concatenate([part.read() for part in parts])

@@ -1,0 +1,165 @@
+"""Files whose columns are arrays: Parquet, and AnnData with its matrices beside them."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hume.common.devices import fits
+from hume.common.errors import InputError
+from hume.common.optional import library
+from hume.data.importers.arrays.stored import LABEL_NAMES, SPLIT_NAMES, TEXT_BYTES, Stored, texts
+from hume.data.rows import BLOCK_BYTES
+
+
+def parquet(path: Path) -> dict[str, Stored]:
+    """All columns of numbers as one matrix, lists as a matrix each, and every other column by its name."""
+    types = library("pyarrow", "pyarrow").types
+    with library("pyarrow.parquet", "pyarrow").ParquetFile(path) as file:
+        num_rows, schema = file.metadata.num_rows, file.schema_arrow
+        there = sum(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
+        if there != num_rows:
+            raise ValueError(f"it promises {num_rows:,} rows, {there:,} are there")
+        lists = {field.name: _list_width(file, field, types) for field in schema if _is_list(field.type, types)}
+    floats = [field.name for field in schema if types.is_floating(field.type)]
+    whole = [field.name for field in schema if types.is_integer(field.type)]
+    matrix = floats or [name for name in whole if name.lower() not in LABEL_NAMES | SPLIT_NAMES]
+    matrix = matrix if len(matrix) > 1 else []
+    stored = {}
+    if matrix:
+        name = "features" if path.stem in schema.names else path.stem
+        shape = (num_rows, len(matrix))
+        stored[name] = Stored(shape, np.dtype(np.float32), partial(_read_columns, path, matrix, shape))
+    for field in schema:
+        if field.name in lists:
+            shape = (num_rows, lists[field.name])
+            read = partial(_read_lists, path, field.name, shape)
+            stored[field.name] = Stored(shape, np.dtype(np.float32), read)
+        elif field.name not in matrix:
+            kind = _column_type(field.type, types)
+            stored[field.name] = Stored((num_rows,), kind, partial(_read_column, path, field.name))
+    return stored
+
+
+def _is_list(kind: Any, types: Any) -> bool:
+    listed: bool = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return listed and bool(types.is_floating(kind.value_type) or types.is_integer(kind.value_type))
+
+
+def _list_width(file: Any, field: Any, types: Any) -> int:
+    if types.is_fixed_size_list(field.type):
+        return int(field.type.list_size)
+    first = next(file.iter_batches(batch_size=1, columns=[field.name]), None)
+    return 0 if first is None else len(first.column(0)[0].as_py() or [])
+
+
+def _column_type(kind: Any, types: Any) -> np.dtype[Any]:
+    if types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind):
+        number: np.dtype[Any] = np.dtype(kind.to_pandas_dtype())
+        return number
+    is_text = types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind)
+    return np.dtype(str) if is_text else np.dtype(object)
+
+
+def _batches(path: Path, columns: list[str], width: int) -> Iterator[tuple[slice, Any]]:
+    """Some rows of a Parquet file at a time, with their place."""
+    start = 0
+    with library("pyarrow.parquet", "pyarrow").ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=max(1, BLOCK_BYTES // (8 * width)), columns=columns):
+            yield slice(start, start + len(batch)), batch
+            start += len(batch)
+
+
+def _read_columns(path: Path, names: list[str], shape: tuple[int, int]) -> NDArray[Any]:
+    found = np.empty(shape, np.float32)
+    for place, batch in _batches(path, names, len(names)):
+        with np.errstate(over="ignore"):  # what float32 cannot hold is reported like infinity
+            for j, name in enumerate(names):
+                found[place, j] = batch.column(name).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _read_lists(path: Path, name: str, shape: tuple[int, int]) -> NDArray[Any]:
+    found = np.empty(shape, np.float32)
+    for place, batch in _batches(path, [name], shape[1]):
+        lists = batch.column(0)
+        lengths = np.array([-1 if each is None else len(each) for each in lists.to_pylist()])
+        bad = np.flatnonzero(lengths != shape[1])
+        if len(bad):
+            row = place.start + int(bad[0])
+            what = "is empty" if lengths[bad[0]] < 0 else f"has {lengths[bad[0]]} numbers"
+            raise InputError(f"row {row} of {name} in {path} {what}, row 0 has {shape[1]}: give as many in every row")
+        with np.errstate(over="ignore"):
+            found[place] = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, shape[1])
+    return found
+
+
+def _read_column(path: Path, name: str) -> NDArray[Any]:
+    column = library("pyarrow.parquet", "pyarrow").read_table(path, columns=[name]).column(0)
+    types = library("pyarrow", "pyarrow").types
+    truths = types.is_boolean(column.type) and not column.null_count
+    if truths or types.is_integer(column.type) or types.is_floating(column.type):
+        numbers: NDArray[Any] = column.to_numpy()
+        return numbers
+    return texts(column.to_pylist())
+
+
+def h5ad(path: Path) -> dict[str, Stored]:
+    """X, obsm/<name> and obs/<name> of an AnnData file."""
+    library("anndata", "anndata")
+    with library("h5py", "anndata").File(path, "r") as file:
+        _own_bytes(file, path)
+        stored = {}
+        for key in ("X", *(f"obsm/{name}" for name in file.get("obsm", {}))):
+            shape = file[key].attrs.get("shape", getattr(file[key], "shape", None)) if key in file else None
+            if shape is not None:  # a table in obsm has none
+                kind = file[key].dtype if hasattr(file[key], "dtype") else file[key]["data"].dtype
+                stored[key] = Stored(tuple(map(int, shape)), kind, partial(_read_h5ad, path, key))
+        obs = file["obs"]
+        if "_index" not in obs.attrs:
+            raise InputError(f"{path} was written by an old version of anndata: open it with a new one and save it")
+        num_rows = len(obs[obs.attrs["_index"]])
+        for name in (obs.attrs["_index"], *obs.attrs["column-order"]):
+            key, kind = f"obs/{name}", getattr(obs[name], "dtype", np.dtype(object))
+            kind = np.dtype(str) if kind.hasobject else kind
+            stored[key] = Stored((num_rows,), kind, partial(_read_h5ad, path, key))
+    return stored
+
+
+def _own_bytes(start: Any, path: Path) -> int:
+    """What everything below a place of an HDF5 file takes in memory.
+
+    Raises InputError for links and for numbers kept in other files: either may lead to any file of this machine.
+    """
+    h5py = library("h5py", "anndata")
+    waiting, seen, total = [start], set(), 0
+    while waiting:
+        found = waiting.pop()
+        address = h5py.h5o.get_info(found.id).addr
+        if address in seen:
+            continue
+        seen.add(address)
+        categories = found.attrs.get("categories")
+        if isinstance(categories, h5py.Reference) and categories:  # old files point to them
+            waiting.append(found.file[categories])
+        if isinstance(found, h5py.Dataset):
+            if found.external or found.is_virtual:
+                raise InputError(f"{found.name} in {path} lies in another file: save the whole AnnData object again")
+            total += (found.size or 0) * (TEXT_BYTES if found.dtype.hasobject else found.dtype.itemsize)
+        for key in found if isinstance(found, h5py.Group) else ():
+            if not isinstance(found.get(key, getlink=True), h5py.HardLink):
+                raise InputError(f"{key} in {path} is a link, which is never followed: save the AnnData object again")
+            waiting.append(found[key])
+    return total
+
+
+def _read_h5ad(path: Path, key: str) -> NDArray[Any]:
+    with library("h5py", "anndata").File(path, "r") as file:
+        if not fits(_own_bytes(file[key], path), "cpu"):
+            raise InputError(f"{key} in {path} is larger than the free memory: save it alone as a .npy file")
+        found = library("anndata.io", "anndata").read_elem(file[key])
+    found = found.toarray() if hasattr(found, "toarray") else np.asarray(found)
+    return texts(found.tolist()) if found.dtype.hasobject else found

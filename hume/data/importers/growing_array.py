@@ -1,0 +1,93 @@
+"""images.npy while its rows still come in, their number and kind unknown."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hume.data.image_files import fit
+
+Pixels = NDArray[np.uint8]  # (H, W) or (H, W, 3)
+
+
+class GrowingImages:
+    """A .npy file of images, (N, H, W) or (N, H, W, 3) uint8, that grows a row at a time in bounded memory.
+
+    Rows stay as they came while all have one size of at most `side` pixels, and grey while all are; the first that
+    differs has the rows before it rewritten, so that no file needs to be decoded twice.
+    Whoever uses it calls `close` at the end, which makes the file one that numpy can open.
+    """
+
+    def __init__(self, path: Path, side: int) -> None:
+        self.path, self.side = path, side
+        self.shape: tuple[int, ...] = ()  # of one row
+        self.exact = True
+        self.count = 0
+        self._file: BinaryIO = path.open("xb")
+        self._start = 0  # where the first row begins
+
+    @property
+    def colour(self) -> bool:
+        return len(self.shape) == 3
+
+    @property
+    def row_bytes(self) -> int:
+        return int(np.prod(self.shape))
+
+    def add(self, pixels: Pixels, *, exact: bool) -> None:
+        """Append one image: a whole picture of at most `side` pixels (exact), or one that was fitted to side × side."""
+        if not self.count:
+            self.shape, self.exact = pixels.shape, exact
+            self._start = self._write_header(self._file, 0)
+        if self.exact and not (exact and pixels.shape[:2] == self.shape[:2]):
+            self._rewrite(self._fitted)
+            self.exact = False
+        if exact and not self.exact:
+            pixels = self._fitted(pixels)
+        if pixels.ndim == 3 and not self.colour:
+            self._rewrite(_coloured)
+        elif pixels.ndim == 2 and self.colour:
+            pixels = _coloured(pixels)
+        self._file.write(np.ascontiguousarray(pixels).data)
+        self.count += 1
+
+    def close(self) -> None:
+        """Finish the file, or only let go of it where there is no row."""
+        if self._file.closed:  # a rewrite failed
+            return
+        with self._file:
+            if self.count:
+                self._file.seek(0)
+                self._write_header(self._file, self.count)
+
+    def _fitted(self, pixels: Pixels) -> Pixels:
+        return fit(Image.fromarray(pixels), self.side)
+
+    def _write_header(self, file: BinaryIO, count: int) -> int:
+        """numpy pads the header so that it keeps its length while the first axis grows; returns that length."""
+        header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": (count, *self.shape)}
+        np.lib.format.write_array_header_1_0(file, header)
+        return file.tell()
+
+    def _rewrite(self, change: Callable[[Pixels], Pixels]) -> None:
+        """Change all rows so far, and with them the shape of a row."""
+        self._file.close()
+        shape, start = self.shape, self._start
+        part = self.path.with_suffix(".part")
+        with self.path.open("rb") as old:
+            old.seek(start)
+            self._file = part.open("xb")
+            for row in range(self.count):
+                changed = change(np.frombuffer(old.read(int(np.prod(shape))), np.uint8).reshape(shape))
+                if not row:
+                    self.shape = changed.shape
+                    self._start = self._write_header(self._file, 0)
+                self._file.write(np.ascontiguousarray(changed).data)
+        part.replace(self.path)
+
+
+def _coloured(pixels: Pixels) -> Pixels:
+    return np.repeat(pixels[:, :, None], 3, axis=2)

@@ -1,0 +1,230 @@
+"""A table that names image files, with labels and a split where it has them: CSV or Parquet."""
+
+import csv
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hume.common.devices import fits
+from hume.common.errors import InputError
+from hume.data.importers.folder_listing import Entry, Listing, Split, check_allowed, ordered, split_of, why_not
+
+PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img")
+LABEL_COLUMNS = ("label", "class", "target", "labels", "class_name", "category")
+SPLIT_COLUMNS = ("split", "set", "fold", "subset", "partition")
+PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt")
+MAX_ROWS = 5_000_000
+CELL_BYTES = 64  # what a short text takes in memory
+Columns = dict[str, list[str]]
+
+
+def list_table(
+    table: Path,
+    *,
+    roots: Sequence[Path] | None,
+    path_column: str | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
+) -> Listing:
+    """Find the images that a CSV or Parquet table names, a row each.
+
+    Paths are relative to the table, or absolute. Columns go by their usual names, whatever the letters' case (path,
+    file, image, …; label, class, target; split, set, fold), unless they are named here. Entries keep the table's order.
+    Set aside are rows without a path, files that do not exist, are named twice, lie outside `roots` or are no images by
+    their ending. A row without a label stays. Split values are train and test or val, as for folders; where some
+    are neither, nothing is split and a note says so. Listing.root is the table's folder, or the folder all files share.
+
+    Raises InputError for a table that cannot be read, one of more than 5 million rows or more than the free memory
+    holds, an unknown column, and where no image is found.
+    """
+    place = check_allowed(table, roots)
+    header = _header(place)
+    path_name = _column(header, table, path_column, PATH_COLUMNS)
+    if path_name is None:
+        raise InputError(f"{table} has no column of paths among {', '.join(header)}: name the column")
+    label_name = _column(header, table, label_column, LABEL_COLUMNS)
+    split_name = _column(header, table, split_column, SPLIT_COLUMNS)
+    columns = _columns(place, [name for name in (path_name, label_name, split_name) if name is not None])
+    aside: list[tuple[str, str]] = []
+    found = _existing(columns[path_name], place.parent, roots, aside)
+    if not found:
+        why = f" ({' '.join(aside[0])})" if aside else ""
+        raise InputError(f"{table} names no image that can be used{why}: check its column {path_name}")
+    notes: list[str] = []
+    splits = _splits(columns[split_name], split_name, notes) if split_name is not None else None
+    root = _shared_folder(place.parent, list(found.values()))
+    entries = [
+        Entry(
+            os.path.relpath(path, root).replace(os.sep, "/"),
+            Path(path),
+            (columns[label_name][row] or None) if label_name is not None else None,
+            splits[row] if splits is not None else None,
+        )
+        for row, path in found.items()
+    ]
+    labels = {entry.label for entry in entries if entry.label is not None}
+    return Listing(entries, aside, ordered(labels) if labels else None, root, notes)
+
+
+# --- reading -------------------------------------------------------------------------------
+
+
+def _header(table: Path) -> list[str]:
+    """The names of the columns that can hold text or numbers."""
+    if not table.is_file():
+        raise InputError(f"{table} does not exist: check the path")
+    if table.suffix.lower() in PARQUET:
+        with _parquet(table) as file:
+            return [field.name for field in file.schema_arrow if _is_plain(field.type)]
+    if table.suffix.lower() not in CSV:
+        raise InputError(f"{table} is neither .csv nor .parquet: save the table as one of these")
+    return next(_csv_lines(table), [])
+
+
+def _columns(table: Path, names: Sequence[str]) -> Columns:
+    """Some columns as text, an empty text where there is nothing."""
+    if table.suffix.lower() in PARQUET:
+        with _parquet(table) as file:
+            groups = range(file.metadata.num_row_groups)
+            num_rows = sum(file.metadata.row_group(i).num_rows for i in groups)
+            _check_size(table, max(num_rows, file.metadata.num_rows), len(names))
+            read = file.read(columns=list(names))
+            return {name: [_text(value) for value in read.column(name).to_pylist()] for name in names}
+    header, *rows = islice(_csv_lines(table), MAX_ROWS + 2)
+    _check_size(table, len(rows), len(names))
+    uneven = next((i for i, row in enumerate(rows, 1) if len(row) > len(header)), None)
+    if uneven is not None:
+        raise InputError(f"row {uneven} of {table} has more cells than the header: quote cells that hold the separator")
+    places = {name: header.index(name) for name in names}
+    return {name: [row[i].strip() if i < len(row) else "" for row in rows] for name, i in places.items()}
+
+
+def _check_size(table: Path, num_rows: int, num_columns: int) -> None:
+    """Refuse a table before it fills the memory: a file of 100 kB may hold one text 15 million times."""
+    if num_rows > MAX_ROWS:
+        raise InputError(f"{table} has more than {MAX_ROWS:,} rows: split it")
+    if not fits(CELL_BYTES * num_rows * num_columns, "cpu"):
+        raise InputError(f"{table} has {num_rows:,} rows, more than the free memory holds: split it")
+
+
+def _csv_lines(table: Path) -> Iterator[list[str]]:
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            yield from filter(None, csv.reader(file, delimiter=max(",;\t", key=first.count)))
+    except UnicodeDecodeError:
+        raise InputError(f"{table} is not UTF-8: save it as UTF-8") from None
+    except (csv.Error, OSError) as error:
+        raise InputError(f"{table} cannot be read ({error}): save it again as CSV") from None
+
+
+@contextmanager
+def _parquet(table: Path) -> Iterator[Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise InputError("Parquet tables cannot be read without PyArrow: pip install pyarrow") from None
+    try:
+        with pyarrow.parquet.ParquetFile(table) as file:
+            yield file
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = (str(error).splitlines() or ["damaged"])[0]
+        raise InputError(f"{table} cannot be read ({reason}): save it again as Parquet") from None
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether a Parquet column holds no lists, records or bytes, as a column of whole image files does."""
+    import pyarrow.types as types
+
+    return not (types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind))
+
+
+def _text(value: Any) -> str:
+    """A cell as text; whole numbers without a point, as a column of integers with gaps has them."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _column(header: Sequence[str], table: Path, asked: str | None, usual: Sequence[str]) -> str | None:
+    """The column that was asked for, else the first of the usual ones that is there."""
+    if asked is not None:
+        if asked not in header:
+            raise InputError(f"{table} has no column {asked!r}: choose one of {', '.join(header)}")
+        return asked
+    lower = {name.strip().casefold(): name for name in reversed(header)}
+    return next((lower[name] for name in usual if name in lower), None)
+
+
+# --- what the cells say -----------------------------------------------------------------------
+
+
+def _existing(
+    cells: list[str], folder: Path, roots: Sequence[Path] | None, aside: list[tuple[str, str]]
+) -> dict[int, str]:
+    """The real path of the file for each row that has one to use; the others go aside."""
+    allowed = None if roots is None else [root.resolve() for root in roots]
+    found: dict[int, str] = {}
+    rows: dict[str, int] = {}  # by real path
+    real_folders: dict[str, str] = {}
+    for row, cell in enumerate(cells):
+        path = _real_path(cell, folder, real_folders)
+        if path in rows:
+            reason: str | None = f"is the file of row {rows[path] + 1} again"
+        else:
+            reason = _why_not(path, allowed) if cell else "has no path"
+        if reason is None:
+            found[row] = path
+            rows[path] = row
+        else:
+            aside.append((cell or f"row {row + 1}", reason))
+    return found
+
+
+def _real_path(cell: str, folder: Path, real_folders: dict[str, str]) -> str:
+    """Where a cell leads, links resolved; "" where it cannot be a path."""
+    try:
+        above, last = os.path.split(os.path.join(folder, cell.replace("\\", "/")))  # noqa: PTH118
+        if above not in real_folders:
+            real_folders[above] = os.path.realpath(above)
+        path = os.path.join(real_folders[above], last)  # noqa: PTH118
+        return os.path.realpath(path) if last in ("", ".", "..") or os.path.islink(path) else path  # noqa: PTH114
+    except (OSError, ValueError):
+        return ""
+
+
+def _why_not(path: str, allowed: Sequence[Path] | None) -> str | None:
+    """Why a real path is not used; what lies outside the allowed folders is not looked at."""
+    if allowed is not None and not any(Path(path).is_relative_to(root) for root in allowed):
+        return "lies outside the folders that may be read"
+    try:
+        kind = os.lstat(path).st_mode
+    except (OSError, ValueError):
+        return "does not exist"
+    if not stat.S_ISREG(kind):
+        return "is a folder" if stat.S_ISDIR(kind) else "is not a plain file"
+    return why_not(path)
+
+
+def _splits(cells: list[str], name: str, notes: list[str]) -> list[Split | None] | None:
+    has_test = any(cell.casefold().startswith("test") for cell in cells)
+    kinds = {cell: split_of(cell, has_test=has_test) for cell in set(cells)}
+    unknown = sorted(cell for cell, split in kinds.items() if split is None)
+    if unknown:
+        notes.append(f"The column {name} is not used as a split: it holds {unknown[0]!r}, not only train and test.")
+        return None
+    return [kinds[cell] for cell in cells]
+
+
+def _shared_folder(folder: Path, paths: list[str]) -> Path:
+    """The folder that names are relative to: the given one where all files lie in it."""
+    shared = Path(os.path.commonpath([os.path.dirname(path) for path in paths]))  # noqa: PTH120
+    return folder if shared.is_relative_to(folder) else shared

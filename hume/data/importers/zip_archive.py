@@ -1,0 +1,180 @@
+"""A zip of images, unpacked into one folder and nowhere else, whatever its maker had in mind."""
+
+import lzma
+import os
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from hume.common.errors import InputError, RunError
+from hume.common.files import disk_errors
+from hume.common.progress import Progress
+from hume.data.importers.folder_listing import JUNK
+
+MAX_ENTRIES = 2_000_000
+MAX_BYTES = 512 * 2**30  # unpacked
+MAX_RATIO = 200  # deflate reaches 1,032 with zeros; archives of images stay below 30
+SMALL = 2**20  # an entry below may be compressed as far as it likes
+HEADER_BYTES = 30  # the least that stands before an entry's content
+LONGEST_PART, LONGEST_PATH = 255, 1024  # bytes
+CHUNK = 2**20
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError)
+
+
+def unpack_zip(archive: Path | BinaryIO, folder: Path, *, on_progress: Progress | None = None) -> list[tuple[str, str]]:
+    """Unpack the files of a zip archive below a folder and return what was set aside: (name, reason).
+
+    Set aside are absolute names and those with `..`, links and other things than files, encrypted and damaged entries,
+    a second file of the same name (whatever the letters' case), what the operating system adds, entries that unpack to
+    more than 200 times their size, and those that share bytes with the next. folder: new or empty; see `top_folder`
+    for archives of one folder.
+
+    Raises InputError for what is no zip archive, is cut short, or unpacks to more than 512 GB, 2 million files, or 200
+    times its size (64 MB are always allowed), and RunError when the disk has too little room or cannot be written;
+    whoever made `folder` removes what is in it.
+    """
+    name = archive.name if isinstance(archive, Path) else "the archive"
+    try:
+        opened = zipfile.ZipFile(archive)
+    except FileNotFoundError:
+        raise InputError(f"{archive} does not exist: check the path") from None
+    except (*DAMAGED, UnicodeDecodeError):
+        raise InputError(f"{name} is no zip archive, or is cut short: make it again") from None
+    with opened:
+        assert opened.fp is not None  # it was opened
+        size = opened.fp.seek(0, os.SEEK_END)
+        return _unpack(opened, name, size, folder, on_progress)
+
+
+def top_folder(folder: Path) -> Path:
+    """The folder with the images: the one folder inside where there is nothing beside it, else the folder itself."""
+    with os.scandir(folder) as found:
+        items = list(found)
+    if len(items) == 1 and items[0].is_dir(follow_symlinks=False):
+        return folder / items[0].name
+    return folder
+
+
+def _unpack(
+    opened: zipfile.ZipFile, name: str, size: int, folder: Path, on_progress: Progress | None
+) -> list[tuple[str, str]]:
+    entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+    if len(entries) > MAX_ENTRIES:
+        raise InputError(f"{name} holds {len(entries):,} files, more than {MAX_ENTRIES:,}: split it")
+    aside: list[tuple[str, str]] = []
+    usable = list(_usable(entries, aside))
+    total = sum(entry.file_size for entry, _ in usable)
+    packed = min(size, sum(entry.compress_size for entry, _ in usable))
+    if total > max(64 * SMALL, MAX_RATIO * packed):
+        raise InputError(f"{name} unpacks to more than {MAX_RATIO} times its size: give the unpacked folder")
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise InputError(f"{folder} is not empty: name a new folder")
+        _check_room(name, folder, total)
+    done = 0
+    for entry, parts in usable:
+        problem = _write(opened, entry, folder.joinpath(*parts))
+        if problem is not None:
+            aside.append((entry.filename, problem))
+        done += entry.file_size
+        if on_progress is not None:
+            on_progress(done / max(total, 1))
+    return aside
+
+
+def _usable(
+    entries: list[zipfile.ZipInfo], aside: list[tuple[str, str]]
+) -> Iterator[tuple[zipfile.ZipInfo, tuple[str, ...]]]:
+    """The entries that may be written, with the parts of their paths; the others go aside."""
+    overlapping = _overlapping(entries)
+    files: set[str] = set()
+    folders: set[str] = set()
+    for entry in entries:
+        parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+        reason = _why_not(entry, parts)
+        place = "/".join(parts).casefold()
+        above = {place[:i] for i, letter in enumerate(place) if letter == "/"}
+        if reason is None and (place in files or place in folders or above & files):
+            reason = "has the name of another file"
+        if reason is None and id(entry) in overlapping:
+            reason = "shares bytes with another file"
+        if reason is None:
+            files.add(place)
+            folders |= above
+            yield entry, parts
+        else:
+            aside.append((entry.filename, reason))
+
+
+def _overlapping(entries: list[zipfile.ZipInfo]) -> set[int]:
+    """Which entries (by id) reach beyond the start of the next: bytes counted twice make a small archive a bomb."""
+    ordered = sorted(entries, key=lambda entry: entry.header_offset)
+    return {
+        id(entry)
+        for entry, following in pairwise(ordered)
+        if entry.header_offset + HEADER_BYTES + entry.compress_size > following.header_offset
+    }
+
+
+def _why_not(entry: zipfile.ZipInfo, parts: tuple[str, ...]) -> str | None:
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if not parts or parts[0] == "/" or parts[0][1:2] == ":" or ".." in parts:
+        return "leads out of the archive by its name"
+    if any(part.casefold() in JUNK for part in parts) or parts[-1] == ".DS_Store" or parts[-1].startswith("._"):
+        return "is a file of the operating system"
+    lengths = [len(os.fsencode(part)) for part in parts]
+    if (
+        max(lengths) > LONGEST_PART
+        or sum(lengths) + len(parts) > LONGEST_PATH
+        or any(letter < " " for letter in "".join(parts))
+    ):
+        return "has a name that no file can have"
+    if kind not in (0, stat.S_IFREG):
+        return "is a link" if kind == stat.S_IFLNK else "is not a plain file"
+    if entry.flag_bits & 0x1:
+        return "is encrypted"
+    if entry.file_size > max(SMALL, MAX_RATIO * entry.compress_size):
+        return f"unpacks to more than {MAX_RATIO} times its size"
+    return None
+
+
+def _check_room(name: str, folder: Path, total: int) -> None:
+    if total > MAX_BYTES:
+        raise InputError(f"{name} unpacks to {_gigabytes(total)}, more than {_gigabytes(MAX_BYTES)}: split it")
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise RunError(f"{name} unpacks to {_gigabytes(total)}, {folder} has room for {_gigabytes(free)}: make room")
+
+
+def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path) -> str | None:
+    """Write one entry, never more bytes than it declares; returns why it could not be read, else None."""
+    with disk_errors(place.parent):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file = place.open("xb")
+    try:
+        with file, opened.open(entry) as content:
+            left = entry.file_size
+            while chunk := content.read(CHUNK):
+                left -= len(chunk)
+                if left < 0:
+                    raise zipfile.BadZipFile("longer than declared")
+                with disk_errors(place.parent):
+                    file.write(chunk)
+                    file.flush()
+        return None
+    except DAMAGED:
+        place.unlink()
+        return "is damaged, or of an unknown compression"
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.2f} GB"

@@ -1,0 +1,263 @@
+"""The rows of a space, in memory or on disk: spaces that no memory holds are read row by row, block by block.
+
+Whoever works on rows takes `Rows`: a tensor, or `StreamedRows`, which answers to what the search
+asks of a tensor (`x[index]`, `len(x)`, `x @ matrix`, `shape`, `device`) and reads from the disk
+only then. `blocks` passes over all rows of either in bounded memory. `fits` decides which it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from io import FileIO
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import DTypeLike, NDArray
+from torch import Tensor
+
+from hume.common.errors import InputError
+
+BLOCK_BYTES = 64 * 2**20  # of float32 rows that are in memory at once while all are passed over
+AS_ROWS = "save it row by row, with numpy.save(path, numpy.ascontiguousarray(features))"
+MOMENT_ROWS = 8192  # of them that are float64 at once
+
+
+# --- on disk ---------------------------------------------------------------------------------
+
+
+class FileArray:
+    """The array in a .npy file, of which only the rows that are asked for are read.
+
+    A memory map of 20 GB takes 20 GB of address space whatever is read of it; this takes none, and
+    holds no file open. It answers to what a memory-mapped array is asked for: shape, dtype, ndim, nbytes,
+    `len`, an index along the first axis (a number, a slice, numbers or a mask) and `numpy.asarray`.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int):
+        self.path, self.shape, self.dtype = path, shape, dtype
+        self._offset = offset
+        self._row_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+
+    @classmethod
+    def open(cls, path: Path) -> "FileArray":
+        """Read the header; raises ValueError for a file whose rows do not lie there one after another, OSError."""
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            if version == (1, 0):
+                shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
+            elif version == (2, 0):
+                shape, by_column, dtype = np.lib.format.read_array_header_2_0(file)
+            else:
+                raise ValueError(f"format {version} is not known")
+            array = cls(path, tuple(shape), dtype, file.tell())
+        if by_column or dtype.hasobject or not shape or path.stat().st_size < array._offset + array.nbytes:
+            raise ValueError("the rows are stored by column, as objects, or not all of them are there")
+        return array
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return len(self) * self._row_bytes
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        if isinstance(index, slice | int | np.integer):
+            chosen = range(len(self))[index]
+            if isinstance(chosen, int):
+                row: NDArray[Any] = self._read(np.array([chosen]))[0]
+                return row
+            return self._read(np.arange(chosen.start, chosen.stop, chosen.step))
+        numbers = np.asarray(index)
+        if numbers.dtype == np.bool_ and numbers.shape == (len(self),):
+            return self._read(np.flatnonzero(numbers))
+        if numbers.ndim != 1 or not (np.issubdtype(numbers.dtype, np.integer) or numbers.size == 0):
+            raise IndexError("index the rows by a number, a slice, a list of numbers or a mask")
+        numbers = np.where(numbers < 0, numbers + len(self), numbers).astype(np.int64)
+        if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(self):
+            raise IndexError(f"there are {len(self)} rows, asked for were {numbers.min()} to {numbers.max()}")
+        return self._read(numbers)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("the rows are on disk: they cannot be had without a copy")
+        found = self._read(np.arange(len(self)))
+        return found if dtype is None else found.astype(dtype, copy=False)
+
+    def _read(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
+        """The rows of these numbers, read in ascending order; those that follow each other in one go."""
+        raw = np.empty((len(numbers), self._row_bytes), np.uint8)
+        order = np.argsort(numbers, kind="stable")
+        ascending = numbers[order]
+        apart = (np.diff(ascending) != 1) | (np.diff(order) != 1)
+        starts = np.r_[0, np.flatnonzero(apart) + 1][: len(numbers)]
+        ends = np.r_[starts[1:], len(numbers)]
+        places = zip(ascending[starts].tolist(), order[starts].tolist(), (ends - starts).tolist(), strict=True)
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                for first, place, count in places:
+                    file.seek(self._offset + first * self._row_bytes)
+                    self._fill(file, raw[place : place + count].data.cast("B"), first)
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be read ({error.strerror}): put it back and go on") from None
+        return raw.view(self.dtype).reshape(-1, *self.shape[1:])
+
+    def _fill(self, file: FileIO, place: memoryview, first: int) -> None:
+        while place.nbytes:
+            read = file.readinto(place)
+            if not read:
+                raise InputError(f"{self.path} is cut short or damaged (at row {first}): write it again")
+            place = place[read:]
+
+
+Features: TypeAlias = NDArray[np.floating[Any]] | FileArray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StreamedRows:
+    """Rows (n, d) that stay on disk and are float32 on a device when they are asked for.
+
+    They can be a choice of all rows, lose a mean row, be brought to unit L2 norm, and be multiplied by a
+    matrix, in this order and each time they are read. Every row is checked then: raises InputError, naming
+    file and row, for one that is not finite or, with `unit`, has no direction.
+    """
+
+    features: Features  # (N, d)
+    place: str  # the file, or the space's name
+    device: torch.device
+    chosen: NDArray[np.int64] | None = None  # (n,) numbers of the rows that these are, ascending; None for all
+    mean: Tensor | None = None  # (d,)
+    unit: bool = False
+    factor: Tensor | None = None  # (d, r)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self), self.features.shape[1] if self.factor is None else self.factor.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.features) if self.chosen is None else len(self.chosen)
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        numbers = index.cpu().numpy()
+        return self._prepared(numbers if self.chosen is None else self.chosen[numbers])
+
+    def __matmul__(self, matrix: Tensor) -> "StreamedRows":
+        return replace(self, factor=matrix if self.factor is None else self.factor @ matrix)
+
+    def subset(self, mask: NDArray[np.bool_]) -> "StreamedRows":
+        """The rows where the mask (n,) is true."""
+        if mask.all():
+            return self
+        return replace(self, chosen=np.flatnonzero(mask) if self.chosen is None else self.chosen[mask])
+
+    def blocks(self) -> Iterator[Tensor]:
+        """All rows in order, as many at a time as `BLOCK_BYTES` hold."""
+        size = max(1, BLOCK_BYTES // (4 * self.features.shape[1]))
+        for start in range(0, len(self), size):
+            stop = min(start + size, len(self))
+            yield self._prepared(range(start, stop) if self.chosen is None else self.chosen[start:stop])
+
+    def mean_row(self) -> Tensor:
+        """The mean of all rows, (d,), summed in float64."""
+        total = torch.zeros(self.shape[1], dtype=torch.float64, device=self.device)
+        for block in self.blocks():
+            total += block.sum(0, dtype=torch.float64)
+        return (total / len(self)).float()
+
+    def to_memory(self) -> Tensor:
+        """All rows as one tensor."""
+        found = torch.empty(self.shape, device=self.device)
+        start = 0
+        for block in self.blocks():
+            found[start : start + len(block)] = block
+            start += len(block)
+        return found
+
+    @cached_property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """`moments` of these rows, which takes a pass over them: kept."""
+        return _moments(self)
+
+    def _prepared(self, numbers: range | NDArray[np.int64]) -> Tensor:
+        rows = self._read(numbers)
+        if not rows.sum().isfinite():  # may be all the same, where a sum overflows
+            check_finite(rows, self.place, numbers)
+        rows = rows.to(self.device)
+        if self.unit:
+            norm = norms(rows, self.place, "is all zeros", numbers)
+            if self.mean is not None:
+                rows -= self.mean
+                norm = norms(rows, self.place, "equals the mean row", numbers)
+            rows /= norm
+        return rows if self.factor is None else rows @ self.factor
+
+    def _read(self, numbers: range | NDArray[np.int64]) -> Tensor:
+        """The rows as they are, float32 in memory of their own."""
+        index = slice(numbers.start, numbers.stop) if isinstance(numbers, range) else numbers
+        rows = self.features[index]
+        if not isinstance(self.features, FileArray):
+            rows = np.array(rows, order="C")
+        if not rows.dtype.isnative or rows.dtype.itemsize > 8:  # torch knows neither
+            with np.errstate(over="ignore"):  # what float32 cannot hold is reported like infinity
+                rows = rows.astype(np.float32)
+        return torch.from_numpy(rows).float()
+
+
+Rows: TypeAlias = Tensor | StreamedRows
+
+
+def blocks(rows: Rows) -> Iterator[Tensor]:
+    """Pass over all rows in order: a tensor is one block, rows on disk come in blocks of `BLOCK_BYTES`."""
+    if isinstance(rows, Tensor):
+        yield rows
+    else:
+        yield from rows.blocks()
+
+
+def moments(rows: Rows) -> tuple[Tensor, Tensor]:
+    """The mean row (d,) and the second moment XᵀX/N (d, d) of rows X (N, d), in float64."""
+    return rows.moments if isinstance(rows, StreamedRows) else _moments(rows)
+
+
+def _moments(rows: Rows) -> tuple[Tensor, Tensor]:
+    N, d = rows.shape
+    mean = torch.zeros(d, dtype=torch.float64, device=rows.device)
+    moment = torch.zeros(d, d, dtype=torch.float64, device=rows.device)
+    for some in blocks(rows):
+        for part in torch.split(some, MOMENT_ROWS):
+            part = part.double()
+            mean += part.sum(0)
+            moment.addmm_(part.mT, part)
+    return mean.div_(N), moment.div_(N)
+
+
+# --- checks ----------------------------------------------------------------------------------
+
+
+def check_finite(rows: Tensor, place: str, numbers: Sequence[int] | NDArray[np.int64]) -> None:
+    """Raise InputError, naming the first of these rows (n, d) that has NaN or infinite values."""
+    bad = (~rows.isfinite().all(1)).nonzero()
+    if len(bad):
+        raise InputError(
+            f"row {numbers[int(bad[0])]} of {place} has NaN or infinite values as float32: "
+            "compute these features again or drop it"
+        )
+
+
+def norms(rows: Tensor, place: str, otherwise: str, numbers: Sequence[int] | NDArray[np.int64] | None = None) -> Tensor:
+    """The L2 norm of every row, (n, 1); raises InputError for a row whose norm is 0 or overflows."""
+    norm: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    known = range(len(rows)) if numbers is None else numbers
+    if not norm.isfinite().all():
+        bad = int((~norm.isfinite()).nonzero()[0, 0])
+        raise InputError(f"row {known[bad]} of {place} is too large: scale this space down")
+    if not (norm > 0).all():
+        bad = int((norm.squeeze(1) <= 0).nonzero()[0])
+        raise InputError(f"row {known[bad]} of {place} {otherwise} and has no direction: drop this sample")
+    return norm

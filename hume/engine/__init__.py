@@ -1,0 +1,1 @@
+"""The paper's algorithm: tensors in, labelings out; no disk and no dataset."""

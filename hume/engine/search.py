@@ -1,0 +1,254 @@
+"""Algorithm 1: search for the labelings that generalize best, many seeds side by side (Eqs. 4, 7).
+
+`search` is a generator of steps. Whoever iterates draws the progress, stores what has
+finished, or stops: the search knows no page, terminal or disk.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hume.common.devices import free_bytes, out_of_memory
+from hume.data.rows import Rows
+from hume.engine import simplex
+from hume.engine.config import Config, check_seeds, check_sizes
+from hume.engine.inner import InnerProblem, InnerSolver
+from hume.engine.linear import transposed_product, uses_bfloat16
+from hume.engine.prototypes import Encoder, Householder, Retraction, random_prototypes, soft_labels
+
+# The last objectives of a seed that are averaged into the one reported: single splits are noisy.
+FINAL_WINDOW = 20
+
+
+@dataclass(frozen=True)
+class FinishedSeed:
+    """What one seed found."""
+
+    seed: int
+    prototypes: NDArray[np.float32]  # (K, d1), orthonormal rows
+    objective: NDArray[np.float32]  # Eq. 7 at every iteration, nats
+    test_error: NDArray[np.float32]  # its first term, the held-out cross-entropy, nats
+    converged: bool  # stopped by `patience`, not by `num_iterations`
+
+    @property
+    def final_objective(self) -> float:
+        """Eq. 7 averaged over the last iterations, lower is better."""
+        return float(self.objective[-FINAL_WINDOW:].mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One iteration of one batch of seeds.
+
+    The tensors are on the search's device: whoever looks at their numbers waits for it, the search does not.
+    """
+
+    iteration: int  # from 0
+    seeds: tuple[int, ...]  # the batch's seeds that are still being searched
+    objective: Tensor  # (A,) Eq. 7 of these seeds on this iteration's splits
+    test_error: Tensor  # (A,) its first term
+    label_shares: Tensor  # (A, K) the mean task
+    prototypes: Tensor  # (A, K, d1) before the update
+    finished: tuple[FinishedSeed, ...]  # seeds that end with this iteration
+    progress: float  # share of the whole search that is done, 0 to 1, if no other seed converges early
+
+
+def search(
+    phi1: Rows,
+    phi2: Rows,
+    config: Config,
+    *,
+    solver: InnerSolver,
+    seeds: Sequence[int] = range(100),
+    seed_batch: int | None = None,
+) -> Iterator[Step]:
+    """Find, for every seed, the prototypes W1 that minimize Eq. 7; yield one step an iteration.
+
+    phi1 is (N, d1) with rows of unit L2 norm (see `spaces.unit_rows`), phi2 (N, d2); both
+    float32 on the device that is to do the work, or on disk, from where the rows of every
+    split are read. All seeds of a batch see the same random splits, so that one matrix
+    product serves them all, and a seed's result does not depend on the seeds beside it. By
+    default a batch is as large as memory allows; one that does not fit after all is begun
+    again in halves.
+    Raises InputError when the spaces do not fit together or are too small for the
+    configuration, MemoryError when not even one seed fits. Source: Algorithm 1.
+    """
+    check_sizes(tuple(phi1.shape), tuple(phi2.shape), config)
+    check_seeds(seeds, seed_batch)
+    size = seed_batch or largest_batch(phi1.shape[1], phi2.shape[1], config, solver, free_bytes(phi1.device))
+    remaining = list(seeds)
+    while remaining:
+        batch, fitted = remaining[:size], True
+        try:
+            for step in _search_batch(phi1, phi2, config, solver, batch):
+                ended = {found.seed for found in step.finished}
+                remaining = [seed for seed in remaining if seed not in ended]
+                under_way = len(step.seeds) - len(step.finished)
+                done = len(seeds) - len(remaining) + under_way * (step.iteration + 1) / config.num_iterations
+                yield replace(step, progress=done / len(seeds))
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            if len(batch) == 1:
+                raise MemoryError("not even one seed fits into memory") from error
+            fitted = False
+        if not fitted:  # here the failed batch is forgotten, inside of `except` its traceback still holds it
+            size = max(1, len([seed for seed in batch if seed in remaining]) // 2)
+
+
+def largest_batch(d1: int, d2: int, config: Config, solver: InnerSolver, free: int) -> int:
+    """How many seeds on spaces (N, d1) and (N, d2) fit into a third of the bytes that are free, at least 1."""
+    return max(1, free // 3 // (4 * floats_per_seed(d1, d2, config, solver)))
+
+
+def floats_per_seed(d1: int, d2: int, config: Config, solver: InnerSolver) -> int:
+    """How many numbers a seed of a batch holds while it is searched, besides the two spaces."""
+    K, drawn = config.num_classes, config.num_train + config.num_test
+    floats = solver.floats_per_seed(config.num_train, d2, K) + 6 * drawn * K + 6 * K * d1
+    if config.encoder == "householder":
+        floats += 2 * d1 * d1
+    return floats
+
+
+@torch.no_grad()
+def _search_batch(phi1: Rows, phi2: Rows, config: Config, solver: InnerSolver, seeds: list[int]) -> Iterator[Step]:
+    start = random_prototypes(seeds, config.num_classes, phi1.shape[1]).to(phi1.device)
+    encoder: Encoder = Householder(start) if config.encoder == "householder" else Retraction(start)
+    problem = solver.start(phi2, config.num_classes, seeds)
+    splits = torch.Generator().manual_seed(config.split_seed)
+    clock = _Clock(config, len(seeds))
+    active = np.arange(len(seeds))
+    places, pace = torch.from_numpy(active).to(start.device), start.new_ones(len(seeds))
+    # Eq. 7 and its first term at every iteration; they stay on the device until a seed may end.
+    curves = start.new_full((2, config.num_iterations, len(seeds)), torch.nan)
+
+    for iteration in range(config.num_iterations):
+        anneal = config.annealing(iteration)
+        prototypes = encoder.prototypes()
+        grad, test_error, shares = _gradient(phi1, problem, config, prototypes, config.temperature * anneal, splits)
+        evenness = simplex.label_entropy(shares, _class_sizes(config, shares.device))
+        objective = test_error - config.entropy_weight * evenness
+        curves[0, iteration, places], curves[1, iteration, places] = objective, test_error
+        encoder.step(grad, (config.step_size * anneal * pace).view(-1, 1, 1), config.clip_norm)
+
+        ends = np.zeros(len(active), bool)
+        finished: tuple[FinishedSeed, ...] = ()
+        if clock.looks(iteration):
+            seen = curves[:, : iteration + 1].cpu().numpy()
+            ends = clock.tick(iteration, active, seen[0])
+            finished = _finished(encoder, active, ends, seeds, seen, clock.converged)
+            pace = torch.from_numpy(clock.pace[active]).to(pace)
+        yield Step(
+            iteration=iteration,
+            seeds=tuple(seeds[i] for i in active),
+            objective=objective,
+            test_error=test_error,
+            label_shares=shares.T,
+            prototypes=prototypes,
+            finished=finished,
+            progress=0.0,
+        )
+        if ends.all():
+            return
+        if ends.any():
+            active = active[~ends]
+            stay = torch.from_numpy(np.flatnonzero(~ends)).to(places.device)
+            places, pace = places[stay], pace[stay]
+            encoder.keep(stay)
+            problem.keep(stay)
+
+
+def _finished(
+    encoder: Encoder,
+    active: NDArray[np.intp],
+    ends: NDArray[np.bool_],
+    seeds: list[int],
+    curves: NDArray[np.float32],
+    converged: NDArray[np.bool_],
+) -> tuple[FinishedSeed, ...]:
+    """What the seeds that end have found; curves is (2, T, S), ends (A,)."""
+    if not ends.any():
+        return ()
+    prototypes = encoder.prototypes().cpu().numpy()[ends]
+    return tuple(
+        FinishedSeed(
+            seed=seeds[i],
+            prototypes=W,
+            objective=curves[0, :, i].copy(),
+            test_error=curves[1, :, i].copy(),
+            converged=bool(converged[i]),
+        )
+        for i, W in zip(active[ends], prototypes, strict=True)
+    )
+
+
+def _gradient(
+    phi1: Rows, problem: InnerProblem, config: Config, prototypes: Tensor, temperature: float, splits: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Eq. 7 averaged over random splits: its gradient (S, K, d1), test error (S,), mean task (K, S)."""
+    S, K, d1 = prototypes.shape
+    grad, error, shares = prototypes.new_zeros(d1, K, S), prototypes.new_zeros(S), prototypes.new_zeros(K, S)
+    drawn = config.num_train + config.num_test
+    coarse, sizes = uses_bfloat16(config.precision, phi1.device), _class_sizes(config, phi1.device)
+    for _ in range(config.num_splits):
+        rows = _to(phi1.device, torch.randperm(len(phi1), generator=splits)[:drawn])
+        x1, x2 = phi1[rows], problem.rows(rows)
+        if coarse:
+            x1, x2 = x1.bfloat16(), x2.bfloat16()
+        labels = soft_labels(x1, prototypes, temperature)
+        test_error, task_grad = problem.generalization(x2, labels, config.num_train)
+        share = labels.mean(0)
+        task_grad -= simplex.label_entropy_grad(share, sizes).mul_(config.entropy_weight / drawn)
+        grad += transposed_product(x1, simplex.project_backward(labels, task_grad))
+        error, shares = error + test_error, shares + share
+    grad = grad.div_(config.num_splits * temperature).permute(2, 1, 0).contiguous()
+    return grad, error / config.num_splits, shares / config.num_splits
+
+
+def _class_sizes(config: Config, device: torch.device) -> Tensor | None:
+    return None if config.class_sizes is None else _to(device, torch.tensor(config.class_sizes))
+
+
+def _to(device: torch.device, numbers: Tensor) -> Tensor:
+    """Send numbers from the CPU without waiting for the device to take them."""
+    return numbers.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else numbers.to(device)
+
+
+class _Clock:
+    """Decides for every seed, by its own objective alone, when to slow down and when to end.
+
+    A seed whose mean objective over the last `patience` iterations is not `min_gain` below
+    that of the `patience` before goes on for `patience` more with a tenth of the step size,
+    so that the noise of single splits settles, and ends.
+    """
+
+    def __init__(self, config: Config, num_seeds: int):
+        self._config = config
+        self._ends_at = np.full(num_seeds, config.num_iterations - 1)
+        self.converged = np.zeros(num_seeds, bool)
+        self.pace = np.ones(num_seeds)  # the factor on every seed's step size
+
+    def _judges(self, iteration: int) -> bool:
+        """Whether it is time to look for plateaus: at every iteration the luckiest moment would be taken for one."""
+        patience, elapsed = self._config.patience, iteration + 1
+        return bool(patience and elapsed >= 2 * patience and elapsed % max(1, patience // 2) == 0)
+
+    def looks(self, iteration: int) -> bool:
+        """Whether `tick` has to be asked after this iteration; at all others nothing changes."""
+        return self._judges(iteration) or bool((self._ends_at == iteration).any())
+
+    def tick(self, iteration: int, active: NDArray[np.intp], objectives: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """After an iteration, which of the active seeds end with it: (A,). objectives is (iteration + 1, S)."""
+        patience = self._config.patience
+        if patience and self._judges(iteration):
+            recent = objectives[-patience:].mean(0)
+            before = objectives[-2 * patience : -patience].mean(0)
+            settled = (recent > before - self._config.min_gain) & (self.pace == 1)
+            self.pace[settled] = 0.1
+            self.converged |= settled
+            self._ends_at[settled] = np.minimum(self._ends_at[settled], iteration + patience)
+        return self._ends_at[active] <= iteration

@@ -1,0 +1,1 @@
+"""What labelings are worth: cross-validation, agreement, votes, reliable samples."""

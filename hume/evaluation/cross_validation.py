@@ -1,0 +1,348 @@
+"""Cross-validation accuracy of many labelings at once: the paper's generalization score (Fig. 1).
+
+A labeling that people would give is easy to learn in φ2: a linear classifier trained on
+nine tenths of the rows predicts the labels of the last tenth. The score needs no ground
+truth, ranks the seeds, and chooses the labeling that the vote is matched to.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hume.common.devices import fits
+from hume.common.errors import InputError
+from hume.data.rows import Rows, StreamedRows, blocks
+from hume.engine import linear
+from hume.engine.whitening import TRUNCATION, Whitening
+
+BLOCK_ELEMENTS = 16_000_000  # numbers (rows, K, labelings) of the labelings that are fitted side by side
+PIECE_ELEMENTS = 4_000_000  # numbers (rows, K, labelings) that are computed at once
+BLOCK_ROWS = 50_000  # so many rows at once leave room for several labelings
+
+
+def cross_validation_scores(
+    phi2: Rows,
+    labelings: Tensor,
+    num_classes: int,
+    *,
+    num_folds: int = 10,
+    ridge: float | None = None,
+    tolerance: float = 0.01,
+    max_steps: int = 100,
+    truncation: float = TRUNCATION,
+    precision: linear.Precision = "auto",
+    seed: int = 0,
+    on_fold: Callable[[int], None] | None = None,
+) -> NDArray[np.float64]:
+    """Mean accuracy (S,) of a linear classifier on held-out folds, a labeling at a time but all at once.
+
+    On every fold minimizes, over the rows of the other folds,
+
+        CE(softmax(X W), labels) + (λ/2)‖W‖²
+
+    which is scikit-learn's LogisticRegression(C=1/(λ n), fit_intercept=False), and predicts
+    the fold's labels. All labelings share the folds, so that one matrix product serves
+    them all; accelerated gradient steps in whitened coordinates (see `inner.Whitening`)
+    go on until the gradient has shrunk by `tolerance`.
+
+    phi2: (N, d2) float32, in memory or on disk; labelings: (S, N) integers in 0..K−1, any
+    device. Rows on disk are whitened once and kept if they fit into memory then, else read
+    again at every step, for all folds at once. ridge: λ, by default the search's. on_fold is
+    called with the number of folds done. precision: of the factors in the fits' products;
+    predictions are float32 in any case (bfloat16 moves a score less than `tolerance` does).
+    Raises InputError when there are fewer rows than folds.
+    Source: Section 3.2 and Figure 1 of the paper; Nesterov (1983); O'Donoghue and Candès (2015).
+    """
+    correct, done = torch.zeros(len(labelings), device=phi2.device), 0
+    for found in _held_out(
+        phi2, labelings, num_classes, num_folds, ridge, tolerance, max_steps, truncation, precision, seed
+    ):
+        correct[found.part] += (found.predicted == found.given).sum(0)
+        for number in range(done, found.folds_done):
+            if on_fold is not None:
+                on_fold(number + 1)
+        done = found.folds_done
+    return (correct / len(phi2)).double().cpu().numpy()
+
+
+def held_out_predictions(
+    phi2: Rows,
+    labeling: Tensor,
+    num_classes: int,
+    *,
+    num_folds: int = 10,
+    ridge: float | None = None,
+    tolerance: float = 0.01,
+    max_steps: int = 100,
+    truncation: float = TRUNCATION,
+    precision: linear.Precision = "auto",
+    seed: int = 0,
+) -> NDArray[np.int64]:
+    """What φ2 expects every sample's class to be, had it seen only the other folds: (N,).
+
+    The classifier and folds of `cross_validation_scores`, whose score of the labeling is the
+    share of samples where both agree. Where they differ, φ1 and φ2 disagree on the sample.
+
+    phi2: (N, d2) float32; labeling: (N,) integers in 0..K−1. Raises InputError as the scores do.
+    """
+    expected = torch.empty(len(phi2), dtype=torch.int64, device=phi2.device)
+    for found in _held_out(
+        phi2, labeling[None], num_classes, num_folds, ridge, tolerance, max_steps, truncation, precision, seed
+    ):
+        expected[found.rows] = found.predicted[:, 0]
+    classes: NDArray[np.int64] = expected.cpu().numpy()
+    return classes
+
+
+class _Judged(NamedTuple):
+    """What classifiers say of rows that they have not seen."""
+
+    rows: Tensor | slice  # n of them
+    part: slice  # P of the labelings
+    predicted: Tensor  # (n, P)
+    given: Tensor  # (n, P)
+    folds_done: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fits:
+    """The labelings, what is left out of each fit, and how they are fitted."""
+
+    labelings: Tensor  # (S, N)
+    num_classes: int
+    order: Tensor  # (N,) the rows, fold after fold
+    folds: list[tuple[int, int]]  # where each begins and ends in `order`
+    whitening: Whitening
+    tolerance: float
+    max_steps: int
+    coarse: bool  # whether rows enter the products of a fit as bfloat16
+
+    @property
+    def parts(self) -> list[slice]:
+        """The labelings that are fitted side by side."""
+        S, N = self.labelings.shape
+        size = batch_size(S, N, self.num_classes)
+        return [slice(start, start + size) for start in range(0, S, size)]
+
+
+def batch_size(S: int, N: int, num_classes: int) -> int:
+    """How many of S labelings of N rows are fitted side by side."""
+    return max(1, min(S, BLOCK_ELEMENTS // (min(N, BLOCK_ROWS) * num_classes)))
+
+
+def _held_out(
+    phi2: Rows,
+    labelings: Tensor,
+    num_classes: int,
+    num_folds: int,
+    ridge: float | None,
+    tolerance: float,
+    max_steps: int,
+    truncation: float,
+    precision: linear.Precision,
+    seed: int,
+) -> Iterator[_Judged]:
+    """For every fold and part of the labelings, the classes of its rows that the other rows foretell."""
+    N = len(phi2)
+    if not 2 <= num_folds <= N:
+        raise InputError(f"{num_folds} folds need at least 2 folds and as many rows, got {N} rows")
+    whitening = Whitening.of(phi2, ridge, truncation=truncation)
+    ends = [N // num_folds * i + min(i, N % num_folds) for i in range(num_folds + 1)]  # as `tensor_split` cuts
+    wanted = _Fits(
+        labelings=labelings,
+        num_classes=num_classes,
+        order=torch.randperm(N, generator=torch.Generator().manual_seed(seed)),
+        folds=list(pairwise(ends)),
+        whitening=whitening,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        coarse=linear.uses_bfloat16(precision, phi2.device),
+    )
+    if isinstance(phi2, Tensor) or fits(4 * N * whitening.transform.shape[1], phi2.device):
+        yield from _fold_by_fold(_in_fold_order(phi2, wanted), wanted)
+    else:
+        yield from _all_folds_at_once(phi2 @ whitening.transform, wanted)
+
+
+# --- whitened rows in memory -----------------------------------------------------------------
+
+
+def _in_fold_order(phi2: Rows, wanted: _Fits) -> Tensor:
+    """The whitened rows (N, r), fold after fold: the rows outside of a fold are then what lies before and after."""
+    transform = wanted.whitening.transform
+    position = torch.empty_like(wanted.order)
+    position[wanted.order] = torch.arange(len(phi2))
+    x = transform.new_empty(len(phi2), transform.shape[1])
+    start = 0
+    for block in blocks(phi2):
+        for rows in torch.split(block, BLOCK_ROWS):
+            x[position[start : start + len(rows)].to(x.device)] = rows @ transform
+            start += len(rows)
+    return x
+
+
+def _fold_by_fold(x: Tensor, wanted: _Fits) -> Iterator[_Judged]:
+    N, parts = len(x), wanted.parts
+    factors = x.bfloat16() if wanted.coarse else x
+    for number, (start, stop) in enumerate(wanted.folds):
+        for part in parts:
+            labels = wanted.labelings[part][:, wanted.order].T.contiguous().to(x.device)  # (N, P)
+            size = _piece(labels.shape[1] * wanted.num_classes)
+            train = [(factors[some], labels[some]) for some in (*_pieces(0, start, size), *_pieces(stop, N, size))]
+            classifier = fit(train, wanted.num_classes, wanted.whitening, wanted.tolerance, wanted.max_steps)
+            predicted = [linear.logits(x[some], classifier).argmax(1) for some in _pieces(start, stop, size)]
+            yield _Judged(
+                rows=wanted.order[start:stop].to(x.device),
+                part=part,
+                predicted=torch.cat(predicted),
+                given=labels[start:stop],
+                folds_done=number + (part is parts[-1]),
+            )
+
+
+def fit(
+    pieces: list[tuple[Tensor, Tensor]],
+    num_classes: int,
+    whitening: Whitening,
+    tolerance: float,
+    max_steps: int,
+) -> Tensor:
+    """Ridge logistic regression of labels (n, S) on whitened rows x (n, r), both in pieces: classifiers (r, K, S).
+
+    Where the rows are bfloat16, so are the factors of the products, and of nothing else.
+    """
+    n, S = sum(len(x) for x, _ in pieces), pieces[0][1].shape[1]
+    labels = [given for _, given in pieces]
+
+    def gradient(point: Tensor) -> Tensor:
+        total = torch.zeros_like(point)
+        for (x, _), given in zip(pieces, labels, strict=True):
+            total += linear.transposed_product(x, _residual(x, given, point))
+        return total.div_(n)
+
+    def keep(going: Tensor) -> None:
+        labels[:] = [given[:, going] for given in labels]
+
+    start = whitening.transform.new_zeros(whitening.transform.shape[1], num_classes, S)
+    return _descend(gradient, keep, start, whitening, tolerance, max_steps)
+
+
+# --- whitened rows read again at every step --------------------------------------------------
+
+
+def _all_folds_at_once(x: StreamedRows, wanted: _Fits) -> Iterator[_Judged]:
+    """A pass over the disk serves the classifiers of all F folds: they are columns (F, P) beside each other."""
+    N, F, parts = len(x), len(wanted.folds), wanted.parts
+    fold = torch.empty(N, dtype=torch.int64)
+    for number, (start, stop) in enumerate(wanted.folds):
+        fold[wanted.order[start:stop]] = number
+    fold = fold.to(x.device)
+    for i, part in enumerate(parts):
+        labels = wanted.labelings[part].T.contiguous().to(x.device)  # (N, P)
+        classifiers = _fit_all_folds(x, labels, fold, wanted)
+        for rows, some in _read_pieces(x, _piece(F * labels.shape[1] * wanted.num_classes)):
+            said = linear.logits(some, classifiers).argmax(1).view(len(some), F, -1)
+            yield _Judged(
+                rows=rows,
+                part=part,
+                predicted=said[torch.arange(len(some), device=x.device), fold[rows]],
+                given=labels[rows],
+                folds_done=F * (i * N + rows.stop) // (len(parts) * N),
+            )
+
+
+def _fit_all_folds(x: StreamedRows, labels: Tensor, fold: Tensor, wanted: _Fits) -> Tensor:
+    """`fit` outside of every fold, (r, K, F·P); fold (N,) is where each row is held out."""
+    F, P = len(wanted.folds), labels.shape[1]
+    columns = torch.arange(F * P, device=x.device)  # fold after fold, as long as they are fitted
+    trained = len(x) - torch.bincount(fold, minlength=F)  # (F,)
+
+    def gradient(point: Tensor) -> Tensor:
+        total = torch.zeros_like(point)
+        for rows, some in _read_pieces(x, _piece(len(columns) * wanted.num_classes)):
+            factors = some.bfloat16() if wanted.coarse else some
+            residual = _residual(factors, labels[rows][:, columns % P], point)
+            held_out = fold[rows, None] == columns // P
+            total += linear.transposed_product(factors, residual.masked_fill_(held_out.unsqueeze(1), 0))
+        return total.div_(trained[columns // P])
+
+    def keep(going: Tensor) -> None:
+        nonlocal columns
+        columns = columns[going]
+
+    start = wanted.whitening.transform.new_zeros(x.shape[1], wanted.num_classes, F * P)
+    return _descend(gradient, keep, start, wanted.whitening, wanted.tolerance, wanted.max_steps)
+
+
+def _read_pieces(x: StreamedRows, size: int) -> Iterator[tuple[slice, Tensor]]:
+    """A pass over the disk in pieces of at most `size` rows, each with where it lies."""
+    start = 0
+    for block in x.blocks():
+        for some in torch.split(block, size):
+            yield slice(start, start + len(some)), some
+            start += len(some)
+
+
+# --- both ------------------------------------------------------------------------------------
+
+
+def _piece(columns: int) -> int:
+    """How many rows are computed at once."""
+    return max(1, PIECE_ELEMENTS // columns)
+
+
+def _pieces(start: int, stop: int, size: int) -> list[slice]:
+    return [slice(some, min(some + size, stop)) for some in range(start, stop, size)]
+
+
+def _residual(x: Tensor, labels: Tensor, point: Tensor) -> Tensor:
+    """The predicted less the given classes of rows x (n, r), (n, K, S)."""
+    residual = torch.softmax(linear.logits(x, point), 1)
+    given = labels.long().unsqueeze(1)
+    return residual.scatter_add_(1, given, residual.new_full((1, 1, 1), -1).expand_as(given))
+
+
+def _descend(
+    gradient: Callable[[Tensor], Tensor],
+    keep: Callable[[Tensor], None],
+    start: Tensor,
+    whitening: Whitening,
+    tolerance: float,
+    max_steps: int,
+) -> Tensor:
+    """Minimize from `start` (r, K, S), given the gradient of all but the ridge.
+
+    Nesterov's accelerated gradient with a step of 1; a seed whose momentum points uphill
+    forgets it. A seed ends when its gradient norm is below `tolerance` times its first, whatever
+    the others do; from then on the gradient is asked for those only that `keep` (S,) told to stay.
+    """
+    found, columns = start.clone(), torch.arange(start.shape[2], device=start.device)
+    point = classifier = start
+    momentum = start.new_ones(start.shape[2])
+    first: Tensor | None = None
+    for _ in range(max_steps):
+        grad = gradient(point).add_(whitening.decay * point)
+        norm = torch.linalg.vector_norm(grad, dim=(0, 1))
+        first = norm if first is None else first
+        going = norm > tolerance * first
+        if not going.all():
+            found[..., columns[~going]] = classifier[..., ~going]
+            columns, momentum, first = columns[going], momentum[going], first[going]
+            if not len(columns):
+                return found
+            point, classifier, grad = point[..., going], classifier[..., going], grad[..., going]
+            keep(going)
+        moved = point - grad
+        uphill = (grad * (moved - classifier)).sum((0, 1)) > 0
+        momentum = torch.where(uphill, 1.0, momentum)
+        following = (1 + (1 + 4 * momentum**2).sqrt()) / 2
+        point = moved + ((momentum - 1) / following) * (moved - classifier)
+        classifier, momentum = moved, following
+    found[..., columns] = classifier
+    return found

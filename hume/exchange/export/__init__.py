@@ -1,0 +1,164 @@
+"""Found labels for what comes next: reliable samples as other programs read them.
+
+Every format is a module with `write(handover, sink, tell)`; this one says which there are and when each can be written.
+"""
+
+import importlib.util
+import shutil
+import tempfile
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hume.common.csv_files import csv_bytes
+from hume.common.errors import InputError, RunError
+from hume.common.progress import Progress
+from hume.data.dataset import Dataset
+from hume.exchange.export import anndata, fiftyone, hugging_face, image_folder, label_studio, usb
+from hume.exchange.export.destination import FolderSink, Sink, ZipSink
+from hume.exchange.export.names import plain
+from hume.exchange.export.pictures import has_pictures
+from hume.exchange.export.request import Handover, Report, handover_of
+
+__all__ = ["FORMATS", "Format", "Handover", "Report", "as_file", "available", "file_name", "handover_of", "write"]
+
+IN_MEMORY = 2**26  # bytes of an archive that `as_file` returns as such
+SET_ASIDE = "set-aside.csv"
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to hand labels over."""
+
+    key: str
+    title: str
+    purpose: str  # one sentence
+    writer: Callable[[Handover, Sink, Progress], list[tuple[int, str]]]
+    ending: str = ".zip"  # of the one file to download
+    needs_pictures: bool = True
+    packages: dict[str, str] = field(default_factory=lambda: {"PIL": "pillow"})  # to import -> to install
+
+
+FORMATS: dict[str, Format] = {
+    each.key: each
+    for each in (
+        Format(
+            "image-folder", "Image folder",
+            "One folder of pictures a class, as torchvision, Keras and fastai read them.",
+            image_folder.write,
+        ),
+        Format(
+            "usb", "USB: FreeMatch, FixMatch",
+            "Trains on the reliable samples and all others, unlabeled, with Microsoft's Semi-supervised-learning.",
+            usb.write, needs_pictures=False,
+        ),
+        Format(
+            "hugging-face", "Hugging Face dataset",
+            "A dataset folder for datasets.load_dataset or the Hub, with class names and a card.",
+            hugging_face.write,
+        ),
+        Format(
+            "fiftyone", "FiftyOne",
+            "Pictures with found classes and their agreement, to look at and filter in FiftyOne.",
+            fiftyone.write,
+        ),
+        Format(
+            "label-studio", "Label Studio",
+            "Tasks with the found classes as predictions, for people to confirm or mend.",
+            label_studio.write,
+        ),
+        Format(
+            "anndata", "AnnData",
+            "Found classes of all samples as columns of obs in one .h5ad file.",
+            anndata.write, ".h5ad", needs_pictures=False, packages={"anndata": "anndata"},
+        ),
+    )
+}  # fmt: skip
+
+
+def available(form: Format, dataset: Dataset) -> str | None:
+    """Why a format cannot be written for a dataset, in one sentence; None where it can."""
+    if form.needs_pictures and not has_pictures(dataset):
+        return f"{dataset.name} has no pictures"
+    missing = [package for module, package in form.packages.items() if importlib.util.find_spec(module) is None]
+    return f"needs another package: pip install {' '.join(missing)}" if missing else None
+
+
+def file_name(handover: Handover, form: Format) -> str:
+    """A name for the one file that `as_file` makes."""
+    return f"{_top(handover, form)}{form.ending}"
+
+
+def write(handover: Handover, form: Format, target: Path, on_progress: Progress | None = None) -> Report:
+    """Write a handover as a new folder, which is there whole or not at all.
+
+    on_progress: told the share that is done; whatever it raises ends the work. Raises InputError where the format
+    cannot be written, the folder is there already or no sample has a picture, RunError when the disk does not take it.
+    """
+    _check(handover, form)
+    if target.exists():
+        raise InputError(f"{target} is there already: choose another folder")
+    part = target.with_name(f".part-{uuid.uuid4().hex}")
+    try:
+        with _disk_errors(target):
+            report = _fill(handover, form, FolderSink(part), on_progress)
+            part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return report
+
+
+def as_file(handover: Handover, form: Format, on_progress: Progress | None = None) -> bytes | Path:
+    """One file to download, the same bytes for the same handover: a zip archive, or what `form.ending` says.
+
+    Up to 64 MB come as bytes; a larger file stays in a temporary folder of its own, and its path comes: the caller
+    removes the folder. What was set aside is listed in the archive. Arguments and errors are those of `write`.
+    """
+    _check(handover, form)
+    folder = Path(tempfile.mkdtemp(prefix="hume-"))
+    path = folder / file_name(handover, form)
+    try:
+        with _disk_errors(folder):
+            if form.ending == ".zip":
+                with zipfile.ZipFile(path, "w") as archive:
+                    _fill(handover, form, ZipSink(archive, _top(handover, form)), on_progress)
+            else:
+                _fill(handover, form, FolderSink(folder / "made"), on_progress)
+                next((folder / "made").glob(f"*{form.ending}")).rename(path)
+            if path.stat().st_size > IN_MEMORY:
+                return path
+            content = path.read_bytes()
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    return content
+
+
+def _check(handover: Handover, form: Format) -> None:
+    reason = available(form, handover.dataset)
+    if reason is not None:
+        raise InputError(f"{form.title} cannot be written: {reason}")
+
+
+def _fill(handover: Handover, form: Format, sink: Sink, on_progress: Progress | None) -> Report:
+    aside = form.writer(handover, sink, on_progress or (lambda share: None))
+    if aside:
+        rows = [(row, handover.file(row), reason) for row, reason in aside]
+        sink.put(SET_ASIDE, csv_bytes(("row", "source_file", "reason"), rows))
+    return Report(sink.files, len(handover.rows), tuple(aside))
+
+
+def _top(handover: Handover, form: Format) -> str:
+    return f"{plain(handover.run) or 'run'}-{form.key}"
+
+
+@contextmanager
+def _disk_errors(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write {place} ({error.strerror or error}): make room or choose another place") from None

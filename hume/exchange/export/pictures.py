@@ -1,0 +1,157 @@
+"""The picture of a sample as a file: the original where the dataset has it, else the copy in its images.
+
+Pillow is loaded where a picture has to be encoded. Copies of few grey values are brightened as they are on the pages,
+so that scikit-learn's digits of 0 to 16 are not black on black.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hume.common.errors import InputError
+from hume.common.progress import Progress
+from hume.data.dataset import Dataset
+from hume.exchange.export.destination import Sink
+from hume.exchange.export.request import Handover
+
+BATCH = 64  # pictures between two words of progress
+FIRST_BYTES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"BM": ".bmp"}
+
+
+def has_pictures(dataset: Dataset) -> bool:
+    """Whether a dataset has pictures of its samples; no file is read for the answer."""
+    folder = dataset.folder
+    if folder is None:
+        return False
+    originals = "originals" in dataset.card and (folder / "files.txt").exists()
+    return originals or any((folder / name).exists() for name in ("images.npy", "images.npz"))
+
+
+class PictureFiles:
+    """The pictures of a dataset, by row; raises InputError when its images or file names are damaged."""
+
+    def __init__(self, dataset: Dataset):
+        from hume.data.thumbnails import full_white, sample_images
+
+        self.dataset = dataset
+        self.images = sample_images(dataset)
+        self.white = 255 if self.images is None else full_white(self.images)
+        place = dataset.card.get("originals")
+        self.base = None if place is None or dataset.folder is None else (dataset.folder / str(place)).resolve()
+
+    def file(self, row: int) -> tuple[Path | bytes | None, str]:
+        """A sample's picture, a file to copy or the bytes of a PNG file, and its suffix; else None and the reason."""
+        path = self._original(row)
+        suffix = None if path is None else _suffix(path)
+        if path is not None and suffix is not None:
+            return path, suffix
+        pixels, reason = self.pixels(row)
+        return (None, reason) if pixels is None else (_png(pixels), ".png")
+
+    def pixels(self, row: int, at_least: int | None = None) -> tuple[NDArray[np.uint8] | None, str]:
+        """A sample's picture (H, W) or (H, W, 3) uint8, of the original if it can be; else None and the reason.
+
+        at_least: where a shorter side of so many pixels will do, a large original may come back smaller.
+        """
+        path, reason = self._original(row), "it has no picture"
+        if path is not None:
+            from hume.data.image_files import PictureError, open_picture
+
+            try:
+                return np.asarray(open_picture(path, path.name, at_least=at_least)), ""
+            except PictureError as error:
+                reason = f"its picture {error.reason}"
+        if self.images is None:
+            return None, reason
+        return brightened(self.images[row], self.white), ""
+
+    def _original(self, row: int) -> Path | None:
+        """The file a sample came from, where it is there and no link leads out of the originals."""
+        if self.base is None or self.dataset.file_names is None:
+            return None
+        try:
+            path = (self.base / self.dataset.file_names[row]).resolve()
+        except (OSError, RuntimeError, ValueError):  # a link to itself, or no name that a file can have
+            return None
+        return path if path.is_relative_to(self.base) and path.is_file() else None
+
+
+@dataclass(frozen=True)
+class Written:
+    """One picture that was written."""
+
+    i: int  # its place in the handover's rows
+    name: str
+    original: bool  # whether it is the file that the sample came from
+
+
+def write_pictures(
+    handover: Handover, sink: Sink, place: Callable[[int], str], tell: Progress
+) -> tuple[list[Written], list[tuple[int, str]]]:
+    """Write the picture of every sample to `place(i)` plus a suffix; those without one are set aside with the reason.
+
+    Raises InputError when there is none at all.
+    """
+    pictures = PictureFiles(handover.dataset)
+    written: list[Written] = []
+    aside: list[tuple[int, str]] = []
+    for i, row in steps(handover.rows.tolist(), tell):
+        found, suffix = pictures.file(row)
+        if found is None:
+            aside.append((row, suffix))
+            continue
+        name = f"{place(i)}{suffix}"
+        if isinstance(found, Path):
+            sink.copy(name, found)
+        else:
+            sink.put(name, found)
+        written.append(Written(i, name, isinstance(found, Path)))
+    if not written:
+        raise InputError(f"none of the {len(handover.rows)} samples has a picture that can be read: {aside[0][1]}")
+    return written, aside
+
+
+def steps(rows: list[int], tell: Progress) -> Iterator[tuple[int, int]]:
+    """Number the rows, and tell how far they have come."""
+    for i, row in enumerate(rows):
+        if i % BATCH == 0:
+            tell(i / len(rows))
+        yield i, row
+    tell(1.0)
+
+
+def brightened(pixels: NDArray[np.uint8], white: int) -> NDArray[np.uint8]:
+    """Spread grey values of 0 to `white` over 0 to 255."""
+    if white == 255:
+        return pixels
+    return np.minimum(pixels.astype(np.uint16) * 255 // white, 255).astype(np.uint8)
+
+
+def numbered(handover: Handover) -> Callable[[int], str]:
+    """A file's name for each sample, without suffix: its row number, as wide as the largest."""
+    width = len(str(handover.dataset.num_samples - 1))
+    return lambda i: f"{handover.rows[i]:0{width}}"
+
+
+def _suffix(path: Path) -> str | None:
+    """What kind of picture a file holds, of those that every reader knows, whatever its name says."""
+    try:
+        with path.open("rb") as file:
+            first = file.read(12)
+    except OSError:
+        return None
+    if first[:4] == b"RIFF" and first[8:] == b"WEBP":
+        return ".webp"
+    return next((suffix for start, suffix in FIRST_BYTES.items() if first.startswith(start)), None)
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(content, "PNG")
+    return content.getvalue()

@@ -1,0 +1,194 @@
+"""Found labels that leave the program: what is known of them, and what a writer says it did with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hume.common.errors import InputError
+from hume.data.dataset import Dataset
+from hume.evaluation.label_sampling import draw_labels
+from hume.evaluation.reliable import ReliableSamples
+from hume.exchange.export import names as safe
+from hume.exchange.export.labeled_index import checked
+from hume.runs import provenance
+from hume.runs.findings import Findings
+from hume.runs.review import Review
+
+NOT_THE_TRUTH = "THE LABELS WERE FOUND WITHOUT LABELS AND ARE NOT THE TRUTH."
+
+
+@dataclass(frozen=True, eq=False)
+class TrueLabels:
+    """Labeled samples drawn at random from the ground truth: what found labels are to be compared with.
+
+    As many a class as there are found ones, see `handover_of`; fewer where a true class has no more.
+    """
+
+    rows: NDArray[np.int64]  # (R',) sample numbers
+    classes: NDArray[np.int64]  # (R',) true classes
+    names: Sequence[str]  # of the true classes
+    truth: NDArray[np.int64]  # (N,) true classes of all samples; −1 where an accuracy is not to be measured
+
+
+@dataclass(frozen=True, eq=False)
+class Handover:
+    """R samples with found classes to be given to another program; raises InputError where they make no labeled set.
+
+    What somebody rejected is left out already. The ground truth is no part of it unless `truth` was asked for: writers
+    take class names, pictures and spaces from the dataset, never its labels.
+    """
+
+    dataset: Dataset  # of N samples
+    rows: NDArray[np.int64]  # (R,) sample numbers, each once
+    classes: NDArray[np.int64]  # (R,) the found class of each in 0..K − 1
+    num_classes: int  # K
+    names: Sequence[str]  # (K,) as typed; may be empty, equal or odd
+    vote_agreement: NDArray[np.int64]  # (R,) seeds that agree, out of num_seeds
+    neighbor_agreement: NDArray[np.int64]  # (R,) neighbours with the same class
+    rank: NDArray[np.int64]  # (R,) the place within the class, from 1, as it was before anything was rejected
+    num_seeds: int
+    run: str  # its name
+    labeling: NDArray[np.int64] | None = None  # (N,) the class of every sample
+    vote_share: NDArray[np.float64] | None = None  # (N,) the seeds that agree with it, as a share
+    provenance: dict[str, str] = field(default_factory=dict)  # where the labels come from, in plain words
+    truth: TrueLabels | None = None  # only on request, and only the format `usb` writes it
+
+    def __post_init__(self) -> None:
+        checked(self.rows, self.classes, self.dataset.num_samples, self.num_classes)
+        if len(self.names) != self.num_classes:
+            raise InputError(f"there are {len(self.names)} names for {self.num_classes} classes: give one a class")
+        for name in ("vote_agreement", "neighbor_agreement", "rank"):
+            if getattr(self, name).shape != self.rows.shape:
+                raise InputError(f"{name} has shape {getattr(self, name).shape}: give one number a row")
+        for name in ("labeling", "vote_share"):
+            array = getattr(self, name)
+            if array is not None and array.shape != (self.dataset.num_samples,):
+                raise InputError(f"{name} has shape {array.shape}: give one number for each sample of the dataset")
+
+    @cached_property
+    def choices(self) -> list[str]:
+        """(K,) the names of the classes, made to differ from each other."""
+        return safe.choices(self.names)
+
+    @cached_property
+    def agreement(self) -> NDArray[np.float64]:
+        """(R,) the seeds that agree on each sample's class, as a share."""
+        return self.vote_agreement / max(self.num_seeds, 1)
+
+    def file(self, row: int) -> str:
+        """The file that a sample came from, without its folders, which may be called by the truth; empty if unknown."""
+        files = self.dataset.file_names
+        return "" if files is None else PurePosixPath(files[row]).name
+
+    def entry(self, i: int) -> dict[str, Any]:
+        """What every list of samples says of the i-th one."""
+        return {
+            "row": int(self.rows[i]),
+            "source_file": self.file(int(self.rows[i])),
+            "label": int(self.classes[i]),
+            "class_name": self.choices[self.classes[i]],
+            "vote_agreement": int(self.vote_agreement[i]),
+            "neighbor_agreement": int(self.neighbor_agreement[i]),
+            "rank": int(self.rank[i]),
+        }
+
+    def counts(self, used: Sequence[int] | None = None) -> NDArray[np.int64]:
+        """(K,) samples a class, of all or of the given places in `rows`."""
+        classes = self.classes if used is None else self.classes[list(used)]
+        return np.bincount(classes, minlength=self.num_classes)
+
+    def note(self, how: str, used: Sequence[int] | None = None) -> bytes:
+        """The text that goes along: how to read the files, then where the labels come from."""
+        counts = self.counts(used)
+        number = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+        size = self.dataset.num_samples
+        lines = [
+            f"{counts.sum()} reliable samples of {self.num_classes} found classes, {number} a class, out of {size}.",
+            "",
+            NOT_THE_TRUTH,
+            "Classes have numbers of their own: class 0 need not be class 0 of the data.",
+            "",
+            how.strip("\n"),
+            "",
+            "Classes:",
+            *(f"    {k}  {name}  ({count})" for k, (name, count) in enumerate(zip(self.choices, counts, strict=True))),
+            "",
+            f"Where the labels come from: run {self.run}",
+            *(f"    {name}: {words}" for name, words in self.provenance.items()),
+        ]
+        return ("\n".join(lines) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written: rows given = rows used + rows set aside."""
+
+    files: int
+    given: int
+    set_aside: tuple[tuple[int, str], ...] = ()  # row and reason
+
+    @property
+    def used(self) -> int:
+        return self.given - len(self.set_aside)
+
+
+def handover_of(found: Findings, samples: ReliableSamples, review: Review, *, true_labels: bool = False) -> Handover:
+    """Put together what a finished run found, the samples that were chosen from it and what the reader decided.
+
+    true_labels: with random true labels beside, to compare with: as many of every true class as are kept of the found
+    class that is matched to it, and where that has none or there is none, as many as of the class that keeps most.
+    Raises InputError when every sample was rejected, for true labels of a dataset that has none, and when no sample
+    would be left to judge by.
+    """
+    kept = ~np.isin(samples.rows, list(review.rejected))
+    return Handover(
+        dataset=found.dataset,
+        rows=samples.rows[kept],
+        classes=samples.classes[kept],
+        num_classes=found.num_classes,
+        names=[review.name(k) for k in range(found.num_classes)],
+        vote_agreement=samples.vote_agreement[kept],
+        neighbor_agreement=samples.neighbor_agreement[kept],
+        rank=_ranks(samples.classes)[kept],
+        num_seeds=len(found.seeds),
+        run=found.run.name,
+        labeling=found.vote.labeling.astype(np.int64),
+        vote_share=found.vote.share,
+        provenance={
+            **dict(provenance.asked(found)),
+            "Reliable samples": f"{samples.per_class} a class asked for, {int((~kept).sum())} rejected by hand",
+        },
+        truth=_true_labels(found, samples.rows[kept], samples.classes[kept]) if true_labels else None,
+    )
+
+
+def _true_labels(found: Findings, kept: NDArray[np.int64], classes: NDArray[np.int64]) -> TrueLabels:
+    """Random true labels of the rows that are no test rows; judged are the test rows, all where there is no split."""
+    truth, split = found.dataset.labels, found.dataset.test_rows
+    if truth is None or found.match is None:
+        raise InputError(f"{found.dataset.name} has no true labels to hand over: leave them out")
+    learned = np.arange(truth.size) if split is None or split.all() else np.flatnonzero(~split)
+    counts = np.bincount(classes, minlength=found.num_classes)
+    wanted, has_partner = np.full(len(found.true_names), counts.max()), (counts > 0) & (found.match >= 0)
+    wanted[found.match[has_partner]] = counts[has_partner]
+    rows = draw_labels(truth, learned, wanted, seed=0)
+    judged = truth.copy()
+    judged[~found.evaluated] = -1
+    judged[np.concatenate([rows, kept])] = -1
+    if (judged < 0).all():
+        raise InputError("no sample would be left to judge by: hand over fewer a class, or leave the true labels out")
+    return TrueLabels(rows=rows, classes=truth[rows], names=found.true_names, truth=judged)
+
+
+def _ranks(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each entry among those of its class, from 1."""
+    order = np.argsort(classes, kind="stable")
+    sizes = np.bincount(classes)
+    ranks = np.empty(len(classes), np.int64)
+    ranks[order] = np.arange(len(classes)) - (np.cumsum(sizes) - sizes)[classes[order]] + 1
+    return ranks

@@ -1,0 +1,98 @@
+"""The other arm of Table 4 for semilearn: the same training from as many random true labels, and a score for both."""
+
+import io
+
+import numpy as np
+
+from hume.exchange.export.destination import Sink
+from hume.exchange.export.labeled_index import CLASSES, FOUND, README, labeled_index
+from hume.exchange.export.names import plain
+from hume.exchange.export.request import Handover
+
+PREDICTIONS = "predictions-true.npy"
+
+_NOTE = """
+THE TRUE LABELS ARE PART OF THIS, because they were asked for: data/{name}/ holds {num_labels} of them, drawn at random.
+{other}Both arms, then the accuracy of each:
+
+    python train.py freematch.yaml          from the found labels
+    python train.py freematch-true.yaml     from the true ones, into {predictions}
+    python score.py
+
+score.py matches found classes to true ones and measures both on the {judged} samples of data/{name}/truth.npy
+that are not -1: {rows}, without those that either arm has labels of.
+"""
+
+SCORE = '''\
+"""How right both arms are on samples that neither was told: python score.py"""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+truth = np.load(next(Path("data").glob("*-true/truth.npy")))
+judged = truth >= 0
+for words, name, is_found in (
+    ("reliable samples", "predictions.npy", True),
+    ("random true labels", "predictions-true.npy", False),
+):
+    if not Path(name).exists():
+        print(f"{words}: {name} is not there yet, see README.txt")
+        continue
+    labels = np.load(name)[judged]
+    if is_found:  # classes of their own numbers: the best one-to-one match with the true ones
+        table = np.zeros((labels.max() + 1, truth.max() + 1), int)
+        np.add.at(table, (labels, truth[judged]), 1)
+        found, true = linear_sum_assignment(table, maximize=True)
+        match = np.full(len(table), -1)
+        match[found] = true
+        labels = match[labels]
+    print(f"{words}: {np.mean(labels == truth[judged]):.1%} of {judged.sum()} samples")
+'''
+
+
+def facts(handover: Handover) -> tuple[str, str, int, int, str]:
+    """Name, kind and number of the labels, number of classes and file of predictions, for a configuration."""
+    assert handover.truth is not None
+    return _name(handover), "random true", len(handover.truth.rows), len(handover.truth.names), PREDICTIONS
+
+
+def write(handover: Handover, sink: Sink, seed: int) -> None:
+    """Write rows and labels as the found ones are written, the truth to score by, and what scores."""
+    truth = handover.truth
+    assert truth is not None
+    size, num_classes = handover.dataset.num_samples, len(truth.names)
+    index = labeled_index(
+        truth.rows, truth.classes, num_samples=size, num_classes=num_classes, names=truth.names, seed=seed
+    )
+    del index[README], index[FOUND]
+    place = f"data/{_name(handover)}"
+    for file, content in index.items():
+        sink.put(f"{place}/{'' if file == CLASSES else 'labeled_idx/'}{file}", content)
+    targets = np.full(size, -1, np.int64)
+    targets[truth.rows] = truth.classes
+    for file, array in (("targets.npy", targets), ("truth.npy", truth.truth)):
+        raw = io.BytesIO()
+        np.save(raw, array, allow_pickle=False)
+        sink.put(f"{place}/{file}", raw.getvalue())
+    sink.put("score.py", SCORE.encode())
+
+
+def note(handover: Handover) -> str:
+    """What the text that goes along says of it; nothing where it was not asked for."""
+    truth = handover.truth
+    if truth is None:
+        return ""
+    has_split = handover.dataset.test_rows is not None
+    given, drawn = len(handover.rows), len(truth.rows)
+    other = f"That is another number than the {given} found labels: compare the arms with this in mind.\n"
+    return _NOTE.format(
+        name=_name(handover), num_labels=drawn, other="" if given == drawn else other, predictions=PREDICTIONS,
+        judged=int((truth.truth >= 0).sum()),
+        rows="the test rows" if has_split else "all rows, for there is no test split",
+    )  # fmt: skip
+
+
+def _name(handover: Handover) -> str:
+    return f"{plain(handover.dataset.name) or 'data'}-true"

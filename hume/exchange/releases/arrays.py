@@ -1,0 +1,104 @@
+"""Arrays that lie in several files, read and written some rows at a time."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hume.data.dataset import Space, load_array
+from hume.exchange.releases.found import Part
+
+BLOCK_BYTES = 64 * 2**20
+SAMPLE_ROWS = 1024
+
+
+class Joined:
+    """The rows of some parts one after another, (N, d) or (N,), read from their files when they are asked for."""
+
+    def __init__(self, parts: Sequence[Part]):
+        self.parts = tuple(parts)
+        self._arrays = [load_array(part.path) for part in parts]
+        self._ends = np.cumsum([len(array) for array in self._arrays])
+        self.dtype: np.dtype[Any] = np.result_type(*self._arrays)
+        self.shape = (int(self._ends[-1]), *self._arrays[0].shape[1:])
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        owner = np.searchsorted(self._ends, rows, side="right")
+        for number, array in enumerate(self._arrays):
+            mine = owner == number
+            found[mine] = array[rows[mine] - (self._ends[number] - len(array))]
+        return found
+
+    @property
+    def size(self) -> int:
+        """How many numbers these are."""
+        return int(np.prod(self.shape))
+
+    @property
+    def in_one_file(self) -> bool:
+        """Whether one file holds the rows one after another as they are to be kept."""
+        first = self._arrays[0]
+        return len(self._arrays) == 1 and bool(first.flags.c_contiguous) and first.dtype.isnative
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """That of the space which these rows make."""
+        space = Space(name="", features=self)  # type: ignore[arg-type]
+        return space.fingerprint
+
+    def sample(self) -> NDArray[np.int64]:
+        """The numbers of up to 1,024 rows spread over all."""
+        return np.linspace(0, len(self) - 1, min(len(self), SAMPLE_ROWS)).astype(np.int64)
+
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """All rows in order, some at a time."""
+        size = max(1, BLOCK_BYTES * len(self) // (self.size * self.dtype.itemsize))
+        for array in self._arrays:
+            for start in range(0, len(array), size):
+                yield np.asarray(array[start : start + size])
+
+    def mean(self, stop: int) -> NDArray[np.float64]:
+        """The mean of the first `stop` rows, (d,)."""
+        total, seen = np.zeros(self.shape[1:]), 0
+        for block in self.blocks():
+            block = block[: stop - seen]
+            total += block.sum(0, dtype=np.float64)
+            seen += len(block)
+        return total / stop
+
+    def put(self, place: Path, on_block: Callable[[int], None]) -> None:
+        """Make these rows one .npy file: a second name of their file where that is possible, else a copy."""
+        if self.in_one_file:
+            with suppress(OSError):  # another disk, or one that knows no links
+                place.hardlink_to(self.parts[0].path.resolve())
+                on_block(self.size)
+                return
+        write_rows(place, self.shape, self.dtype, self.blocks(), on_block)
+
+
+def write_rows(
+    path: Path,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    blocks: Iterable[NDArray[Any]],
+    on_block: Callable[[int], None] | None = None,
+) -> Path:
+    """Write rows that come in blocks as one .npy file, (N, d) or (N,); `on_block` is told how many numbers each has."""
+    dtype = dtype.newbyteorder("=")
+    header = {"shape": shape, "fortran_order": False, "descr": np.lib.format.dtype_to_descr(dtype)}
+    with path.open("xb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks:
+            ordered = np.ascontiguousarray(block, dtype)
+            file.write(ordered.data)
+            if on_block is not None:
+                on_block(ordered.size)
+    return path

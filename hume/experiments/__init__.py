@@ -1,0 +1,1 @@
+"""Methods side by side: baselines, negative controls, ablations, numbers of classes, trust."""

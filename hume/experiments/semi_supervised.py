@@ -1,0 +1,273 @@
+"""What reliable samples are worth as labels: a classifier learns from them, and from as many true ones (Table 4).
+
+    student = SemiSupervised(Findings(run))
+    student.run()
+    student.points()
+
+All is done on frozen features of one space, φ1 of the run where no other is named, by a linear head that learns from
+the labeled rows alone and by one that learns from all rows as FixMatch does (`hume.experiments.fixmatch`). The heads
+learn from the
+train rows and are judged on the test rows; where the dataset has no split, a random fifth is held out for this.
+Reliable samples are ranked among the rows to learn from. The search itself, and whatever made the spaces, may have
+seen the other rows too, without labels.
+
+Predictions are kept in the home, those of heads that learned true labels too; labels are not, and scores are computed
+when they are looked at. Ground truth never reaches a classifier that learns from reliable samples.
+
+    <home>/students/<digest of run, space and settings>/<labels a class>.safetensors
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hume.common.errors import InputError
+from hume.common.progress import Progress, part
+from hume.data import space_rows
+from hume.evaluation import reliable
+from hume.evaluation.ensemble import count_winners
+from hume.evaluation.label_sampling import Labels, Rows, draw_labels, pick
+from hume.evaluation.metrics import Spread, spread
+from hume.evaluation.neighbors import SomeRows
+from hume.evaluation.reliable import Order, ReliabilityRanking
+from hume.experiments.fixmatch import FixMatch, Heads, LabeledSet, predict, train_heads
+from hume.experiments.saved_labelings import digest, now
+from hume.experiments.trained_heads import Point, Trained, read_trained, write_trained
+from hume.runs.findings import Findings
+from hume.runs.review import Review
+
+__all__ = ["AMOUNTS", "NUM_SEEDS", "SemiSupervised"]
+
+AMOUNTS = (1, 4, 10, 25, 100, 400)  # labels a class; the paper has 1, 4, 25, 100 and 400
+NUM_SEEDS = 10
+HELD_OUT = 5  # one row of so many is held out where there is no test split
+RANKED, PLAIN = 0.1, 0.35  # shares of the time after which neighbours are counted, and heads on labels alone trained
+
+
+class SemiSupervised:
+    """Heads on one space of a finished run's dataset, with any number of labels a class, as far as they were trained.
+
+    num_neighbors, order: of Algorithm G1, as for `reliability_ranking`. Raises InputError for an unknown space.
+    """
+
+    def __init__(
+        self, found: Findings, space: str | None = None, *, num_neighbors: int = 500, order: Order = "algorithm"
+    ):
+        self.findings, self.num_neighbors, self.order = found, num_neighbors, order
+        self.dataset, self.num_classes = found.dataset, found.num_classes
+        self.space = self.dataset.space(space or found.run.request.phi1)
+        self.config = FixMatch()
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where its predictions are kept; another one as soon as labelings, spaces, split or settings change."""
+        found, of_run = self.findings, hashlib.blake2b(digest_size=16)
+        for array in (found.vote.labeling, found.vote.share, self.learning):
+            of_run.update(np.ascontiguousarray(array).tobytes())
+        prints = (self.space.fingerprint, *found.run.request.fingerprints)
+        settings = (self.num_neighbors, self.order, self.num_classes, asdict(self.config))
+        return found.run.home / "students" / digest((of_run.hexdigest(), prints, settings))
+
+    @property
+    def is_split(self) -> bool:
+        """Whether the dataset says itself which rows are to be held out."""
+        return self.dataset.test_rows is not None and not self.dataset.test_rows.all()
+
+    @cached_property
+    def learning(self) -> NDArray[np.bool_]:
+        """(N,) the rows that are learned from: the train rows, a random four fifths where there is no split."""
+        if self.is_split and self.dataset.test_rows is not None:
+            return ~self.dataset.test_rows
+        learning = np.ones(self.dataset.num_samples, bool)
+        learning[np.random.default_rng(0).permutation(learning.size)[: max(1, learning.size // HELD_OUT)]] = False
+        return learning
+
+    @property
+    def amounts(self) -> list[int]:
+        """Labels a class that there are rows for."""
+        most = max(1, int(self.learning.sum()) // self.num_classes)
+        return [n for n in AMOUNTS if n <= most]
+
+    @property
+    def protocol(self) -> str:
+        """On what is learned and judged, in a sentence or two."""
+        learned, held_out = int(self.learning.sum()), int((~self.learning).sum())
+        rows = f"{learned:,} train rows, judged on {held_out:,} test rows"
+        if not self.is_split:
+            rows = f"{learned:,} rows, judged on {held_out:,} that are held out at random: there is no test split"
+        return f"A linear head on the frozen features of {self.space.name} learns from {rows}."
+
+    # --- training ---------------------------------------------------------------------------
+
+    def run(
+        self,
+        amounts: Sequence[int] | None = None,
+        *,
+        rejected: Collection[int] = (),
+        seeds: Sequence[int] = range(NUM_SEEDS),
+        device: str = "cpu",
+        on_progress: Progress | None = None,
+    ) -> list[Trained]:
+        """Train heads with each number of labels a class and keep what they predict, in place of what was there.
+
+        rejected: sample numbers that somebody threw out of the reliable ones; the next best take their places. Without
+        ground truth there are no heads from true labels. Raises InputError for numbers below 1, no seed, or a space
+        that does not fit into memory, RunError when the home cannot be written.
+        """
+        start, asked = perf_counter(), list(dict.fromkeys(self.amounts if amounts is None else amounts))
+        if not asked or min(asked) < 1 or len(seeds) == 0:
+            raise InputError("labels a class must be 1 or more, and there must be a seed: give at least one of each")
+        numbers, truth = np.flatnonzero(self.learning), self.dataset.labels
+        ranking = self._ranking(numbers, device, part(on_progress, 0, RANKED))
+        picked = [pick(ranking, numbers, n, rejected) for n in asked]
+        sets = [self._labeled(np.tile(each.rows, (len(seeds), 1)), each.classes, self.num_classes) for each in picked]
+        if truth is not None:
+            for n in asked:
+                drawn = np.stack([draw_labels(truth, numbers, n, seed) for seed in seeds])
+                sets.append(self._labeled(drawn, truth[drawn], int(truth.max()) + 1))
+        features = self._features(device)
+        plain, full = self._heads(features, sets, seeds, on_progress)
+        held_out = features[torch.from_numpy(np.flatnonzero(~self.learning)).to(features.device)]
+        made = []
+        for i, (n, one) in enumerate(zip(asked, picked, strict=True)):
+            told = None if truth is None else len(asked) + i
+            trained = Trained(
+                per_class=n, picked=one,
+                reliable=_predicted(full[i], features), reliable_plain=_predicted(plain[i], features),
+                true=None if told is None else _predicted(full[told], held_out),
+                true_plain=None if told is None else _predicted(plain[told], held_out),
+                seconds=(perf_counter() - start) / len(asked), created=now(),
+            )  # fmt: skip
+            write_trained(self._path(n), trained, self._truth_digest)
+            made.append(trained)
+        return made
+
+    def _heads(
+        self, features: torch.Tensor, sets: Sequence[LabeledSet], seeds: Sequence[int], on_progress: Progress | None
+    ) -> list[list[Heads]]:
+        """Heads from the labeled rows alone, and from all rows to learn from; of every set."""
+        learned = features[torch.from_numpy(np.flatnonzero(self.learning)).to(features.device)]
+        alone = replace(self.config, consistency_weight=0.0)
+        return [
+            train_heads(learned, sets, config, seeds=seeds, on_progress=part(on_progress, *share))
+            for config, share in ((alone, (RANKED, PLAIN)), (self.config, (PLAIN, 1.0)))
+        ]
+
+    def _ranking(self, numbers: Rows, device: str, tell: Progress) -> ReliabilityRanking:
+        found = self.findings
+        return reliable.reliability_ranking(
+            found.aligned[:, numbers], SomeRows(found.phi1, numbers), self.num_classes,
+            num_neighbors=self.num_neighbors, order=self.order, device=device, on_progress=tell,
+        )  # fmt: skip
+
+    def _features(self, device: str) -> torch.Tensor:
+        """All rows (N, d): without the mean of those to learn from, of one length, coordinates about 1 in size."""
+        if not space_rows.fits_in_memory(self.space, device):
+            raise InputError(f"the space {self.space.name} does not fit into memory: choose a smaller one")
+        rows = space_rows.unit_rows(self.space, centre=True, mean_rows=self.learning)
+        return rows.mul_(rows.shape[1] ** 0.5).to(device)
+
+    def _labeled(self, rows: Rows, classes: Rows, num_classes: int) -> LabeledSet:
+        """Sample numbers (S, L) as places among the rows to learn from, with their classes (L,) or (S, L)."""
+        places = np.cumsum(self.learning) - 1
+        return LabeledSet(places[rows], np.broadcast_to(classes, rows.shape).astype(np.int64), num_classes)
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def found(self, per_class: int) -> Trained | None:
+        """What was learned from n labels a class; None where nothing was, or the file is damaged."""
+        shape = (self.dataset.num_samples, int((~self.learning).sum()), self.num_classes)
+        return read_trained(self._path(per_class), shape, self._truth_digest)
+
+    @property
+    def known(self) -> list[int]:
+        """The numbers of labels a class with which heads were trained."""
+        names = [path.stem for path in self.folder.glob("*.safetensors")]
+        return sorted({int(name) for name in names if name.isascii() and name.isdecimal()})
+
+    def missing(
+        self, rejected: Collection[int] = (), amounts: Sequence[int] | None = None, num_seeds: int = 1
+    ) -> list[int]:
+        """The numbers of labels a class that are to be trained: not done yet, with fewer seeds, or not as of today.
+
+        That is, other samples would be picked now that these are rejected, or the true labels came or changed since.
+        """
+        kept = [(n, self.found(n)) for n in (self.amounts if amounts is None else amounts)]
+        return [
+            n for n, each in kept
+            if each is None or each.num_seeds < num_seeds or not each.is_current(rejected)
+            or (each.true is None and self.dataset.labels is not None)
+        ]  # fmt: skip
+
+    def points(self, rejected: Collection[int] = ()) -> list[Point]:
+        """Every number of labels a class that heads were trained with, and their scores."""
+        kept = (self.found(n) for n in self.known)
+        return [self._point(each, rejected) for each in kept if each is not None]
+
+    @property
+    def vote_accuracy(self) -> float | None:
+        """Share of the rows held out on which the run's vote itself is right; None without ground truth."""
+        right = self.findings.right
+        return None if right is None else float(right[~self.learning].mean())
+
+    def label_table(self, trained: Trained, review: Review) -> list[tuple[Any, ...]]:
+        """The class that most seeds of the head from reliable samples give every sample, under `LABEL_COLUMNS`."""
+        labels, votes = count_winners(trained.reliable, self.num_classes)
+        files = self.dataset.file_names or [""] * self.dataset.num_samples
+        shares = (votes / trained.num_seeds).tolist()
+        return [
+            (row, files[row], number, review.names.get(number, ""), f"{share:.4f}")
+            for row, (number, share) in enumerate(zip(labels.tolist(), shares, strict=True))
+        ]
+
+    def _point(self, trained: Trained, rejected: Collection[int]) -> Point:
+        test, truth, match = ~self.learning, self.dataset.labels, self.findings.match
+        vote = self.findings.vote.labeling[test]
+        full, plain = trained.reliable[:, test], trained.reliable_plain[:, test]
+
+        def right(labels: Labels | None, found: bool = False) -> Spread | None:
+            if labels is None or truth is None or match is None:
+                return None
+            return _share(match[labels] if found else labels, truth[test])
+
+        correct = None
+        if truth is not None and match is not None:
+            correct = float((match[trained.picked.classes] == truth[trained.picked.rows]).mean())
+        return Point(
+            per_class=trained.per_class,
+            num_labeled=len(trained.picked.rows),
+            agreement=_share(full, vote),
+            agreement_plain=_share(plain, vote),
+            correct=correct,
+            reliable=right(full, found=True),
+            reliable_plain=right(plain, found=True),
+            true=right(trained.true),
+            true_plain=right(trained.true_plain),
+            is_current=trained.is_current(rejected),
+            seconds=trained.seconds,
+        )
+
+    def _path(self, per_class: int) -> Path:
+        return self.folder / f"{per_class}.safetensors"
+
+    @property
+    def _truth_digest(self) -> str:
+        truth = self.dataset.labels
+        return "" if truth is None else hashlib.blake2b(truth.tobytes(), digest_size=16).hexdigest()
+
+
+def _share(labels: Labels, reference: NDArray[np.integer[Any]]) -> Spread:
+    return spread((labels == reference).mean(axis=1))
+
+
+def _predicted(heads: Heads, features: torch.Tensor) -> Labels:
+    predicted: Labels = predict(heads, features).astype(np.min_scalar_type(heads.weights.shape[-1]))
+    return predicted

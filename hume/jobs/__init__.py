@@ -1,0 +1,1 @@
+"""Background work: queues, runs and datasets in them, what a page sees of it."""

@@ -1,0 +1,228 @@
+"""Work on datasets in the background: bringing them, and making their spaces, in the queues that searches wait in.
+
+Every piece of work has a name for people, with a space in it, so that it is never a run's. What a training shows while
+it goes on is kept here for whoever looks.
+"""
+
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from hume.common import devices
+from hume.common.errors import InputError
+from hume.common.files import disk_errors
+from hume.common.progress import Progress
+from hume.data.folder import DatasetFolder
+from hume.data.importers.folder_listing import why_not
+from hume.exchange.incoming import ARRAYS, TABLES, UPLOADS, Found, bring, look_at
+from hume.jobs.queues import Status
+from hume.jobs.runs import Jobs
+
+if TYPE_CHECKING:
+    from hume.features.derive import Recipe
+    from hume.features.pretrain import Epoch, PretrainConfig
+
+CHUNK = 2**20
+TRAINING = 0.95  # share of a training's time, the rest writes features
+
+
+class DataWork:
+    """What one process does on the datasets of its home; every method may be called from any thread."""
+
+    def __init__(self, jobs: Jobs):
+        self.jobs = jobs
+        self._lock = threading.Lock()
+        self._names: dict[str, None] = {}  # of all work since the server started, in order
+        self._live: dict[str, list[Epoch]] = {}
+
+    def add(self, path: Path, name: str, *, keep: Literal["refer", "copy"], side: int, **look: Any) -> str:
+        """Bring what lies at a path, see `hume.exchange.incoming`; look: arguments of `look_at`."""
+
+        def work(tell: Progress) -> str:
+            found = look_at(path, **look)
+            return bring(found, self.jobs.store, name, keep=keep, side=side, on_progress=tell).words
+
+        return self._submit(f"Add {name}", work)
+
+    def add_uploaded(self, place: Path, name: str, *, side: int) -> str:
+        """Bring what was uploaded to a place of `upload`, and remove it from there."""
+
+        def work(tell: Progress) -> str:
+            try:
+                found = look_at(_what_was_meant(place), roots=[place])
+                _count_the_rest(found, place)
+                return bring(found, self.jobs.store, name, keep="move", side=side, on_progress=tell).words
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
+
+        return self._submit(f"Add {name}", work)
+
+    def do(self, name: str, work: Callable[[Progress], str], device: str = "cpu") -> str:
+        """Any other work, by a name for people, as a function that tells how far it is and returns a sentence."""
+        return self._submit(name, work, device)
+
+    def extract(self, folder: DatasetFolder, network: str, *, device: str = "auto", **options: Any) -> str:
+        """Make a space by a pretrained network; options: those of `load_backbone`."""
+
+        def work(tell: Progress) -> str:
+            from hume.features.backbones import load_backbone
+            from hume.features.extract import extract
+
+            backbone = load_backbone(network, device=devices.choose_device(device), **options)
+            return f"The space {extract(folder, backbone, on_progress=tell)} of {folder.name} is ready."
+
+        side = f" at {options['size']} pixels" if options.get("size") else ""
+        return self._submit(f"{folder.name}: {network}{side}", work, device)
+
+    def pretrain(
+        self, folder: DatasetFolder, config: "PretrainConfig", *, device: str = "auto", train_rows: Any = None
+    ) -> str:
+        """Train an encoder on a dataset's own images and make a space of its features."""
+        name = f"{folder.name}: {config.title}"
+
+        def work(tell: Progress) -> str:
+            from hume.features.pretrain import pretrain
+
+            with self._lock:
+                seen = self._live[name] = []
+            steps = pretrain(folder, config, device=devices.choose_device(device), train_rows=train_rows)
+            with closing(steps):
+                while True:
+                    try:
+                        record = next(steps)
+                    except StopIteration as end:
+                        return f"The space {end.value} of {folder.name} is ready."
+                    with self._lock:
+                        seen.append(record)
+                    tell(TRAINING * record.step / record.num_steps + (1 - TRAINING) * record.written)
+
+        return self._submit(name, work, device)
+
+    def derive(self, folder: DatasetFolder, recipe: "Recipe", name: str | None = None) -> str:
+        """Make a space of others."""
+
+        def work(tell: Progress) -> str:
+            from hume.features.derive import derive
+
+            return f"The space {derive(folder, recipe, name, on_progress=tell)} of {folder.name} is ready."
+
+        return self._submit(f"{folder.name}: derive {name or 'a space'}", work)
+
+    def add_features(self, folder: DatasetFolder, name: str, place: Path) -> str:
+        """Give a dataset a space that was computed elsewhere: the one file in a place of `upload`, then removed."""
+
+        def work(tell: Progress) -> str:
+            from hume.data.importers.arrays import add_features
+
+            try:
+                (path,) = place.iterdir()
+                return f"The space {add_features(folder, name, path, on_progress=tell)} of {folder.name} is ready."
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
+
+        return self._submit(f"{folder.name}: features {name}", work)
+
+    # --- looking -----------------------------------------------------------------------------
+
+    def statuses(self) -> list[Status]:
+        """All work on data since the server started, what has ended too, the newest first."""
+        with self._lock:
+            names = list(self._names)
+        found = [self.jobs.status(name) for name in reversed(names)]
+        return [status for status in found if status is not None]
+
+    def live(self, name: str) -> "list[Epoch]":
+        """What a training has told so far, empty for other work."""
+        with self._lock:
+            return list(self._live.get(name, []))
+
+    def forget(self, name: str) -> None:
+        """Drop what is known of work that has ended."""
+        self.jobs.forget(name)
+        with self._lock:
+            if self.jobs.status(name) is None:
+                self._names.pop(name, None)
+                self._live.pop(name, None)
+
+    def is_busy(self, folder: DatasetFolder) -> bool:
+        """Whether work on a dataset waits or is under way."""
+        return any(status.under_way and status.name.startswith(f"{folder.name}: ") for status in self.statuses())
+
+    def _submit(self, name: str, work: Callable[[Progress], str], device: str = "cpu") -> str:
+        """Queue work and return its name: with a number where work of the same name waits or is under way."""
+        place = devices.choose_device(device)
+        with self._lock:
+            chosen = next(each for each in _numbered(name) if not self._is_under_way(each))
+            self._names.pop(chosen, None)
+            self._names[chosen] = None
+            self.jobs.submit_work(chosen, place, work)
+        return chosen
+
+    def _is_under_way(self, name: str) -> bool:
+        status = self.jobs.status(name)
+        return status is not None and status.under_way
+
+
+def upload(home: Path, files: Iterable[tuple[str, IO[bytes]]]) -> Path:
+    """Put uploaded files (name, content) into a folder of their own; returns it.
+
+    Raises InputError for a name that is no file's, or twice the same, and RunError when the disk is full.
+    """
+    place = home / UPLOADS / uuid.uuid4().hex
+    try:
+        with disk_errors(place):
+            place.mkdir(parents=True)
+            for name, content in files:
+                _receive(place, name, content)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    return place
+
+
+def _receive(place: Path, name: str, content: IO[bytes]) -> None:
+    """Write one uploaded file into a folder, under the last part of the name that the browser gave it."""
+    target = place / Path(name).name
+    if not target.name or target.parent != place or "\0" in name:
+        raise InputError(f"{name!r} is no name of a file: rename it")
+    if target.exists():
+        raise InputError(f"two files are called {target.name}: rename one")
+    with target.open("xb") as file:
+        shutil.copyfileobj(content, file, CHUNK)
+
+
+def _what_was_meant(place: Path) -> Path:
+    """Among uploaded files: the only one, a table of the others, else all of them as a folder of images.
+
+    Raises InputError for an archive or arrays with other files beside it: what of them was meant cannot be told.
+    """
+    files = sorted(place.iterdir())
+    others = [path for path in files if why_not(path.name) is not None]
+    if len(files) == 1:
+        return files[0] if others else place
+    if len(others) == 1 and others[0].suffix.lower() in TABLES:
+        return others[0]
+    alone = next((path.name for path in others if path.suffix.lower() in (".zip", *ARRAYS)), None)
+    if alone is not None:
+        raise InputError(f"{alone} came with other files: upload it alone, then the others")
+    return place
+
+
+def _count_the_rest(found: Found, place: Path) -> None:
+    """Set uploaded pictures aside that the table beside them does not name."""
+    if found.listing is not None and found.path.parent == place and found.path.is_file():
+        named = {entry.path.resolve() for entry in found.listing.entries}
+        named |= {(place / name).resolve() for name, _ in found.listing.set_aside}
+        rest = [path.name for path in sorted(place.iterdir()) if path.resolve() not in named and path != found.path]
+        found.listing.set_aside.extend((name, "is not in the table") for name in rest)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """name, name (2), name (3) and so on."""
+    yield name
+    yield from (f"{name} ({number})" for number in count(2))

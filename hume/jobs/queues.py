@@ -1,0 +1,179 @@
+"""Work done in the background: a queue for every device, each served by one thread.
+
+Whoever asks for work never waits: it gives the work a name and reads its status. Nothing but the queue itself lives in
+memory; what is done is on disk as soon as it is done, so that a server that is killed leaves work that can be asked
+for again.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Literal
+
+from hume.common.devices import out_of_memory
+from hume.common.errors import HumeError, RunError
+
+Phase = Literal["searching", "scoring", "working"]
+State = Literal["queued", "searching", "scoring", "working", "cancelled", "failed", "finished"]
+UNDER_WAY: tuple[State, ...] = ("queued", "searching", "scoring", "working")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a piece of work has come."""
+
+    name: str
+    state: State
+    share: float = 0.0  # of the phase under way, 0 to 1
+    seconds_left: float | None = None  # of the phase under way, None while nothing can be said
+    ahead: int = 0  # pieces of work in the queue before this one
+    message: str = ""  # one sentence: why it failed, or what came of it
+
+    @property
+    def under_way(self) -> bool:
+        return self.state in UNDER_WAY
+
+
+class CancelledError(Exception):
+    """Raised within a piece of work to end it."""
+
+
+class Ticket:
+    """By which a piece of work says how far it has come, and hears that it is to end."""
+
+    def __init__(self, tell: Callable[[Status], None], name: str, stop: threading.Event):
+        self._tell, self._name, self._stop = tell, name, stop
+        self._phase: Phase | None = None
+        self._start = monotonic()
+
+    def say(self, phase: Phase, share: float = 0.0) -> None:
+        """Tell the share that is done of a phase; raises CancelledError once somebody cancelled the work."""
+        if self._stop.is_set():
+            raise CancelledError
+        if phase != self._phase:
+            self._phase, self._start = phase, monotonic()
+        elapsed = monotonic() - self._start
+        known = share > 0 and elapsed >= 1
+        left = elapsed * (1 - share) / share if known else None
+        self._tell(Status(self._name, phase, share, left))
+
+
+Work = Callable[[Ticket], str | None]  # may return a sentence on what came of it
+
+
+class Queues:
+    """The queues of one process; every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._status: dict[str, Status] = {}
+        self._stop: dict[str, threading.Event] = {}
+        self._device: dict[str, str] = {}
+        self._queues: dict[str, queue.Queue[tuple[str, Phase, Work, threading.Event] | None]] = {}
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+
+    def submit(self, name: str, device: str, work: Work, phase: Phase = "working") -> None:
+        """Queue work under a name; work of that name that is queued or under way already stays where it is.
+
+        phase: what its status says from the moment it begins. Raises RunError once the queues are closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise RunError("the app is shutting down: start it again and go on then")
+            if name in self._status and self._status[name].under_way:
+                return
+            self._status.pop(name, None)  # its place is behind those that wait already
+            self._status[name] = Status(name, "queued")
+            self._stop[name] = threading.Event()
+            self._device[name] = device
+            if device not in self._queues:
+                self._queues[device] = queue.Queue()
+                thread = threading.Thread(target=self._serve, args=(device,), name=f"hume-{device}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._queues[device].put((name, phase, work, self._stop[name]))
+
+    def cancel(self, name: str) -> None:
+        """Stop work as soon as it next says how far it is; it can be submitted again."""
+        with self._lock:
+            self._cancel(name)
+
+    def _cancel(self, name: str) -> None:
+        status = self._status.get(name)
+        if status is None or not status.under_way:
+            return
+        self._stop[name].set()
+        if status.state == "queued":
+            self._status[name] = Status(name, "cancelled")
+
+    def status(self, name: str) -> Status | None:
+        """How far work has come, None when it was not submitted since the server started."""
+        with self._lock:
+            status = self._status.get(name)
+            if status is None or status.state != "queued":
+                return status
+            names = list(self._status)
+            earlier = [other for other in names[: names.index(name)] if self._device[other] == self._device[name]]
+            return replace(status, ahead=sum(self._status[other].under_way for other in earlier))
+
+    def statuses(self) -> list[Status]:
+        """All work that is queued or under way, in its order."""
+        with self._lock:
+            return [status for status in self._status.values() if status.under_way]
+
+    def forget(self, name: str) -> bool:
+        """Drop what is known of work that has ended; returns whether there was any."""
+        with self._lock:
+            if name not in self._status or self._status[name].under_way:
+                return False
+            del self._status[name], self._stop[name], self._device[name]
+            return True
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Cancel everything and wait for the threads; afterwards nothing can be submitted."""
+        with self._lock:
+            self._closed = True
+            for name in self._status:
+                self._cancel(name)
+            for waiting in self._queues.values():
+                waiting.put(None)
+        for thread in self._threads:
+            thread.join(timeout)
+
+    # --- in a device's thread ---------------------------------------------------------------
+
+    def _serve(self, device: str) -> None:
+        while (item := self._queues[device].get()) is not None:
+            name, phase, work, stop = item
+            with self._lock:
+                if stop.is_set():  # it may have been submitted again since, and stands further back
+                    continue
+                self._status[name] = Status(name, phase)
+            try:
+                outcome = Status(name, "finished", 1.0, message=work(Ticket(self._set, name, stop)) or "")
+            except CancelledError:
+                outcome = Status(name, "cancelled")
+            except HumeError as error:
+                outcome = Status(name, "failed", message=str(error))
+            except BaseException as error:  # whatever a library raises, the thread serves whoever waits behind
+                if not out_of_memory(error):
+                    log.exception("%s failed", name)
+                outcome = Status(name, "failed", message=_sentence(error))
+            self._set(outcome)
+
+    def _set(self, status: Status) -> None:
+        with self._lock:
+            self._status[status.name] = status
+
+
+def _sentence(error: BaseException) -> str:
+    """What is said of an error nobody foresaw; torch reports a lack of memory on the CPU as a RuntimeError."""
+    if out_of_memory(error) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
+        return "out of memory: try again with fewer seeds, a smaller split or smaller batches"
+    return f"an unexpected {type(error).__name__} ended the work; the server's log has the details: resume it to go on"

@@ -1,0 +1,93 @@
+"""Runs executed in the background, and what can be seen of them meanwhile.
+
+A page submits a run and reads its status; it never waits. Seeds are on disk as soon as they end, so that a server that
+is killed leaves an interrupted run, which can be submitted again.
+"""
+
+import threading
+from collections.abc import Callable
+
+from hume.common import devices
+from hume.engine.search import Step
+from hume.jobs.live_view import Live, _Recorder
+from hume.jobs.queues import Queues, Status, Ticket
+from hume.runs.store import Store
+
+
+class Jobs:
+    """The queues of one process: runs, and other work beside them; every method may be called from any thread."""
+
+    def __init__(self, store: Store):
+        self.store = store
+        self._queues = Queues()
+        self._lock = threading.Lock()
+        self._recorders: dict[str, _Recorder] = {}
+
+    def submit(self, name: str, *, search: bool = True) -> None:
+        """Queue a run for the device it asks for; without `search` its finished seeds are only scored.
+
+        A run that is queued or under way already stays where it is. Raises RunError for an
+        unknown or damaged run and once the queues are closed, InputError when the device is missing.
+        """
+        run = self.store.open(name)
+        device = devices.choose_device(run.request.device)
+        if search and run.request.cluster is not None:
+            device = "cluster"
+        self._queues.submit(
+            name, device, lambda ticket: self._work(name, search, ticket), "searching" if search else "scoring"
+        )
+
+    def submit_work(self, name: str, device: str, work: Callable[[Callable[[float], None]], str | None]) -> None:
+        """Queue other work for a device: a function that tells the share done and may return a sentence on its result.
+
+        Its name may not be a run's: give it one with a space in it. Raises RunError once the queues are closed.
+        """
+        self._queues.submit(name, device, lambda ticket: work(lambda share: ticket.say("working", share)))
+
+    def cancel(self, name: str) -> None:
+        """Stop a run as soon as its iteration ends; finished seeds stay, and it can be submitted again."""
+        self._queues.cancel(name)
+
+    def status(self, name: str) -> Status | None:
+        """How far a run has come, None when it was not submitted since the server started."""
+        return self._queues.status(name)
+
+    def statuses(self) -> list[Status]:
+        """All runs and other work that are queued or under way, in their order."""
+        return self._queues.statuses()
+
+    def live(self, name: str) -> Live | None:
+        """What can be seen of a run that this process searches or has searched, None before it has begun."""
+        with self._lock:
+            recorder = self._recorders.get(name)
+        return None if recorder is None else recorder.snapshot()
+
+    def forget(self, name: str) -> None:
+        """Drop what is known of a run that was renamed or deleted, or of work that has ended."""
+        if self._queues.forget(name):
+            with self._lock:
+                self._recorders.pop(name, None)
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Cancel everything and wait for the threads; afterwards nothing can be submitted."""
+        self._queues.close(timeout)
+
+    def _work(self, name: str, search: bool, ticket: Ticket) -> None:
+        run = self.store.open(name)
+        ticket.say("searching" if search and run.missing_seeds else "scoring")
+        recorder = _Recorder(run)
+        with self._lock:
+            self._recorders[name] = recorder
+
+        def on_step(step: Step) -> None:
+            ticket.say("searching", recorder.record(step))  # also the last one: what it finished is on disk
+            if len(step.finished) == len(step.seeds) and step.progress >= 1:
+                ticket.say("scoring")
+
+        def on_fold(done: int) -> None:
+            ticket.say("scoring", done / recorder.num_folds)
+
+        try:
+            run.execute(search=search, on_step=on_step, on_fold=on_fold)
+        finally:
+            recorder.end()

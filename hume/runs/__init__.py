@@ -1,0 +1,1 @@
+"""One search, executed and kept on disk."""

@@ -1,0 +1,170 @@
+"""What a search has found, and how good it is: scores of all seeds, the vote, the correlation.
+
+Ground truth is optional everywhere. Where it is missing, what needs it is None.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hume.common.devices import choose_device, fits, free_bytes
+from hume.common.errors import InputError
+from hume.common.progress import Progress, part
+from hume.data import space_rows
+from hume.data.dataset import Dataset, Space
+from hume.data.rows import Rows
+from hume.data.splits import Setting, evaluated_rows, searched_rows
+from hume.engine.config import Config, PresetName
+from hume.engine.config import preset as preset_named
+from hume.engine.inner import InnerSolver
+from hume.engine.multi_gpu import search_on
+from hume.engine.search import FinishedSeed, Step, search
+from hume.runs import cost
+from hume.runs.result import Result, label_all, score_labelings
+
+
+def discover(
+    dataset: Dataset,
+    *,
+    phi1: str | None = None,
+    phi2: str | None = None,
+    num_classes: int | None = None,
+    seeds: Sequence[int] = range(100),
+    preset: PresetName = "fast",
+    setting: Setting = "transductive",
+    config: Config | None = None,
+    solver: InnerSolver | None = None,
+    device: str = "auto",
+    on_step: Callable[[Step], None] | None = None,
+) -> Result:
+    """Search a dataset for its human labeling, score what was found and let it vote, all in memory.
+
+    phi1, phi2 name two of the dataset's spaces, its default pair if left out; num_classes
+    is taken from the dataset when it knows; `config` and `solver` replace the preset's.
+    `on_step` sees every iteration. `Store` does the same on disk.
+    Raises InputError for data that cannot be searched.
+    """
+    start = perf_counter()
+    device = choose_device(device)
+    if len(seeds) == 0:
+        raise InputError("a search needs at least 1 seed: name the seeds to start from")
+    first, second = phi1 or dataset.default_pair[0], phi2 or dataset.default_pair[1]
+    rows = searched_rows(dataset, setting)
+    if config is None or solver is None:
+        chosen = preset_named(
+            preset,
+            num_classes=classes_of(dataset, num_classes),
+            num_samples=int(rows.sum()),
+            setting=setting,
+        )
+        config, solver = config or chosen[0], solver or chosen[1]
+    phi1_rows, steps = prepare_search(dataset, first, second, config, solver, seeds, setting, device)
+    found: list[FinishedSeed] = []
+    for step in steps:
+        found.extend(step.finished)
+        if on_step is not None:
+            on_step(step)
+    found.sort(key=lambda seed: seed.seed)
+    labelings = label_all(phi1_rows, found)
+    return Result(
+        config=config,
+        solver=solver,
+        setting=setting,
+        evaluated=evaluated_rows(dataset),
+        seeds=tuple(seed.seed for seed in found),
+        prototypes=np.stack([seed.prototypes for seed in found]),
+        labelings=labelings,
+        objective=np.array([seed.final_objective for seed in found]),
+        scores=score_labelings(dataset, second, labelings, config.num_classes, device=device),
+        seconds=perf_counter() - start,
+        device=device,
+    )
+
+
+def classes_of(dataset: Dataset, asked: int | None) -> int:
+    """The number of classes to search for; raises InputError when neither the caller nor the dataset tells."""
+    number = asked if asked is not None else dataset.num_classes
+    if number is None:
+        raise InputError(f"{dataset.name} does not say how many classes it has: give num_classes")
+    return number
+
+
+def prepare_search(
+    dataset: Dataset,
+    phi1: str,
+    phi2: str,
+    config: Config,
+    solver: InnerSolver,
+    seeds: Sequence[int],
+    setting: Setting,
+    device: str,
+    seed_batch: int | None = None,
+) -> tuple[Rows, Iterator[Step]]:
+    """All rows of φ1 as the search sees them, (N, d1) on the device, and the search itself, not yet begun.
+
+    Spaces whose copies do not fit comfortably into memory stay on disk. Where there are several
+    GPUs, `cuda` searches on all of them. Raises InputError when there is not enough memory for the rest.
+    """
+    rows = searched_rows(dataset, setting)
+    one, other = dataset.space(phi1), dataset.space(phi2)
+    N, d1, d2 = len(one.features), one.features.shape[1], other.features.shape[1]
+    on_disk = not fits(cost.copies(N, d1, d2, searched=int(rows.sum())), device)
+    _check_memory(cost.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk), on_disk, device)
+    if not on_disk:
+        first, searched = in_memory(one, other, config, rows, device)
+        return first, _search(device, searched, config, solver, seeds, seed_batch)
+    for space in (one, other):
+        space_rows.check_order(space)
+    streamed = space_rows.streamed_unit_rows(one, centre=config.centre, mean_rows=rows, device=device)
+    second = space_rows.streamed(other, device)
+    return streamed, _search(device, (streamed.subset(rows), second.subset(rows)), config, solver, seeds, seed_batch)
+
+
+def in_memory(
+    phi1: Space, phi2: Space, config: Config, searched: NDArray[np.bool_], device: str
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """All rows of φ1 as the search sees them, and the `searched` rows (N,) of both spaces, on a device."""
+    first = space_rows.unit_rows(phi1, centre=config.centre, mean_rows=searched).to(device)
+    second = space_rows.as_tensor(phi2, device)
+    if searched.all():
+        return first, (first, second)
+    seen = torch.from_numpy(searched).to(device)
+    return first, (first[seen], second[seen])
+
+
+def _search(
+    device: str,
+    pair: tuple[Rows, Rows],
+    config: Config,
+    solver: InnerSolver,
+    seeds: Sequence[int],
+    seed_batch: int | None,
+) -> Iterator[Step]:
+    count = torch.cuda.device_count() if device == "cuda" else 1
+    if count > 1:
+        gpus = [f"cuda:{number}" for number in range(count)]
+        return search_on(gpus, *pair, config, solver=solver, seeds=seeds, seed_batch=seed_batch)
+    return search(*pair, config, solver=solver, seeds=seeds, seed_batch=seed_batch)
+
+
+def _check_memory(needed: int, on_disk: bool, device: str) -> None:
+    """Raise InputError when a search needs more memory than there is, wherever its spaces are."""
+    free = min(free_bytes("cpu"), free_bytes(device))
+    if needed > free:
+        raise InputError(
+            f"this search needs {needed / 2**30:.1f} GiB of memory{' beside its spaces on disk' if on_disk else ''}, "
+            f"{free / 2**30:.1f} GiB are free: lower num_train and num_test, ask for fewer classes or fewer seeds"
+        )
+
+
+SEARCHED = 0.8  # share of the time of a search with its scores that the search takes
+
+
+def of_search(on_progress: Progress | None) -> Callable[[Step], None]:
+    """What to give a search that is scored afterwards as `on_step`: it tells the share of both."""
+    tell = part(on_progress, 0, SEARCHED)
+    return lambda step: tell(min(1.0, step.progress))

@@ -1,0 +1,339 @@
+"""What a finished run has found, put so that pages, reports and the command line read the same numbers.
+
+Everything is computed when it is first asked for and kept. Classes of all labelings carry
+the numbers of the best-scored seed, as in the vote; scores see the evaluated rows, pictures
+and exports see all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hume.common import devices
+from hume.common.errors import InputError, RunError
+from hume.data import space_rows, splits
+from hume.data.rows import StreamedRows, blocks
+from hume.evaluation import cross_validation, ensemble, metrics, reliable
+from hume.evaluation.approximate_neighbors import Method
+from hume.evaluation.metrics import Agreement, Correlation
+from hume.evaluation.neighbors import SomeRows
+from hume.evaluation.reliable import Order, ReliabilityRanking
+from hume.evaluation.seed_statistics import failed
+from hume.runs.review import Review
+from hume.runs.run import Run
+
+Rows = Literal["all", "train", "test"]
+RELIABLE_COLUMNS = ("row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept")
+LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share")
+MAX_RANKINGS = 8  # kept at once, so that a slider that was played with does not fill the memory
+
+
+@dataclass(frozen=True, eq=False)
+class SeedFindings:
+    """One seed: how it scores, where it ranks, and the labeling it found."""
+
+    seed: int
+    place: int  # 1 is the best cross-validation score
+    cv_score: float
+    objective: float  # Eq. 7, nats; NaN for an imported seed
+    state: str  # converged, stopped at T, imported
+    labeling: NDArray[np.integer[Any]]  # (N,) in the vote's class numbers
+    agreement: Agreement | None
+    typical: NDArray[np.int64]  # (K, m) the samples that each class's prototype likes best, −1 where it has fewer
+    confusion: NDArray[np.int64] | None  # (K, K_true) on the evaluated rows
+
+
+class Findings:
+    """The results of one finished run; raises RunError when it is not finished or its data changed."""
+
+    def __init__(self, run: Run):
+        self.run = run
+        self.values = run.scores()
+        self.seeds = run.finished_seeds
+        if list(self.seeds) != self.values["seeds"]:
+            raise RunError(f"the seeds of run {run.name!r} are not those that were scored: resume it")
+        self.num_classes = run.request.config.num_classes
+        self.dataset = run.dataset()
+        self.evaluated = splits.evaluated_rows(self.dataset)
+
+    # --- seeds and their vote -----------------------------------------------------------
+
+    @cached_property
+    def cv_score(self) -> NDArray[np.float64]:
+        """(S,) cross-validation score, in the order of `seeds`."""
+        return np.array(self.values["cv_score"], np.float64)
+
+    @cached_property
+    def objective(self) -> NDArray[np.float64]:
+        """(S,) Eq. 7 at the end, nats; NaN for an imported seed."""
+        return np.array([np.nan if value is None else value for value in self.values["objective"]])
+
+    @property
+    def accuracy(self) -> NDArray[np.float64] | None:
+        """(S,) clustering accuracy of every seed; None without ground truth."""
+        return None if self.values["acc"] is None else np.array(self.values["acc"], np.float64)
+
+    @property
+    def correlation(self) -> Correlation | None:
+        """Of score and accuracy over the seeds; None without ground truth or with too few different seeds."""
+        found = self.values["correlation"]
+        return None if found["r"] is None else Correlation(**found)
+
+    @property
+    def vote_agreement(self) -> Agreement | None:
+        """How the vote agrees with the ground truth, None where there is none."""
+        found = self.values["vote"]
+        return None if found["acc"] is None else Agreement(**found)
+
+    @cached_property
+    def states(self) -> list[str]:
+        """How every seed ended, in the order of `seeds`."""
+        if self.run.request.origin == "authors":
+            return ["imported"] * len(self.seeds)
+        return ["converged" if ended else "stopped at T" for ended in self.run.converged()]
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """(S,) positions of the seeds, the best score first."""
+        return ensemble.rank(self.cv_score)
+
+    @cached_property
+    def aligned(self) -> NDArray[np.integer[Any]]:
+        """(S, N) labelings in the class numbers of the best-scored seed."""
+        return ensemble.align(self.run.labelings(), self.cv_score, self.num_classes, self.evaluated)
+
+    @cached_property
+    def vote(self) -> ensemble.Vote:
+        """The majority vote of all seeds."""
+        return ensemble.vote_of(self.aligned, self.num_classes, int(self.order[0]))
+
+    @cached_property
+    def top_n(self) -> ensemble.TopNCurve:
+        """What the vote of the n best seeds is worth, for every n (Fig. 3a)."""
+        return ensemble.top_n_curve(self.aligned, self.cv_score, self.num_classes, self.dataset.labels, self.evaluated)
+
+    @property
+    def blind_top_n(self) -> ensemble.TopNCurve:
+        """The same without what needs ground truth."""
+        return replace(self.top_n, acc=None, ari=None)
+
+    @cached_property
+    def outlying(self) -> NDArray[np.bool_]:
+        """(S,) seeds that failed by their score, see `failed`."""
+        return failed(self.cv_score)
+
+    @cached_property
+    def main_correlation(self) -> Correlation | None:
+        """Of score and accuracy over the seeds that did not fail: does the score also rank the good ones?"""
+        if self.accuracy is None:
+            return None
+        kept = ~self.outlying
+        return metrics.correlation(self.cv_score[kept], self.accuracy[kept])
+
+    def curve_table(self) -> tuple[list[str], list[tuple[float, ...]]]:
+        """The top-n curve as a table's header and rows; ACC and ARI only with ground truth."""
+        curve = self.top_n
+        columns = {"n": curve.n, "acc": curve.acc, "ari": curve.ari, "consistency": curve.consistency}
+        known = {name: column.tolist() for name, column in columns.items() if column is not None}
+        return list(known), list(zip(*known.values(), strict=True))
+
+    def label_table(self, review: Review) -> list[tuple[Any, ...]]:
+        """The vote's class of every sample, under `LABEL_COLUMNS`."""
+        files = self.dataset.file_names or [""] * self.dataset.num_samples
+        labels = self.vote.labeling.tolist()
+        return [
+            (row, files[row], number, review.names.get(number, ""), f"{share:.4f}")
+            for row, (number, share) in enumerate(zip(labels, self.vote.share.tolist(), strict=True))
+        ]
+
+    def seed(self, seed: int, num_typical: int = 12) -> SeedFindings:
+        """All about one seed; raises InputError when the run has no such seed."""
+        if seed not in self.seeds:
+            raise InputError(f"run {self.run.name!r} has no seed {seed}: choose one of its {len(self.seeds)}")
+        i = self.seeds.index(seed)
+        labeling = self.aligned[i]
+        return SeedFindings(
+            seed=seed,
+            place=int(np.flatnonzero(self.order == i)[0]) + 1,
+            cv_score=float(self.cv_score[i]),
+            objective=float(self.objective[i]),
+            state=self.states[i],
+            labeling=labeling,
+            agreement=None
+            if self.accuracy is None
+            else Agreement(*(self.values[key][i] for key in ("acc", "ari", "nmi"))),
+            typical=self._typical(self.run.seed_array(seed, "prototypes"), labeling, num_typical),
+            confusion=self.confusion(labeling),
+        )
+
+    def _typical(
+        self, prototypes: NDArray[np.float32], labeling: NDArray[np.integer[Any]], number: int
+    ) -> NDArray[np.int64]:
+        # (N,) how close the winning class is, whatever its number
+        winner = np.concatenate([(block.numpy() @ prototypes.T).max(axis=1) for block in blocks(self._phi1)])
+        typical = np.full((self.num_classes, number), -1, np.int64)
+        for k in range(self.num_classes):
+            members = np.flatnonzero(labeling == k)
+            best = members[np.argsort(-winner[members], kind="stable")[:number]]
+            typical[k, : len(best)] = best
+        return typical
+
+    # --- the ground truth, for display ------------------------------------------------------
+
+    @property
+    def true_names(self) -> list[str]:
+        """What the ground truth calls its classes; numbers where it has no names."""
+        if self.dataset.classes is not None:
+            return list(self.dataset.classes)
+        return [] if self.dataset.labels is None else [str(k) for k in range(int(self.dataset.labels.max()) + 1)]
+
+    def confusion(self, labeling: NDArray[np.integer[Any]]) -> NDArray[np.int64] | None:
+        """Samples of every pair (found class, true class) on the evaluated rows; None without ground truth."""
+        truth = self.dataset.labels
+        if truth is None:
+            return None
+        seen = self.evaluated
+        return metrics.contingency_table(labeling[seen], truth[seen], self.num_classes, len(self.true_names))
+
+    @cached_property
+    def match(self) -> NDArray[np.int64] | None:
+        """(K,) the true class that each found class of the vote is matched to, −1 for none; None without truth."""
+        if self.dataset.labels is None:
+            return None
+        table = metrics.contingency_table(
+            self.vote.labeling, self.dataset.labels, self.num_classes, len(self.true_names)
+        )
+        return metrics.assign_classes(table)
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_] | None:
+        """(N,) whether the vote's class is matched to the sample's true one; None without ground truth."""
+        if self.match is None:
+            return None
+        right: NDArray[np.bool_] = self.match[self.vote.labeling] == self.dataset.labels
+        return right
+
+    # --- samples ----------------------------------------------------------------------------
+
+    @property
+    def phi1(self) -> NDArray[np.float32] | StreamedRows:
+        """(N, d1) φ1 as the search saw it; on disk where it does not fit into memory."""
+        return self._phi1.numpy() if isinstance(self._phi1, Tensor) else self._phi1
+
+    @cached_property
+    def _phi1(self) -> Tensor | StreamedRows:
+        return self.run.phi1_rows(self.dataset)
+
+    def neighbors(self, row: int, space: Literal["phi1", "phi2"], number: int) -> NDArray[np.int64]:
+        """(number,) the samples most like one sample in φ1 or φ2 by the cosine, nearest first."""
+        found: NDArray[np.int64] = reliable.nearest_neighbors(
+            self.phi1 if space == "phi1" else self.dataset.space(self.run.request.phi2).features, [row], number
+        )[0]
+        return found
+
+    @cached_property
+    def expected(self) -> NDArray[np.int64]:
+        """(N,) the vote's class that a linear classifier in φ2, which did not see the sample, expects."""
+        everyone = np.ones(self.dataset.num_samples, bool)
+        return cross_validation.held_out_predictions(
+            space_rows.features_of(self.dataset.space(self.run.request.phi2), everyone, "cpu"),
+            torch.from_numpy(self.vote.labeling),
+            self.num_classes,
+            num_folds=min(10, self.dataset.num_samples),
+        )
+
+    # --- reliable samples ---------------------------------------------------------------------
+
+    def chosen_rows(self, rows: Rows) -> NDArray[np.int64]:
+        """The numbers of all, the train or the test samples; raises InputError without a test split."""
+        if rows not in get_args(Rows):
+            raise InputError(f"--rows {rows}: choose all, train or test")
+        split = self.dataset.test_rows
+        if rows == "all":
+            return np.arange(self.dataset.num_samples)
+        if split is None:
+            raise InputError(f"{self.dataset.name} has no test split: use --rows all")
+        return np.flatnonzero(split if rows == "test" else ~split)
+
+    def ranking(
+        self,
+        num_neighbors: int,
+        order: Order = "algorithm",
+        rows: Rows = "all",
+        on_progress: Callable[[float], None] | None = None,
+        neighbors_method: Method = "auto",
+    ) -> ReliabilityRanking:
+        """The chosen samples ranked by Algorithm G1; its sample numbers count within `chosen_rows(rows)`."""
+        key = (num_neighbors, rows, neighbors_method)
+        if key not in self._rankings:
+            chosen = self.chosen_rows(rows)
+            ranking = reliable.reliability_ranking(
+                self.aligned[:, chosen],
+                self.phi1 if rows == "all" else SomeRows(self.phi1, chosen),
+                self.num_classes,
+                num_neighbors=num_neighbors,
+                neighbors_method=neighbors_method,
+                device=devices.devices()[0],
+                on_progress=on_progress,
+            )
+            while len(self._rankings) >= MAX_RANKINGS:
+                self._rankings.pop(next(iter(self._rankings)), None)
+            self._rankings[key] = ranking
+        found = self._rankings[key]
+        return found if found.order == order else replace(found, order=order)
+
+    @cached_property
+    def _rankings(self) -> dict[tuple[int, Rows, Method], ReliabilityRanking]:
+        return {}
+
+    def reliable_samples(
+        self, ranking: ReliabilityRanking, per_class: int, rows: Rows = "all"
+    ) -> tuple[reliable.ReliableSamples, reliable.ReliabilityStatistics | None]:
+        """The best samples of every class, with the dataset's own sample numbers, and their statistics."""
+        chosen = self.chosen_rows(rows)
+        samples = ranking.top(per_class)
+        truth = None if self.dataset.labels is None else self.dataset.labels[chosen]
+        statistics = reliable.reliability_statistics(samples, truth, ranking.labeling)
+        return replace(samples, rows=chosen[samples.rows]), statistics
+
+    def reliable_table(self, samples: reliable.ReliableSamples, review: Review) -> list[tuple[Any, ...]]:
+        """The rows of the CSV file under `RELIABLE_COLUMNS`; what was rejected stays in, as not kept."""
+        files = self.dataset.file_names
+        ranks = _places(samples.classes)
+        found = zip(
+            samples.rows.tolist(),
+            samples.classes.tolist(),
+            samples.vote_agreement.tolist(),
+            samples.neighbor_agreement.tolist(),
+            ranks,
+            strict=True,
+        )
+        return [
+            (
+                row,
+                "" if files is None else files[row],
+                number,
+                review.names.get(number, ""),
+                votes,
+                neighbors,
+                rank,
+                "no" if row in review.rejected else "yes",
+            )
+            for row, number, votes, neighbors, rank in found
+        ]
+
+
+def _places(classes: NDArray[np.int64]) -> list[int]:
+    """The place of each entry among those of its class, from 1."""
+    seen: dict[int, int] = {}
+    places = []
+    for number in classes.tolist():
+        seen[number] = seen.get(number, 0) + 1
+        places.append(seen[number])
+    return places

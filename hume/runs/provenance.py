@@ -1,0 +1,113 @@
+"""What a run was asked to do and by what it was done, as rows of plain words; tables everywhere show the same."""
+
+import importlib.metadata
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hume.data.dataset import Space
+from hume.runs.findings import Findings
+from hume.runs.request import solver_name
+from hume.runs.run import Run
+
+SETTINGS = {"transductive": "the search saw all rows", "inductive": "the search saw the train rows only"}
+MEANINGS = {
+    "num_classes": ("K", "classes to find"),
+    "num_iterations": ("T", "steps of the search, at most"),
+    "step_size": ("α", "step size of Adam on the prototypes"),
+    "temperature": ("γ", "temperature of the sparsemax"),
+    "entropy_weight": ("η", "weight of the label entropy, which keeps classes from emptying"),
+    "class_sizes": ("π", "shares of the classes that are asked for, whichever class has them; – is equal shares"),
+    "num_train": ("|X_tr|", "rows that a random split trains on"),
+    "num_test": ("|X_te|", "rows that a random split tests on"),
+    "num_splits": ("", "random splits averaged in a step"),
+    "anneal_at": ("", "steps after which γ and α are divided by 10"),
+    "clip_norm": ("", "largest gradient norm of a seed"),
+    "centre": ("", "whether φ1 loses its mean row before it is normalized"),
+    "encoder": ("", "how W1 W1ᵀ = I is kept"),
+    "patience": ("", "steps without gain after which a seed ends"),
+    "min_gain": ("", "what counts as a gain, in nats of the objective"),
+    "split_seed": ("", "the stream of random splits"),
+    "precision": ("", "number type of the factors in matrix products; auto is bfloat16 where that is faster"),
+    "inner_steps": ("m", "steps of the classifier in φ2"),
+    "inner_step_size": ("α", "their size"),
+    "bias": ("", "whether the classifier in φ2 has a bias"),
+    "ridge": ("λ", "ridge of the classifier in φ2; – is a share of φ2's variance"),
+    "truncation": ("", "share of a direction of φ2 below which the ridge drops it"),
+}  # symbol of the paper, where it has one, and meaning
+
+
+def asked(found: Findings) -> list[tuple[str, str]]:
+    """What was searched, how, on what and when: (name, words)."""
+    request, dataset, values = found.run.request, found.dataset, found.values
+    imported = request.origin == "authors"
+    return [
+        ("Dataset", f"{dataset.card.get('name') or dataset.name}, {dataset.num_samples:,} rows"),
+        ("φ1: labels are made here", _described(dataset.space(request.phi1))),
+        ("φ2: labels are judged here", _described(dataset.space(request.phi2))),
+        ("Classes K", f"{found.num_classes:,}"),
+        ("Seeds", f"{len(found.seeds):,}: {_ranges(found.seeds)}"),
+        ("Setting", f"{request.setting}: {SETTINGS[request.setting]}"),
+        ("Search", "imported from the authors' layout" if imported else f"{solver_name(request.solver)} inner solver"),
+        ("Time", f"{values['seconds']:.1f} s on the {values['device'].upper()}{_products(values)}"),
+        ("Begun", date(request.created)),
+        ("Reported by", f"hume-explorer {version()}"),
+    ]
+
+
+def _products(values: dict[str, Any]) -> str:
+    """The number type of the search's products, where the run knows it."""
+    return f", products in {values['precision']}" if values.get("precision") else ""
+
+
+def hyperparameters(run: Run) -> list[tuple[str, str, str, str]]:
+    """Name, symbol, value and meaning of every hyperparameter; none for an imported run, which does not know."""
+    if run.request.origin == "authors":
+        return []
+    settings = {**asdict(run.request.config), **asdict(run.request.solver)}  # type: ignore[call-overload]
+    return [(name, MEANINGS[name][0], _value(value), MEANINGS[name][1]) for name, value in settings.items()]
+
+
+def date(iso: str) -> str:
+    """A moment in words, "23 November 2026, 15:04 UTC"; iso: as a run keeps it."""
+    moment = datetime.fromisoformat(iso)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def version() -> str:
+    """The version of this package that is installed, else that of the checkout it runs from."""
+    try:
+        return importlib.metadata.version("hume-explorer")
+    except importlib.metadata.PackageNotFoundError:
+        project = Path(__file__).parents[2] / "pyproject.toml"
+        if not project.exists():
+            return "of unknown version"
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+
+
+def _described(space: Space) -> str:
+    """A space's title, how it was made and its licence, as far as the card says."""
+    known = [space.title or space.name, f"{space.features.shape[1]:,} dimensions", space.made, space.licence]
+    return " · ".join(part for part in known if part)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers, briefly: 0 to 19, 25."""
+    breaks = [i for i in range(1, len(numbers)) if numbers[i] != numbers[i - 1] + 1]
+    groups = [numbers[a:b] for a, b in zip([0, *breaks], [*breaks, len(numbers)], strict=True)]
+    return ", ".join(str(group[0]) if len(group) == 1 else f"{group[0]} to {group[-1]}" for group in groups)
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return ", ".join(f"{item:g}" for item in value) or "never"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,61 @@
+"""What a run was asked to do, as run.json records it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hume.common.errors import RunError
+from hume.data.splits import Setting
+from hume.engine.config import Config
+from hume.engine.inner import Implicit, InnerSolver, Unrolled
+
+SOLVERS: dict[str, type[Unrolled] | type[Implicit]] = {"unrolled": Unrolled, "implicit": Implicit}
+
+
+def solver_name(solver: InnerSolver) -> str:
+    """The name under which a solver is recorded."""
+    return next(name for name, kind in SOLVERS.items() if isinstance(solver, kind))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a run was asked to do: all that `resume` needs."""
+
+    dataset: str  # a name, or a folder
+    files: dict[str, str | None] | None  # phi1, phi2 and labels, when single files were given in place of a dataset
+    phi1: str
+    phi2: str
+    fingerprints: tuple[str, str]  # of both spaces
+    config: Config
+    solver: InnerSolver
+    setting: Setting
+    seeds: tuple[int, ...]
+    device: str
+    created: str  # UTC, ISO 8601
+    origin: Literal["search", "authors"] = "search"  # authors: prototypes and scores were imported
+    cluster: str | None = None  # address of the Ray cluster that searches; `device` then only scores
+    seed_batch: int | None = None  # seeds searched side by side, None for as many as memory allows
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "solver": {"name": solver_name(self.solver), **asdict(self.solver)}}  # type: ignore
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Request":
+        solver = dict(values["solver"])
+        kind = SOLVERS[solver.pop("name")]
+        converted = {
+            **values,
+            "config": Config(**values["config"]),
+            "solver": kind(**solver),
+            "seeds": tuple(values["seeds"]),
+            "fingerprints": tuple(values["fingerprints"]),
+        }
+        return cls(**converted)
+
+
+def read_request(name: str, folder: Path) -> Request:
+    try:
+        return Request.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"run {name!r} cannot be read from {folder / 'run.json'} ({error})") from None

@@ -1,0 +1,298 @@
+"""One run on disk: what was asked, what is there of it, and the work that is missing.
+
+run.json              what was asked
+seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
+trajectories/*.safetensors  how it got there, see `hume.runs.trajectory`; may be missing
+scores.json           what came out; there once the run is finished
+review.json           what a reader decided, see `hume.runs.review`
+lock                  held by the process that works on the run
+"""
+
+import json
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+import safetensors
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from hume.common import devices
+from hume.common.errors import RunError
+from hume.common.files import disk_errors, write_atomically
+from hume.data import space_rows, splits
+from hume.data.dataset import Dataset, dataset_from_files, load_dataset
+from hume.data.rows import Rows
+from hume.engine.search import FINAL_WINDOW, FinishedSeed, Step
+from hume.runs import discover, ray_cluster, result
+from hume.runs.request import Request
+from hume.runs.trajectory import Recorder
+
+State = Literal["finished", "running", "interrupted"]
+_looking = threading.Lock()  # two threads that look at a free lock at once would each find it held
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run on disk: what was asked, and what is there of it."""
+
+    name: str
+    folder: Path
+    request: Request
+    home: Path  # whose datasets the run may name
+
+    @property
+    def finished_seeds(self) -> tuple[int, ...]:
+        """The seeds whose results are on disk, in ascending order."""
+        return tuple(sorted(int(path.stem) for path in (self.folder / "seeds").glob("[0-9]*.safetensors")))
+
+    @property
+    def missing_seeds(self) -> tuple[int, ...]:
+        """The seeds that were asked for and are not on disk."""
+        done = set(self.finished_seeds)
+        return tuple(seed for seed in self.request.seeds if seed not in done)
+
+    @property
+    def state(self) -> State:
+        """finished, running (a process holds its lock) or interrupted; raises RunError when the folder is gone."""
+        if (self.folder / "scores.json").exists():
+            return "finished"
+        check_folder(self.folder, self.name)
+        try:
+            with _looking, FileLock(self.folder / "lock", timeout=0):
+                return "interrupted"
+        except Timeout:
+            return "running"
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes whenever seeds or scores are written: what a cache of this run's results has to be keyed by."""
+        try:
+            scored = (self.folder / "scores.json").stat().st_mtime_ns
+        except FileNotFoundError:
+            scored = 0
+        return len(self.finished_seeds), scored
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep every other process from working on the run; raises RunError when one does already."""
+        return held(self.folder, self.name)
+
+    def dataset(self) -> Dataset:
+        """The data of this run; raises RunError when they changed since."""
+        files = self.request.files
+        if files is not None:
+            labels = files["labels"]
+            dataset = dataset_from_files(
+                Path(str(files["phi1"])), Path(str(files["phi2"])), None if labels is None else Path(labels)
+            )
+        else:
+            dataset = load_dataset(self.request.dataset, [self.home / "datasets"])
+        now = (dataset.space(self.request.phi1).fingerprint, dataset.space(self.request.phi2).fingerprint)
+        if now != self.request.fingerprints:
+            raise RunError(f"the spaces of run {self.name!r} have changed since it was made: start a new run")
+        return dataset
+
+    def execute(
+        self,
+        *,
+        search: bool = True,
+        record: bool = True,
+        on_step: Callable[[Step], None] | None = None,
+        on_fold: Callable[[int], None] | None = None,
+    ) -> dict[str, Any]:
+        """Search the seeds that are missing, score all, and return what `scores.json` then holds.
+
+        Every seed is on disk as soon as it has ended, with `record` its trajectory beside it.
+        Without `search` the seeds that are there are scored as they are; a later call may
+        search the others. Whatever `on_step` or `on_fold` raise ends the work and leaves the
+        run interrupted. Raises RunError when another process works on the run, its data
+        changed or the disk is full.
+        """
+        with disk_errors(self.folder), self.held():
+            return self._execute(search, record, on_step, on_fold)
+
+    def _execute(
+        self,
+        search: bool,
+        record: bool,
+        on_step: Callable[[Step], None] | None,
+        on_fold: Callable[[int], None] | None,
+    ) -> dict[str, Any]:
+        search = search and bool(self.missing_seeds)
+        if not search and (self.folder / "scores.json").exists():
+            return self.scores()
+        start = perf_counter() - self._seconds_so_far()
+        request, dataset = self.request, self.dataset()
+        device = devices.choose_device(request.device)
+        if search:
+            if request.origin == "authors":
+                raise RunError(f"run {self.name!r} was not imported to its end: import its tasks again, as another run")
+            recorder = Recorder(self.folder, request.seeds, request.config.num_iterations).see if record else None
+            self._search(dataset, device, start, [watch for watch in (recorder, on_step) if watch is not None])
+        searched = perf_counter()
+        scored = result.score_labelings(
+            dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
+        )
+        place = device if request.cluster is None else "cluster"
+        return self.write_scores(scored, searched - start, perf_counter() - searched, place, request.config.precision)
+
+    def _search(self, dataset: Dataset, device: str, start: float, watching: Sequence[Callable[[Step], None]]) -> None:
+        """Search the seeds that are missing, here or on the cluster, and put each on disk when it has ended."""
+        request = self.request
+        asked = (
+            dataset, request.phi1, request.phi2, request.config, request.solver, self.missing_seeds, request.setting
+        )  # fmt: skip
+        phi1, steps = (
+            discover.prepare_search(*asked, device, request.seed_batch)
+            if request.cluster is None
+            else ray_cluster.prepare_search(*asked, request.cluster)
+        )
+        try:
+            for number, step in enumerate(steps):
+                # The scores are of fewer seeds than there will be; a search that cannot begin leaves them.
+                if number == 0:
+                    (self.folder / "scores.json").unlink(missing_ok=True)
+                if step.finished:
+                    labelings = result.label_all(phi1, step.finished)
+                    for seed, labeling in zip(step.finished, labelings, strict=True):
+                        self.write_seed(seed, labeling, perf_counter() - start)
+                for watch in watching:
+                    watch(step)
+        finally:
+            if isinstance(steps, Generator):
+                steps.close()  # a cluster is let go of before the error is told
+
+    def _seconds_so_far(self) -> float:
+        """What the search of the seeds that are there took, so that a resumed run tells all its time."""
+        return max((float(self._seed_tags(seed)["seconds"]) for seed in self.finished_seeds), default=0.0)
+
+    def write_seed(self, seed: FinishedSeed, labeling: NDArray[np.int32], seconds: float) -> None:
+        """Put one finished seed on disk, with its labeling of all rows (N,)."""
+        arrays = {
+            "prototypes": seed.prototypes,
+            "labeling": labeling,
+            "objective": seed.objective,
+            "test_error": seed.test_error,
+        }
+        tags = {"converged": str(seed.converged), "seconds": f"{seconds:.3f}"}
+        raw = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, tags)
+        with disk_errors(self.folder):
+            write_atomically(self.folder / "seeds" / f"{seed.seed:05d}.safetensors", raw)
+
+    def write_scores(
+        self,
+        scored: result.Scores,
+        search_seconds: float,
+        score_seconds: float,
+        device: str,
+        precision: str | None = None,
+    ) -> dict[str, Any]:
+        """Put the scores of all seeds on disk, which makes the run a finished one.
+
+        `precision` is the number type that the search's products had; None for a run that was imported.
+        """
+        values = {
+            "seeds": list(self.finished_seeds),
+            "objective": [value if np.isfinite(value) else None for value in self.objective().tolist()],
+            **result.summary(scored),
+            "seconds": search_seconds + score_seconds,
+            "search_seconds": search_seconds,
+            "score_seconds": score_seconds,
+            "device": device,
+            "precision": precision,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        with disk_errors(self.folder):
+            write_atomically(self.folder / "scores.json", json.dumps(values).encode())
+        return values
+
+    def phi1_rows(self, dataset: Dataset) -> Rows:
+        """φ1 as this run's search saw it, all rows: (N, d1) of unit norm, on the CPU or, too large for it, on disk."""
+        seen, space = splits.searched_rows(dataset, self.request.setting), dataset.space(self.request.phi1)
+        unit_rows = space_rows.unit_rows if space_rows.fits_in_memory(space) else space_rows.streamed_unit_rows
+        return unit_rows(space, centre=self.request.config.centre, mean_rows=seen)
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def array(self, name: Literal["prototypes", "labeling", "objective", "test_error"]) -> list[NDArray[Any]]:
+        """One array of every finished seed, in the order of `finished_seeds`."""
+        return [self.seed_array(seed, name) for seed in self.finished_seeds]
+
+    def seed_array(self, seed: int, name: str) -> NDArray[Any]:
+        """One array of one finished seed, named as in `array`."""
+        path = self.folder / "seeds" / f"{seed:05d}.safetensors"
+        with _seed_errors(path, self.name), safetensors.safe_open(path, framework="numpy") as file:
+            array: NDArray[Any] = file.get_tensor(name)
+        return array
+
+    def converged(self) -> NDArray[np.bool_]:
+        """Whether each finished seed (S,) ended because it had settled, not because its iterations were used up."""
+        return np.array([self._seed_tags(seed)["converged"] == "True" for seed in self.finished_seeds])
+
+    def _seed_tags(self, seed: int) -> dict[str, str]:
+        path = self.folder / "seeds" / f"{seed:05d}.safetensors"
+        with _seed_errors(path, self.name), safetensors.safe_open(path, framework="numpy") as file:
+            tags: dict[str, str] = file.metadata()
+        return tags
+
+    def labelings(self) -> NDArray[np.int32]:
+        """The labelings (S, N) of all finished seeds."""
+        if not self.finished_seeds:
+            raise RunError(f"run {self.name!r} has no finished seed yet: resume it")
+        return np.stack(self.array("labeling"))
+
+    def prototypes(self) -> NDArray[np.float32]:
+        """The prototypes (S, K, d1) of all finished seeds."""
+        return np.stack(self.array("prototypes"))
+
+    def objective(self) -> NDArray[np.float64]:
+        """Eq. 7 at the end of every finished seed, (S,), nats; NaN for a seed that was imported."""
+        curves = self.array("objective")
+        return np.array([curve[-FINAL_WINDOW:].mean() if len(curve) else np.nan for curve in curves])
+
+    def scores(self) -> dict[str, Any]:
+        """What a finished run found, as `scores.json` holds it; raises RunError for an unfinished one."""
+        try:
+            values: dict[str, Any] = json.loads((self.folder / "scores.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"run {self.name!r} is {self.state}: resume it to get its scores") from None
+        except ValueError as error:
+            path = self.folder / "scores.json"
+            raise RunError(f"{path} cannot be read ({error}): remove it and resume run {self.name!r}") from None
+        return values
+
+    def cv_score(self) -> NDArray[np.float64]:
+        """The cross-validation score (S,) of every seed of a finished run."""
+        return np.array(self.scores()["cv_score"], np.float64)
+
+
+def check_folder(folder: Path, name: str) -> None:
+    """Raise RunError when a run's folder is gone: a lock in it would make it anew, in the way of a restored run."""
+    if not folder.is_dir():
+        raise RunError(f"run {name!r} is no longer in {folder}: it was renamed or deleted, see `list`")
+
+
+@contextmanager
+def _seed_errors(path: Path, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, safetensors.SafetensorError) as error:
+        raise RunError(f"{path} cannot be read ({error}): remove it and resume run {name!r}") from None
+
+
+@contextmanager
+def held(folder: Path, name: str) -> Iterator[None]:
+    check_folder(folder, name)
+    try:
+        lock = FileLock(folder / "lock", timeout=1).acquire()  # `state` holds the lock for a moment
+    except Timeout:
+        raise RunError(f"run {name!r} is being worked on by another process: wait for it") from None
+    with lock:
+        yield

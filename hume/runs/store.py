@@ -1,0 +1,263 @@
+"""Runs on disk: one folder a run, one registry for all, nothing lost when a run is killed.
+
+    <home>/hume.db                  the registry (SQLite): which runs there are and where
+    <home>/runs/<name>/run.json     what was asked
+                       seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
+                       trajectories/*.safetensors   how it got there, see `hume.runs.trajectory`
+                       scores.json  what came out; there once the run is finished
+                       review.json  what a reader decided: class names, rejected samples
+                       lock         held by the process that works on the run
+    <home>/trash/<name>             deleted runs, until they are restored or the trash is emptied
+
+The home is HUME_HOME, else the platform's data folder. Every file is written beside its
+place and then moved into it, so that a reader sees it whole or not at all. A run whose
+lock is free and whose scores are missing was interrupted; `resume` does what is missing.
+"""
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from hume.common.errors import InputError, RunError
+from hume.common.files import disk_errors, write_atomically
+from hume.data import dataset as datasets
+from hume.data import space_rows, splits
+from hume.data.dataset import Dataset, dataset_folders
+from hume.data.splits import Setting
+from hume.engine.config import Config, check_seeds, check_sizes
+from hume.engine.inner import InnerSolver
+from hume.engine.linear import uses_bfloat16
+from hume.runs.request import Request, read_request
+from hume.runs.run import Run, held
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    name TEXT PRIMARY KEY,
+    folder TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    phi1 TEXT NOT NULL,
+    phi2 TEXT NOT NULL,
+    num_seeds INTEGER NOT NULL,
+    created TEXT NOT NULL
+)
+"""
+
+
+def default_home() -> Path:
+    """HUME_HOME where it is set, else the platform's folder for a user's data."""
+    named = os.environ.get("HUME_HOME")
+    return Path(named).expanduser().resolve() if named else Path(platformdirs.user_data_dir("hume-explorer"))
+
+
+class Store:
+    """The runs of one home folder."""
+
+    def __init__(self, home: Path | str | None = None):
+        self.home = Path(home) if home is not None else default_home()
+
+    @property
+    def dataset_roots(self) -> list[Path]:
+        """Where a user's own datasets lie."""
+        return [self.home / "datasets"]
+
+    def load_dataset(self, name_or_folder: str | Path) -> Dataset:
+        """An embedded dataset, one of this home or any folder, see `spaces.load_dataset`."""
+        return datasets.load_dataset(name_or_folder, self.dataset_roots)
+
+    def create(
+        self,
+        dataset: Dataset,
+        *,
+        phi1: str,
+        phi2: str,
+        config: Config,
+        solver: InnerSolver,
+        setting: Setting = "transductive",
+        seeds: Sequence[int] = range(100),
+        device: str = "cpu",
+        cluster: str | None = None,
+        seed_batch: int | None = None,
+        name: str | None = None,
+        origin: Literal["search", "authors"] = "search",
+    ) -> "Run":
+        """Register a new run and write what it is asked to do; with `cluster`, its address, it is searched there.
+
+        Raises InputError for data that cannot be searched so and for a name that cannot be
+        a folder or is taken, before anything is written; RunError when the home cannot be
+        written.
+        """
+        created = datetime.now(UTC)
+        name = name or self._free_name(f"{dataset.name}-{phi1}-{phi2}", created)
+        _check_name(name)
+        first, second = dataset.space(phi1), dataset.space(phi2)
+        rows = splits.searched_rows(dataset, setting)
+        check_seeds(seeds, seed_batch)
+        if cluster is not None and seed_batch is not None:
+            raise InputError("a cluster chooses its batches itself: leave out either --seed-batch or --cluster")
+        # Whoever goes on with the run, on another machine perhaps, is to compute as whoever began it.
+        coarse = uses_bfloat16(config.precision, device)
+        config = replace(config, precision="bfloat16" if coarse else "float32")
+        if origin == "search":
+            check_sizes((int(rows.sum()), first.features.shape[1]), (int(rows.sum()), second.features.shape[1]), config)
+        space_rows.check_pair(first, second, centre=config.centre, mean_rows=rows)
+        files = None
+        if dataset.folder is None:
+            if first.path is None or second.path is None:
+                raise InputError(f"{dataset.name} has no files to come back to: save its spaces as .npy first")
+            files = {"phi1": str(first.path), "phi2": str(second.path), "labels": _text(dataset.labels_path)}
+        request = Request(
+            dataset=dataset.name if dataset.folder is None or self._is_named(dataset) else str(dataset.folder),
+            files=files,
+            phi1=phi1,
+            phi2=phi2,
+            fingerprints=(first.fingerprint, second.fingerprint),
+            config=config,
+            solver=solver,
+            setting=setting,
+            seeds=tuple(seeds),
+            device=device,
+            created=created.isoformat(timespec="seconds"),
+            origin=origin,
+            cluster=cluster,
+            seed_batch=seed_batch,
+        )
+        folder = self.home / "runs" / name
+        with disk_errors(folder), closing(self._connect()) as database, database:
+            self._register(database, name, folder, request)
+            if (folder / "run.json").exists():
+                raise InputError(f"{folder} holds a run that is not registered here: choose another name")
+            (folder / "seeds").mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / "run.json", json.dumps(request.to_json(), indent=2).encode())
+        return Run(name, folder, request, self.home)
+
+    def open(self, name: str) -> "Run":
+        """The run of that name; raises RunError when there is none or its folder is damaged."""
+        folder = self._folder(name)
+        return Run(name, folder, read_request(name, folder), self.home)
+
+    def rename(self, name: str, new: str) -> "Run":
+        """Give a run another name; its folder moves along.
+
+        Raises InputError for a name that is taken or cannot be a folder, RunError while a process works on the run.
+        """
+        _check_name(new)
+        run, target = self.open(name), self.home / "runs" / new
+        if new == name:
+            return run
+        with disk_errors(target), run.held(), closing(self._connect()) as database, database:
+            self._register(database, new, target, run.request)
+            if target.exists():
+                raise InputError(f"{target} exists already: choose another name")
+            database.execute("DELETE FROM runs WHERE name = ?", (name,))
+            run.folder.rename(target)
+        return self.open(new)
+
+    def delete(self, name: str) -> str:
+        """Move a run, also a damaged one, to the trash, from where `restore` brings it back.
+
+        Returns its name in the trash, another one where a run of that name lies there already.
+        Raises RunError when there is no such run or a process works on it.
+        """
+        folder, trash = self._folder(name), set(self.trash())
+        place = self.home / "trash" / name
+        if name in trash:
+            stem = name[:90]
+            place = place.with_name(next(f"{stem}-{i}" for i in count(2) if f"{stem}-{i}" not in trash))
+        with disk_errors(place), held(folder, name), closing(self._connect()) as database, database:
+            database.execute("DELETE FROM runs WHERE name = ?", (name,))
+            place.parent.mkdir(exist_ok=True)
+            folder.rename(place)
+            os.utime(place)
+        return place.name
+
+    def restore(self, name: str) -> "Run":
+        """Bring a deleted run back; raises RunError when it is not in the trash, InputError when its name is taken."""
+        place, folder = self.home / "trash" / name, self.home / "runs" / name
+        if name not in self.trash():
+            raise RunError(f"there is no run {name!r} in the trash of {self.home}: it was emptied")
+        request = read_request(name, place)
+        with disk_errors(folder), closing(self._connect()) as database, database:
+            self._register(database, name, folder, request)
+            folder.parent.mkdir(exist_ok=True)
+            place.rename(folder)
+        return self.open(name)
+
+    def trash(self) -> list[str]:
+        """The names of the deleted runs, the last deleted first."""
+        places = [place for place in (self.home / "trash").glob("*") if NAME.fullmatch(place.name)]
+        return [place.name for place in sorted(places, key=lambda place: -place.stat().st_mtime)]
+
+    def empty_trash(self, older_than: timedelta = timedelta(0)) -> list[str]:
+        """Remove for good what was deleted longer ago than that; returns the names."""
+        limit = (datetime.now(UTC) - older_than).timestamp()
+        gone = [name for name in self.trash() if (self.home / "trash" / name).stat().st_mtime <= limit]
+        for name in gone:
+            with disk_errors(self.home / "trash" / name):
+                shutil.rmtree(self.home / "trash" / name)
+        return gone
+
+    def runs(self) -> list["Run"]:
+        """All runs, the newest first; raises RunError when one is damaged."""
+        return [self.open(name) for name in self.names()]
+
+    def names(self) -> list[str]:
+        """The names of all runs, the newest first; a folder that was removed by hand is passed over."""
+        return [name for name, folder in self._rows() if (Path(folder) / "run.json").exists()]
+
+    def _folder(self, name: str) -> Path:
+        known = dict(self._rows())
+        if name not in known:
+            raise RunError(f"there is no run {name!r} in {self.home}: see `list`")
+        return Path(known[name])
+
+    def _register(self, database: sqlite3.Connection, name: str, folder: Path, request: Request) -> None:
+        if not (folder / "run.json").exists():
+            database.execute("DELETE FROM runs WHERE name = ?", (name,))  # its folder was removed by hand
+        row = (name, str(folder), request.dataset, request.phi1, request.phi2, len(request.seeds), request.created)
+        try:
+            database.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        except sqlite3.IntegrityError:
+            raise InputError(f"there is a run {name!r} already: choose another name or resume it") from None
+
+    def _rows(self) -> list[tuple[str, str]]:
+        with disk_errors(self.home), closing(self._connect()) as database:
+            return database.execute("SELECT name, folder FROM runs ORDER BY created DESC, rowid DESC").fetchall()
+
+    def _connect(self) -> sqlite3.Connection:
+        self.home.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(self.home / "hume.db", timeout=30)
+        database.execute(_SCHEMA)
+        return database
+
+    def _free_name(self, stem: str, created: datetime) -> str:
+        taken = {name for name, _ in self._rows()}
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:70] or "run"
+        stamp = f"{stem}-{created:%Y%m%d-%H%M%S}"
+        return next(name for i in range(len(taken) + 1) if (name := f"{stamp}-{i}" if i else stamp) not in taken)
+
+    def _is_named(self, dataset: Dataset) -> bool:
+        return dataset.folder in [folder.resolve() for folder in dataset_folders(self.dataset_roots)]
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise InputError(
+            f"a run cannot be named {name!r}: use at most 100 letters, digits, dots, dashes and underscores"
+        )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())

@@ -1,0 +1,178 @@
+"""How a search went: its prototypes at some of its iterations, so that any finished run can be replayed.
+
+    <run>/trajectories/<seed>.safetensors   iterations (F,), prototypes (F, K, d1) float16
+
+Objective and test error of every iteration are in the seed's own file. `hume.runs.replay` turns all of it into what
+can be seen.
+
+Frames are taken at iterations in geometric progression: 0, 1, 2, … to 16, then ever further apart. Labels move
+most at the beginning: on the embedded images half of the rows have the class in which they end after 3 iterations
+of about 360, four fifths after 20, so frames at even distances would show all of it in the first three. And a
+search that may end at any time is cut equally fine wherever it ends.
+"""
+
+import shutil
+import weakref
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save
+from torch import Tensor
+
+from hume.common.devices import out_of_memory
+from hume.common.files import write_atomically
+from hume.engine.search import FinishedSeed, Step
+
+if TYPE_CHECKING:
+    pass
+
+MEBIBYTE = 2**20
+MAX_FRAMES = 64  # a seed
+MIN_FRAMES = 16  # rather than fewer, only some of the seeds are recorded
+MAX_BYTES = 64 * MEBIBYTE  # a run
+ROOM = 256 * MEBIBYTE  # that stay free on the disk: what a run has found matters more than how
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """One seed's prototypes on their way, the first frame at its start, the last one what it found."""
+
+    seed: int
+    iterations: NDArray[np.int64]  # (F,) updates made so far, ascending
+    prototypes: NDArray[np.float16]  # (F, K, d1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is recorded of a run: so many `frames` a seed at most, of the first `seeds` seeds."""
+
+    frames: int
+    seeds: int
+
+
+def plan(num_seeds: int, num_classes: int, dim: int, max_bytes: int = MAX_BYTES) -> Plan:
+    """Fit the trajectories of a run's seeds, prototypes (K, d1) a frame, into `max_bytes`.
+
+    Every seed has 64 frames where there is room for them, else fewer, down to 16; where these are too many, only
+    the first seeds are recorded, or none.
+    """
+    room = max_bytes // (2 * num_classes * dim + 4)  # frames of all seeds
+    frames = min(MAX_FRAMES, max(room // num_seeds, MIN_FRAMES))
+    return Plan(frames, min(num_seeds, room // frames))
+
+
+def times(num_iterations: int, number: int) -> tuple[int, ...]:
+    """The iterations, from 0 and at most so many, at which frames are taken; the end of the search is one more.
+
+    The next one is always where a geometric progression to the end would have it, but never the same again.
+    """
+    found = [0]
+    while len(found) < number and found[-1] < num_iterations - 1:
+        last = max(found[-1], 1)
+        ratio = (num_iterations / last) ** (1 / (number - len(found) + 1))
+        found.append(max(found[-1] + 1, round(found[-1] * ratio)))
+    return tuple(found)
+
+
+# --- recording -----------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class _Frame:
+    """The prototypes of one batch; they stay on its device, which nobody has to wait for, until their seeds end."""
+
+    iteration: int
+    seeds: tuple[int, ...]
+    prototypes: Tensor  # (A, K, d1) float16
+    source: "weakref.ref[Tensor]"  # the tensor of the step
+
+
+class Recorder:
+    """Watch a search's steps and write every seed's trajectory when it ends, without holding the search up.
+
+    folder: the run's; seeds: all that were asked for, of which the first are recorded, see `plan`. At most
+    `max_bytes` are held and written, and nothing is written where less than `room` would stay free on the disk.
+    A trajectory is no reason to end a search: where the disk or the memory fails, recording ends, nothing is raised,
+    and what is there stays.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        seeds: Sequence[int],
+        num_iterations: int,
+        *,
+        max_bytes: int = MAX_BYTES,
+        room: int = ROOM,
+    ):
+        self._folder, self._seeds, self._num_iterations = folder / "trajectories", tuple(seeds), num_iterations
+        self._max_bytes, self._room = max_bytes, room
+        self._times: tuple[int, ...] = ()
+        self._chosen: frozenset[int] | None = None  # once the size of the prototypes is known
+        self._frames: dict[int, list[_Frame]] = {}  # of every seed under way
+
+    def see(self, step: Step) -> None:
+        """Take a frame of the step's seeds if one is due, and write the trajectories of those that end with it."""
+        try:
+            self._see(step)
+        except (OSError, RuntimeError, MemoryError) as error:
+            if not (isinstance(error, OSError) or out_of_memory(error)):
+                raise
+            self._frames, self._chosen = {}, frozenset()
+
+    def _see(self, step: Step) -> None:
+        if self._chosen is None:
+            _, num_classes, dim = step.prototypes.shape
+            fitting = plan(len(self._seeds), num_classes, dim, self._max_bytes)
+            self._times = times(self._num_iterations, fitting.frames - 1)
+            self._chosen = frozenset(self._seeds[: fitting.seeds])
+        places = [i for i, seed in enumerate(step.seeds) if seed in self._chosen]
+        if not places:
+            return
+        self._take(step, places)
+        for found in step.finished:
+            if found.seed in self._chosen:
+                self._write(found, self._frames.pop(found.seed))
+
+    def _take(self, step: Step, places: list[int]) -> None:
+        seeds = tuple(step.seeds[i] for i in places)
+        if step.iteration == 0:  # also of a batch that is begun again, in halves or by another worker
+            self._frames.update({seed: [] for seed in seeds})
+        taken = self._frames.setdefault(seeds[0], [])  # a batch's seeds have the same ones
+        latest = taken[-1] if taken else None
+        if latest is not None and latest.source() is step.prototypes:
+            latest.iteration = step.iteration  # steps from a cluster share the prototypes of the last of them
+            return
+        if latest is not None and bisect_right(self._times, step.iteration) == bisect_right(
+            self._times, latest.iteration
+        ):
+            return
+        some = step.prototypes if len(places) == len(step.seeds) else step.prototypes[places]
+        frame = _Frame(step.iteration, seeds, some.half(), weakref.ref(step.prototypes))
+        for seed in seeds:
+            self._frames.setdefault(seed, []).append(frame)
+
+    def _write(self, found: FinishedSeed, frames: list[_Frame]) -> None:
+        if shutil.disk_usage(self._folder.parent).free < self._room:
+            raise OSError(f"less than {self._room} bytes are free")
+        kept = torch.stack([frame.prototypes[frame.seeds.index(found.seed)] for frame in frames]).cpu().numpy()
+        arrays = {
+            "iterations": np.array([*(frame.iteration for frame in frames), len(found.objective)], np.int32),
+            "prototypes": np.concatenate([kept, found.prototypes[None].astype(np.float16)]),
+        }
+        self._folder.mkdir(exist_ok=True)
+        # A power cut may damage it, which `read` notices: the disk is several times slower when waited for.
+        write_atomically(_path(self._folder.parent, found.seed), save(arrays), flush=False)
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def _path(folder: Path, seed: int) -> Path:
+    return folder / "trajectories" / f"{seed:05d}.safetensors"

@@ -1,0 +1,96 @@
+"""The hard case: a pair of spaces on which the search is misled, beside a good one on the same pictures."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from hume import load_dataset
+from hume.common.formatting import number, percent
+from hume.common.progress import Progress
+from hume.data.dataset import Dataset
+from hume.lesson import hard_case
+from hume.lesson.hard_case import DATASET, NUM_SEEDS, PHI1, TITLES, Case
+from hume.reporting import figures
+from pages._lesson import lesson
+from pages._sections import make_space, trust
+from pages._state import datasets, services
+
+NAME = "digits: the lesson's hard case"
+
+
+def show() -> None:
+    st.subheader("And when it goes wrong?")
+    st.markdown(
+        "Here the same digits are searched twice. Labels are made in the same space; once they are tested in "
+        f"**{TITLES[hard_case.GOOD]}**, once in **{TITLES[hard_case.HARD]}**. Both searches run smoothly."
+    )
+    digits = _digits()
+    cases = _cases(str(lesson.home()), datasets.stamp(digits, lesson.home() / "lessons"))
+    if cases is None:
+        _offer()
+        return
+    if lesson.data().labels is None:  # else the switch is above
+        lesson.offer_truth(digits)
+    truth = lesson.may_reveal(digits)
+    for column, case in zip(st.columns(2, gap="large"), cases, strict=True):
+        with column:
+            _draw(case, truth)
+    st.markdown(hard_case.conclusion(*cases))
+
+
+@st.cache_resource(show_spinner=False)
+def _digits() -> Dataset:
+    """The embedded ones, whatever else is called so."""
+    return load_dataset(DATASET)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Asking φ1 about the same labelings …")
+def _cases(home: str, stamp: str) -> tuple[Case, Case] | None:
+    cases = hard_case.read_both(Path(home), _digits())
+    for case in cases or ():
+        _ = case.trust  # now, while the spinner turns
+    return cases
+
+
+def _offer() -> None:
+    busy = {status.name for status in services.services().work.statuses() if status.under_way}
+    if NAME not in busy and st.button(
+        f"Search both pairs, {NUM_SEEDS} starts each", icon=":material/science:", key="hard case",
+        help="Some seconds; what is found is kept.",
+    ):  # fmt: skip
+        home, digits = lesson.home(), _digits()
+
+        def work(tell: Progress) -> str:
+            hard_case.search_both(home, digits, tell)
+            return "Both pairs were searched."
+
+        services.services().work.do(NAME, work, "cpu")
+        st.rerun()
+    make_space.under_way()
+
+
+def _draw(case: Case, truth: bool) -> None:
+    scores = case.kept.cv_score
+    st.markdown(f"**Tested in {TITLES[case.phi2]}**")
+    st.metric("Foretold of unseen pictures, mean of the starts", percent(float(scores.mean())))
+    trust.say(case.trust)
+    seeds, name = range(len(scores)), f"{DATASET}-{PHI1}-{case.phi2}"
+    if truth:
+        lesson.plot(
+            figures.correlation(scores, case.accuracy, seeds, ["converged"] * len(scores), case.correlation),
+            f"{case.phi2} revealed", lambda: (["seed", "score", "accuracy"], zip(seeds, scores, case.accuracy,
+                                                                                  strict=True)),
+            alt="Score and accuracy, one point a start", name=name,
+        )  # fmt: skip
+        r = "–" if case.correlation is None else number(case.correlation.r)
+        st.markdown(f"The vote agrees with people on **{percent(case.vote_accuracy)}**; score and accuracy: r = {r}.")
+        return
+    judged = case.trust.phi1_score
+    if judged is None:
+        return
+    lesson.plot(
+        figures.trust(scores, judged, case.trust.agreement, case.trust.evenness, seeds),
+        f"{case.phi2} judged",
+        lambda: (["seed", "score in φ2", "score in φ1"], zip(seeds, scores, judged, strict=True)),
+        alt="Score in φ2 against score in φ1, one point a start", name=name,
+    )  # fmt: skip

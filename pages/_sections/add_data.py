@@ -1,0 +1,208 @@
+"""How data come in: a path on this machine, an upload, a public dataset by its name."""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from hume.common.errors import HumeError, InputError
+from hume.common.formatting import count
+from hume.common.progress import Progress
+from hume.data.catalog import CATALOG, import_named
+from hume.data.folder import check_name
+from hume.data.image_files import PictureError, fit, open_picture
+from hume.data.importers.folder_listing import allowed_roots, check_allowed
+from hume.data.importers.hugging_face import import_hugging_face
+from hume.exchange.incoming import Found, look_at
+from hume.jobs.datasets import upload
+from pages._state import services as services_module
+from pages._widgets import plots
+
+HUB = "another one, of the Hugging Face hub …"
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+SIDES = (32, 64, 96, 128, 224)
+PREVIEWED, PREVIEW = 12, 72  # pictures, pixels
+SHOWN = 20  # names of what was set aside
+ENDINGS = ["zip", "png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "csv", "parquet", "pq", "npy", "npz",
+           "safetensors", "h5ad"]  # fmt: skip
+
+
+def add() -> None:
+    """Three ways in, each with a look at what is there before anything is made."""
+    on_disk, uploaded, named = st.tabs(
+        ["From this machine", "Upload", "Public dataset"], key="ways_in", bind="query-params"
+    )
+    if on_disk.open:
+        with on_disk:
+            _from_disk()
+    if uploaded.open:
+        with uploaded:
+            _from_upload()
+    if named.open:
+        with named:
+            _named()
+    if "add error" in st.session_state:
+        st.error(st.session_state.pop("add error"), icon=":material/error:")
+
+
+def _from_disk() -> None:
+    roots = allowed_roots()
+    text = st.text_input(
+        "Path", key="path", placeholder=f"{roots[0]}/my-images",
+        help="A folder of images (class folders, or flat without labels; train and test folders are kept), a zip of "
+        "it, a table of paths (CSV, Parquet), arrays (.npy, .npz, .safetensors, Parquet, .h5ad, idx), a dataset of "
+        "Hugging Face on disk, or the folder of a release of HUME or TURTLE.",
+    ).strip()  # fmt: skip
+    st.caption("May be read: " + ", ".join(plots.plain(str(root)) for root in roots) + " (set by HUME_DATA_ROOTS).")
+    if not text:
+        return
+    try:
+        with st.spinner("Looking …"):
+            found = _looked_at(text, tuple(map(str, roots)))
+    except HumeError as error:
+        st.error(plots.plain(str(error)), icon=":material/error:")
+        return
+    st.info(plots.plain(found.words), icon=":material/folder_open:")
+    _preview(found)
+    _aside(found.set_aside)
+    name, side, keep = _options(found)
+    if st.button("Add", type="primary", icon=":material/add:", key="add path"):
+        _start(lambda: services_module.services().work.add(Path(text), name, keep=keep, side=side, roots=roots), name)
+
+
+@st.cache_data(max_entries=4, ttl=60, show_spinner=False)
+def _looked_at(path: str, roots: tuple[str, ...]) -> Found:
+    return look_at(Path(path), roots=[Path(root) for root in roots])
+
+
+def _preview(found: Found) -> None:
+    """A few of the pictures that would be added, spread over the folder; one that cannot be read is left out here."""
+    entries = [] if found.listing is None else found.listing.entries
+    step = max(1, len(entries) // PREVIEWED)
+    shown = []
+    for entry in entries[::step][:PREVIEWED]:
+        with suppress(PictureError):
+            shown.append(fit(open_picture(entry.path, entry.name, at_least=PREVIEW), PREVIEW))
+    if shown:
+        st.image(shown, width=PREVIEW)
+
+
+def _options(found: Found) -> tuple[str, int, Literal["refer", "copy"]]:
+    """The dataset's name, the side of its stored pictures, and whether large ones come along."""
+    name, side, keep = found.suggested_name, 96, "refer"
+    if found.release is not None:
+        return name, side, "refer"
+    columns = st.columns(3, vertical_alignment="bottom")
+    name = columns[0].text_input("Name", name, key=f"name {found.path}")
+    if found.kind in ("images", "zip"):
+        side = _side(columns[1], str(found.path))
+    if found.kind == "images":
+        copied = columns[2].checkbox(
+            "Copy large pictures", key=f"copy {found.path}",
+            help="Else pictures larger than that stay where they are and are read from there when features are made.",
+        )  # fmt: skip
+        keep = "copy" if copied else "refer"
+    return name, side, "copy" if keep == "copy" else "refer"
+
+
+def _side(place: DeltaGenerator, key: str) -> int:
+    return int(
+        place.selectbox(
+            "Stored at",
+            SIDES,
+            SIDES.index(96),
+            key=f"side {key}",
+            format_func=lambda side: f"{side} × {side} pixels",
+            help="Of larger pictures a square copy is stored, for looking at and for self-supervised training; "
+            "pretrained networks read the originals. Pictures that all have one size up to this are stored as they "
+            "are.",
+        )
+    )
+
+
+def _from_upload() -> None:
+    files = st.file_uploader(
+        "A zip of images, images, a table of them, or one file of arrays", ENDINGS, accept_multiple_files=True,
+        key=f"files {st.session_state.get('uploads', 0)}",
+    )  # fmt: skip
+    if not files:
+        return
+    columns = st.columns(3, vertical_alignment="bottom")
+    name = columns[0].text_input("Name", files[0].name.split(".")[0], key=f"upload name {files[0].file_id}")
+    side = _side(columns[1], "upload")
+    if columns[2].button("Add", type="primary", icon=":material/add:", key="add upload"):
+        services = services_module.services()
+
+        def begin() -> str:
+            place = upload(services.store.home, [(file.name, file) for file in files])
+            return services.work.add_uploaded(place, name, side=side)
+
+        _start(begin, name)
+
+
+def _named() -> None:
+    left, right = st.columns(2)
+    key = left.selectbox(
+        "Dataset", [*CATALOG, HUB], key="named", format_func=lambda each: CATALOG[each].title if each != HUB else each
+    )
+    if key == HUB:
+        _from_hub(right)
+        return
+    known = CATALOG[key]
+    text = right.text_input(
+        "Folder with its files", str(services_module.services().store.home / "downloads"), key="named folder",
+        help="Where the files lie already, or are to be downloaded to.",
+    )  # fmt: skip
+    st.caption(f"{known.source} · licence: {known.licence}")
+    download = st.checkbox("Download what is missing", key="named download")
+    if st.button("Add", type="primary", icon=":material/add:", key="add named"):
+        services = services_module.services()
+
+        def work(tell: Progress) -> str:
+            folder = check_allowed(Path(text), [*allowed_roots(), services.store.home])
+            made = import_named(
+                key, services.store.dataset_roots[0], data_folder=folder, download=download, on_progress=tell
+            )
+            return f"{made.load().num_samples:,} images are in {made.name}."
+
+        _start(lambda: services.work.do(f"Add {key}", work), key)
+
+
+def _from_hub(place: DeltaGenerator) -> None:
+    """A dataset of the Hugging Face hub, where this machine can reach it."""
+    text = place.text_input("Its name on the hub", key="hub name", placeholder="owner/dataset").strip()
+    if st.button("Add", type="primary", icon=":material/add:", key="add hub", disabled=not HUB_NAME.fullmatch(text)):
+        services, name = services_module.services(), text.rsplit("/", 1)[-1]
+
+        def work(tell: Progress) -> str:
+            if Path(text).exists():  # a name is never a path of this machine here
+                raise InputError(f"{text} is a folder of this machine: bring it by its path")
+            made = import_hugging_face(text, services.store.dataset_roots[0], name, on_progress=tell)
+            return f"{made.load().num_samples:,} images are in {made.name}."
+
+        _start(lambda: services.work.do(f"Add {text}", work), name)
+
+
+def _start(begin: Callable[[], object], name: str) -> None:
+    """Queue what brings a dataset, or keep why it cannot be."""
+    try:
+        check_name(name, "dataset")
+        begin()
+    except HumeError as error:
+        st.session_state["add error"] = plots.plain(str(error))
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # the field of files is empty again
+    st.rerun()
+
+
+def _aside(set_aside: list[tuple[str, str]]) -> None:
+    if not set_aside:
+        return
+    with st.expander(f"{count(len(set_aside), 'file')} will be set aside", icon=":material/block:"):
+        shown = set_aside[:SHOWN]
+        st.dataframe({"file": [name for name, _ in shown], "why": [why for _, why in shown]}, hide_index=True)
+        if len(set_aside) > SHOWN:
+            st.caption(f"and {len(set_aside) - SHOWN:,} more")

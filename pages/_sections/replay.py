@@ -1,0 +1,158 @@
+"""A finished search seen again: where every start was at any moment, and which pictures changed class."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+import streamlit as st
+
+from hume.common.errors import HumeError
+from hume.reporting import figures
+from hume.runs import replay
+from hume.runs.findings import Findings
+from hume.runs.replay import Cloud, Labels
+from pages._widgets import plots
+from pages._widgets.gallery import Tile, gallery
+
+EVERY = 0.8  # seconds a frame while playing
+PICTURE = 56  # pixels
+SHOWN = 24  # pictures
+BACK = 3  # frames within which a picture has changed class
+
+Plot = Callable[..., object]  # `_show.plot`, or one with larger type
+
+
+@dataclass
+class Player:
+    """Which moment is shown, and whether the next follows by itself."""
+
+    frame: int = 0
+    playing: bool = False
+    since: float = 0.0  # when it moved last
+    moves: int = 0  # that the slider did not make: it is made anew to follow
+
+    def go(self, frame: int, last: int, *, by_slider: bool = False) -> None:
+        """Show a moment; at the end, stop."""
+        self.frame, self.since = min(max(frame, 0), last), monotonic()
+        self.playing = self.playing and frame < last
+        self.moves += not by_slider
+
+    def toggle(self, last: int) -> None:
+        """Play or pause; from the end, play again."""
+        self.playing = not self.playing
+        self.since = monotonic()
+        if self.playing and self.frame >= last:
+            self.go(0, last)
+
+
+def show(found: Findings, *, truth: bool, plot: Plot = plots.plot) -> None:
+    """The replay of a run, where it was recorded; truth: whether accuracies may be seen."""
+    words = replay.missing(found.run)
+    if not replay.recorded(found.run):
+        st.markdown(words or "Nothing of this run was recorded: search again to replay it.")
+        return
+    if words is not None:
+        st.caption(words)
+    try:
+        cloud = _cloud(str(found.run.folder), found.run.version, found)
+    except HumeError as error:  # all that was recorded is damaged
+        st.warning(str(error), icon=":material/warning:")
+        return
+    recorded = set(cloud.seeds.tolist())
+    seeds = [seed for seed in (found.seeds[i] for i in found.order.tolist()) if seed in recorded]
+    seed = st.selectbox(
+        "Start to follow", seeds, key=f"lesson replayed {found.run.name}", persist_state="session",
+        help="The best-scored first. Its pictures are shown below.",
+    )  # fmt: skip
+    labels = _labels(str(found.run.folder), found.run.version, seed, found, cloud)
+    _draw(found, cloud, labels, seed, truth, plot)
+
+
+def _draw(found: Findings, cloud: Cloud, labels: Labels, seed: int, truth: bool, plot: Plot) -> None:
+    last = len(cloud.iterations) - 1
+    player: Player = st.session_state.setdefault(f"replay of {found.run.name}", Player())
+    player.frame = min(player.frame, last)
+    if player.playing and monotonic() - player.since > 5 * EVERY:
+        player.playing = False  # another step was looked at in between
+    playing = player.playing
+
+    @st.fragment(run_every=EVERY if playing else None)
+    def draw() -> None:
+        # A touch on the slider draws anew too, and must not make it faster.
+        if player.playing and monotonic() - player.since > 0.7 * EVERY:
+            player.go(player.frame + 1, last)
+        if player.playing != playing:
+            st.rerun()  # only the whole page can set the clock
+        _controls(player, cloud, last)
+        _plots(found, cloud, player.frame, seed, truth and cloud.acc is not None, plot)
+        _movers(found, cloud, labels, player.frame)
+
+    draw()
+
+
+def _controls(player: Player, cloud: Cloud, last: int) -> None:
+    field = f"replay moment {player.moves}"
+
+    def scrub() -> None:
+        player.go(cloud.iterations.tolist().index(st.session_state[field]), last, by_slider=True)
+
+    buttons, slider = st.columns([1, 4], vertical_alignment="bottom")
+    buttons.button(
+        "Pause" if player.playing else "Play", key="replay play", on_click=player.toggle, args=(last,),
+        icon=":material/pause:" if player.playing else ":material/play_arrow:", type="primary",
+    )  # fmt: skip
+    if last > 0:
+        moments = cloud.iterations.tolist()
+        slider.select_slider("Iterations done", moments, moments[player.frame], key=field, on_change=scrub)
+
+
+def _plots(found: Findings, cloud: Cloud, at: int, seed: int, truth: bool, plot: Plot) -> None:
+    left, right = st.columns([3, 2])
+    heights = cloud.acc if truth and cloud.acc is not None else cloud.settled
+    header = ["seed", "objective", "accuracy" if truth else "share in the last class"]
+    with left:
+        plot(
+            figures.cloud_at(cloud, at, truth=truth, selected=seed), "replayed cloud",
+            lambda: (header, zip(cloud.seeds, cloud.objective[at], heights[at], strict=True)),
+            alt="One point a random start at this moment", name=plots.file_name(found.run.name, "replay"),
+        )  # fmt: skip
+    with right:
+        plot(
+            figures.changes_curve(cloud, at), "replayed changes",
+            lambda: (["iteration", *(f"seed {one}" for one in cloud.seeds.tolist())],
+                     ([i, *row] for i, row in zip(cloud.iterations[1:].tolist(), cloud.changes.tolist(), strict=True))),
+            alt="Share of the samples that change class over the iterations",
+            name=plots.file_name(found.run.name, "changes"),
+        )  # fmt: skip
+    st.caption(f"Computed on {len(cloud.rows):,} of the samples, always the same ones.")
+
+
+def _movers(found: Findings, cloud: Cloud, labels: Labels, at: int) -> None:
+    """The pictures that the followed start has just put into another class."""
+    at = min(at, len(labels) - 1)
+    start = max(0, at - BACK)
+    moved = replay.movers(labels, cloud.rows, start=start, end=at)
+    tiles = [
+        Tile(row, f"{before} → {after}")
+        for row, before, after in zip(
+            moved.rows.tolist(), moved.before.tolist(), moved.after.tolist(), strict=True
+        )
+        if before != after
+    ][:SHOWN]  # fmt: skip
+    if not tiles:
+        st.markdown("This start has just put none of these pictures into another class.")
+        return
+    st.markdown("**Pictures that this start has just put into another class** (class before → class now)")
+    gallery(tiles, key="lesson movers", dataset=found.dataset, label="Pictures that changed class", size=PICTURE)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Replaying the search …")
+def _cloud(folder: str, version: tuple[int, int], _found: Findings) -> Cloud:
+    return replay.cloud(_found.run, _found.dataset)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _labels(folder: str, version: tuple[int, int], seed: int, _found: Findings, _cloud: Cloud) -> Labels:
+    """What a start labels the replayed rows at every moment, (F, n), in the class numbers of all pages."""
+    reference = _found.aligned[_found.seeds.index(seed)]
+    return replay.followed(_found.run, _found.dataset, _cloud, seed, reference)

@@ -1,0 +1,191 @@
+"""What reliable samples are worth as labels: a classifier learns from them, and from as many true ones (Table 4)."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from hume.common import devices
+from hume.common.progress import Progress
+from hume.data.dataset import Dataset
+from hume.evaluation.metrics import Spread
+from hume.evaluation.reliable import Order
+from hume.experiments.fixmatch import FixMatch
+from hume.experiments.published import table_4
+from hume.experiments.semi_supervised import SemiSupervised
+from hume.experiments.trained_heads import Point, Trained, in_words
+from hume.reporting import figures
+from hume.runs import review
+from hume.runs.findings import LABEL_COLUMNS, Findings
+from hume.runs.review import Review
+from pages._sections import make_space
+from pages._state import datasets, ground_truth, runs, services
+from pages._widgets import plots
+
+HEADER = ("labels a class", "labels", "right of them", "from reliable samples", "± reliable", "without pseudo-labels",
+          "from true labels", "± true", "true without pseudo-labels", "as the vote", "± vote", "seeds")  # fmt: skip
+OF_TRUTH = HEADER[2:9]
+
+
+def section(found: Findings, num_neighbors: int, order: Order) -> None:
+    """Trains on the samples of this page and says what came of it; what was trained before is there after a reload."""
+    st.subheader("What are these labels worth?")
+    names, truth = list(found.dataset.spaces), ground_truth.shows_truth(found.dataset)
+    left, right = st.columns([2, 5], vertical_alignment="bottom", gap="medium")
+    space = left.selectbox(
+        "Features to learn on", names, names.index(found.run.request.phi1), key=f"student of {found.run.name}",
+        persist_state="session", help="Any space of the dataset; φ1 of the run first.",
+    )  # fmt: skip
+    student, given = SemiSupervised(found, space, num_neighbors=num_neighbors, order=order), runs.read_review(found)
+    points, missing = _points(
+        student.folder, datasets.stamp(student.dataset, student.folder), tuple(sorted(given.rejected)), student
+    )
+    name = f"{found.run.name}: train on reliable samples, {student.space.name}"
+    going = any(status.under_way and status.name == name for status in services.services().work.statuses())
+    if right.button(
+        "Train on reliable samples", icon=":material/school:", key="train students", disabled=going or not missing,
+        help=f"{', '.join(map(str, missing))} a class." if missing else "All numbers of labels a class are there.",
+    ):  # fmt: skip
+        _queue(name, student)
+        st.rerun()
+    make_space.under_way()
+    st.markdown(plots.plain(in_words(points, student.vote_accuracy, truth)))
+    _protocol(student, truth)
+    if any(not point.is_current for point in points):
+        st.warning("Samples were rejected or taken back since: train again.", icon=":material/warning:")
+    elif truth and any(point.true is None for point in points):
+        st.warning("The true labels came or changed since: train again.", icon=":material/warning:")
+    if points:
+        _draw(student, points, truth, given)
+    if truth and points:
+        _printed(found.dataset)
+    elif not truth and found.dataset.labels is not None:  # the page has said already where there are none
+        ground_truth.reveal(found.dataset, "how right the classifiers are")
+
+
+@st.cache_resource(max_entries=16, show_spinner="Scoring …")
+def _points(
+    folder: Path, stamp: str, rejected: tuple[int, ...], _student: SemiSupervised
+) -> tuple[list[Point], list[int]]:
+    return _student.points(rejected), _student.missing(rejected)
+
+
+def _queue(name: str, student: SemiSupervised) -> None:
+    device = devices.devices()[0]
+
+    def work(tell: Progress) -> str:
+        rejected = review.read(student.findings.run).rejected  # as they are when its turn comes
+        amounts = student.missing(rejected)
+        if not amounts:
+            return "All numbers of labels a class were there already."
+        made = student.run(amounts, rejected=rejected, device=device, on_progress=tell)
+        seconds = sum(each.seconds for each in made)
+        return f"{', '.join(str(each.per_class) for each in made)} labels a class in {plots.duration(seconds)}."
+
+    services.services().work.do(name, work, device)
+
+
+def _protocol(student: SemiSupervised, truth: bool) -> None:
+    """On what is learned, and what frozen features leave out."""
+    others = "from as many random true labels; " if truth else ""
+    config = FixMatch()
+    st.caption(
+        plots.plain(
+            f"{student.protocol} It learns from the most reliable of these rows; {others}all other rows give "
+            f"pseudo-labels as in FixMatch (Sohn et al., 2020): a class that the head is sure of by "
+            f"{config.threshold:.0%} has to be found again with half of the coordinates dropped. Rejected samples are "
+            "passed over. The network and the pictures take no part, and these are where most of the published gain "
+            "comes from: to train on images, take “Export for …”, USB, to a machine with a GPU."
+        )
+    )
+
+
+def _draw(student: SemiSupervised, points: list[Point], truth: bool, given: Review) -> None:
+    name, amounts = plots.file_name(student.findings.run.name, "labels"), [point.per_class for point in points]
+    shown: dict[str, Any] = {}
+    first = _line([point.agreement for point in points])
+    if truth:
+        first = _line([point.reliable for point in points])
+        is_told = any(point.true is not None for point in points)
+        alone = (_line([point.reliable_plain for point in points])[0], _line([point.true_plain for point in points])[0])
+        shown = {
+            "true": _line([point.true for point in points]) if is_told else None,
+            "plain": alone if is_told else (alone[0], None),
+            "correct": [np.nan if point.correct is None else point.correct for point in points],
+            "vote": student.vote_accuracy,
+        }
+    else:
+        shown = {"y": "Samples not learned from that get the vote's class"}
+    plots.plot(
+        figures.semi_supervised(amounts, first, **shown), "students", lambda: _table(points, truth),
+        alt="How good a classifier is that learned from few labels, over their number", name=name,
+    )  # fmt: skip
+    header, lines = _table(points, truth)
+    share = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(
+        {column: [line[i] for line in lines] for i, column in enumerate(header)}, hide_index=True,
+        column_config=dict.fromkeys(HEADER[2:-1], share),
+    )  # fmt: skip
+    _labels(student, amounts, given, name)
+
+
+def _labels(student: SemiSupervised, amounts: list[int], given: Review, name: str) -> None:
+    """The classes that one of the classifiers gives all samples."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox("Labels a class", amounts, len(amounts) - 1, key="student amount", width=140)
+        folders = (
+            student.dataset.labels is None or not ground_truth.is_blind()
+        )  # asked here: the file is made elsewhere
+        trained = student.found(chosen)
+        if trained is not None:
+            plots.csv_button(
+                "Labels of this classifier", lambda: (LABEL_COLUMNS, _rows(student, trained, given, folders)), name,
+                key="student labels", help="From reliable samples and pseudo-labels, for all samples: a vote of seeds.",
+            )  # fmt: skip
+
+
+def _rows(student: SemiSupervised, trained: Trained, given: Review, folders: bool) -> Iterator[tuple[Any, ...]]:
+    """Labels with files as they are, or without their folders, which may be called by the hidden truth."""
+    for row, file, *others in student.label_table(trained, given):
+        yield row, file if folders else PurePosixPath(str(file)).name, *others
+
+
+def _line(spreads: list[Spread | None] | list[Spread]) -> tuple[list[float], list[float]]:
+    return (
+        [np.nan if found is None else found.mean for found in spreads],
+        [np.nan if found is None else found.std for found in spreads],
+    )
+
+
+def _table(points: list[Point], truth: bool) -> tuple[list[str], list[list[Any]]]:
+    def both(found: Spread | None) -> list[float | None]:
+        return [None, None] if found is None else [found.mean, found.std]
+
+    lines = [
+        [point.per_class, point.num_labeled, point.correct, *both(point.reliable), both(point.reliable_plain)[0],
+         *both(point.true), both(point.true_plain)[0], *both(point.agreement), point.agreement.n]
+        for point in points
+    ]  # fmt: skip
+    columns = [i for i, name in enumerate(HEADER) if truth or name not in OF_TRUTH]
+    return [HEADER[i] for i in columns], [[line[i] for i in columns] for line in lines]
+
+
+def _printed(data: Dataset) -> None:
+    """What the paper prints, apart from what was measured here."""
+    rows = table_4(data.name, str(data.card.get("name") or ""))
+    st.markdown(":gray[**Printed in the paper**, FreeMatch on images: beside, never mixed with what was measured here]")
+    st.dataframe(
+        {
+            "dataset": [each.dataset for each in rows],
+            "labels a class": [each.samples_per_class for each in rows],
+            "method": [each.method for each in rows],
+            "ACC": [each.value for each in rows],
+            "±": [each.std for each in rows],
+            "source": [each.source for each in rows],
+            "note": [each.note for each in rows],
+        },
+        hide_index=True,
+        column_config=dict.fromkeys(("ACC", "±"), st.column_config.NumberColumn(format="%.3f")),
+    )

@@ -1,0 +1,75 @@
+"""The sidebar of every page: which run is shown, what is under way, blind mode."""
+
+from contextlib import suppress
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from hume.common.formatting import percent
+from pages._state.runs import choose, choose_next, readable_runs, run_names
+from pages._state.services import services
+from pages._widgets import plots
+
+
+def sidebar() -> None:
+    """The run that the pages are about, the blind mode and what is under way: the same on every page."""
+    with st.sidebar:
+        _run_choice()
+        st.toggle(
+            "Blind mode",
+            key="blind",
+            bind="query-params",
+            help="Hides the ground truth everywhere until you ask to reveal it.",
+        )
+        st.segmented_control(
+            "Save plots as",
+            ["PNG", "SVG"],
+            default="PNG",
+            required=True,
+            key="plot_format",
+            persist_state="session",
+            help="What the camera button of every plot saves.",
+        )
+        _under_way()
+
+
+def _run_choice() -> None:
+    names = run_names()
+    if "next run" in st.session_state:
+        choose(st.session_state.pop("next run"))
+    if not names:
+        return
+    if st.session_state.get("run") not in names:
+        st.session_state.pop("run", None)  # it was deleted or renamed
+        if st.query_params.get("run") not in names:
+            choose(_newest(names))
+    if "run" in st.session_state:
+        # The address follows a widget that is there; before its first run, it has to be told.
+        with suppress(StreamlitAPIException):
+            st.query_params["run"] = st.session_state["run"]
+    name = st.selectbox("Run", names, key="run", bind="query-params", index=None, placeholder="Choose a run")
+    if name is None:  # the address asked for a run that is not there
+        choose_next(_newest(names))
+        st.rerun()
+
+
+def _newest(names: list[str]) -> str:
+    readable = readable_runs()
+    return readable[0].name if readable else names[0]
+
+
+def _under_way() -> None:
+    statuses = services().jobs.statuses()
+
+    @st.fragment(run_every=2.0 if statuses else None)
+    def lines() -> None:
+        now = services().jobs.statuses()
+        for status in now:
+            text = f"{plots.plain(status.name)}: {status.state}"
+            if status.state != "queued":
+                text += f" {percent(status.share, 0)}"
+            st.progress(min(1.0, status.share), text=text)
+        if [status.name for status in now] != [status.name for status in statuses]:
+            st.rerun()
+
+    lines()

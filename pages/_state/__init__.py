@@ -1,0 +1,1 @@
+"""What pages remember and share: services, runs, datasets, ground truth, errors."""

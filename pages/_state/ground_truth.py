@@ -1,0 +1,37 @@
+"""Whether a page may show the ground truth: blind mode and its exceptions."""
+
+from pathlib import PurePosixPath
+
+import streamlit as st
+
+from hume.data.dataset import Dataset
+
+
+def is_blind() -> bool:
+    """Whether the reader asked not to see the ground truth."""
+    return bool(st.session_state.get("blind"))
+
+
+def file_names(data: Dataset) -> list[str] | None:
+    """The files of the samples; without their folders, which may be called by the truth, where that is hidden."""
+    names = data.file_names
+    if names is None or data.labels is None or not is_blind():
+        return names
+    return [PurePosixPath(name).name for name in names]
+
+
+def shows_truth(data: Dataset) -> bool:
+    """Whether there is a ground truth and the reader wants to see it."""
+    return data.labels is not None and not is_blind()
+
+
+def reveal(data: Dataset, what: str) -> None:
+    """Offer the ground truth where it is hidden; say so where there is none."""
+    if data.labels is None:
+        st.caption(f"{what} needs a ground truth, and this dataset has none.")
+    elif is_blind():
+        st.button(f"Reveal: {what}", icon=":material/visibility:", key=f"reveal {what}", on_click=_reveal)
+
+
+def _reveal() -> None:
+    st.session_state["blind"] = False

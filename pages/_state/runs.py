@@ -1,0 +1,194 @@
+"""What all pages share: the services of this server, the chosen run, the blind mode, what to say on errors."""
+
+from contextlib import suppress
+
+import streamlit as st
+
+from hume import Run, Store
+from hume.common.errors import HumeError, RunError
+from hume.common.formatting import count
+from hume.evaluation.reliable import Order, ReliabilityRanking
+from hume.runs import review
+from hume.runs.findings import Findings, Rows
+from hume.runs.review import Review
+from pages._state.services import services
+
+DATA, SEARCH, OBJECTIVE, EXPLORE, RELIABLE = (
+    f"{name}.py" for name in ("data", "search", "objective", "explore", "reliable")
+)
+STATE_ICONS = {
+    "finished": ":material/check_circle:",
+    "interrupted": ":material/pause_circle:",
+    "running": ":material/autorenew:",
+    "queued": ":material/schedule:",
+    "searching": ":material/autorenew:",
+    "scoring": ":material/autorenew:",
+    "working": ":material/autorenew:",
+    "cancelled": ":material/stop_circle:",
+    "failed": ":material/error:",
+}
+
+
+# --- errors ----------------------------------------------------------------------------------
+
+
+# --- runs ------------------------------------------------------------------------------------
+
+
+def run_names() -> list[str]:
+    """All runs, the newest first."""
+    return services().store.names()
+
+
+def readable_runs() -> list[Run]:
+    """All runs that can be read, the newest first; the Runs page names the others."""
+    found = []
+    for name in run_names():
+        with suppress(RunError):
+            found.append(services().store.open(name))
+    return found
+
+
+def state(run: Run) -> str:
+    """queued, searching or scoring here; else finished, running elsewhere, failed or interrupted."""
+    status = services().jobs.status(run.name)
+    if status is not None and status.under_way:
+        return status.state
+    found = run.state
+    return "failed" if found == "interrupted" and status is not None and status.state == "failed" else found
+
+
+def chosen_run() -> Run | None:
+    """The run chosen in the sidebar, None when there is none."""
+    name = st.session_state.get("run")
+    return services().store.open(name) if name in run_names() else None
+
+
+def latest_of(dataset: str) -> Run | None:
+    """The run to show of a dataset: the chosen one when it is of this dataset, else the newest that is."""
+    runs = [run for run in readable_runs() if run.request.dataset == dataset]
+    chosen = st.session_state.get("run")
+    return next((run for run in runs if run.name == chosen), runs[0] if runs else None)
+
+
+def choose(name: str) -> None:
+    """Make a run the chosen one; only in a callback, before the sidebar is drawn."""
+    st.session_state["run"] = name
+
+
+def choose_next(name: str) -> None:
+    """Make a run the chosen one when the next page is drawn."""
+    st.session_state["next run"] = name
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the run …")
+def _findings(home: str, name: str, version: tuple[int, int]) -> Findings:
+    return Findings(Store(home).open(name))
+
+
+def findings(run: Run) -> Findings:
+    """The results of a finished run, kept for all tabs until the run changes."""
+    return _findings(str(run.home), run.name, run.version)
+
+
+def finished_run() -> Findings:
+    """The chosen run's results; where there are none, says what to do next and ends the page."""
+    run = chosen_run()
+    if run is None:
+        st.info(
+            "There is no run yet. A search of the embedded images takes about half a minute.", icon=":material/info:"
+        )
+        st.page_link(SEARCH, label="Start a search", icon=":material/search:")
+        st.stop()
+    if state(run) != "finished":
+        unfinished(run)
+        st.stop()
+    return findings(run)
+
+
+def unfinished(run: Run) -> None:
+    """Say how far a run has come, and offer to go on with it."""
+    now, done, asked = state(run), len(run.finished_seeds), len(run.request.seeds)
+    words = f"{done} of {asked} seeds are finished"
+    if now in ("queued", "searching", "scoring"):
+        st.info(f"Run **{run.name}** is {now}: {words}.", icon=STATE_ICONS[now])
+        st.page_link(SEARCH, label="Watch it", icon=":material/monitoring:")
+        return
+    if now == "running":
+        st.info(f"Run **{run.name}** is being worked on by another process: {words}.", icon=STATE_ICONS[now])
+        return
+    if now == "failed":
+        status = services().jobs.status(run.name)
+        st.error(f"Run **{run.name}** failed: {status.message if status else ''}", icon=STATE_ICONS[now])
+    else:
+        st.warning(f"Run **{run.name}** was interrupted: {words}; nothing of these is lost.", icon=STATE_ICONS[now])
+    with st.container(horizontal=True):
+        st.button(
+            "Resume", icon=":material/play_arrow:", type="primary", key="resume", on_click=_submit, args=(run.name,)
+        )
+        if done:
+            st.button(
+                f"Use the {count(done, 'finished seed')}",
+                key="settle",
+                on_click=_submit,
+                args=(run.name, False),
+                help="Scores them and shows the results; the others can still be searched later.",
+            )
+
+
+def missing(run: Run) -> None:
+    """Offer to search the seeds that a finished run's results were taken without."""
+    if run.missing_seeds:
+        st.button(
+            f"Search the other {count(len(run.missing_seeds), 'seed')}",
+            icon=":material/play_arrow:",
+            key="missing",
+            on_click=_submit,
+            args=(run.name,),
+        )
+
+
+def _submit(name: str, search: bool = True) -> None:
+    try:
+        services().jobs.submit(name, search=search)
+    except HumeError as error:
+        st.toast(str(error), icon=":material/error:")
+
+
+def other_runs(name: str, same_dataset: str | None = None) -> list[str]:
+    """Finished runs beside the chosen one, of the same dataset where one is given."""
+    return [
+        run.name
+        for run in readable_runs()
+        if run.name != name and run.state == "finished" and same_dataset in (None, run.request.dataset)
+    ]
+
+
+def ranking(found: Findings, num_neighbors: int, order: Order = "algorithm", rows: Rows = "all") -> ReliabilityRanking:
+    """Algorithm G1's ranking, with a progress bar while neighbours are counted for the first time."""
+    place = st.empty()
+
+    def draw(share: float) -> None:
+        place.progress(min(1.0, share), text="Counting neighbours …")
+
+    try:
+        return found.ranking(num_neighbors, order, rows, on_progress=draw)
+    finally:
+        place.empty()
+
+
+def read_review(found: Findings) -> Review:
+    """Names and rejections of the run, as they are on disk now."""
+    return review.read(found.run)
+
+
+def class_names(found: Findings) -> list[str]:
+    """What the found classes are called: the names that were given, else numbers."""
+    given = read_review(found)
+    return [given.name(k) for k in range(found.num_classes)]
+
+
+# --- datasets ----------------------------------------------------------------------------------
+
+
+# --- ground truth --------------------------------------------------------------------------------

@@ -1,0 +1,45 @@
+"""What all tabs of a server share: the store, the job queues, the maps."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from hume import Store
+from hume.jobs.datasets import DataWork
+from hume.jobs.runs import Jobs
+from hume.reporting.maps import Maps
+from hume.runs.store import default_home
+
+
+@dataclass(frozen=True)
+class Services:
+    """What one server has of one home folder; shared by all tabs."""
+
+    store: Store
+    jobs: Jobs
+    maps: Maps
+    work: DataWork
+
+
+@functools.cache
+def _services(home: Path) -> Services:
+    store = Store(home)
+    jobs = Jobs(store)
+    return Services(store, jobs, Maps(home), DataWork(jobs))
+
+
+_homes: set[Path] = set()
+
+
+def services() -> Services:
+    """The store, the queue and the maps of the home folder that is configured."""
+    home = default_home()
+    _homes.add(home)
+    return _services(home)
+
+
+def close() -> None:
+    """End every thread and process; finished seeds are on disk."""
+    for home in _homes:
+        _services(home).jobs.close()
+        _services(home).maps.close()

@@ -1,0 +1,1 @@
+"""Elements that pages draw: galleries, bins, thumbnails, plots."""

@@ -1,0 +1,80 @@
+"""The clickable gallery of samples that pages share: pictures by URL, row numbers on the wire."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from hume.data.dataset import Dataset
+from hume.data.thumbnails import PIXEL_ART, THUMBNAIL
+from pages._widgets.clicks import hear, heard, whole
+from pages._widgets.thumbnails import PREVIEW, register
+
+Mark = Literal["", "rejected", "wrong", "selected"]
+
+_ASSETS = Path(__file__).parents[2] / "assets"
+_mount = st.components.v2.component(
+    "hume_gallery",
+    js=(_ASSETS / "gallery.js").read_text(encoding="utf-8"),
+    css=(_ASSETS / "gallery.css").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One sample of a gallery: its row in the dataset, a line below it, and what is marked about it."""
+
+    row: int
+    caption: str = ""
+    mark: Mark = ""
+
+
+def gallery(
+    tiles: Sequence[Tile],
+    *,
+    key: str,
+    dataset: Dataset,
+    label: str,
+    size: int = 72,
+    on_click: Callable[[int], None] | None = None,
+) -> int | None:
+    """Draw samples as a grid of buttons; returns the row clicked on in this rerun, else None.
+
+    key: the widget's, unique on the page. label: what a screen reader calls the grid. size: of a tile, in pixels of the
+    page. on_click: called before the rerun, as widget callbacks are, with the row of every click, also of those that
+    came too fast for a rerun each. A dataset without images shows cards with row numbers. Raises InputError for images
+    that cannot be shown.
+    """
+    pictures = register(dataset)
+    large = f"?size={PREVIEW}" if pictures is not None and pictures.shrunk else ""
+
+    def act(click: dict[str, Any]) -> None:
+        row = _row(click, dataset)
+        if row is not None and on_click is not None:
+            on_click(row)
+
+    def clicked() -> None:
+        hear(key, st.session_state[key].get("clicked"), act)
+
+    result = _mount(
+        key=key,
+        data={
+            "label": label,
+            "size": size,
+            "url": None if pictures is None else pictures.url,
+            "query": large if size > THUMBNAIL else "",
+            "preview": large,
+            "pixelated": pictures is not None and max(pictures.images.shape[1:3]) <= PIXEL_ART,
+            "tiles": [(int(tile.row), tile.caption, tile.mark) for tile in tiles],
+            "heard": heard(key),
+        },
+        on_clicked_change=clicked,
+    )
+    return _row(result.clicked, dataset)
+
+
+def _row(clicked: Any, dataset: Dataset) -> int | None:
+    """The row that a browser says was clicked on; None for none and for what no gallery of this dataset sends."""
+    return whole(clicked.get("row"), dataset.num_samples) if isinstance(clicked, dict) else None

@@ -1,0 +1,116 @@
+"""The Compare page: what was run stands side by side, what was not can be run, nothing printed is mixed in."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hume.experiments.ablation import FAMILIES
+from hume.experiments.comparison import Comparison
+from pages._state import services
+from tests.support.app_driver import birds, figures, look, markdown, press, rerun, says, until
+
+
+@pytest.fixture
+def comparison(home):
+    return Comparison(home.home, birds(home), "phi1", "phi2", num_classes=4)
+
+
+def board(at):
+    """The leaderboard as a data frame, None where there is none."""
+    return next((frame.value for frame in at.dataframe if "how" in frame.value), None)
+
+
+def done():
+    work = services.services().work
+    until(lambda: work.statuses() and not any(status.under_way for status in work.statuses()))
+    return {status.name: status for status in work.statuses()}
+
+
+def test_nothing_run_says_what_to_do(comparison):
+    at = look("compare", compared="birds")
+    assert "Nothing was run on this pair of spaces yet" in at.markdown[0].value
+    assert "leaderboard" not in figures(at)
+
+
+def test_methods_are_run_in_the_queue_and_stand_side_by_side(comparison):
+    at = look("compare", compared="birds")
+    key = next(each.key for each in at.multiselect if each.label == "Methods")
+    at = rerun(at.multiselect(key=key).set_value(["hume", "shuffled", "kmeans-both"]))
+    press(at, "run methods")
+    ended = done()
+    assert {status.state for status in ended.values()} == {"finished"}, ended
+    at = look("compare", compared="birds")
+    table = board(at)
+    assert table["method"].tolist() == ["HUME", "control: φ2's rows shuffled", "k-means on φ1 and φ2"]
+    standings = {each.method.key: each for each in comparison.standings()}
+    assert table["ACC"].tolist() == [each.acc.mean for each in standings.values()]
+    assert table["vote ACC"][0] == standings["hume"].vote_acc
+    assert says(at.markdown[0].value, f"{standings['hume'].vote_acc:.1%} of the samples")
+    drawn = figures(at)["leaderboard"]["data"]
+    assert {trace["name"] for trace in drawn} >= {"HUME", "controls", "without labels", "vote of the seeds"}
+
+
+def test_a_damaged_result_is_run_again(comparison):
+    comparison.run("kmeans-phi1")
+    (path,) = comparison.folder.glob("*.safetensors")
+    path.write_bytes(b"nothing")
+    at = look("compare", compared="birds")
+    assert board(at) is None
+
+
+def test_without_labels_there_is_no_accuracy_and_no_probe(home):
+    data = birds(home, "nameless", labels=False)
+    Comparison(home.home, data, "phi1", "phi2", num_classes=4).run("kmeans-phi1")
+    at = look("compare", compared="nameless")
+    table = board(at)
+    assert "ACC" not in table
+    assert not [option for each in at.multiselect for option in each.options if "probe" in option]
+    assert "needs a ground truth" in " ".join(markdown(at))
+
+
+def test_all_pairs_are_searched_and_drawn(home, comparison):
+    comparison.run("hume")
+    at = look("compare", compared="birds")
+    (heat,) = figures(at)["pairs"]["data"]
+    shown = np.array(heat["z"], float).reshape(2, 2) if not isinstance(heat["z"], dict) else None
+    assert shown is None or np.isfinite(shown).sum() == 1
+    press(at, "search pairs")
+    done()
+    assert comparison.on("phi2", "phi1").found("hume") is not None
+
+
+def test_what_the_paper_prints_is_shown_apart(home):
+    data = birds(home, "cifar10")
+    Comparison(home.home, data, "phi1", "phi2", num_classes=4).run("kmeans-phi1")
+    at = look("compare", compared="cifar10")
+    printed = [frame.value for frame in at.dataframe if "source" in frame.value]
+    assert len(printed) == 1
+    assert all("Table" in source for source in printed[0]["source"])
+    assert "method" in board(at)
+    assert len(board(at)) == 1
+    assert "printed" not in json.dumps(figures(at)["leaderboard"])
+    blind = look("compare", compared="cifar10", blind="true")
+    assert not [frame.value for frame in blind.dataframe if "source" in frame.value]
+
+
+def test_a_family_of_searches_is_run_and_drawn(comparison):
+    at = look("compare", compared="birds", family=FAMILIES["temperature"].title)
+    assert at.selectbox(key="family").value == "temperature"
+    press(at, "run family")
+    assert {status.state for status in done().values()} == {"finished"}
+    at = look("compare", compared="birds", family=FAMILIES["temperature"].title)
+    assert at.button(key="run family").disabled
+    assert "family temperature" in figures(at)
+    blind = look("compare", compared="birds", family=FAMILIES["temperature"].title, blind="true")
+    assert "ccuracy" not in json.dumps(figures(blind)["family temperature"]["layout"])
+
+
+def test_the_number_of_classes_is_swept_without_labels(comparison):
+    at = look("compare", compared="birds")
+    at = rerun(at.slider(key="counts birds").set_value((3, 5)))
+    press(at, "run counts")
+    assert {status.state for status in done().values()} == {"finished"}
+    at = rerun(look("compare", compared="birds", blind="true").slider(key="counts birds").set_value((3, 5)))
+    assert figures(at)["counts"]["data"][0]["x"] == [3, 4, 5]
+    assert at.button(key="run counts").disabled

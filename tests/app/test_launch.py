@@ -1,0 +1,154 @@
+"""Launching: the form says what it takes, what it would ask for is what is run, and wrong wishes are refused."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from hume.runs.findings import Findings
+from pages._state import services
+from tests.support.app_driver import (
+    birds,
+    ended,
+    go,
+    look,
+    press,
+    rerun,
+    tiles,
+    words,
+)
+
+
+def newest(home):
+    return home.open(home.names()[0])
+
+
+def few_seeds(at, number=4):
+    """Ask for fewer random starts than the page proposes."""
+    at.number_input(key="num_seeds").set_value(number)
+    return rerun(at)
+
+
+def test_search_launches_what_the_form_says(home, data):
+    at = few_seeds(look("search", dataset="birds"))
+    assert at.number_input(key="K birds").value == 4  # the card names as many
+    for key, value in (("K birds", 3), ("num_iterations birds fast transductive", 60)):
+        at.number_input(key=key).set_value(value)
+    rerun(at)
+    assert at.button(key="launch").label == "Launch 4 seeds"
+    assert any("About" in text and "of memory" in text for text in words(at))
+    press(at, "launch")
+    run = newest(home)
+    assert at.selectbox(key="run").value == run.name
+    assert (run.request.dataset, run.request.phi1, run.request.phi2) == ("birds", "phi1", "phi2")
+    assert run.request.seeds == (0, 1, 2, 3)
+    assert (run.request.config.num_classes, run.request.config.num_iterations) == (3, 60)
+    assert ended(run.name) == "finished"
+    rerun(at)
+    assert f"Run **{run.name}** has finished: 4 seeds" in at.success[0].value
+    assert Findings(run).num_classes == 3
+
+
+def test_start_launches_the_shown_data_with_one_button(home, data):
+    at = look("start", start_data="birds")
+    assert [tile[0] for tile in tiles(at, "mosaic")] != list(range(60))  # drawn at random
+    assert at.button(key="launch").label == "Sort them from 100 random starts"
+    assert any(text.startswith("about ") and "4 classes, φ1 phi1, φ2 phi2" in text for text in words(at))
+    press(at, "launch")
+    run = newest(home)
+    assert (run.request.dataset, len(run.request.seeds)) == ("birds", 100)
+    services.services().jobs.cancel(run.name)
+    assert ended(run.name) in ("cancelled", "finished")
+
+
+def test_data_that_do_not_say_how_many_classes_ask_for_it(home):
+    birds(home, names=None)
+    at = look("start", start_data="birds")
+    assert "does not say how many classes" in at.info[0].value
+    assert all(button.key != "launch" for button in at.button)
+    assert look("search", dataset="birds").number_input(key="K birds").value == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"K birds": 9}, "9"),  # the spaces have 8 dimensions
+        ({"num_train birds fast transductive": 500}, "500"),
+        ({"num_test birds fast transductive": 0}, "0"),
+        ({"temperature birds fast transductive": 0.0}, "temperature"),
+        ({"num_iterations birds fast transductive": -3}, "-3"),
+        ({"step_size birds fast transductive": -1.0}, "-1"),
+    ],
+)
+def test_what_cannot_be_searched_is_said_in_one_sentence_and_not_launched(home, data, changes, sentence):
+    at = look("search", dataset="birds")
+    for key, value in changes.items():
+        at.number_input(key=key).set_value(value)
+    rerun(at)
+    assert at.error.len == 1
+    assert sentence in at.error[0].value
+    assert "\n" not in at.error[0].value
+    assert all(button.key != "launch" for button in at.button)
+    assert home.names() == []
+
+
+SIZES = "class_sizes birds fast transductive"
+
+
+def test_class_sizes_are_asked_for_in_any_unit_and_order(home, data):
+    at = few_seeds(look("search", dataset="birds"))
+    assert at.text_input(key=SIZES).value == ""
+    at.text_input(key=SIZES).set_value("10, 20, 40, 30")
+    press(rerun(at), "launch")
+    run = newest(home)
+    assert run.request.config.class_sizes == (0.4, 0.3, 0.2, 0.1)
+    assert ended(run.name) == "finished"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("many, few", "numbers with commas"),
+        ("1, 2, 3", "4 classes need as many sizes, got 3"),
+        ("1, 2, 3, 0", "positive"),
+    ],
+)
+def test_class_sizes_that_make_no_sense_are_said_in_one_sentence(home, data, text, sentence):
+    at = look("search", dataset="birds")
+    at.text_input(key=SIZES).set_value(text)
+    rerun(at)
+    assert at.error.len == 1
+    assert sentence in at.error[0].value
+    assert all(button.key != "launch" for button in at.button)
+    at.text_input(key=SIZES).set_value("  ")
+    assert not rerun(at).error
+
+
+def test_every_preset_solver_and_setting_can_be_asked_for(home):
+    birds(home, test_rows=np.arange(240) % 3 == 0)
+    at = look("search", dataset="birds")
+    for setting in at.selectbox(key="setting 2").options:
+        for preset in at.selectbox(key="preset").options:
+            at.selectbox(key="preset").set_value(preset)
+            at.selectbox(key="setting 2").set_value(setting)
+            rerun(at)
+            for solver in ("implicit", "unrolled"):
+                at.selectbox(key=f"solver birds {preset} {setting}").set_value(solver)
+                rerun(at)
+                assert at.error.len == (0 if any(b.key == "launch" for b in at.button) else 1)
+
+
+def test_one_space_cannot_judge_itself(home, data):
+    at = look("search", dataset="birds")
+    at.selectbox(key="phi2 birds").set_value("phi1")
+    assert "One space cannot judge itself" in rerun(at).warning[0].value
+
+
+def test_data_that_vanish_between_two_looks_are_no_disaster(home, data):
+    at = few_seeds(look("search", dataset="birds"))
+    shutil.rmtree(data.folder)
+    press(at, "launch")
+    assert at.error.len <= 2
+    go(at, "start")
+    assert at.title.len == 1
+    assert not at.error

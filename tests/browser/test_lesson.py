@@ -1,0 +1,129 @@
+"""In a real browser: the whole lesson without a mouse, from the first guess to the hand-out."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from hume.lesson.plan import PARTS
+from tests.support.chromium import Tabs, settle, words_of
+from tests.support.keyboard import focused, press, tab_to
+from tests.support.server import AppServer
+
+SORTED = 8
+
+
+def arrive(page: Page, key: str) -> None:
+    """Follow the link to the next step."""
+    part = next(part for part in PARTS if part.key == key)
+    press(page, f"Next: {part.title}")
+    expect(page.get_by_role("heading", name=part.question)).to_be_visible()
+    settle(page)
+
+
+def test_the_lesson_from_the_first_step_to_the_hand_out_by_keyboard(
+    empty: AppServer, page: Page, tabs: Tabs, tmp_path: Path
+) -> None:
+    page.goto(f"{empty.url}/learn?lesson_data=digits")
+    page.locator(".tile").first.wait_for()
+    settle(page)
+    guess(page)
+    arrive(page, "fit")
+    fit(page)
+    arrive(page, "moves")
+    moves(page)
+    arrive(page, "seeds")
+    seeds(page)
+    arrive(page, "trust")
+    trust(page)
+    arrive(page, "compare")
+    expect(page.get_by_text(f"of {SORTED} pictures into the same group").first).to_be_visible()
+    arrive(page, "handout")
+    tab_to(page, "The lesson as one HTML file")
+    with page.expect_download() as waiting:
+        page.keyboard.press("Enter")
+    handed_out = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(handed_out)
+    reader = tabs.open()
+    reader.goto(handed_out.as_uri())
+    reader.locator(".js-plotly-plot .main-svg").first.wait_for()
+    told = words_of(reader)
+    assert "curly ones" in told
+    assert "Three exercises" in told
+
+
+def guess(page: Page) -> None:
+    """Hands are counted, pictures sorted with digits, a group is named."""
+    tab_to(page, "Kinds")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("10")
+    tab_to(page, "Hands for it")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("23")
+    press(page, "Note them")
+    expect(page.get_by_text(re.compile(r"The most hands, 23 of 23, say"))).to_be_visible()
+    settle(page)
+    tab_to(page, "picture [0-9]+, Not sorted yet")
+    for number in range(SORTED):
+        assert "Not sorted yet" in focused(page)
+        page.keyboard.press(str(1 + number % 4))
+    expect(page.get_by_text(f"{SORTED} of 36 pictures are sorted.")).to_be_visible()
+    settle(page)
+    press(page, "Name the groups")
+    tab_to(page, "Group 1$")
+    page.keyboard.type("curly ones")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="curly ones, 2 pictures")).to_be_visible()
+    settle(page)
+
+
+def fit(page: Page) -> None:
+    """Another labeling is chosen with the arrow keys; the answer changes."""
+    answer = page.get_by_role("heading", level=4).or_(page.get_by_role("heading", level=3)).first
+    before = answer.inner_text()
+    tab_to(page, "What people see")
+    page.keyboard.press("ArrowDown")
+    expect(answer).not_to_have_text(before)
+    settle(page)
+
+
+def moves(page: Page) -> None:
+    """One phase after another."""
+    said = page.get_by_text("prototypes at right angles")
+    expect(said).to_be_visible()
+    press(page, "One step")
+    expect(said).to_be_hidden()
+    settle(page)
+    slider = page.get_by_role("slider", name="Iteration").first
+    before = slider.get_attribute("aria-valuenow")
+    press(page, "Next iteration")
+    expect(slider).not_to_have_attribute("aria-valuenow", str(before))
+    settle(page)
+
+
+def seeds(page: Page) -> None:
+    """A search of a hundred seeds, then the accuracy."""
+    press(page, "Search from 100 random starts")
+    expect(page.get_by_text("How did they get there?")).to_be_visible()
+    settle(page)
+    assert "people do: r =" not in words_of(page)
+    press(page, "Show people's labels", "Space")
+    expect(page.get_by_text(re.compile(r"r = .*100.starts"))).to_be_visible()
+    settle(page)
+    moment = page.get_by_role("slider", name="Iterations done")
+    before = moment.get_attribute("aria-valuenow")
+    press(page, "Play")
+    expect(page.get_by_role("slider", name="Iterations done")).not_to_have_attribute("aria-valuenow", str(before))
+    pause = page.get_by_role("button", name="Pause")
+    expect(pause).to_be_focused()  # it is the button that was pressed
+    page.keyboard.press("Enter")
+    expect(pause).to_be_hidden()
+    expect(page.get_by_text(re.compile("into another class")).first).to_be_visible()
+
+
+def trust(page: Page) -> None:
+    """The good and the hard pair are searched; only the hard one is warned of."""
+    press(page, "Search both pairs")
+    expect(page.get_by_text("Do not trust the order of the seeds here")).to_be_visible()
+    expect(page.get_by_text("Nothing speaks against the order of the seeds")).to_be_visible()
+    settle(page)

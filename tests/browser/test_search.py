@@ -1,0 +1,104 @@
+"""In a real browser: launch, watch, cancel, and what a killed server leaves."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from hume import Store
+from tests.support.chromium import Tabs, settle
+from tests.support.server import AppServer
+
+
+def fill(page: Page, label: str, value: object) -> None:
+    """Type into a number field and wait until the app knows it."""
+    field = page.get_by_label(label, exact=True)
+    field.fill(str(value))
+    field.press("Enter")
+    settle(page)
+
+
+def open_search(page: Page, server: AppServer, num_seeds: int, **advanced: object) -> None:
+    page.goto(f"{server.url}/search?dataset=digits")
+    settle(page)
+    fill(page, "Seeds", num_seeds)
+    if advanced:
+        page.get_by_text("Advanced: hyperparameters").click()
+    for name, value in advanced.items():
+        label = page.locator(f'[class*="st-key-{name}"] input').get_attribute("aria-label")
+        assert label is not None
+        fill(page, label, value)
+    expect(page.get_by_role("button", name=f"Launch {num_seeds} seeds")).to_be_enabled()
+
+
+def launch(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^.*Launch")).click()
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    """Ask until it is so."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"after {seconds:.0f} s still not: {what}"
+        time.sleep(0.02)
+
+
+def seeds_on_disk(home: Path) -> int:
+    return len(list(home.glob("runs/*/seeds/*.safetensors")))
+
+
+def test_a_search_on_an_empty_home_ends_in_a_sentence(empty: AppServer, page: Page) -> None:
+    page.goto(f"{empty.url}/search?dataset=digits")
+    expect(page.get_by_role("button", name="Launch 100 seeds")).to_be_enabled()
+    settle(page)
+    page.get_by_label("Seeds", exact=True).fill("6")
+    launch(page)  # at once, without leaving the field before
+    expect(page.get_by_text("has finished: 6 seeds")).to_be_visible()
+    expect(page.get_by_test_id("stAlert")).to_contain_text(
+        re.compile(r"predicted by φ2 for \d+\.\d\s?% of the samples")
+    )
+    (name,) = Store(empty.home).names()
+    expect(page).to_have_url(re.compile(f"[?&]run={name}(&|$)"))
+    page.get_by_role("link", name="Can it be trusted?").click()
+    expect(page.get_by_role("heading", name="Can the objective be trusted?")).to_be_visible()
+    expect(page.get_by_text("(6 seeds)")).to_be_visible()
+
+
+def test_both_tabs_see_a_search_and_its_end(empty: AppServer, tabs: Tabs) -> None:
+    first = tabs.open()
+    open_search(first, empty, 4, num_iterations=100_000, patience=0)
+    launch(first)
+    expect(first.get_by_text("Objective of every seed")).to_be_visible()
+    address = first.url
+    first.close()
+    both = [tabs.open(), tabs.open()]
+    for page in both:
+        page.goto(address)
+        expect(page.get_by_role("progressbar").first).to_be_visible()
+        expect(page.get_by_text("What the leading seed sees now")).to_be_visible()
+        iteration = page.get_by_text(re.compile(r"iteration \d+"))
+        expect(iteration).not_to_have_text(iteration.inner_text())
+    both[0].get_by_test_id("stMain").get_by_role("button", name="Cancel").click()
+    for page in both:
+        expect(page.get_by_text("was interrupted: 0 of 4 seeds")).to_be_visible()
+        expect(page.get_by_role("button", name="Resume")).to_be_visible()
+
+
+def test_a_killed_server_loses_no_finished_seed(empty: AppServer, page: Page, tabs: Tabs) -> None:
+    num_seeds = 16
+    open_search(page, empty, num_seeds, step_size=0.002)  # small steps: seeds end one after the other
+    launch(page)
+    wait_for(lambda: seeds_on_disk(empty.home) > 0, "the first seed is on disk")
+    empty.kill()
+    found = seeds_on_disk(empty.home)
+    assert 0 < found < num_seeds, "the search was over too early to be interrupted"
+    kept = {path: path.read_bytes() for path in empty.home.glob("runs/*/seeds/*.safetensors")}
+    empty.start()
+    page.reload()
+    expect(page.get_by_text(f"was interrupted: {found} of {num_seeds} seeds are finished")).to_be_visible()
+    tabs.forgive()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text(f"has finished: {num_seeds} seeds")).to_be_visible()
+    assert {path: path.read_bytes() for path in kept} == kept, "a seed was searched again"

@@ -1,0 +1,402 @@
+"""What is loaded, what is refused and in which words, and the rows as the search sees them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from hume.common.errors import InputError
+from hume.data import dataset as dataset_module
+from hume.data import space_rows
+from hume.data.dataset import Space, dataset_from_files, load_dataset, load_labels, load_space
+
+
+def features(num_samples=20, dim=4, seed=0, dtype=np.float32):
+    return np.random.default_rng(seed).normal(size=(num_samples, dim)).astype(dtype)
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(array, name="phi.npy", **options):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, array, **options)
+        return path
+
+    return write
+
+
+def bad(array, row, value):
+    array = array.copy()
+    array[row, -1] = value
+    return array
+
+
+def message(call, *arguments, **options):
+    with pytest.raises(InputError) as error:
+        call(*arguments, **options)
+    return str(error.value)
+
+
+# --- files that cannot be used -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_row_without_numbers_is_named(save, value, dtype):
+    path = save(bad(features(dtype=dtype), 13, value))
+    assert message(load_space, path).startswith(f"row 13 of {path} has NaN")
+
+
+def test_a_number_too_large_for_float32_is_refused(save):
+    path = save(bad(features(dtype=np.float64), 4, 1e300))
+    assert message(load_space, path).startswith(f"row 4 of {path}")
+
+
+def test_the_first_bad_row_is_named_across_blocks(save, monkeypatch):
+    monkeypatch.setattr(dataset_module, "CHECK_ROWS", 4)
+    path = save(bad(bad(features(), 9, np.nan), 17, np.inf))
+    assert f"row 9 of {path}" in message(load_space, path)
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (np.arange(12).reshape(4, 3), "int64 numbers"),
+        (np.ones((4, 3), bool), "bool numbers"),
+        (np.ones((4, 3), complex), "complex128 numbers"),
+        (np.array([["a", "b"]]), "numbers: features must be floating point"),
+        (np.ones(5, np.float32), "shape (5,)"),
+        (np.ones((2, 3, 4), np.float32), "shape (2, 3, 4)"),
+        (np.ones((0, 3), np.float32), "shape (0, 3)"),
+        (np.ones((3, 0), np.float32), "shape (3, 0)"),
+        (np.float32(1.0), "shape ()"),
+    ],
+)
+def test_features_must_be_a_matrix_of_floating_point_numbers(save, array, says):
+    path = save(array)
+    told = message(load_space, path)
+    assert str(path) in told
+    assert says in told
+
+
+def test_pickled_objects_are_never_loaded(save):
+    path = save(np.array([{"a": 1}, None], dtype=object), allow_pickle=True)
+    assert message(load_space, path).startswith(f"{path} holds pickled Python objects")
+
+
+@pytest.mark.parametrize("content", [b"1.0,2.0\n3.0,4.0\n", b"\x80\x04K\x01.", b"\x89PNG\r\n\x1a\n", b"x"])
+def test_other_files_are_told_apart(tmp_path, content):
+    path = tmp_path / "features.npy"
+    path.write_bytes(content)
+    assert message(load_space, path).startswith(f"{path} is not a .npy file")
+
+
+@pytest.mark.parametrize("keep", [7, 40, 100, 200, -1])
+def test_a_truncated_file_is_cut_short(save, keep):
+    path = save(features())
+    path.write_bytes(path.read_bytes()[:keep])
+    assert message(load_space, path).startswith(f"{path} is cut short or damaged")
+
+
+def test_an_empty_file_is_empty(tmp_path):
+    path = tmp_path / "features.npy"
+    path.touch()
+    assert message(load_space, path) == f"{path} is empty: write it again"
+
+
+def test_a_missing_file_a_folder_and_an_archive(tmp_path):
+    assert message(load_space, tmp_path / "nowhere.npy").startswith(f"{tmp_path / 'nowhere.npy'} does not exist")
+    assert message(load_space, tmp_path).startswith(f"{tmp_path} is a folder")
+    path = tmp_path / "features.npz"
+    np.savez(path, features=features())
+    assert message(load_space, path).startswith(f"{path} is an archive of arrays")
+
+
+def test_a_file_that_is_in_the_place_of_a_folder(save):
+    path = save(features())
+    assert message(load_space, path / "more.npy").startswith(f"{path / 'more.npy'} does not exist")
+
+
+# --- pairs and labels ----------------------------------------------------------------------------------
+
+
+def test_two_files_make_a_dataset(save):
+    first, second = save(features(dim=4), "a.npy"), save(features(dim=6), "b.npy")
+    labels = save(np.arange(20) % 3, "labels.npy")
+    dataset = dataset_from_files(first, second, labels)
+    assert list(dataset.spaces) == ["a", "b"]
+    assert dataset.default_pair == ("a", "b")
+    assert dataset.num_samples == 20
+    assert dataset.num_classes is None  # labels are for display: nobody asks them
+    assert dataset.images is None
+    np.testing.assert_array_equal(dataset.labels, np.arange(20) % 3)
+    np.testing.assert_array_equal(dataset.space("b").features, features(dim=6))
+
+
+def test_two_files_of_one_name_stay_apart(save):
+    first, second = save(features(), "one/phi.npy"), save(features(dim=3), "two/phi.npy")
+    dataset = dataset_from_files(first, second)
+    assert list(dataset.spaces) == ["phi-1", "phi-2"]
+    assert dataset.labels is None
+    assert dataset.num_classes is None
+
+
+def test_one_file_can_serve_as_both(save):
+    path = save(features())
+    assert dataset_from_files(path, path).default_pair == ("phi", "phi")
+
+
+def test_spaces_of_different_lengths_are_refused(save):
+    first, second = save(features(20), "a.npy"), save(features(19), "b.npy")
+    assert message(dataset_from_files, first, second) == (
+        f"spaces must have the same rows: {first} has 20, {second} has 19"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (np.arange(19), "has 19 labels for 20 rows"),
+        (np.arange(20.0), "holds float64 of shape (20,)"),
+        (np.zeros((20, 2), int), "of shape (20, 2)"),
+        (np.r_[np.zeros(11, int), -1, np.zeros(8, int)], "is negative"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(save, labels, says):
+    path = save(labels, "labels.npy")
+    told = message(dataset_from_files, save(features(), "a.npy"), save(features(), "b.npy"), path)
+    assert str(path) in told
+    assert says in told
+
+
+def test_a_negative_label_is_named_by_its_row(save):
+    path = save(np.array([0, 1, -1, 0]), "labels.npy")
+    assert message(load_labels, path, 4).startswith(f"row 2 of {path}")
+
+
+# --- features of every kind -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_every_floating_type_and_order_is_accepted(save, dtype, order):
+    array = np.asarray(features(), dtype=dtype, order=order)
+    space = load_space(save(array))
+    rows = space_rows.as_tensor(space)
+    assert rows.dtype == torch.float32
+    assert rows.is_contiguous()
+    np.testing.assert_array_equal(rows.numpy(), array.astype(np.float32))
+
+
+def test_float16_stays_memory_mapped_on_disk(save):
+    path = save(features(dtype=np.float16))
+    space = load_space(path)
+    assert isinstance(space.features, np.memmap)
+    assert space.features.dtype == np.float16
+    before = path.read_bytes()
+    space_rows.unit_rows(space, centre=True)
+    assert path.read_bytes() == before
+
+
+def test_non_contiguous_features_in_memory_are_accepted():
+    wide = features(40, 8)
+    space = Space(name="every other", features=wide[::2, ::-2])
+    np.testing.assert_array_equal(space_rows.as_tensor(space).numpy(), wide[::2, ::-2])
+    torch.testing.assert_close(space_rows.unit_rows(space, centre=False).norm(dim=1), torch.ones(20))
+    assert space.fingerprint == Space(name="copy", features=wide[::2, ::-2].copy()).fingerprint
+
+
+# --- unit rows --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("centre", [False, True])
+def test_unit_rows_have_unit_norm_and_their_direction(centre):
+    rows = features() + 3
+    found = space_rows.unit_rows(Space(name="x", features=rows), centre=centre).numpy()
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    expected = rows - rows.mean(0) if centre else rows
+    np.testing.assert_allclose(found, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-5)
+
+
+def test_the_mean_is_that_of_the_rows_the_search_may_see():
+    rows, seen = features() + 3, np.arange(20) < 12
+    found = space_rows.unit_rows(Space(name="x", features=rows), centre=True, mean_rows=seen).numpy()
+    expected = rows - rows[:12].mean(0)
+    np.testing.assert_allclose(found, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-5)
+
+
+def test_unit_rows_leave_the_features_alone():
+    rows = features()
+    space_rows.unit_rows(Space(name="x", features=rows), centre=True)
+    np.testing.assert_array_equal(rows, features())
+
+
+def test_a_row_without_direction_is_named(save):
+    rows = features()
+    rows[7] = 0
+    path = save(rows)
+    space = load_space(path)
+    for centre in (False, True):
+        assert message(space_rows.unit_rows, space, centre=centre).startswith(f"row 7 of {path} is all zeros")
+    assert message(space_rows.unit_rows, space, centre=True).startswith(f"row 7 of {path} is all zeros")
+    same = Space(name="same", features=np.ones((4, 2), np.float32))
+    assert message(space_rows.unit_rows, same, centre=True).startswith("row 0 of same equals the mean row")
+
+
+# --- fingerprints -------------------------------------------------------------------------------------------
+
+
+def test_fingerprint_notices_another_row_shape_or_type():
+    rows = features(3000)
+    first = Space(name="x", features=rows).fingerprint
+    assert first == Space(name="y", features=rows.copy()).fingerprint
+    for other in (bad(rows, 0, 9), bad(rows, 2999, 9), rows[:-1], rows.astype(np.float64), rows[:, :3], rows[::-1]):
+        assert Space(name="x", features=other).fingerprint != first
+
+
+def test_fingerprint_of_few_rows_looks_at_all():
+    rows = features(50)
+    prints = {Space(name="x", features=bad(rows, row, 9)).fingerprint for row in range(50)}
+    assert len(prints) == 50
+
+
+# --- datasets -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path, save):
+    save(features(dim=4), "birds/spaces/simclr.npy")
+    save(features(dim=6), "birds/spaces/dino.npy")
+    return tmp_path / "birds"
+
+
+def test_fashion_mnist_is_embedded_whole():
+    dataset = load_dataset("fashion-mnist")
+    assert dataset.name == "fashion-mnist"
+    assert dataset.num_samples == 10_000
+    assert len(dataset.spaces) == 3
+    assert dataset.images.shape == (10_000, 28, 28)
+    assert dataset.images.dtype == np.uint8
+    assert dataset.labels.shape == (10_000,)
+    assert np.unique(dataset.labels).size == dataset.num_classes == len(dataset.classes) == 10
+    assert dataset.card["licence"]
+    assert set(dataset.default_pair) <= set(dataset.spaces)
+
+
+@pytest.mark.parametrize("name", ["digits", "fashion-mnist"])
+def test_embedded_spaces_say_where_they_come_from(name):
+    dataset = load_dataset(name)
+    for space in dataset.spaces.values():
+        assert space.title
+        assert space.kind
+        assert space.made
+        assert space.licence
+        space_rows.unit_rows(space, centre=False)
+
+
+def test_an_unknown_dataset_is_answered_with_the_names(folder):
+    told = message(load_dataset, "nowhere", roots=[folder.parent])
+    assert "no dataset 'nowhere'" in told
+    assert "birds, digits, fashion-mnist" in told
+
+
+def test_an_unknown_space_is_answered_with_the_names(folder):
+    told = message(load_dataset(folder).space, "clip")
+    assert told == "birds has no space 'clip': choose one of dino, simclr"
+
+
+def test_a_folder_of_spaces_is_a_dataset(folder):
+    for dataset in (load_dataset(folder), load_dataset("birds", roots=[folder.parent])):
+        assert dataset.name == "birds"
+        assert list(dataset.spaces) == ["dino", "simclr"]
+        assert dataset.num_samples == 20
+        assert dataset.labels is dataset.classes is dataset.num_classes is dataset.images is dataset.test_rows is None
+        assert dataset.default_pair == ("dino", "simclr")
+
+
+def test_a_full_folder_is_read_whole(folder):
+    card = {
+        "classes": ["owl", "jay", "wren"], "default_pair": ["simclr", "dino"],
+        "spaces": {"dino": {"title": "DINO", "made": "by hand", "rows": 20}},
+    }  # fmt: skip
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    images = np.zeros((20, 8, 8, 3), np.uint8)
+    np.save(folder / "images.npy", images)
+    np.save(folder / "labels.npy", np.arange(20, dtype=np.uint8) % 2)
+    np.save(folder / "test_rows.npy", np.arange(20) >= 15)
+    dataset = load_dataset(folder)
+    assert dataset.num_classes == 3  # the card knows of a class without a sample
+    assert dataset.labels.dtype == np.int64
+    assert dataset.test_rows.sum() == 5
+    assert dataset.default_pair == ("simclr", "dino")
+    assert dataset.space("dino").title == "DINO"
+    assert dataset.space("simclr").title == ""
+    np.testing.assert_array_equal(dataset.images, images)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("labels.npy", np.arange(19), "has 19 labels for 20 rows"),
+        ("labels.npy", np.full(20, 5), "has a label 5, its card names 2 classes"),
+        ("test_rows.npy", np.zeros(20, bool), "must hold 20 booleans"),
+        ("test_rows.npy", np.ones(19, bool), "must hold 20 booleans"),
+        ("test_rows.npy", np.ones(20, int), "must hold 20 booleans"),
+        ("spaces/late.npy", features(21), "has 21"),
+        ("spaces/gap.npy", bad(features(), 3, np.nan), "row 3"),
+    ],
+)
+def test_a_file_that_does_not_fit_its_folder_is_named(folder, name, content, says):
+    (folder / "card.json").write_text('{"classes": ["a", "b"]}', encoding="utf-8")
+    np.save(folder / name, content)
+    told = message(load_dataset, folder)
+    assert str(folder / name) in told
+    assert says in told
+
+
+@pytest.mark.parametrize(("card", "says"), [("{", "is not JSON"), ("[1]", "must hold one JSON object")])
+def test_a_broken_card_is_named(folder, card, says):
+    (folder / "card.json").write_text(card, encoding="utf-8")
+    told = message(load_dataset, folder)
+    assert str(folder / "card.json") in told
+    assert says in told
+
+
+def test_a_folder_without_spaces_says_where_to_put_them(tmp_path):
+    assert message(load_dataset, tmp_path).startswith(f"{tmp_path} has no spaces")
+
+
+# --- the files that samples came from ----------------------------------------------------------------
+
+FILE_NAMES = ["vögel/小鳥 1.jpg", "a b.png", *(f"{row:02}.png" for row in range(18))]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("last", [True, False])
+def test_file_names_are_read_as_any_editor_saves_them(folder, ending, encoding, last):
+    text = ending.join(FILE_NAMES) + ending * last
+    (folder / "files.txt").write_bytes(text.encode(encoding))
+    assert load_dataset(folder).file_names == FILE_NAMES
+
+
+def test_without_a_list_there_are_no_file_names(folder, save):
+    assert load_dataset(folder).file_names is None
+    phi = save(features())
+    assert dataset_from_files(phi, phi).file_names is None
+
+
+@pytest.mark.parametrize("number", [0, 1, 19, 21])
+def test_a_list_of_another_length_is_refused_when_it_is_asked_for(folder, number):
+    (folder / "files.txt").write_text("\n".join([*FILE_NAMES, "more"][:number]), encoding="utf-8")
+    dataset = load_dataset(folder)
+    told = message(lambda: dataset.file_names)
+    assert told == f"{folder / 'files.txt'} has {number} lines: give one for each of the 20 rows"
+
+
+def test_file_names_that_are_not_utf_8_are_refused(folder):
+    (folder / "files.txt").write_bytes("\n".join(["vögel.jpg", *FILE_NAMES[1:]]).encode("latin-1"))
+    dataset = load_dataset(folder)
+    assert message(lambda: dataset.file_names) == f"{folder / 'files.txt'} is not UTF-8: save it as UTF-8"

@@ -1,0 +1,556 @@
+"""Arrays that people bring: every format in its own writer's words, and datasets made of them."""
+
+import gzip
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
+
+from hume.common.errors import InputError
+from hume.data.importers.arrays import (
+    add_features,
+    describe_arrays,
+    encode_labels,
+    encode_split,
+    import_array_file,
+    import_features,
+    read_arrays,
+    write_features,
+)
+from hume.data.rows import FileArray
+
+N = 12
+
+
+@pytest.fixture
+def features():
+    return np.random.default_rng(0).standard_normal((N, 5)).astype(np.float32)
+
+
+@pytest.fixture
+def words():
+    return np.array(["cat", "dog", "eel"] * 4)
+
+
+def roles(path):
+    return {facts.name: (facts.shape, facts.dtype, facts.role) for facts in describe_arrays(path)}
+
+
+def idx_bytes(array, code=8):
+    return struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape) + array.tobytes()
+
+
+# --- formats ---------------------------------------------------------------------------------
+
+
+def test_npy_is_mapped(tmp_path, features):
+    np.save(tmp_path / "clip.npy", features)
+    assert roles(tmp_path / "clip.npy") == {"clip": ((N, 5), "float32", "space")}
+    found = read_arrays(tmp_path / "clip.npy")["clip"]
+    assert isinstance(found, np.memmap)
+    np.testing.assert_array_equal(found, features)
+
+
+def test_npz(tmp_path, features, words):
+    images = np.zeros((N, 4, 4, 3), np.uint8)
+    is_test = np.arange(N) > 8
+    np.savez_compressed(
+        tmp_path / "all.npz", clip=features, y=np.arange(N) % 3, kind=words, images=images, is_test=is_test, seed=3
+    )
+    assert roles(tmp_path / "all.npz") == {
+        "clip": ((N, 5), "float32", "space"),
+        "y": ((N,), "int64", "labels"),
+        "kind": ((N,), "text", "other"),  # y is the likelier name
+        "images": ((N, 4, 4, 3), "uint8", "images"),
+        "is_test": ((N,), "bool", "split"),
+        "seed": ((), "int64", "other"),
+    }
+    arrays = read_arrays(tmp_path / "all.npz")
+    np.testing.assert_array_equal(arrays["kind"], words)
+    np.testing.assert_array_equal(arrays["clip"], features)
+
+
+def test_arrays_of_a_split_are_joined(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (N, 3, 3), np.uint8)
+    labels = np.arange(N) % 4
+    parts = {"x_test": pixels[8:], "y_test": labels[8:], "x_train": pixels[:8], "y_train": labels[:8]}
+    np.savez(tmp_path / "mnist.npz", **parts)
+    assert roles(tmp_path / "mnist.npz") == {
+        "x": ((N, 3, 3), "uint8", "images"),
+        "y": ((N,), "int64", "labels"),
+        "split": ((N,), "text", "split"),
+    }
+    arrays = read_arrays(tmp_path / "mnist.npz")
+    np.testing.assert_array_equal(arrays["x"], pixels)
+    np.testing.assert_array_equal(arrays["y"], labels)
+    np.testing.assert_array_equal(arrays["split"] == "test", np.arange(N) >= 8)
+    np.savez(tmp_path / "odd.npz", x_train=pixels, x_test=pixels[:3], y_train=labels)
+    assert set(roles(tmp_path / "odd.npz")) == {"x_train", "x_test", "y_train"}
+
+
+def test_safetensors(tmp_path, features):
+    save_file({"clip": features, "labels": np.arange(N)}, tmp_path / "a.safetensors")
+    assert roles(tmp_path / "a.safetensors") == {
+        "clip": ((N, 5), "float32", "space"),
+        "labels": ((N,), "int64", "labels"),
+    }
+    np.testing.assert_array_equal(read_arrays(tmp_path / "a.safetensors")["clip"], features)
+    rounded = torch.from_numpy(features).bfloat16()
+    save_tensors({"clip": rounded}, tmp_path / "b.safetensors")
+    np.testing.assert_array_equal(read_arrays(tmp_path / "b.safetensors")["clip"], rounded.float().numpy())
+
+
+def write_parquet(path, columns):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table(columns), path)
+
+
+def test_parquet_columns_are_one_matrix(tmp_path, features, words):
+    columns = {f"f{i}": features[:, i] for i in range(5)}
+    write_parquet(tmp_path / "t.parquet", {**columns, "label": np.arange(N) % 2, "file": words, "split": ["test"] * N})
+    assert roles(tmp_path / "t.parquet") == {
+        "t": ((N, 5), "float32", "space"),
+        "label": ((N,), "int64", "labels"),
+        "file": ((N,), "text", "other"),
+        "split": ((N,), "text", "split"),
+    }
+    np.testing.assert_array_equal(read_arrays(tmp_path / "t.parquet")["t"], features)
+    np.testing.assert_array_equal(read_arrays(tmp_path / "t.parquet")["file"], words)
+
+
+def test_parquet_lists(tmp_path, features, words):
+    lists = features.tolist()
+    write_parquet(tmp_path / "l.parquet", {"emb": lists, "kind": [None, *words[1:]]})
+    assert roles(tmp_path / "l.parquet")["emb"] == ((N, 5), "float32", "space")
+    arrays = read_arrays(tmp_path / "l.parquet")
+    np.testing.assert_array_equal(arrays["emb"], features)
+    assert arrays["kind"][0] == ""
+    lists[7] = [1.0]
+    write_parquet(tmp_path / "l.parquet", {"emb": lists})
+    with pytest.raises(InputError, match=r"row 7 of emb .* has 1 numbers, row 0 has 5"):
+        read_arrays(tmp_path / "l.parquet")["emb"]
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_anndata(tmp_path, features, words, sparse):
+    anndata, pandas = pytest.importorskip("anndata"), pytest.importorskip("pandas")
+    from scipy.sparse import csr_matrix
+
+    counts = np.random.default_rng(1).poisson(0.5, (N, 9)).astype(np.float32)
+    obs = pandas.DataFrame({"cell_type": pandas.Categorical(words), "n_genes": np.arange(N), "ok": [True] * N})
+    obs.index = [f"cell {i}" for i in range(N)]
+    cells = anndata.AnnData(csr_matrix(counts) if sparse else counts, obs=obs, obsm={"X_pca": features})
+    path = tmp_path / "cells.h5ad"
+    cells.write_h5ad(path)
+    assert roles(path) == {
+        "X": ((N, 9), "float32", "space"),
+        "obsm/X_pca": ((N, 5), "float32", "space"),
+        "obs/_index": ((N,), "text", "other"),
+        "obs/cell_type": ((N,), "text", "labels"),
+        "obs/n_genes": ((N,), "int64", "other"),
+        "obs/ok": ((N,), "bool", "other"),
+    }
+    arrays = read_arrays(path)
+    np.testing.assert_array_equal(arrays["X"], counts)
+    np.testing.assert_array_equal(arrays["obs/cell_type"], words)
+    assert arrays["obs/_index"][3] == "cell 3"
+    folder = import_array_file(path, tmp_path / "root", "cells", source="a lab")
+    dataset = folder.load()
+    assert set(dataset.spaces) == {"X", "obsm-X_pca"}
+    assert dataset.classes == ("cat", "dog", "eel")
+    assert dataset.card["source"] == "a lab"
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_idx(tmp_path, zipped):
+    pixels = np.random.default_rng(0).integers(0, 255, (N, 4, 3), np.uint8)
+    labels = (np.arange(N) % 3).astype(np.uint8)
+    write = gzip.compress if zipped else bytes
+    end = ".gz" if zipped else ""
+    (tmp_path / f"train-images-idx3-ubyte{end}").write_bytes(write(idx_bytes(pixels)))
+    (tmp_path / f"train-labels-idx1-ubyte{end}").write_bytes(write(idx_bytes(labels)))
+    path = tmp_path / f"train-images-idx3-ubyte{end}"
+    assert roles(path) == {"images": ((N, 4, 3), "uint8", "images"), "labels": ((N,), "uint8", "labels")}
+    np.testing.assert_array_equal(read_arrays(path)["images"], pixels)
+    dataset = import_array_file(path, tmp_path / "root", "digits").load()
+    np.testing.assert_array_equal(dataset.images, pixels)
+    np.testing.assert_array_equal(dataset.labels, labels)
+
+
+# --- files that cannot be used -----------------------------------------------------------------
+
+
+def test_pickles_are_refused(tmp_path, features):
+    objects = np.array([{"a": 1}, None], dtype=object)
+    np.save(tmp_path / "o.npy", objects, allow_pickle=True)
+    with pytest.raises(InputError, match="pickled Python objects, which are never loaded"):
+        describe_arrays(tmp_path / "o.npy")
+    np.savez(tmp_path / "o.npz", o=objects)
+    with pytest.raises(InputError, match="pickled Python objects, which are never loaded"):
+        describe_arrays(tmp_path / "o.npz")
+    np.savez(tmp_path / "mixed.npz", o=objects, clip=features)
+    assert roles(tmp_path / "mixed.npz")["o"][2] == "other"
+    with pytest.raises(InputError, match="Python objects"):
+        read_arrays(tmp_path / "mixed.npz")["o"]
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.safetensors", "a.parquet", "a.h5ad", "a-images-idx3-ubyte"])
+@pytest.mark.parametrize("content", [b"", b"hello, I am text", b"\0" * 200, b"PK\3\4" + b"\xff" * 50])
+def test_damaged_files_are_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=name):
+        describe_arrays(tmp_path / name)
+
+
+def test_files_cut_short_are_named(tmp_path, features):
+    np.savez(tmp_path / "a.npz", clip=np.tile(features, (50, 1)))
+    save_file({"clip": features}, tmp_path / "a.safetensors")
+    write_parquet(tmp_path / "a.parquet", {f"f{i}": features[:, i] for i in range(5)})
+    (tmp_path / "a-idx3-ubyte").write_bytes(idx_bytes(np.zeros((3, 4, 4), np.uint8)))
+    for path in list(tmp_path.iterdir()):
+        path.write_bytes(path.read_bytes()[:-9])
+        with pytest.raises(InputError, match=path.name):
+            dict(read_arrays(path))
+
+
+def test_what_is_inside_an_archive_may_be_damaged(tmp_path, features):
+    np.savez(tmp_path / "a.npz", clip=np.tile(features, (50, 1)))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[600] ^= 255
+    (tmp_path / "a.npz").write_bytes(content)
+    arrays = read_arrays(tmp_path / "a.npz")
+    with pytest.raises(InputError, match="damaged"):
+        arrays["clip"]
+
+
+def test_an_archive_that_unfolds_into_more_than_the_memory_is_refused(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "a.npz", clip=np.zeros((1000, 1000)))
+    monkeypatch.setattr("hume.data.importers.arrays.reading.fits", lambda num_bytes, device: num_bytes < 8_000_000)
+    with pytest.raises(InputError, match="larger than the free memory"):
+        read_arrays(tmp_path / "a.npz")["clip"]
+
+
+def header(text, version=1, promised=None):
+    length = struct.pack("<H" if version == 1 else "<I", len(text) if promised is None else promised)
+    return b"\x93NUMPY" + bytes([version, 0]) + length + text.encode()
+
+
+def test_long_headers_are_not_read(tmp_path):
+    long = header(" " * 100, version=2, promised=1_200_000_000)
+    (tmp_path / "a.npy").write_bytes(long)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", long)
+    for path in (tmp_path / "a.npy", tmp_path / "a.npz"):
+        with pytest.raises(InputError, match="a header of 1,200,000,000 bytes, 65,536 are allowed"):
+            describe_arrays(path)
+
+
+def test_headers_may_promise_anything(tmp_path):
+    shape = (10**120,) * 3
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in ("x_train", "x_test"):
+            archive.writestr(f"{name}.npy", header(f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n"))
+    arrays = read_arrays(tmp_path / "a.npz")
+    for name in ("x", "split"):
+        with pytest.raises(InputError, match="larger than the free memory"):
+            arrays[name]
+    path = tmp_path / "a-idx3-ubyte"
+    path.write_bytes(struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 2**31 + 1, 3))
+    with pytest.raises(InputError, match="larger than the free memory"):
+        read_arrays(path)["images"]
+
+
+def test_the_member_that_is_read_is_the_one_that_was_judged(tmp_path, features):
+    np.savez(tmp_path / "a.npz", clip=features)
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("clip", header("", version=2, promised=1_200_000_000))
+    np.testing.assert_array_equal(read_arrays(tmp_path / "a.npz")["clip"], features)
+
+
+def test_text_that_fills_the_memory_is_refused(tmp_path, monkeypatch):
+    write_parquet(tmp_path / "t.parquet", {"kind": ["a"] * 1000, "emb": [[1.0, 2.0]] * 1000})
+    monkeypatch.setattr("hume.data.importers.arrays.reading.fits", lambda num_bytes, device: num_bytes < 64_000)
+    with pytest.raises(InputError, match="larger than the free memory"):
+        read_arrays(tmp_path / "t.parquet")["kind"]
+    assert read_arrays(tmp_path / "t.parquet")["emb"].shape == (1000, 2)
+    monkeypatch.setattr("hume.data.importers.arrays.stored.fits", lambda num_bytes, device: num_bytes < 64_000)
+    with pytest.raises(InputError, match="shorten the longest texts"):
+        encode_labels(np.array(["a"] * 999 + ["a" * 1000], dtype=object), 1000)
+
+
+def leading_elsewhere(file, how, secret):
+    import h5py
+
+    if how == "external":
+        del file["X"]
+        file.create_dataset("X", shape=(N, 5), dtype="u1", external=[(str(secret), 0, 5 * N)])
+    elif how == "virtual":
+        del file["X"]
+        layout = h5py.VirtualLayout((N, 5), "f4")
+        layout[:] = h5py.VirtualSource(str(secret), "X", (N, 5))
+        file.create_virtual_dataset("X", layout)
+    else:
+        file["obsm/other"] = h5py.ExternalLink(str(secret), "/X") if how == "link" else h5py.SoftLink("/X")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("external", "X in .* lies in another file"),
+        ("virtual", "X in .* lies in another file"),
+        ("link", "other in .* is a link"),
+        ("soft link", "other in .* is a link"),
+    ],
+)
+def test_hdf5_that_leads_to_other_files_is_refused(tmp_path, features, how, message):
+    anndata, h5py = pytest.importorskip("anndata"), pytest.importorskip("h5py")
+    secret, path = tmp_path / "secret.h5ad", tmp_path / "a.h5ad"
+    for each in (secret, path):
+        anndata.AnnData(features).write_h5ad(each)
+    with h5py.File(path, "r+") as file:
+        leading_elsewhere(file, how, secret)
+    with pytest.raises(InputError, match=message):
+        describe_arrays(path)
+
+
+def test_hdf5_is_looked_at_again_before_it_is_read(tmp_path, features):
+    anndata, h5py = pytest.importorskip("anndata"), pytest.importorskip("h5py")
+    path = tmp_path / "a.h5ad"
+    anndata.AnnData(features).write_h5ad(path)
+    arrays = read_arrays(path)
+    with h5py.File(path, "r+") as file:
+        elsewhere = file.create_dataset("elsewhere", shape=(3,), dtype="u1", external=[(str(path), 0, 3)])
+        file["obs/_index"].attrs["categories"] = elsewhere.ref
+    np.testing.assert_array_equal(arrays["X"], features)
+    with pytest.raises(InputError, match=r"elsewhere in .* lies in another file"):
+        arrays["obs/_index"]
+
+
+def test_hdf5_larger_than_it_looks_is_refused(tmp_path, features, monkeypatch):
+    anndata = pytest.importorskip("anndata")
+    from scipy.sparse import csr_matrix
+
+    anndata.AnnData(csr_matrix(features)).write_h5ad(tmp_path / "a.h5ad")
+    monkeypatch.setattr(
+        "hume.data.importers.arrays.tables.fits", lambda num_bytes, device: num_bytes < 8 * features.size
+    )
+    with pytest.raises(InputError, match=r"X in .* is larger than the free memory"):
+        read_arrays(tmp_path / "a.h5ad")["X"]
+
+
+def test_what_is_not_a_file_of_arrays(tmp_path):
+    with pytest.raises(InputError, match="is a folder"):
+        describe_arrays(tmp_path)
+    with pytest.raises(InputError, match="does not exist"):
+        describe_arrays(tmp_path / "no.npy")
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(InputError, match="not of a known format"):
+        describe_arrays(tmp_path / "a.txt")
+
+
+# --- labels and splits ---------------------------------------------------------------------------
+
+
+def test_labels_become_classes():
+    numbers, classes = encode_labels(["b10", "b2", "b10 "], 3)
+    assert (numbers.tolist(), classes) == ([1, 0, 1], ("b2", "b10"))
+    numbers, classes = encode_labels(np.array([[7], [3], [7]]), 3)
+    assert (numbers.tolist(), classes) == ([1, 0, 1], ("3", "7"))
+    numbers, classes = encode_labels(np.array([7, 3, 7.0]), 3, ["three", "seven"])
+    assert (numbers.tolist(), classes) == ([1, 0, 1], ("three", "seven"))
+    numbers, classes = encode_labels([0, 2, 0], 3, ["a", "b", "c"])
+    assert (numbers.tolist(), classes) == ([0, 2, 0], ("a", "b", "c"))
+    numbers, classes = encode_labels(np.array([b"x", b"y"]), 2, ["y", "x"])
+    assert (numbers.tolist(), classes) == ([1, 0], ("y", "x"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "message"),
+    [
+        ([0, 1], None, "labels have shape .2,. for 3 rows"),
+        ([0, np.nan, 1], None, "row 1 has no label"),
+        (["a", "", ""], None, r"row 1 \(and 1 more\) has no label"),
+        (["a", None, "b"], None, "row 1 has no label"),
+        ([0, 1, 0.5], None, "row 2 has a label that is no whole number"),
+        ([0, 1, -1], None, "row 2 has a negative label"),
+        ([0, 5, 9], ["a", "b"], "2 names for 3 classes"),
+        ([0, 1, 1], ["a", "a"], "two classes have one name"),
+        (["a", "b", "c"], ["a", "b"], "row 2 has a label that is none of a, b"),
+        (np.zeros(3, complex), None, "labels are complex128"),
+    ],
+)
+def test_labels_that_do_not_fit(labels, names, message):
+    with pytest.raises(InputError, match=message):
+        encode_labels(np.array(labels, dtype=object) if None in labels else labels, 3, names)
+
+
+def test_splits():
+    assert encode_split(["train", "Test", "val"], 3).tolist() == [False, True, False]
+    assert encode_split(["train", "val"], 2).tolist() == [False, True]
+    assert encode_split([0, 1.0], 2).tolist() == [False, True]
+    with pytest.raises(InputError, match="row 1 is in none of train, test"):
+        encode_split(["train", "holdout"], 2)
+    with pytest.raises(InputError, match="neither 0 nor 1"):
+        encode_split([0, 2], 2)
+
+
+# --- datasets ------------------------------------------------------------------------------------
+
+
+def test_features_become_a_dataset(tmp_path, features, words):
+    np.save(tmp_path / "dino.npy", features * 2)
+    told = []
+    folder = import_features(
+        {"clip (ViT)": features.astype(np.float64), "dino": tmp_path / "dino.npy"},
+        tmp_path / "root",
+        "animals",
+        labels=words,
+        test_rows=["train"] * 9 + ["test"] * 3,
+        sample_names=[f"one\n{i}" for i in range(N)],
+        source="a zoo",
+        licence="CC0",
+        on_progress=told.append,
+    )
+    dataset = folder.load()
+    assert folder.path == tmp_path / "root" / "animals"
+    assert set(dataset.spaces) == {"clip-ViT", "dino"}
+    assert dataset.space("clip-ViT").title == "clip (ViT)"
+    assert dataset.space("dino").kind == "imported"
+    assert dataset.space("dino").licence == "CC0"
+    assert "dino.npy" in dataset.space("dino").made
+    assert dataset.space("dino").features.dtype == np.float16
+    np.testing.assert_allclose(dataset.space("dino").features, features * 2, rtol=1e-3)
+    np.testing.assert_array_equal(np.array(dataset.classes)[dataset.labels], words)
+    assert dataset.test_rows.sum() == 3
+    assert dataset.file_names[4] == "one 4"
+    assert told == [0.5, 1.0]
+
+
+def test_a_dataset_needs_neither_labels_nor_split(tmp_path, features):
+    dataset = import_features({"clip": features}, tmp_path, "bare", test_rows=np.zeros(N)).load()
+    assert (dataset.labels, dataset.classes, dataset.test_rows) == (None, None, None)
+
+
+def bad(features, change):
+    features = features.copy()
+    change(features)
+    return features
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda x: {"a": x, "b": x[1:]}, "b has 11 rows, a has 12"),
+        (lambda x: {"a": bad(x, lambda y: y.__setitem__((4, 2), np.nan))}, "row 4 of a has NaN"),
+        (lambda x: {"a": x.astype(np.float64) * 1e300}, "row 0 of a has NaN or infinite values as float32"),
+        (lambda x: {"a": x.astype(str)}, "a holds text"),
+        (lambda x: {"a": x[0]}, "shape"),
+        (lambda x: {"a": x[:, :0]}, "shape"),
+        (lambda x: {"a": x, "b": x}, "b holds the same numbers as a"),
+        (lambda x: {}, "no features"),
+    ],
+)
+def test_features_that_cannot_be_used_leave_nothing(tmp_path, features, make, message):
+    with pytest.raises(InputError, match=message):
+        import_features(make(features), tmp_path, "bad")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_features_are_added_to_a_dataset(tmp_path, features):
+    folder = import_features({"clip": features}, tmp_path, "d")
+    np.savez(tmp_path / "dino.npz", emb=features[:, :3], y=np.arange(N))
+    assert add_features(folder, "dino", tmp_path / "dino.npz", made="By hand.") == "dino"
+    assert folder.load().space("dino").made == "By hand."
+    with pytest.raises(InputError, match="other has 11 rows, d has 12"):
+        add_features(folder, "other", features[1:])
+    with pytest.raises(InputError, match="already"):
+        add_features(folder, "dino", features)
+    with pytest.raises(InputError, match="same numbers as clip"):
+        add_features(folder, "other", features)
+    np.savez(tmp_path / "two.npz", a=features, b=features)
+    with pytest.raises(InputError, match="must hold one matrix of features, found: a, b"):
+        add_features(folder, "other", tmp_path / "two.npz")
+    assert folder.space_names() == ["clip", "dino"]
+    assert not list(folder.path.glob(".part-*"))
+
+
+def test_images_and_spaces_of_one_file(tmp_path, features):
+    pixels = np.random.default_rng(0).integers(0, 255, (N, 4, 4), np.uint8)
+    np.savez(tmp_path / "a.npz", pixels=pixels, clip=features, label=np.arange(N) % 2 + 5, split=["train", "test"] * 6)
+    dataset = import_array_file(tmp_path / "a.npz", tmp_path / "root", "both", licence="MIT").load()
+    np.testing.assert_array_equal(dataset.images, pixels)
+    assert set(dataset.spaces) == {"clip"}
+    assert dataset.classes == ("5", "6")
+    assert dataset.test_rows.sum() == 6
+    assert dataset.card["licence"] == "MIT"
+    features[3, 3] = np.inf
+    np.savez(tmp_path / "a.npz", pixels=pixels, clip=features)
+    with pytest.raises(InputError, match="row 3 of clip"):
+        import_array_file(tmp_path / "a.npz", tmp_path / "root", "worse")
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["both"]
+
+
+def test_labels_that_were_guessed_wrongly_are_left_out_and_noted(tmp_path, features):
+    np.savez(tmp_path / "a.npz", clip=features, label=np.arange(N) - 1)
+    dataset = import_array_file(tmp_path / "a.npz", tmp_path / "root", "d").load()
+    assert dataset.labels is None
+    assert "label was not taken as labels: row 0 has a negative label" in dataset.card["notes"][0]
+    with pytest.raises(InputError, match="negative"):
+        import_array_file(tmp_path / "a.npz", tmp_path / "root", "e", roles={"clip": "space", "label": "labels"})
+    with pytest.raises(InputError, match="may all be the images"):
+        import_array_file(tmp_path / "a.npz", tmp_path / "root", "e", roles={"clip": "images", "label": "images"})
+
+
+# --- precision -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "dtype"),
+    [
+        (lambda x: x, np.float16),
+        (lambda x: x * 1e5, np.float32),  # beyond half precision
+        (lambda x: x * 1e-7, np.float32),  # below it
+        (lambda x: 1000 + 0.01 * x, np.float32),  # all rows far from zero and near each other
+    ],
+)
+def test_half_precision_where_it_loses_nothing(tmp_path, features, change, dtype):
+    rows = change(features).astype(np.float32)
+    calls = []
+
+    def blocks():
+        calls.append(0)
+        yield rows[:7]
+        yield rows[7:]
+
+    digest = write_features(tmp_path / "a.npy", rows.shape, blocks)
+    found = np.load(tmp_path / "a.npy")
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, rows.astype(dtype))
+    assert len(calls) == (1 if dtype == np.float16 else 2)
+    assert digest == write_features(tmp_path / "b.npy", rows.shape, lambda: [rows])
+
+
+def test_large_files_are_read_in_blocks(tmp_path, features, monkeypatch):
+    rows = np.tile(features, (20, 1)) + np.arange(20 * N)[:, None]
+    np.save(tmp_path / "a.npy", rows)
+    monkeypatch.setattr("hume.data.importers.arrays.making.LARGE_BYTES", 100)
+    monkeypatch.setattr("hume.data.feature_files.BLOCK_BYTES", 400)
+    opened = []
+    monkeypatch.setattr(FileArray, "__getitem__", spied(FileArray.__getitem__, opened))
+    folder = import_features({"a": tmp_path / "a.npy"}, tmp_path / "root", "d")
+    assert len(opened) == 12
+    np.testing.assert_allclose(folder.load().space("a").features, rows, rtol=1e-3)
+
+
+def spied(method, calls):
+    def spy(self, index):
+        calls.append(index)
+        return method(self, index)
+
+    return spy

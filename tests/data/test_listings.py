@@ -1,0 +1,438 @@
+"""Folders, zip archives and tables of images: what is found in them, and what is set aside and why."""
+
+import csv
+import io
+import os
+import shutil
+import stat
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from hume.common.errors import InputError, RunError
+from hume.data.importers.folder_listing import allowed_roots, check_allowed, list_folder, ordered
+from hume.data.importers.table_listing import list_table
+from hume.data.importers.zip_archive import top_folder, unpack_zip
+
+
+def make(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    return root
+
+
+def rows(listing):
+    return [(entry.name, entry.label, entry.split) for entry in listing.entries]
+
+
+# --- folders -------------------------------------------------------------------------------
+
+
+def test_class_folders_give_labels_in_the_order_of_numbers(tmp_path):
+    make(tmp_path, "10/a.png", "2/c.JPG", "2/b.webp", "1/d.png")
+    found = list_folder(tmp_path, roots=None)
+    assert found.classes == ["1", "2", "10"]
+    assert rows(found) == [
+        ("1/d.png", "1", None),
+        ("2/b.webp", "2", None),
+        ("2/c.JPG", "2", None),
+        ("10/a.png", "10", None),
+    ]
+    assert [entry.path for entry in found.entries] == [tmp_path / name for name, _, _ in rows(found)]
+    assert found.root == tmp_path
+    assert not found.set_aside
+
+
+def test_a_flat_folder_has_no_labels(tmp_path):
+    found = list_folder(make(tmp_path, "b.png", "a.jpeg"), roots=None)
+    assert rows(found) == [("a.jpeg", None, None), ("b.png", None, None)]
+    assert found.classes is None
+
+
+def test_below_a_class_folder_everything_is_of_that_class(tmp_path):
+    found = list_folder(make(tmp_path, "cat/x/y/a.png", "cat/b.png", "dog/c.png"), roots=None)
+    assert [entry.label for entry in found.entries] == ["cat", "cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (["train/cat/a.png", "test/cat/b.png"], {"a": "train", "b": "test"}),
+        (["Train/a.png", "val/b.png"], {"a": "train", "b": "test"}),
+        (["train/a.png", "valid/b.png", "test/c.png"], {"a": "train", "b": "train", "c": "test"}),
+        (["train/cat/a.png", "bus/cat/b.png"], {"a": None, "b": None}),
+    ],
+)
+def test_train_and_test_folders_are_a_split(tmp_path, names, splits):
+    found = list_folder(make(tmp_path, *names), roots=None)
+    assert {entry.path.stem: entry.split for entry in found.entries} == splits
+    if None not in splits.values():
+        assert found.classes == (["cat"] if "cat" in names[0] else None)
+        assert [entry.split for entry in found.entries] == sorted(splits.values(), reverse=True)
+
+
+def test_what_is_set_aside_has_a_reason_and_everything_adds_up(tmp_path):
+    kept = ["cat/a.png", "dog/b.png"]
+    aside = {
+        "loose.png": "lies beside the class folders",
+        "cat/readme.txt": "is not an image by its ending",
+        "cat/no-ending": "is not an image by its ending",
+        "cat/.hidden.png": "is hidden",
+        "cat/Thumbs.db": "is a file of the operating system",
+        "cat/line\nbreak.png": "has a line break in its name",
+        "cat/other\u2028break.png": "has a line break in its name",
+    }
+    make(tmp_path, *kept, *aside, "__MACOSX/cat/a.png", ".git/x.png", ".git/deep/y.png", os.fsdecode(b"dog/\xff.png"))
+    (tmp_path / ".git" / "linked").symlink_to(tmp_path / "cat", target_is_directory=True)
+    found = list_folder(tmp_path, roots=None)
+    assert [entry.name for entry in found.entries] == kept
+    assert dict(found.set_aside) == aside | {
+        "__MACOSX/cat/a.png": "lies in a folder of the operating system",
+        ".git/x.png": "lies in a hidden folder",
+        ".git/deep/y.png": "lies in a hidden folder",
+        ".git/linked": "lies in a hidden folder",
+        os.fsdecode(b"dog/\xff.png"): "has a name that is not UTF-8",
+    }
+    assert found.given == len(found.entries) + len(found.set_aside) == 14
+
+
+def test_what_lies_beside_the_split_is_set_aside(tmp_path):
+    found = list_folder(make(tmp_path, "train/a.png", "test/b.png", "extra/c.png", "d.png"), roots=None)
+    assert sorted(name for name, _ in found.set_aside) == ["d.png", "extra/c.png"]
+
+
+def test_links_are_followed_only_within_the_folder(tmp_path):
+    inside, outside = make(tmp_path / "in", "a.png", "sub.txt"), make(tmp_path / "out", "b.png")
+    (inside / "same.png").symlink_to("a.png")
+    (inside / "out.png").symlink_to(outside / "b.png")
+    (inside / "gone.png").symlink_to("nothing.png")
+    (inside / "self.png").symlink_to("self.png")
+    (inside / "up.png").symlink_to(tmp_path, target_is_directory=True)
+    (inside / "folder").symlink_to(outside, target_is_directory=True)
+    found = list_folder(inside, roots=None)
+    assert [entry.name for entry in found.entries] == ["a.png", "same.png"]
+    reasons = dict(found.set_aside)
+    assert reasons["out.png"] == "is a link that leads out of the folder"
+    assert reasons["up.png"] == "is a link that leads out of the folder"
+    assert reasons["gone.png"] == reasons["self.png"] == "is a link that leads nowhere"
+    assert "folder" in reasons
+
+
+def test_many_files_in_one_folder(tmp_path):
+    for i in range(20_000):
+        os.close(os.open(f"{tmp_path}/{i}.jpg", os.O_CREAT))
+    found = list_folder(tmp_path, roots=None)
+    assert len(found.entries) == 20_000
+    assert [entry.name for entry in found.entries] == sorted(f"{i}.jpg" for i in range(20_000))
+
+
+def test_folders_that_cannot_be_listed_are_named(tmp_path):
+    with pytest.raises(InputError, match="is not a folder"):
+        list_folder(tmp_path / "none", roots=None)
+    with pytest.raises(InputError, match="holds no images"):
+        list_folder(tmp_path, roots=None)
+
+
+def test_only_allowed_folders_are_read(tmp_path, monkeypatch):
+    inside, outside = make(tmp_path / "in", "a.png"), make(tmp_path / "out", "b.png")
+    (inside / "door").symlink_to(outside, target_is_directory=True)
+    monkeypatch.setenv("HUME_DATA_ROOTS", os.pathsep.join([str(inside), str(tmp_path / "more")]))
+    roots = allowed_roots()
+    assert roots == [inside, tmp_path / "more"]
+    assert list_folder(inside, roots=roots).given == 2
+    for place in (outside, inside / "door", inside / ".." / "out", tmp_path / "nothing"):
+        with pytest.raises(InputError, match=f"lies outside .*{inside}"):
+            list_folder(place, roots=roots)
+    for bad in ("a\0b", "x" * 5000):
+        with pytest.raises(InputError):
+            list_folder(inside / bad, roots=roots)
+    assert check_allowed(outside, None) == outside
+    monkeypatch.delenv("HUME_DATA_ROOTS")
+    assert allowed_roots() == [Path.home().resolve()]
+
+
+def test_labels_are_ordered_as_people_expect():
+    assert ordered({"10", "9", "-1", "2.5"}) == ["-1", "2.5", "9", "10"]
+    assert ordered({"b10", "B2", "a", "nan"}) == ["a", "B2", "b10", "nan"]
+    assert ordered({"nan", "1", "inf"}) == ["1", "inf", "nan"]
+    assert ordered({"1" * 5000, "a"})[1] == "a"
+
+
+# --- zip archives --------------------------------------------------------------------------
+
+
+def archive(*entries, **options):
+    """A zip of (name or ZipInfo, content)."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, data in entries:
+            opened.writestr(name, data, **options)
+    content.seek(0)
+    return content
+
+
+def files_in(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_zip_is_unpacked_into_its_folder(tmp_path):
+    told = []
+    packed = archive(("data/cat/a.png", b"a" * 500), ("data/dog/b.png", b"b"), ("__MACOSX/data/._a", b""))
+    assert unpack_zip(packed, tmp_path / "in", on_progress=told.append) == [
+        ("__MACOSX/data/._a", "is a file of the operating system")
+    ]
+    assert files_in(tmp_path / "in") == ["data/cat/a.png", "data/dog/b.png"]
+    assert told == sorted(told)
+    assert told[-1] == 1
+    assert top_folder(tmp_path / "in") == tmp_path / "in" / "data"
+    assert top_folder(tmp_path / "in" / "data") == tmp_path / "in" / "data"
+
+
+def test_nothing_leaves_the_folder(tmp_path):
+    link = zipfile.ZipInfo("link.png")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    device = zipfile.ZipInfo("device.png")
+    device.external_attr = (stat.S_IFCHR | 0o666) << 16
+    bad = ["../up.png", "/abs.png", "a/../../up.png", "..\\up.png", "C:\\win.png", "c:/win.png", "a/.."]
+    packed = archive(*[(name, b"x") for name in bad], (link, b"/etc/passwd"), (device, b""), ("ok.png", b"x"))
+    reasons = dict(unpack_zip(packed, tmp_path / "in"))
+    assert files_in(tmp_path) == ["in/ok.png"]
+    assert len(reasons) == len(bad) + 2
+    assert Counter(reasons.values()) == {
+        "leads out of the archive by its name": len(bad),
+        "is a link": 1,
+        "is not a plain file": 1,
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_clash_are_set_aside(tmp_path):
+    names = ["a.png", "a.png", "A.PNG", "b", "b/c.png", "d/e.png", "D", "long" * 100, "x/" * 600 + "y.png", "tab\t.png"]
+    aside = unpack_zip(archive(*[(name, bytes([i])) for i, name in enumerate(names)]), tmp_path / "in")
+    assert files_in(tmp_path / "in") == ["a.png", "b", "d/e.png"]
+    assert (tmp_path / "in" / "a.png").read_bytes() == b"\0"
+    assert Counter(reason for _, reason in aside) == {
+        "has the name of another file": 4,
+        "has a name that no file can have": 3,
+    }
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    zeros = bytes(10 * 2**20)
+    aside = unpack_zip(archive(("bomb.png", zeros), ("small.png", bytes(2**19))), tmp_path / "in")
+    assert aside == [("bomb.png", "unpacks to more than 200 times its size")]
+    assert files_in(tmp_path / "in") == ["small.png"]
+    many = archive(*[(f"{i}.png", bytes(2**20)) for i in range(70)])
+    with pytest.raises(InputError, match="more than 200 times its size"):
+        unpack_zip(many, tmp_path / "many")
+    assert not (tmp_path / "many").exists()
+
+
+def overlapping(content, count):
+    """A zip of entries each of which holds, as stored blocks, the header of the next and then all of its content."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed, plain = packer.compress(content) + packer.flush(), content
+    body, listed = b"", []
+    for i in range(count):
+        if body:
+            head = body[:35]
+            packed = struct.pack("<BHH", 0, len(head), len(head) ^ 0xFFFF) + head + body[35:]
+            plain = head + plain
+        facts = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 33, zlib.crc32(plain), len(packed), len(plain), 5, 0)
+        name = f"{i}.png".encode()
+        body = b"PK\3\4" + facts + name + packed
+        listed.append((facts, name, len(body)))
+    table = b"".join(
+        b"PK\1\2\x14\0" + facts + struct.pack("<HHHII", 0, 0, 0, 0, len(body) - length) + name
+        for facts, name, length in listed
+    )
+    return io.BytesIO(body + table + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(table), len(body), 0))
+
+
+def test_entries_that_share_bytes_are_set_aside(tmp_path):
+    content = os.urandom(5000) + bytes(500_000)
+    aside = unpack_zip(overlapping(content, 5), tmp_path / "in")
+    assert aside == [(f"{i}.png", "shares bytes with another file") for i in range(1, 5)]
+    assert files_in(tmp_path / "in") == ["0.png"]
+    assert (tmp_path / "in" / "0.png").read_bytes() == content
+
+
+def test_an_entry_longer_than_it_says_is_stopped(tmp_path):
+    packed = bytearray(archive(("a.png", bytes(range(256)) * 4000), ("b.png", b"b")).getvalue())
+    central = packed.index(b"PK\x01\x02")
+    for place in (22, central + 24):  # the length, in the entry and in the table of contents
+        struct.pack_into("<I", packed, place, 1000)
+    aside = unpack_zip(io.BytesIO(packed), tmp_path / "in")
+    assert [name for name, _ in aside] == ["a.png"]
+    assert files_in(tmp_path / "in") == ["b.png"]
+
+
+def test_encrypted_and_damaged_entries_are_set_aside(tmp_path):
+    packed = bytearray(archive(("a.png", os.urandom(900)), ("b.png", b"b" * 900), ("c.png", b"c")).getvalue())
+    packed[60] ^= 255  # content of a.png
+    entry = packed.index(b"PK\x01\x02", packed.index(b"PK\x01\x02") + 1)
+    packed[entry + 8] |= 1  # b.png says it is encrypted
+    reasons = dict(unpack_zip(io.BytesIO(packed), tmp_path / "in"))
+    assert reasons == {"a.png": "is damaged, or of an unknown compression", "b.png": "is encrypted"}
+    assert files_in(tmp_path / "in") == ["c.png"]
+
+
+def test_what_is_no_zip_says_so(tmp_path):
+    whole = archive(("a.png", b"a" * 900)).getvalue()
+    for bad in (b"", b"text", whole[:-30], whole[: len(whole) // 2]):
+        with pytest.raises(InputError, match="is no zip archive, or is cut short"):
+            unpack_zip(io.BytesIO(bad), tmp_path / "in")
+    with pytest.raises(InputError, match="does not exist"):
+        unpack_zip(tmp_path / "none.zip", tmp_path / "in")
+    make(tmp_path / "full", "a.png")
+    with pytest.raises(InputError, match="is not empty"):
+        unpack_zip(io.BytesIO(whole), tmp_path / "full")
+
+
+def test_damaged_archives_never_leave_a_traceback(tmp_path):
+    whole = archive(("x/a.png", os.urandom(300)), ("y/b.png", b"b" * 900)).getvalue()
+    for place in range(0, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0b1010_1001
+        folder = tmp_path / "in"
+        try:
+            aside = unpack_zip(io.BytesIO(damaged), folder)
+        except InputError:
+            continue
+        assert len(files_in(folder)) + len(aside) <= 2
+        shutil.rmtree(folder)
+    assert files_in(tmp_path) == []
+
+
+def test_room_is_looked_at_before_unpacking(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10**9, 10**9, 100))
+    with pytest.raises(RunError, match="has room for"):
+        unpack_zip(archive(("a.png", b"a" * 900)), tmp_path / "in")
+    assert files_in(tmp_path) == []
+
+
+# --- tables --------------------------------------------------------------------------------
+
+
+def table(folder, header, *lines, name="t.csv"):
+    with (folder / name).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *lines])
+    return folder / name
+
+
+def test_a_table_gives_labels_and_a_split_in_its_order(tmp_path):
+    make(tmp_path, "a/1.png", "a/2.png", "b/3.jpg")
+    lines = [("b/3.jpg", 10, "train"), (tmp_path / "a/1.png", 9, "TEST"), ("./a/2.png", 10, "val")]
+    found = list_table(table(tmp_path, ["Path", "Class", "Split"], *lines), roots=None)
+    assert rows(found) == [("b/3.jpg", "10", "train"), ("a/1.png", "9", "test"), ("a/2.png", "10", "train")]
+    assert found.classes == ["9", "10"]
+    assert found.root == tmp_path
+
+
+def test_rows_without_an_image_are_set_aside(tmp_path):
+    make(tmp_path, "in/a.png", "in/b.png", "out/c.png", "in/d.txt")
+    (tmp_path / "in/e.png").mkdir()
+    (tmp_path / "in/twin.png").symlink_to("a.png")
+    (tmp_path / "in/leaves.png").symlink_to(tmp_path / "out/c.png")
+    cells = [
+        "a.png",
+        "b.png",
+        "gone.png",
+        "a.png",
+        "./a.png",
+        "twin.png",
+        "../out/c.png",
+        "leaves.png",
+        "d.txt",
+        "e.png",
+    ]
+    given = table(tmp_path / "in", ["image", "label"], *[(cell, "x") for cell in cells], ("", "x"), ("b.png/", ""))
+    found = list_table(given, roots=[tmp_path / "in"])
+    assert [entry.name for entry in found.entries] == ["a.png", "b.png"]
+    assert found.given == 12
+    assert [reason for _, reason in found.set_aside] == [
+        "does not exist",
+        *["is the file of row 1 again"] * 3,
+        *["lies outside the folders that may be read"] * 2,
+        "is not an image by its ending",
+        "is a folder",
+        "has no path",
+        "is the file of row 2 again",
+    ]
+    unlimited = list_table(given, roots=None)
+    assert [entry.name for entry in unlimited.entries] == ["in/a.png", "in/b.png", "out/c.png"]
+    assert unlimited.root == tmp_path
+
+
+def test_columns_can_be_named_and_must_be_there(tmp_path):
+    make(tmp_path, "a.png", "b.png")
+    odd = table(tmp_path, ["where", "what", "when"], ("a.png", "x", "1"), ("b.png", "", "2"))
+    with pytest.raises(InputError, match="no column of paths among where, what, when"):
+        list_table(odd, roots=None)
+    with pytest.raises(InputError, match="no column 'why'"):
+        list_table(odd, roots=None, path_column="where", label_column="why")
+    found = list_table(odd, roots=None, path_column="where", label_column="what", split_column="when")
+    assert rows(found) == [("a.png", "x", None), ("b.png", None, None)]
+    assert found.notes == ["The column when is not used as a split: it holds '1', not only train and test."]
+
+
+def test_parquet_is_read_as_csv_is(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    make(tmp_path, "a.png", "b.png", "c.png")
+    columns = {"file_name": ["c.png", None, "a.png"], "label": [10.0, 1.0, 9.0], "image": [b"x", b"y", b"z"]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "t.parquet")
+    found = list_table(tmp_path / "t.parquet", roots=None)
+    assert rows(found) == [("c.png", "10", None), ("a.png", "9", None)]
+    assert found.classes == ["9", "10"]
+    assert found.set_aside == [("row 2", "has no path")]
+    whole = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "short.parquet").write_bytes(whole[:-20])
+    with pytest.raises(InputError, match=r"short\.parquet cannot be read"):
+        list_table(tmp_path / "short.parquet", roots=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no column of paths"),
+        (b"path\n", "names no image"),
+        (b"path\nnone.png\n", r"none\.png does not exist"),
+        (b"path\na.png,b\n", "more cells than the header"),
+        (b"path\n\xff\xfe.png\n", "is not UTF-8"),
+        (b'path\n"' + b"x" * 200_000 + b'"\n', "cannot be read"),
+    ],
+)
+def test_tables_that_cannot_be_used_say_why(tmp_path, content, message):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        list_table(tmp_path / "t.csv", roots=None)
+
+
+def test_spreadsheets_write_semicolons_and_a_byte_order_mark(tmp_path):
+    make(tmp_path, "ä, 1.png")
+    (tmp_path / "t.csv").write_bytes("\ufeffPath;Label\r\nä, 1.png;NA\r\n".encode())
+    assert rows(list_table(tmp_path / "t.csv", roots=None)) == [("ä, 1.png", "NA", None)]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_tables_that_fill_the_memory_are_refused(tmp_path, monkeypatch, name):
+    paths = ["a.png"] * 1000
+    if name == "t.csv":
+        table(tmp_path, ["path"], *[(path,) for path in paths])
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        import pyarrow
+
+        parquet.write_table(pyarrow.table({"path": paths}), tmp_path / name)
+    monkeypatch.setattr("hume.data.importers.table_listing.fits", lambda num_bytes, device: num_bytes < 64_000)
+    with pytest.raises(InputError, match="has 1,000 rows, more than the free memory holds"):
+        list_table(tmp_path / name, roots=None)
+    monkeypatch.setattr("hume.data.importers.table_listing.MAX_ROWS", 999)
+    with pytest.raises(InputError, match="has more than 999 rows"):
+        list_table(tmp_path / name, roots=None)

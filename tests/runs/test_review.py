@@ -1,0 +1,223 @@
+"""What a reader decided: kept at once, taken back in order, never lost between two tabs."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from hume.common.errors import InputError, RunError
+from hume.runs import review
+from hume.runs.review import MAX_NAME, Review
+from hume.runs.store import Store
+from tests.support.planted_runs import create, save_files
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return save_files(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def run(tmp_path, dataset):
+    return create(Store(tmp_path), dataset, "a")
+
+
+def decided(review):
+    return review.names, set(review.rejected)
+
+
+# --- names and rejected samples ----------------------------------------------------------------
+
+
+def test_nothing_is_decided_at_first(run):
+    assert review.read(run) == Review()
+    assert review.undo(run) == Review()
+    assert not (run.folder / "review.json").exists()
+    assert Review().name(2) == "Class 2"
+
+
+def test_what_is_decided_is_there_for_the_next_reader(run):
+    review.name_class(run, 2, "owls")
+    review.reject(run, 7)
+    last = review.reject(run, 31)
+    again = review.read(Store(run.home).open("a"))
+    assert again == last
+    assert decided(again) == ({2: "owls"}, {7, 31})
+    assert [again.name(number) for number in range(3)] == ["Class 0", "Class 1", "owls"]
+
+
+def test_a_rejected_sample_can_be_kept_again(run):
+    review.reject(run, 7)
+    review.reject(run, 8)
+    assert review.reject(run, 7, rejected=False).rejected == {8}
+
+
+def test_an_empty_name_gives_the_number_back(run):
+    review.name_class(run, 0, "owls")
+    assert review.name_class(run, 0, "  ").name(0) == "Class 0"
+    assert review.read(run).names == {}
+
+
+def test_what_changes_nothing_is_no_step(run):
+    review.name_class(run, 0, "owls")
+    review.reject(run, 7)
+    before = (run.folder / "review.json").stat().st_mtime_ns
+    review.name_class(run, 0, " owls ")
+    review.name_class(run, 1, "")
+    review.reject(run, 7)
+    after = review.reject(run, 8, rejected=False)
+    assert len(after.steps) == 2
+    assert (run.folder / "review.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    "name", ["Vögel", "小鳥", "طيور", "птицы", "🦉", "=1+1", '"quoted", \\ and <b>', "x" * MAX_NAME]
+)
+def test_any_script_can_name_a_class(run, name):
+    review.name_class(run, 1, name)
+    assert review.read(run).names == {1: name}
+    assert json.loads((run.folder / "review.json").read_text(encoding="utf-8"))["names"] == {"1": name}
+
+
+def test_space_around_and_within_a_name_is_tidied(run):
+    assert review.name_class(run, 1, "  night \t owls\n").names == {1: "night owls"}
+
+
+@pytest.mark.parametrize("name", ["x" * (MAX_NAME + 1), "a\x00b", "\x1b[31mred", "a\u200bb", "\u202eowl"])
+def test_names_that_cannot_be_shown_are_refused(run, name):
+    with pytest.raises(InputError, match="60 visible characters"):
+        review.name_class(run, 1, name)
+    assert review.read(run) == Review()
+
+
+@pytest.mark.parametrize("number", [-1, 3, 100])
+def test_a_class_that_is_not_there_cannot_be_named(run, number):
+    with pytest.raises(InputError, match=f"no class {number}: name one of 0 to 2"):
+        review.name_class(run, number, "owls")
+
+
+def test_numbers_may_be_numpys(run):
+    for row in np.array([5, 3, 5], np.int64):
+        review.reject(run, row)
+    review.name_class(run, np.int32(1), "owls")
+    assert decided(review.read(run)) == ({1: "owls"}, {3, 5})
+
+
+# --- undo ----------------------------------------------------------------------------------------
+
+
+def test_every_step_is_taken_back_in_order(run):
+    states = [review.read(run)]
+    states.append(review.name_class(run, 0, "owls"))
+    states.append(review.reject(run, 7))
+    states.append(review.name_class(run, 0, "night owls"))
+    states.append(review.reject(run, 7, rejected=False))
+    states.append(review.name_class(run, 0, ""))
+    assert len({json.dumps([state.names, sorted(state.rejected)]) for state in states}) == 5  # the first recurs
+    for expected in states[-2::-1]:
+        assert review.undo(run) == expected
+        assert review.read(run) == expected
+    assert review.undo(run) == Review()
+
+
+def test_a_step_says_what_undoing_it_does(run):
+    def told(state):
+        return review.describe(state.steps[-1])
+
+    assert told(review.name_class(run, 0, "owls")) == "call class 0 by its number again"
+    assert told(review.name_class(run, 0, "jays")) == "call class 0 owls again"
+    assert told(review.reject(run, 7)) == "keep sample 7 again"
+    assert told(review.reject(run, 7, rejected=False)) == "reject sample 7 again"
+    assert told(review.undo(run)) == "keep sample 7 again"
+
+
+def test_the_last_steps_can_be_undone(run, monkeypatch):
+    assert review.MAX_STEPS == 200
+    monkeypatch.setattr(review, "MAX_STEPS", 6)
+    for row in range(6 + 5):
+        last = review.reject(run, row)
+    assert len(last.steps) == 6
+    assert len(last.rejected) == 6 + 5
+    for _ in range(6):
+        last = review.undo(run)
+    assert last.rejected == set(range(5))
+    assert last.steps == ()
+    assert review.undo(run) == last
+
+
+def test_two_writers_lose_nothing(run):
+    start = threading.Barrier(2)
+    errors = []
+
+    def write(first):
+        own = Store(run.home).open("a")
+        try:
+            start.wait(60)
+            for row in range(first, 40, 2):
+                review.reject(own, row)
+                review.name_class(own, first, f"name {row}")
+        except BaseException as error:
+            errors.append(error)
+
+    writers = [threading.Thread(target=write, args=(first,)) for first in (0, 1)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert errors == []
+    last = review.read(run)
+    assert decided(last) == ({0: "name 38", 1: "name 39"}, set(range(40)))
+    assert len(last.steps) == 80
+    for _ in range(80):
+        last = review.undo(run)
+    assert last == Review()
+
+
+# --- files that cannot be used -------------------------------------------------------------------
+
+DAMAGED = [
+    b"{", b"[]", b"{}", b"\xff\xfe", b"null",
+    b'{"names": [], "rejected": [], "steps": []}',
+    b'{"names": {"x": "owls"}, "rejected": [], "steps": []}',
+    b'{"names": {}, "rejected": ["x"], "steps": []}',
+    b'{"names": {}, "rejected": 3, "steps": []}',
+    b'{"names": {}, "rejected": [], "steps": [1]}',
+    b'{"names": {}, "rejected": [], "steps": ["row"]}',
+    b'{"names": {}, "rejected": [], "steps": [{"row": 1}]}',
+    b'{"names": {}, "rejected": [], "steps": [{}]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_file_is_named_and_left_alone(run, content):
+    path = run.folder / "review.json"
+    path.write_bytes(content)
+    for call in (
+        review.read,
+        review.undo,
+        lambda run: review.reject(run, 1),
+        lambda run: review.name_class(run, 1, "a"),
+    ):
+        with pytest.raises(RunError, match=r"review\.json cannot be read .* remove it") as error:
+            call(run)
+        assert str(path) in str(error.value)
+    assert path.read_bytes() == content
+    path.unlink()
+    assert review.reject(run, 1).rejected == {1}
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(run):
+    (run.folder / "review.lock").mkdir()
+    with pytest.raises(RunError, match="cannot write"):
+        review.reject(run, 1)
+
+
+def test_a_run_that_was_deleted_meanwhile_stays_away(run):
+    store = Store(run.home)
+    review.reject(run, 1)
+    store.delete("a")
+    with pytest.raises(RunError, match="renamed or deleted"):
+        review.reject(run, 2)
+    assert not run.folder.exists()
+    assert review.read(store.restore("a")).rejected == {1}
