@@ -26,6 +26,7 @@ lint: .venv/.installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	.venv/bin/lint-imports --no-cache
 
 bench: .venv/.installed-dev browser
 	$(PY) -m benchmarks.speed

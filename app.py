@@ -6,6 +6,10 @@ from datetime import timedelta
 
 import streamlit as st
 
+from hume.common import runtime
+
+runtime.configure()  # before torch is loaded
+
 from hume import Store
 from hume.exchange.incoming import sweep
 from pages._state import errors, services

@@ -1,0 +1,78 @@
+from .common.errors import HumeError, InputError, RunError
+from .data.dataset import Dataset, Space, dataset_from_files, load_dataset, load_space
+from .data.space_rows import unit_rows
+from .engine.config import Config, preset
+from .engine.inner import Implicit, Unrolled
+from .engine.search import FinishedSeed, Step, search
+from .evaluation.cross_validation import cross_validation_scores
+from .evaluation.ensemble import TopNCurve, Vote, align, majority_vote, rank, top_n_curve
+from .evaluation.metrics import (
+    Agreement,
+    Correlation,
+    adjusted_rand_index,
+    agreement,
+    clustering_accuracy,
+    correlation,
+    normalized_mutual_information,
+)
+from .evaluation.reliable import (
+    ReliabilityRanking,
+    ReliabilityStatistics,
+    ReliableSamples,
+    reliability_curve,
+    reliability_ranking,
+    reliability_statistics,
+    reliable_samples,
+)
+from .runs.discover import discover
+from .runs.estimator import HUME
+from .runs.result import Result, Scores, score_labelings
+from .runs.run import Run
+from .runs.store import Store
+
+__all__ = [
+    "HUME",
+    "Agreement",
+    "Config",
+    "Correlation",
+    "Dataset",
+    "FinishedSeed",
+    "HumeError",
+    "Implicit",
+    "InputError",
+    "ReliabilityRanking",
+    "ReliabilityStatistics",
+    "ReliableSamples",
+    "Result",
+    "Run",
+    "RunError",
+    "Scores",
+    "Space",
+    "Step",
+    "Store",
+    "TopNCurve",
+    "Unrolled",
+    "Vote",
+    "adjusted_rand_index",
+    "agreement",
+    "align",
+    "clustering_accuracy",
+    "correlation",
+    "cross_validation_scores",
+    "dataset_from_files",
+    "discover",
+    "load_dataset",
+    "load_space",
+    "majority_vote",
+    "normalized_mutual_information",
+    "preset",
+    "rank",
+    "reliability_curve",
+    "reliability_ranking",
+    "reliability_statistics",
+    "reliable_samples",
+    "score_labelings",
+    "search",
+    "top_n_curve",
+    "unit_rows",
+]
