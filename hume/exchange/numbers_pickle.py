@@ -1,12 +1,13 @@
-"""Read a pickle of numbers without unpickling it.
+"""Read a pickle of numbers without running what it holds.
 
-A pickle is a program, and Python's unpickler calls whatever that program names. Here the program is only parsed
-(`pickletools.genops` executes nothing) and a small machine carries out the few instructions that numbers, strings and
-containers need. No object named by the file is ever looked up: the six names that numpy's own pickles use stand for
-code in this module, every other name is refused.
+A pickle is a program, and Python's unpickler calls whatever that program names. This one is Python's own with an
+allow-list of instructions and of names: the names that numpy's pickles use stand for code in this module, so that
+nothing a file names is ever imported, called or hashed.
 """
 
+import io
 import math
+import pickle
 import pickletools
 import re
 import reprlib
@@ -22,7 +23,6 @@ from hume.common.errors import RunError
 _MAX_DEPTH = 100
 # A pickle repeats an object in two bytes, so a small file can unfold into a huge value: this bounds what it costs.
 _MAX_COST = 2**21
-_MARK = object()
 
 # numpy 1.x pickles say numpy.core, numpy 2.x pickles numpy._core.
 _GLOBALS = {
@@ -33,6 +33,17 @@ _GLOBALS = {
     **{f"numpy.{core}.multiarray _reconstruct": "reconstruct" for core in ("core", "_core")},
     **{f"numpy.{core}.numeric _frombuffer": "frombuffer" for core in ("core", "_core")},
 }
+
+# LONG4 is left out on purpose: no number here has more than 255 bytes.
+_NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE")
+_STRINGS = ("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "STRING", "SHORT_BINSTRING", "BINSTRING")
+_BYTES = ("SHORT_BINBYTES", "BINBYTES", "BINBYTES8")
+_CONTAINERS = ("EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "TUPLE", "EMPTY_LIST", "LIST", "APPEND", "APPENDS")
+_ITEMS = ("SETITEM", "SETITEMS")
+_MEMO = ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET")
+_STACK = ("PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "DUP")
+_NAMES = ("GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID")  # each checks its name
+_ALLOWED = {*_NUMBERS, *_STRINGS, *_BYTES, *_CONTAINERS, *_ITEMS, *_MEMO, *_STACK, *_NAMES}
 
 
 def read_numbers(path: Path, max_bytes: int = 2**20) -> object:
@@ -45,12 +56,12 @@ def read_numbers(path: Path, max_bytes: int = 2**20) -> object:
     deeper than 100 containers, unfolding into millions of values, or naming any other global, an extension code or a
     persistent id. Nothing in the file has run by then.
 
-    Source: the instruction set is documented in the standard library's `pickletools`.
+    Source: "Restricting Globals" in the documentation of Python's pickle.
     """
     path = Path(path)
     data = _read_bytes(path, max_bytes)
     try:
-        return _Machine().run(data)
+        return _NumbersUnpickler(io.BytesIO(data), encoding="latin1").load()
     except _RefusedError as refusal:
         raise RunError(f"{path} {refusal}, so it was not loaded: only numbers and strings were expected") from None
     # The bytes may be hostile or cut anywhere, and whichever check they trip over, the news is the same.
@@ -92,6 +103,9 @@ class _Mapping:
 
     pairs: list[tuple[object, object]] = field(default_factory=list)
 
+    def __setitem__(self, key: object, value: object) -> None:
+        self.pairs.append((key, value))
+
 
 @dataclass(eq=False, slots=True)
 class _DType:
@@ -114,24 +128,28 @@ class _Array:
     fortran: bool = False
 
 
-class _Machine:
-    """The stack, the memo and the instructions of one pickle."""
+class _Instructions(dict[int, Callable[[Any], None]]):
+    """Those of the unpickler's instructions that numbers, strings and containers need."""
 
-    def __init__(self) -> None:
-        self.stack: list[object] = []
-        self.memo: dict[int, object] = {}
-        self.cost = 0
+    def __missing__(self, code: int) -> NoReturn:
+        name = next(op.name for op in pickletools.opcodes if ord(op.code) == code)
+        _refuse(f"uses the pickle instruction {name}")
 
-    def run(self, data: bytes) -> object:
-        for instruction, argument, _ in pickletools.genops(data):
-            if instruction.name == "STOP":
-                break
-            handler = _HANDLERS.get(instruction.name)
-            if handler is None:
-                detail = "" if argument is None else f" {reprlib.repr(argument)}"
-                _refuse(f"uses the pickle instruction {instruction.name}{detail}")
-            handler(self, argument)
-        return self.plain(self.stack.pop(), 0)
+
+class _NumbersUnpickler(pickle._Unpickler):
+    """Python's unpickler in Python: the compiled one allocates by what a file claims and hashes keys as it goes."""
+
+    stack: list[Any]
+    append: Callable[[object], None]
+    pop_mark: Callable[[], list[Any]]
+    read: Callable[[int], bytes]
+    dispatch = _Instructions(
+        {ord(op.code): pickle._Unpickler.dispatch[ord(op.code)] for op in pickletools.opcodes if op.name in _ALLOWED}
+    )
+    cost = 0
+
+    def load(self) -> object:
+        return self.plain(super().load(), 0)
 
     def charge(self, cost: int) -> None:
         self.cost += cost
@@ -178,77 +196,51 @@ class _Machine:
             return value.encode("latin-1")
         _refuse("holds numpy values without their bytes")
 
-    # Instructions
+    # Names
 
-    def push(self, value: object) -> None:
-        self.stack.append(value)
+    def find_class(self, module: str, name: str) -> _Global:
+        if (known := _GLOBALS.get(f"{module} {name}")) is None:
+            _refuse(f"names the global {repr(f'{module}.{name}'[:80])[1:-1]}")
+        return _Global(known)
 
-    def drop(self) -> None:
-        self.stack.pop()
+    def get_extension(self, code: int) -> NoReturn:
+        _refuse(f"names a global by extension code {code}")
 
-    def drop_to_mark(self) -> None:
-        self.since_mark()
+    def persistent_load(self, pid: object) -> NoReturn:
+        _refuse("uses a persistent id")
 
-    def since_mark(self) -> list[object]:
-        """Pop everything above the last mark, and the mark."""
-        items: list[object] = []
-        while (value := self.stack.pop()) is not _MARK:
-            items.append(value)
-        return items[::-1]
+    # Instructions that make, call or set something
 
-    def push_tuple(self, size: int) -> None:
-        items = [self.stack.pop() for _ in range(size)]
-        self.push(tuple(items[::-1]))
+    def load_empty_dict(self) -> None:
+        self.append(_Mapping())
 
-    def extend(self, items: list[object]) -> None:
-        target = self.stack[-1]
-        if not isinstance(target, list):
-            raise TypeError("append to something that is not a list")
-        target.extend(items)
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append(_Mapping(list(zip(items[::2], items[1::2], strict=True))))
 
-    def set_items(self, items: list[object]) -> None:
-        target = self.stack[-1]
-        if not isinstance(target, _Mapping):
-            raise TypeError("set items of something that is not a dict")
-        target.pairs.extend(zip(items[::2], items[1::2], strict=True))
+    def load_bytearray(self) -> None:
+        self.append(self.read(int.from_bytes(self.read(8), "little")))
 
-    def push_dict(self) -> None:
-        items = self.since_mark()
-        self.push(_Mapping())
-        self.set_items(items)
-
-    def push_global(self, name: str) -> None:
-        """`name` is the module, a space, the name in it, as `pickletools` gives it."""
-        if name not in _GLOBALS:
-            _refuse(f"names the global {_shown(name)}")
-        self.push(_Global(_GLOBALS[name]))
-
-    def push_stack_global(self) -> None:
-        name, module = self.stack.pop(), self.stack.pop()
-        if not isinstance(name, str) or not isinstance(module, str):
-            raise TypeError("a global whose name is not a string")
-        self.push_global(f"{module} {name}")
-
-    def reduce(self) -> None:
+    def load_reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
         if not isinstance(function, _Global):
             _refuse("calls something that is not a function")
         match function.name, arguments:
             case "encode", (str() as text, "latin1" | "latin-1"):
-                self.push(self.raw(text))
+                self.append(self.raw(text))
             case "dtype", (str() as code, False | 0, True | 1):
-                self.push(_DType(code))
+                self.append(_DType(code))
             case "scalar", (_DType() as dtype, value):
                 [number] = np.frombuffer(self.raw(value), dtype.numpy()).tolist()
-                self.push(number)
+                self.append(number)
             case "reconstruct", (_Global(name="ndarray"), (0,), _):
-                self.push(_Array())
+                self.append(_Array())
             case "frombuffer", (value, _DType() as dtype, tuple() as shape, "C" | "F" as order):
-                self.push(_Array(self.raw(value), dtype, shape, order == "F"))
+                self.append(_Array(self.raw(value), dtype, shape, order == "F"))
             case name, _:
                 _refuse(f"calls numpy's {name} with arguments that numpy does not write")
 
-    def build(self) -> None:
+    def load_build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]
         match target, state:
             case _DType(), (3, str() as order, None, None, None, -1, -1, 0):
@@ -258,67 +250,12 @@ class _Machine:
             case _:
                 _refuse("sets the state of something that is not a numpy array of numbers")
 
-
-def _shown(name: str) -> str:
-    """`module.name` on one line and of bounded length, whatever the file put there."""
-    module, _, attribute = name.rpartition(" ")
-    return repr(f"{module}.{attribute}"[:80])[1:-1]
-
-
-def _memoize(machine: _Machine, index: int | None) -> None:
-    machine.memo[len(machine.memo) if index is None else index] = machine.stack[-1]
-
-
-# INST, EXT and the persistent ids name what they want in their own ways; none is on the list.
-def _refuse_instance(_: _Machine, name: str) -> None:
-    _refuse(f"names the global {_shown(name)}")
-
-
-def _refuse_extension(_: _Machine, code: int) -> None:
-    _refuse(f"names a global by extension code {code}")
-
-
-def _refuse_persistent(*_: object) -> None:
-    _refuse("uses a persistent id")
-
-
-# LONG4 is left out on purpose: no number here has more than 255 bytes.
-_NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT")
-_STRINGS = ("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "STRING", "SHORT_BINSTRING", "BINSTRING")
-_BYTES = ("SHORT_BINBYTES", "BINBYTES", "BINBYTES8")
-
-_HANDLERS: dict[str, Callable[[_Machine, Any], None]] = {
-    "PROTO": lambda machine, _: None,
-    "FRAME": lambda machine, _: None,
-    **dict.fromkeys(_NUMBERS + _STRINGS + _BYTES, _Machine.push),
-    "BYTEARRAY8": lambda machine, value: machine.push(bytes(value)),
-    "NONE": lambda machine, _: machine.push(None),
-    "NEWTRUE": lambda machine, _: machine.push(True),
-    "NEWFALSE": lambda machine, _: machine.push(False),
-    "MARK": lambda machine, _: machine.push(_MARK),
-    "POP": lambda machine, _: machine.drop(),
-    "POP_MARK": lambda machine, _: machine.drop_to_mark(),
-    "DUP": lambda machine, _: machine.push(machine.stack[-1]),
-    "EMPTY_TUPLE": lambda machine, _: machine.push(()),
-    "TUPLE1": lambda machine, _: machine.push_tuple(1),
-    "TUPLE2": lambda machine, _: machine.push_tuple(2),
-    "TUPLE3": lambda machine, _: machine.push_tuple(3),
-    "TUPLE": lambda machine, _: machine.push(tuple(machine.since_mark())),
-    "EMPTY_LIST": lambda machine, _: machine.push([]),
-    "LIST": lambda machine, _: machine.push(machine.since_mark()),
-    "APPEND": lambda machine, _: machine.extend([machine.stack.pop()]),
-    "APPENDS": lambda machine, _: machine.extend(machine.since_mark()),
-    "EMPTY_DICT": lambda machine, _: machine.push(_Mapping()),
-    "DICT": lambda machine, _: machine.push_dict(),
-    "SETITEM": lambda machine, _: machine.set_items([machine.stack.pop(), machine.stack.pop()][::-1]),
-    "SETITEMS": lambda machine, _: machine.set_items(machine.since_mark()),
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), _memoize),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda machine, index: machine.push(machine.memo[index])),
-    "GLOBAL": _Machine.push_global,
-    "STACK_GLOBAL": lambda machine, _: machine.push_stack_global(),
-    "REDUCE": lambda machine, _: machine.reduce(),
-    "BUILD": lambda machine, _: machine.build(),
-    "INST": _refuse_instance,
-    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _refuse_extension),
-    **dict.fromkeys(("PERSID", "BINPERSID"), _refuse_persistent),
-}
+    dispatch.update(
+        {
+            pickle.EMPTY_DICT[0]: load_empty_dict,
+            pickle.DICT[0]: load_dict,
+            pickle.BYTEARRAY8[0]: load_bytearray,
+            pickle.REDUCE[0]: load_reduce,
+            pickle.BUILD[0]: load_build,
+        }
+    )

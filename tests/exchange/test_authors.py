@@ -372,7 +372,7 @@ def test_a_task_file_that_calls_is_refused_and_never_runs(tmp_path, kind, protoc
         (b"cnumpy\nload\n(S'file'\ntR.", r"names the global numpy\.load"),
         (b"c__main__\n__dict__\n.", "names the global __main__.__dict__"),
         (b"cx\ny\n.", r"names the global x\.y"),
-        (b"chume.io.numbers_pickle\n_Machine\n.", "names the global hume.exchange.numbers_pickle._Machine"),
+        (b"chume.exchange.numbers_pickle\nre\n.", r"names the global hume\.exchange\.numbers_pickle\.re"),
         (b"\x82\x01.", "extension code 1"),
         (b"\x84\x01\x00\x00\x00.", "extension code 1"),
         (b"Pid\n.", "persistent id"),
