@@ -60,7 +60,7 @@ def searched(home: Path, given: argparse.Namespace, record: bool) -> Measured:
                 lengths.append(len(seed.objective))
         if record:
             start = perf_counter()
-            recorder.see(step)
+            recorder.record(step)
             inside += perf_counter() - start
     return Measured(
         wall=perf_counter() - begin[0],

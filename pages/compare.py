@@ -96,8 +96,8 @@ def offer(comparison: Comparison, standings: list[Standing]) -> None:
 def _queue(comparison: Comparison, method: Method, full: bool) -> None:
     device = devices.devices()[0]
 
-    def work(tell: Progress) -> str:
-        found = comparison.run(method.key, quick=not full, device=device, on_progress=tell)
+    def work(on_progress: Progress) -> str:
+        found = comparison.run(method.key, quick=not full, device=device, on_progress=on_progress)
         return f"{len(found.labelings)} labelings in {plots.duration(found.seconds)}."
 
     name = f"{comparison.dataset.name}: {method.title} on {comparison.phi1}, {comparison.phi2}"

@@ -81,7 +81,7 @@ def count_classes(
             bar.update(task, description=f"{K} classes", completed=i)
             kept = count.found(K)
             if again or kept is None or len(kept.cv_score) < seeds:
-                count.run(K, seeds=range(seeds), device=place, on_progress=partial(_tell, bar, task, i))
+                count.run(K, seeds=range(seeds), device=place, on_progress=partial(_advance, bar, task, i))
     points = count.points(numbers)
     suggestion = suggest(points)
     print(f"{data.card.get('name') or data.name}: φ1 {one}, φ2 {other}")
@@ -106,11 +106,11 @@ def _run_family(asked: Ablation, family: Family, seeds: int | None, again: bool,
             bar.update(task, description=f"{family.axis}: {family.words(value)}", completed=i)
             kept = asked.found(family.key, value)
             if again or kept is None or len(kept.cv_score) < number:
-                tell = partial(_tell, bar, task, i)
-                asked.run(family.key, value, seeds=range(number), device=device, on_progress=tell)
+                on_progress = partial(_advance, bar, task, i)
+                asked.run(family.key, value, seeds=range(number), device=device, on_progress=on_progress)
 
 
-def _tell(bar: Progress, task: TaskID, before: int, share: float) -> None:
+def _advance(bar: Progress, task: TaskID, before: int, share: float) -> None:
     bar.update(task, completed=before + share)
 
 

@@ -59,14 +59,14 @@ def _run(comparison: Comparison, keys: list[str], full: bool, again: bool, devic
     missing = [key for key in keys if again or comparison.found(key) is None]
     with progress(transient=True) as bar:
         for key in missing:
-            tell = partial(_tell, bar, bar.add_task(METHODS[key].title, total=1.0))
+            on_progress = partial(_advance, bar, bar.add_task(METHODS[key].title, total=1.0))
             try:
-                comparison.run(key, quick=not full, device=device, on_progress=tell)
+                comparison.run(key, quick=not full, device=device, on_progress=on_progress)
             except HumeError as error:
                 print(f"{METHODS[key].title} was not run: {error}")
 
 
-def _tell(bar: Progress, task: TaskID, share: float) -> None:
+def _advance(bar: Progress, task: TaskID, share: float) -> None:
     bar.update(task, completed=share)
 
 

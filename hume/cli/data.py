@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -12,9 +13,8 @@ from hume.cli.base import command, print_table, progress
 from hume.cli.runs import RunName
 from hume.common import devices
 from hume.common.errors import InputError
-from hume.common.progress import Progress
 from hume.data.folder import DatasetFolder
-from hume.exchange.incoming import bring, look_at
+from hume.exchange.incoming import detect_format, import_path
 from hume.runs import review
 from hume.runs.dataset_library import copy_dataset, delete_dataset, delete_space, own_dataset
 from hume.runs.findings import Findings
@@ -43,17 +43,15 @@ def add(
     split_column: Annotated[str | None, typer.Option(help="Of a table.")] = None,
 ) -> None:
     """Make a dataset of what lies at a path; labels and a train/test split are kept where there are any."""
-    found = look_at(path, path_column=path_column, label_column=label_column, split_column=split_column)
-    print(found.words)
+    found = detect_format(path, path_column=path_column, label_column=label_column, split_column=split_column)
+    print(found.summary)
     keep: Literal["refer", "copy"] = "copy" if copy else "refer"
-    brought = _with_bar(
-        "reading", lambda tell: bring(found, Store(), name, keep=keep, side=side, source=str(path), on_progress=tell)
-    )
-    print(brought.words)
-    for what, why in brought.set_aside[:20]:
+    report = _with_bar("reading", partial(import_path, found, Store(), name, keep=keep, side=side, source=str(path)))
+    print(report.summary)
+    for what, why in report.set_aside[:20]:
         print(f"  set aside  {what}: {why}")
-    if len(brought.set_aside) > 20:
-        print(f"  and {len(brought.set_aside) - 20:,} more")
+    if len(report.set_aside) > 20:
+        print(f"  and {len(report.set_aside) - 20:,} more")
 
 
 @command("add-public")
@@ -71,16 +69,14 @@ def add_public(
     if key.startswith("hf:"):
         hub = key.removeprefix("hf:")
         title = name or hub.rsplit("/", 1)[-1]
-        made = _with_bar("reading", lambda tell: import_hugging_face(hub, root, title, on_progress=tell))
+        made = _with_bar("reading", partial(import_hugging_face, hub, root, title))
     elif key not in CATALOG:
         raise InputError(f"there is no public dataset {key!r}: choose one of {', '.join(CATALOG)}, or hf:OWNER/NAME")
     elif name is not None:
         raise InputError("--name goes with hf:OWNER/NAME: the others keep the names they are known by")
     else:
         place = files or Store().home / "downloads"
-        made = _with_bar(
-            "reading", lambda tell: import_named(key, root, data_folder=place, download=download, on_progress=tell)
-        )
+        made = _with_bar("reading", partial(import_named, key, root, data_folder=place, download=download))
     print(f"{made.load().num_samples:,} images are in {made.name}")
 
 
@@ -138,7 +134,7 @@ def extract_space(
 
     folder = own_dataset(Store(), dataset)
     backbone = load_backbone(network, weights=weights, device=devices.choose_device(device), size=size)
-    made = _with_bar(backbone.title, lambda tell: extract(folder, backbone, name=name, on_progress=tell))
+    made = _with_bar(backbone.title, partial(extract, folder, backbone, name=name))
     print(f"space {made}: {_described(folder, made)}")
 
 
@@ -193,7 +189,7 @@ def derive_space(
 
     folder = own_dataset(Store(), dataset)
     recipe = Recipe(spaces=tuple(spaces), unit=unit, centre=centre, pca=pca, whiten=whiten)
-    made = _with_bar("deriving", lambda tell: derive(folder, recipe, name, on_progress=tell))
+    made = _with_bar("deriving", partial(derive, folder, recipe, name))
     print(f"space {made}: {_described(folder, made)}")
 
 
@@ -242,8 +238,8 @@ def hand_over(
         raise InputError(f"--true-labels: only usb has a place for them, not {to}")
     found = Findings(Store().open(run))
     samples, _ = found.reliable_samples(found.ranking(neighbors, "algorithm", "all"), per_class, "all")
-    given = export.handover_of(found, samples, review.read(found.run), true_labels=true_labels)
-    report = _with_bar("writing", lambda tell: export.write(given, export.FORMATS[to], folder, tell))
+    given = export.export_request(found, samples, review.read(found.run), true_labels=true_labels)
+    report = _with_bar("writing", partial(export.write, given, export.FORMATS[to], folder))
     print(f"{report.given:,} samples, {len(report.set_aside):,} set aside: {folder.resolve()}")
 
 
@@ -260,10 +256,11 @@ def write_release(
     print(f"{len(written)} files in {folder.resolve()}")
 
 
-def _with_bar(title: str, work: Callable[[Progress], T]) -> T:
+def _with_bar(title: str, work: Callable[..., T]) -> T:
+    """Do work that takes `on_progress`, with a bar on standard error."""
     with progress() as bar:
         task = bar.add_task(title, total=1.0)
-        return work(lambda share: bar.update(task, completed=share))
+        return work(on_progress=lambda share: bar.update(task, completed=share))
 
 
 def _described(folder: DatasetFolder, space: str) -> str:

@@ -32,7 +32,7 @@ class _Shared:
         with self.lock:
             return self.batches.pop(0) if self.batches and not self.stopped.is_set() else None
 
-    def tell(self, message: "tuple[int, Step] | Exception | None") -> None:
+    def send(self, message: "tuple[int, Step] | Exception | None") -> None:
         """Wait for room, unless nobody listens any more."""
         while not self.stopped.is_set():
             try:
@@ -106,12 +106,12 @@ def _work(
             num_finished = 0
             for step in search(first, second, config, solver=solver, seeds=batch):
                 num_finished += len(step.finished)
-                shared.tell((place, replace(step, progress=step.progress * len(batch) - num_finished)))
+                shared.send((place, replace(step, progress=step.progress * len(batch) - num_finished)))
                 if shared.stopped.is_set():
                     return
-        shared.tell(None)
+        shared.send(None)
     except Exception as error:  # whatever it is, the caller has to hear of it
-        shared.tell(error)
+        shared.send(error)
 
 
 def _on(rows: Rows, device: torch.device | str) -> Rows:

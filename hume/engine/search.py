@@ -120,7 +120,7 @@ def _search_batch(phi1: Rows, phi2: Rows, config: Config, solver: InnerSolver, s
     encoder: Encoder = Householder(start) if config.encoder == "householder" else Retraction(start)
     problem = solver.start(phi2, config.num_classes, seeds)
     splits = torch.Generator().manual_seed(config.split_seed)
-    clock = _Clock(config, len(seeds))
+    stopping = EarlyStopping(config, len(seeds))
     active = np.arange(len(seeds))
     places, pace = torch.from_numpy(active).to(start.device), start.new_ones(len(seeds))
     # Eq. 7 and its first term at every iteration; they stay on the device until a seed may end.
@@ -137,11 +137,11 @@ def _search_batch(phi1: Rows, phi2: Rows, config: Config, solver: InnerSolver, s
 
         ends = np.zeros(len(active), bool)
         finished: tuple[FinishedSeed, ...] = ()
-        if clock.looks(iteration):
+        if stopping.is_due(iteration):
             seen = curves[:, : iteration + 1].cpu().numpy()
-            ends = clock.tick(iteration, active, seen[0])
-            finished = _finished(encoder, active, ends, seeds, seen, clock.converged)
-            pace = torch.from_numpy(clock.pace[active]).to(pace)
+            ends = stopping.update(iteration, active, seen[0])
+            finished = _finished(encoder, active, ends, seeds, seen, stopping.converged)
+            pace = torch.from_numpy(stopping.pace[active]).to(pace)
         yield Step(
             iteration=iteration,
             seeds=tuple(seeds[i] for i in active),
@@ -218,7 +218,7 @@ def _to(device: torch.device, numbers: Tensor) -> Tensor:
     return numbers.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else numbers.to(device)
 
 
-class _Clock:
+class EarlyStopping:
     """Decides for every seed, by its own objective alone, when to slow down and when to end.
 
     A seed whose mean objective over the last `patience` iterations is not `min_gain` below
@@ -232,19 +232,19 @@ class _Clock:
         self.converged = np.zeros(num_seeds, bool)
         self.pace = np.ones(num_seeds)  # the factor on every seed's step size
 
-    def _judges(self, iteration: int) -> bool:
+    def _judges_plateaus(self, iteration: int) -> bool:
         """Whether it is time to look for plateaus: at every iteration the luckiest moment would be taken for one."""
         patience, elapsed = self._config.patience, iteration + 1
         return bool(patience and elapsed >= 2 * patience and elapsed % max(1, patience // 2) == 0)
 
-    def looks(self, iteration: int) -> bool:
-        """Whether `tick` has to be asked after this iteration; at all others nothing changes."""
-        return self._judges(iteration) or bool((self._ends_at == iteration).any())
+    def is_due(self, iteration: int) -> bool:
+        """Whether `update` has to be asked after this iteration; at all others nothing changes."""
+        return self._judges_plateaus(iteration) or bool((self._ends_at == iteration).any())
 
-    def tick(self, iteration: int, active: NDArray[np.intp], objectives: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def update(self, iteration: int, active: NDArray[np.intp], objectives: NDArray[np.float32]) -> NDArray[np.bool_]:
         """After an iteration, which of the active seeds end with it: (A,). objectives is (iteration + 1, S)."""
         patience = self._config.patience
-        if patience and self._judges(iteration):
+        if patience and self._judges_plateaus(iteration):
             recent = objectives[-patience:].mean(0)
             before = objectives[-2 * patience : -patience].mean(0)
             settled = (recent > before - self._config.min_gain) & (self.pace == 1)

@@ -1,7 +1,7 @@
-"""Whatever people bring, told by what it is and made into datasets of a home.
+"""Import any supported file or folder as datasets of a home.
 
-found = look_at(path)            what lies there, in one sentence; nothing is written
-brought = bring(found, store)    the datasets, and runs where a release has some
+detected = detect_format(path)            what is there, in one sentence; nothing is written
+report = import_path(detected, store)     the datasets, and runs where a release has some
 """
 
 import csv
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hume.common.errors import InputError
 from hume.common.formatting import count
-from hume.common.progress import Progress
+from hume.common.progress import Progress, part
 from hume.data.folder import DatasetFolder, free_name
 from hume.data.importers.folder_listing import Listing, check_allowed, list_folder, why_not
 from hume.data.importers.table_listing import PARQUET
@@ -40,12 +40,12 @@ UNPACKING = 0.3  # share of the time
 
 
 @dataclass(frozen=True)
-class Found:
-    """What lies at a path, before anything is made of it."""
+class DetectedFormat:
+    """What is at a path, before anything is imported."""
 
     kind: Kind
     path: Path
-    words: str  # one sentence
+    summary: str  # one sentence
     listing: Listing | None = None
     release: Release | None = None
 
@@ -56,40 +56,40 @@ class Found:
 
     @property
     def set_aside(self) -> list[Named]:
-        """What will not be taken, as far as can be told without reading it."""
+        """What will not be taken, as far as is known without reading it."""
         if self.release is not None:
             return [(each.path, each.reason) for each in self.release.set_aside]
         return [] if self.listing is None else self.listing.set_aside
 
 
 @dataclass(frozen=True)
-class Brought:
-    """What came of it: nothing that was given is in none of these."""
+class ImportReport:
+    """What was imported and what was set aside: together all that was given."""
 
-    words: str  # one sentence
+    summary: str  # one sentence
     datasets: tuple[str, ...]
     runs: tuple[str, ...] = ()
     set_aside: tuple[Named, ...] = field(default=())
 
 
-# --- looking -------------------------------------------------------------------------------------
+# --- detecting -------------------------------------------------------------------------------------
 
 
-def look_at(path: Path, *, roots: list[Path] | None = None, **columns: str | None) -> Found:
-    """Tell what lies at a path: images, a zip of them, a table of paths, arrays, a release, a Hugging Face dataset.
+def detect_format(path: Path, *, roots: list[Path] | None = None, **columns: str | None) -> DetectedFormat:
+    """Detect what is at a path: images, a zip of them, a table of paths, arrays, a release, a Hugging Face dataset.
 
     roots: the folders that may be read, None for no limit; columns: path_column, label_column and split_column of a
-    table, where their names do not tell. Raises InputError for what is none of these, lies elsewhere, cannot be
-    read, or is given columns and is no table.
+    table, where they are not known by name. Raises InputError for an unsupported format, a path elsewhere, a file that
+    cannot be read, and columns of what is no table.
     """
     place = check_allowed(path, roots)
     try:
         if place.is_dir():
             _refuse_columns(path, columns)
-            return _look_at_folder(place, roots)
+            return _detect_folder(place, roots)
         if not place.is_file():
             raise InputError(f"{path} does not exist: check the path")
-        return _look_at_file(path, place, roots, columns)
+        return _detect_file(path, place, roots, columns)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path and its permissions") from None
 
@@ -100,39 +100,41 @@ def _refuse_columns(path: Path, columns: dict[str, str | None]) -> None:
         raise InputError(f"{path} is no table, so it has no {asked[0]}: leave that option out")
 
 
-def _look_at_file(path: Path, place: Path, roots: list[Path] | None, columns: dict[str, str | None]) -> Found:
+def _detect_file(path: Path, place: Path, roots: list[Path] | None, columns: dict[str, str | None]) -> DetectedFormat:
     from hume.data.importers.hugging_face import holds_images
 
     ending, asked = place.suffix.lower(), any(columns.values())
     if ending in PARQUET and not asked and holds_images(place):
-        return Found("hugging-face", place, "A dataset of Hugging Face in 1 Parquet file.")
+        return DetectedFormat("hugging-face", place, "A dataset of Hugging Face in 1 Parquet file.")
     if ending in TABLES and (ending not in PARQUET or asked or _is_table_of_paths(place, roots)):
         from hume.data.importers.table_listing import list_table
 
         return _images(place, list_table(place, roots=roots, **columns))
     _refuse_columns(path, columns)
     if ending == ".zip":
-        return Found("zip", place, _zip_in_words(place))
+        return DetectedFormat("zip", place, _zip_in_words(place))
     if ending in ARRAYS or place.name.endswith("-ubyte"):
-        return Found("arrays", place, _arrays_in_words(place))
+        return DetectedFormat("arrays", place, _arrays_in_words(place))
     raise InputError(
-        f"{path} is nothing that can be brought: give a folder or zip of images, a table of their paths "
-        "(CSV, Parquet), or arrays (.npy, .npz, .safetensors, Parquet, .h5ad)"
+        f"unsupported input: {path}. Supported: a folder or zip of images, a table of their paths (CSV, Parquet), "
+        "arrays (.npy, .npz, .safetensors, Parquet, .h5ad)"
     )
 
 
-def _look_at_folder(place: Path, roots: list[Path] | None) -> Found:
+def _detect_folder(place: Path, roots: list[Path] | None) -> DetectedFormat:
     from hume.data.importers.hugging_face import is_saved, parquet_files
 
     release = scan_release(place) if is_release(place) else None
     if release is not None and release.datasets:
-        return Found("release", place, _release_in_words(release), release=release)
+        return DetectedFormat("release", place, _release_in_words(release), release=release)
     if is_saved(place):
-        return Found("hugging-face", place, "A dataset of Hugging Face.")
+        return DetectedFormat("hugging-face", place, "A dataset of Hugging Face.")
     if files := parquet_files(place):
         for file in files:
             check_allowed(file, roots)
-        return Found("hugging-face", place, f"A dataset of Hugging Face in {count(len(files), 'Parquet file')}.")
+        return DetectedFormat(
+            "hugging-face", place, f"A dataset of Hugging Face in {count(len(files), 'Parquet file')}."
+        )
     try:
         return _images(place, list_folder(place, roots=roots))
     except InputError:
@@ -146,13 +148,13 @@ def is_release(folder: Path) -> bool:
     return any((folder / part).is_dir() for part in ("data/representations", "representations", "tasks"))
 
 
-def _images(place: Path, listing: Listing) -> Found:
+def _images(place: Path, listing: Listing) -> DetectedFormat:
     words = count(len(listing.entries), "image")
     if listing.classes is not None:
         words += f" in {count(len(listing.classes), 'class', 'classes')}"
     if listing.set_aside:
         words += f"; {count(len(listing.set_aside), 'other file')} will be set aside"
-    return Found("images", place, f"{words}.", listing=listing)
+    return DetectedFormat("images", place, f"{words}.", listing=listing)
 
 
 def _zip_in_words(place: Path) -> str:
@@ -201,11 +203,11 @@ def _no_dataset(release: Release, aside: Sequence[Named] = ()) -> str:
     return f"{release.folder} is laid out as a release, but holds no dataset that can be used{why}: check its files"
 
 
-# --- bringing ------------------------------------------------------------------------------------
+# --- importing ------------------------------------------------------------------------------------
 
 
-def bring(
-    found: Found,
+def import_path(
+    detected: DetectedFormat,
     store: Store,
     name: str | None = None,
     *,
@@ -213,44 +215,44 @@ def bring(
     side: int = 96,
     source: str = "",
     on_progress: Progress | None = None,
-) -> Brought:
-    """Make datasets of what was found; they lie in the home's folder of datasets afterwards.
+) -> ImportReport:
+    """Import what was detected as datasets in the home's folder of datasets.
 
     name: of the dataset, where one is made, a release keeps its own; keep: whether pictures larger than `side` pixels
     stay where they are ("refer") or come along ("copy", "move"; what a table names outside its folder is never moved);
     source: what the card says about where they come from. Raises InputError for data that cannot be used, RunError when
     the disk is full.
     """
-    asked = name if name != found.suggested_name else None
-    name, root = name or found.suggested_name, store.dataset_roots[0]
-    if found.kind == "zip":
-        return _bring_zip(found, store, name, side, on_progress)
-    if found.release is not None:
-        return _bring_release(found.release, store, asked, on_progress)
-    if found.listing is not None:
+    asked = name if name != detected.suggested_name else None
+    name, root = name or detected.suggested_name, store.dataset_roots[0]
+    if detected.kind == "zip":
+        return _import_zip(detected, store, name, side, on_progress)
+    if detected.release is not None:
+        return _import_release(detected.release, store, asked, on_progress)
+    if detected.listing is not None:
         from hume.data.importers.images import import_images
 
-        own = found.path if found.path.is_dir() else found.path.parent  # a table may name files anywhere
+        own = detected.path if detected.path.is_dir() else detected.path.parent  # a table may name files anywhere
         folder, report = import_images(
-            found.listing, root, name, keep=keep, own=own, side=side, source=source, on_progress=on_progress
+            detected.listing, root, name, keep=keep, own=own, side=side, source=source, on_progress=on_progress
         )
         words = f"{report.used:,} of {count(report.given, 'given file')} are in {folder.name}"
         if report.set_aside:
             words += f"; {_set_aside(len(report.set_aside))}"
-        return Brought(" ".join([f"{words}.", *report.notes]), (folder.name,), set_aside=tuple(report.set_aside))
-    if found.kind == "hugging-face":
+        return ImportReport(" ".join([f"{words}.", *report.notes]), (folder.name,), set_aside=tuple(report.set_aside))
+    if detected.kind == "hugging-face":
         from hume.data.importers.hugging_face import import_hugging_face
 
-        folder = import_hugging_face(str(found.path), root, name, on_progress=on_progress)
+        folder = import_hugging_face(str(detected.path), root, name, on_progress=on_progress)
     else:
         from hume.data.importers.arrays import import_array_file
 
-        folder = import_array_file(found.path, root, name, source=source, on_progress=on_progress)
+        folder = import_array_file(detected.path, root, name, source=source, on_progress=on_progress)
     aside = _listed_aside(folder)
     words = f"{folder.load().num_samples:,} rows are in {folder.name}"
     if aside:
         words += f"; {_set_aside(len(aside))}"
-    return Brought(f"{words}.", (folder.name,), set_aside=aside)
+    return ImportReport(f"{words}.", (folder.name,), set_aside=aside)
 
 
 def _listed_aside(folder: DatasetFolder) -> tuple[Named, ...]:
@@ -266,37 +268,38 @@ def _set_aside(number: int) -> str:
     return f"{number:,} {'was' if number == 1 else 'were'} set aside"
 
 
-def _bring_zip(found: Found, store: Store, name: str, side: int, on_progress: Progress | None) -> Brought:
+def _import_zip(
+    detected: DetectedFormat, store: Store, name: str, side: int, on_progress: Progress | None
+) -> ImportReport:
     from hume.data.importers.zip_archive import top_folder, unpack_zip
 
-    tell = on_progress or (lambda _: None)
     place = store.dataset_roots[0] / f"{UNPACKED}{uuid.uuid4().hex}"
     try:
-        aside = unpack_zip(found.path, place, on_progress=lambda share: tell(UNPACKING * share))
-        inside = _look_at_folder(top_folder(place), None)
+        aside = unpack_zip(detected.path, place, on_progress=part(on_progress, 0, UNPACKING))
+        inside = _detect_folder(top_folder(place), None)
         if inside.listing is not None:
             inside.listing.set_aside.extend(aside)
-        brought = bring(
+        report = import_path(
             inside,
             store,
-            inside.suggested_name if inside.release is not None and name == found.suggested_name else name,
+            inside.suggested_name if inside.release is not None and name == detected.suggested_name else name,
             keep="move",
             side=side,
-            source=found.path.name,
-            on_progress=lambda share: tell(UNPACKING + (1 - UNPACKING) * share),
+            source=detected.path.name,
+            on_progress=part(on_progress, UNPACKING, 1),
         )
     except InputError as error:  # names the archive, which the reader knows
-        words = str(error).replace(str(place.resolve()), found.path.name).replace(str(place), found.path.name)
+        words = str(error).replace(str(place.resolve()), detected.path.name).replace(str(place), detected.path.name)
         raise InputError(words) from None
     finally:
         shutil.rmtree(place, ignore_errors=True)
     if not aside or inside.listing is not None:  # then it is counted there
-        return brought
-    words = f"{brought.words} Of the files of the archive, {_set_aside(len(aside))}."
-    return replace(brought, words=words, set_aside=(*aside, *brought.set_aside))
+        return report
+    words = f"{report.summary} Of the files of the archive, {_set_aside(len(aside))}."
+    return replace(report, summary=words, set_aside=(*aside, *report.set_aside))
 
 
-def _bring_release(release: Release, store: Store, asked: str | None, on_progress: Progress | None) -> Brought:
+def _import_release(release: Release, store: Store, asked: str | None, on_progress: Progress | None) -> ImportReport:
     report = import_release(release, store, on_progress=on_progress)
     aside = tuple((each.path, each.reason) for each in report.set_aside)
     if not report.datasets and not report.known_datasets:
@@ -309,7 +312,7 @@ def _bring_release(release: Release, store: Store, asked: str | None, on_progres
         words += f"; {_set_aside(len(aside))}"
     if asked is not None and asked not in report.datasets + report.known_datasets:
         words += f". The release's own names are kept, {asked} is not used"
-    return Brought(f"{words}.", report.datasets + report.known_datasets, report.runs, aside)
+    return ImportReport(f"{words}.", report.datasets + report.known_datasets, report.runs, aside)
 
 
 def sweep(store: Store) -> None:

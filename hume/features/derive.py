@@ -107,7 +107,7 @@ def derive(
     try:
         with disk_errors(folder.path):
             shape = (dataset.num_samples, pipeline.dim)
-            write_features(part, shape, lambda: (rows.numpy() for _, rows in pipeline.blocks()), pipeline.tell)
+            write_features(part, shape, lambda: (rows.numpy() for _, rows in pipeline.blocks()), pipeline.report)
         made = name or folder.free_space_name(recipe.short)
         folder.add_space(made, part, {**_entry(recipe, parents, kept), "key": key})
     finally:
@@ -181,11 +181,11 @@ class _Pipeline:
         """The rows that means and directions are taken from; one pass."""
         for numbers, rows in self.blocks():
             yield rows if self.seen is None else rows[torch.from_numpy(self.seen[numbers.start : numbers.stop])]
-            self.tell(numbers.stop / self.num_rows)
+            self.report(numbers.stop / self.num_rows)
         self.passed += 1
 
-    def tell(self, done: float) -> None:
-        """Progress of one pass, told as that of all."""
+    def report(self, done: float) -> None:
+        """Report the progress of one pass as that of all."""
         if self.on_progress is not None:
             self.on_progress((self.passed + done) / self.passes)
 
@@ -282,9 +282,9 @@ def _fitted_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.bool_] | None:
 
 
 def _key(recipe: Recipe, parents: list[Space], dataset: Dataset) -> str:
-    told = asdict(recipe) | {"balance": recipe.balanced, "parents": [space.fingerprint for space in parents]}
-    del told["spaces"]  # the same features under another name are the same
-    digest = hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=DIGEST_BYTES)
+    asked = asdict(recipe) | {"balance": recipe.balanced, "parents": [space.fingerprint for space in parents]}
+    del asked["spaces"]  # the same features under another name are the same
+    digest = hashlib.blake2b(json.dumps(asked, sort_keys=True).encode(), digest_size=DIGEST_BYTES)
     if recipe.train_rows and dataset.test_rows is not None:
         digest.update(np.packbits(dataset.test_rows).tobytes())
     return f"derived-{digest.hexdigest()}"

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hume.common.progress import Progress
+from hume.common.progress import Progress, part
 from hume.data.dataset import Space
 from hume.data.rows import BLOCK_BYTES
 
@@ -60,13 +60,13 @@ def space_facts(space: Space, on_progress: Progress | None = None) -> SpaceFacts
     space (2,048 above 4,096 dimensions, where it has at most so many directions). Two rows are duplicates when
     all their numbers are equal. 20,000 × 2,048 take about 4 s on one core.
     """
-    tell = on_progress or (lambda _: None)
+    report = part(on_progress, 0, 1)
     seen = _Seen(*space.features.shape)
     for start, rows in _blocks(space):
         seen.add(start, rows)
-        tell(READING * (start + len(rows)) / seen.num_rows)
+        report(READING * (start + len(rows)) / seen.num_rows)
     values, used = _eigenvalues(space, seen.finite)
-    tell(1.0)
+    report(1.0)
     shares = np.zeros(seen.num_columns)
     total = values.sum()
     if total > 0:

@@ -81,7 +81,7 @@ class Training:
         """Train to the end, the records of before an interruption first; closing it keeps what has been done."""
         yield from list(self.records)
         self.method.train()
-        every, losses, told = max(1, self.epoch_steps // RECORDS), list[Tensor](), perf_counter()
+        every, losses, reported = max(1, self.epoch_steps // RECORDS), list[Tensor](), perf_counter()
         order: NDArray[np.int64] | None = None
         while self.step < self.num_steps:
             start = perf_counter()
@@ -91,10 +91,10 @@ class Training:
             losses.append(self._train(order[i * self.batch_size : (i + 1) * self.batch_size]))
             self.step += 1
             ended = i + 1 == self.epoch_steps
-            if ended or (i + 1) % every == 0 or perf_counter() - told > SILENT:
+            if ended or (i + 1) % every == 0 or perf_counter() - reported > SILENT:
                 self._record(epoch + 1, torch.stack(losses).mean().item(), ended)
                 losses.clear()
-                told = perf_counter()
+                reported = perf_counter()
             self.seconds += perf_counter() - start
             if not losses:
                 self.records[-1] = replace(self.records[-1], seconds=self.seconds)
@@ -200,10 +200,10 @@ class Training:
             with part.open("wb") as file:
                 torch.save(state, file)
             part.replace(self.place / "checkpoint.pt")
-            self.tell()
+            self._write_state()
         self.kept_step, self.kept_at = self.step, perf_counter()
 
-    def tell(self) -> None:
+    def _write_state(self) -> None:
         """Write what `pending` reads."""
         known = {
             "config": asdict(self.config),
@@ -218,7 +218,7 @@ class Training:
         path = self.place / "checkpoint.pt"
         if not path.exists():
             with disk_errors(self.place):
-                self.tell()
+                self._write_state()
             return
         try:
             state = torch.load(path, map_location=self.pictures.device, weights_only=True)

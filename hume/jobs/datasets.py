@@ -19,9 +19,9 @@ from hume.common.files import disk_errors
 from hume.common.progress import Progress
 from hume.data.folder import DatasetFolder
 from hume.data.importers.folder_listing import why_not
-from hume.exchange.incoming import ARRAYS, TABLES, UPLOADS, Found, bring, look_at
+from hume.exchange.incoming import ARRAYS, TABLES, UPLOADS, DetectedFormat, detect_format, import_path
 from hume.jobs.queues import Status
-from hume.jobs.runs import Jobs
+from hume.jobs.runs import RunJobs
 
 if TYPE_CHECKING:
     from hume.features.derive import Recipe
@@ -31,50 +31,51 @@ CHUNK = 2**20
 TRAINING = 0.95  # share of a training's time, the rest writes features
 
 
-class DataWork:
+class DatasetJobs:
     """What one process does on the datasets of its home; every method may be called from any thread."""
 
-    def __init__(self, jobs: Jobs):
+    def __init__(self, jobs: RunJobs):
         self.jobs = jobs
         self._lock = threading.Lock()
         self._names: dict[str, None] = {}  # of all work since the server started, in order
         self._live: dict[str, list[Epoch]] = {}
 
     def add(self, path: Path, name: str, *, keep: Literal["refer", "copy"], side: int, **look: Any) -> str:
-        """Bring what lies at a path, see `hume.exchange.incoming`; look: arguments of `look_at`."""
+        """Bring what lies at a path, see `hume.exchange.incoming`; look: arguments of `detect_format`."""
 
-        def work(tell: Progress) -> str:
-            found = look_at(path, **look)
-            return bring(found, self.jobs.store, name, keep=keep, side=side, on_progress=tell).words
+        def work(on_progress: Progress) -> str:
+            detected = detect_format(path, **look)
+            return import_path(detected, self.jobs.store, name, keep=keep, side=side, on_progress=on_progress).summary
 
         return self._submit(f"Add {name}", work)
 
     def add_uploaded(self, place: Path, name: str, *, side: int) -> str:
         """Bring what was uploaded to a place of `upload`, and remove it from there."""
 
-        def work(tell: Progress) -> str:
+        def work(on_progress: Progress) -> str:
             try:
-                found = look_at(_what_was_meant(place), roots=[place])
-                _count_the_rest(found, place)
-                return bring(found, self.jobs.store, name, keep="move", side=side, on_progress=tell).words
+                detected = detect_format(_what_was_meant(place), roots=[place])
+                _count_the_rest(detected, place)
+                report = import_path(detected, self.jobs.store, name, keep="move", side=side, on_progress=on_progress)
+                return report.summary
             finally:
                 shutil.rmtree(place, ignore_errors=True)
 
         return self._submit(f"Add {name}", work)
 
     def do(self, name: str, work: Callable[[Progress], str], device: str = "cpu") -> str:
-        """Any other work, by a name for people, as a function that tells how far it is and returns a sentence."""
+        """Any other work, by a name for people, as a function that reports its progress and returns a sentence."""
         return self._submit(name, work, device)
 
     def extract(self, folder: DatasetFolder, network: str, *, device: str = "auto", **options: Any) -> str:
         """Make a space by a pretrained network; options: those of `load_backbone`."""
 
-        def work(tell: Progress) -> str:
+        def work(on_progress: Progress) -> str:
             from hume.features.backbones import load_backbone
             from hume.features.extract import extract
 
             backbone = load_backbone(network, device=devices.choose_device(device), **options)
-            return f"The space {extract(folder, backbone, on_progress=tell)} of {folder.name} is ready."
+            return f"The space {extract(folder, backbone, on_progress=on_progress)} of {folder.name} is ready."
 
         side = f" at {options['size']} pixels" if options.get("size") else ""
         return self._submit(f"{folder.name}: {network}{side}", work, device)
@@ -85,7 +86,7 @@ class DataWork:
         """Train an encoder on a dataset's own images and make a space of its features."""
         name = f"{folder.name}: {config.title}"
 
-        def work(tell: Progress) -> str:
+        def work(on_progress: Progress) -> str:
             from hume.features.pretrain import pretrain
 
             with self._lock:
@@ -99,29 +100,30 @@ class DataWork:
                         return f"The space {end.value} of {folder.name} is ready."
                     with self._lock:
                         seen.append(record)
-                    tell(TRAINING * record.step / record.num_steps + (1 - TRAINING) * record.written)
+                    on_progress(TRAINING * record.step / record.num_steps + (1 - TRAINING) * record.written)
 
         return self._submit(name, work, device)
 
     def derive(self, folder: DatasetFolder, recipe: "Recipe", name: str | None = None) -> str:
         """Make a space of others."""
 
-        def work(tell: Progress) -> str:
+        def work(on_progress: Progress) -> str:
             from hume.features.derive import derive
 
-            return f"The space {derive(folder, recipe, name, on_progress=tell)} of {folder.name} is ready."
+            return f"The space {derive(folder, recipe, name, on_progress=on_progress)} of {folder.name} is ready."
 
         return self._submit(f"{folder.name}: derive {name or 'a space'}", work)
 
     def add_features(self, folder: DatasetFolder, name: str, place: Path) -> str:
         """Give a dataset a space that was computed elsewhere: the one file in a place of `upload`, then removed."""
 
-        def work(tell: Progress) -> str:
+        def work(on_progress: Progress) -> str:
             from hume.data.importers.arrays import add_features
 
             try:
                 (path,) = place.iterdir()
-                return f"The space {add_features(folder, name, path, on_progress=tell)} of {folder.name} is ready."
+                made = add_features(folder, name, path, on_progress=on_progress)
+                return f"The space {made} of {folder.name} is ready."
             finally:
                 shutil.rmtree(place, ignore_errors=True)
 
@@ -133,11 +135,11 @@ class DataWork:
         """All work on data since the server started, what has ended too, the newest first."""
         with self._lock:
             names = list(self._names)
-        found = [self.jobs.status(name) for name in reversed(names)]
-        return [status for status in found if status is not None]
+        statuses = [self.jobs.status(name) for name in reversed(names)]
+        return [status for status in statuses if status is not None]
 
     def live(self, name: str) -> "list[Epoch]":
-        """What a training has told so far, empty for other work."""
+        """The records of a training so far, empty for other work."""
         with self._lock:
             return list(self._live.get(name, []))
 
@@ -199,7 +201,7 @@ def _receive(place: Path, name: str, content: IO[bytes]) -> None:
 def _what_was_meant(place: Path) -> Path:
     """Among uploaded files: the only one, a table of the others, else all of them as a folder of images.
 
-    Raises InputError for an archive or arrays with other files beside it: what of them was meant cannot be told.
+    Raises InputError for an archive or arrays with other files beside it: which of them is meant is not known.
     """
     files = sorted(place.iterdir())
     others = [path for path in files if why_not(path.name) is not None]
@@ -213,13 +215,13 @@ def _what_was_meant(place: Path) -> Path:
     return place
 
 
-def _count_the_rest(found: Found, place: Path) -> None:
+def _count_the_rest(detected: DetectedFormat, place: Path) -> None:
     """Set uploaded pictures aside that the table beside them does not name."""
-    if found.listing is not None and found.path.parent == place and found.path.is_file():
-        named = {entry.path.resolve() for entry in found.listing.entries}
-        named |= {(place / name).resolve() for name, _ in found.listing.set_aside}
-        rest = [path.name for path in sorted(place.iterdir()) if path.resolve() not in named and path != found.path]
-        found.listing.set_aside.extend((name, "is not in the table") for name in rest)
+    if detected.listing is not None and detected.path.parent == place and detected.path.is_file():
+        named = {entry.path.resolve() for entry in detected.listing.entries}
+        named |= {(place / name).resolve() for name, _ in detected.listing.set_aside}
+        rest = [path.name for path in sorted(place.iterdir()) if path.resolve() not in named and path != detected.path]
+        detected.listing.set_aside.extend((name, "is not in the table") for name in rest)
 
 
 def _numbered(name: str) -> Iterator[str]:

@@ -46,11 +46,11 @@ class Live:
     @property
     def last_objective(self) -> NDArray[np.float32]:
         """(S,) Eq. 7 now, averaged over the last iterations because single splits are noisy; NaN before the first."""
-        means = [_recent(curve) for curve in self.objective]
+        means = [_final_mean(curve) for curve in self.objective]
         return np.array([mean if np.isfinite(mean) else np.nan for mean in means], np.float32)
 
 
-class _Recorder:
+class LiveRecorder:
     """Keeps what the steps of one run show, for whoever looks."""
 
     def __init__(self, run: Run):
@@ -118,7 +118,7 @@ class _Recorder:
         prototypes = prototypes.to(self._phi1.device)
         labelings = hard_labels(self._phi1, prototypes).numpy()
         places = [self._place[seed] for seed in seeds]
-        best = int(np.argmin([_recent(self._objective[place]) for place in places]))
+        best = int(np.argmin([_final_mean(self._objective[place]) for place in places]))
         with self._lock:
             if self._truth is not None:
                 self._accuracy[places] = [metrics.clustering_accuracy(self._truth, found) for found in labelings]
@@ -153,7 +153,7 @@ class _Recorder:
         leader = self._place[self._leader]
         if leader in places or self._done[leader]:
             return False
-        return _recent(self._objective[leader]) < _recent(self._objective[best])
+        return _final_mean(self._objective[leader]) < _final_mean(self._objective[best])
 
     def snapshot(self) -> Live:
         """A copy of what is known now."""
@@ -171,7 +171,7 @@ class _Recorder:
             )
 
 
-def _recent(curve: NDArray[np.float32]) -> float:
+def _final_mean(curve: NDArray[np.float32]) -> float:
     """The mean of the last objectives that are there, as `FinishedSeed.final_objective` has it."""
     known = curve[np.isfinite(curve)][-FINAL_WINDOW:]
     return float(known.mean()) if len(known) else np.inf

@@ -1,8 +1,7 @@
-"""Work done in the background: a queue for every device, each served by one thread.
+"""Jobs in the background: a queue for every device, each served by one thread.
 
-Whoever asks for work never waits: it gives the work a name and reads its status. Nothing but the queue itself lives in
-memory; what is done is on disk as soon as it is done, so that a server that is killed leaves work that can be asked
-for again.
+The caller never waits: it gives a job a name and reads its status. Only the queue itself is in memory; results are on
+disk as soon as they are there, so that a server that is killed leaves jobs that can be submitted again.
 """
 
 import logging
@@ -25,14 +24,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Status:
-    """How far a piece of work has come."""
+    """How far a job has come."""
 
     name: str
     state: State
     share: float = 0.0  # of the phase under way, 0 to 1
     seconds_left: float | None = None  # of the phase under way, None while nothing can be said
-    ahead: int = 0  # pieces of work in the queue before this one
-    message: str = ""  # one sentence: why it failed, or what came of it
+    ahead: int = 0  # jobs in the queue before this one
+    message: str = ""  # one sentence: why it failed, or its result
 
     @property
     def under_way(self) -> bool:
@@ -40,19 +39,19 @@ class Status:
 
 
 class CancelledError(Exception):
-    """Raised within a piece of work to end it."""
+    """Raised within a job to end it."""
 
 
-class Ticket:
-    """By which a piece of work says how far it has come, and hears that it is to end."""
+class JobContext:
+    """What a job reports its progress to, and learns from that it is cancelled."""
 
-    def __init__(self, tell: Callable[[Status], None], name: str, stop: threading.Event):
-        self._tell, self._name, self._stop = tell, name, stop
+    def __init__(self, publish: Callable[[Status], None], name: str, stop: threading.Event):
+        self._publish, self._name, self._stop = publish, name, stop
         self._phase: Phase | None = None
         self._start = monotonic()
 
-    def say(self, phase: Phase, share: float = 0.0) -> None:
-        """Tell the share that is done of a phase; raises CancelledError once somebody cancelled the work."""
+    def report(self, phase: Phase, share: float = 0.0) -> None:
+        """Publish the share of a phase that is done; raises CancelledError once the job is cancelled."""
         if self._stop.is_set():
             raise CancelledError
         if phase != self._phase:
@@ -60,10 +59,10 @@ class Ticket:
         elapsed = monotonic() - self._start
         known = share > 0 and elapsed >= 1
         left = elapsed * (1 - share) / share if known else None
-        self._tell(Status(self._name, phase, share, left))
+        self._publish(Status(self._name, phase, share, left))
 
 
-Work = Callable[[Ticket], str | None]  # may return a sentence on what came of it
+Work = Callable[[JobContext], str | None]  # may return a sentence on its result
 
 
 class Queues:
@@ -100,7 +99,7 @@ class Queues:
             self._queues[device].put((name, phase, work, self._stop[name]))
 
     def cancel(self, name: str) -> None:
-        """Stop work as soon as it next says how far it is; it can be submitted again."""
+        """Stop a job when it next reports its progress; it can be submitted again."""
         with self._lock:
             self._cancel(name)
 
@@ -156,12 +155,12 @@ class Queues:
                     continue
                 self._status[name] = Status(name, phase)
             try:
-                outcome = Status(name, "finished", 1.0, message=work(Ticket(self._set, name, stop)) or "")
+                outcome = Status(name, "finished", 1.0, message=work(JobContext(self._set, name, stop)) or "")
             except CancelledError:
                 outcome = Status(name, "cancelled")
             except HumeError as error:
                 outcome = Status(name, "failed", message=str(error))
-            except BaseException as error:  # whatever a library raises, the thread serves whoever waits behind
+            except BaseException as error:  # whatever a library raises, the thread serves the jobs behind
                 if not out_of_memory(error):
                     log.exception("%s failed", name)
                 outcome = Status(name, "failed", message=_sentence(error))
@@ -173,7 +172,7 @@ class Queues:
 
 
 def _sentence(error: BaseException) -> str:
-    """What is said of an error nobody foresaw; torch reports a lack of memory on the CPU as a RuntimeError."""
+    """The message of an unexpected error; torch reports a lack of memory on the CPU as a RuntimeError."""
     if out_of_memory(error) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
         return "out of memory: try again with fewer seeds, a smaller split or smaller batches"
     return f"an unexpected {type(error).__name__} ended the work; the server's log has the details: resume it to go on"

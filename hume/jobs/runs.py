@@ -8,20 +8,21 @@ import threading
 from collections.abc import Callable
 
 from hume.common import devices
+from hume.common.progress import Progress
 from hume.engine.search import Step
-from hume.jobs.live_view import Live, _Recorder
-from hume.jobs.queues import Queues, Status, Ticket
+from hume.jobs.live_view import Live, LiveRecorder
+from hume.jobs.queues import JobContext, Queues, Status
 from hume.runs.store import Store
 
 
-class Jobs:
+class RunJobs:
     """The queues of one process: runs, and other work beside them; every method may be called from any thread."""
 
     def __init__(self, store: Store):
         self.store = store
         self._queues = Queues()
         self._lock = threading.Lock()
-        self._recorders: dict[str, _Recorder] = {}
+        self._recorders: dict[str, LiveRecorder] = {}
 
     def submit(self, name: str, *, search: bool = True) -> None:
         """Queue a run for the device it asks for; without `search` its finished seeds are only scored.
@@ -34,15 +35,15 @@ class Jobs:
         if search and run.request.cluster is not None:
             device = "cluster"
         self._queues.submit(
-            name, device, lambda ticket: self._work(name, search, ticket), "searching" if search else "scoring"
+            name, device, lambda context: self._work(name, search, context), "searching" if search else "scoring"
         )
 
-    def submit_work(self, name: str, device: str, work: Callable[[Callable[[float], None]], str | None]) -> None:
-        """Queue other work for a device: a function that tells the share done and may return a sentence on its result.
+    def submit_work(self, name: str, device: str, work: Callable[[Progress], str | None]) -> None:
+        """Queue other work for a device: it reports the share done and may return a sentence on its result.
 
         Its name may not be a run's: give it one with a space in it. Raises RunError once the queues are closed.
         """
-        self._queues.submit(name, device, lambda ticket: work(lambda share: ticket.say("working", share)))
+        self._queues.submit(name, device, lambda context: work(lambda share: context.report("working", share)))
 
     def cancel(self, name: str) -> None:
         """Stop a run as soon as its iteration ends; finished seeds stay, and it can be submitted again."""
@@ -72,20 +73,20 @@ class Jobs:
         """Cancel everything and wait for the threads; afterwards nothing can be submitted."""
         self._queues.close(timeout)
 
-    def _work(self, name: str, search: bool, ticket: Ticket) -> None:
+    def _work(self, name: str, search: bool, context: JobContext) -> None:
         run = self.store.open(name)
-        ticket.say("searching" if search and run.missing_seeds else "scoring")
-        recorder = _Recorder(run)
+        context.report("searching" if search and run.missing_seeds else "scoring")
+        recorder = LiveRecorder(run)
         with self._lock:
             self._recorders[name] = recorder
 
         def on_step(step: Step) -> None:
-            ticket.say("searching", recorder.record(step))  # also the last one: what it finished is on disk
+            context.report("searching", recorder.record(step))  # also the last one: what it finished is on disk
             if len(step.finished) == len(step.seeds) and step.progress >= 1:
-                ticket.say("scoring")
+                context.report("scoring")
 
         def on_fold(done: int) -> None:
-            ticket.say("scoring", done / recorder.num_folds)
+            context.report("scoring", done / recorder.num_folds)
 
         try:
             run.execute(search=search, on_step=on_step, on_fold=on_fold)

@@ -74,11 +74,11 @@ def _searches(toy: Toy, weights: Sequence[float], num_seeds: int, on_progress: P
     first, second = (view.features for view in toy.views)
     phi1 = torch.nn.functional.normalize(first)
     for number, weight in enumerate(weights):
-        tell, ended = part(on_progress, number / len(weights), (number + 1) / len(weights)), dict[int, Ended]()
+        report, ended = part(on_progress, number / len(weights), (number + 1) / len(weights)), dict[int, Ended]()
         for step in search(phi1, second, _config(toy, weight), solver=Implicit(), seeds=range(num_seeds)):
             entropies = simplex.label_entropy(step.label_shares.T).tolist()
             ended |= {seed.seed: (seed, abs(entropies[step.seeds.index(seed.seed)])) for seed in step.finished}
-            tell(step.progress)
+            report(step.progress)
         yield _found(toy, phi1, weight, list(ended.values()))
 
 

@@ -88,9 +88,9 @@ def search_both(home: Path, digits: Dataset, on_progress: Progress | None = None
     """
     dataset = with_profiles(digits)
     for i, phi2 in enumerate((GOOD, HARD)):
-        tell = part(on_progress, i / 2, (i + 1) / 2)
+        on_step = of_search(part(on_progress, i / 2, (i + 1) / 2))
         result = controls.run_pair(
-            dataset, PHI1, phi2, num_classes=NUM_CLASSES, seeds=range(NUM_SEEDS), on_step=of_search(tell)
+            dataset, PHI1, phi2, num_classes=NUM_CLASSES, seeds=range(NUM_SEEDS), on_step=on_step
         )
         keep(_path(home, phi2), result, f"{NUM_SEEDS} seeds, φ1 {PHI1}, φ2 {phi2}")
     part(on_progress, 0, 1)(1.0)

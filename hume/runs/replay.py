@@ -113,7 +113,7 @@ def cloud(
     The moments are the frames of the seed that took longest; every other seed shows its latest frame at each.
     Raises InputError when none of the seeds was recorded.
     """
-    found = [read(run, seed) for seed in recorded(run) if seeds is None or seed in seeds]
+    found = [read_trajectory(run, seed) for seed in recorded_seeds(run) if seeds is None or seed in seeds]
     trajectories = [trajectory for trajectory in found if trajectory is not None]
     if not trajectories:
         raise InputError(f"nothing of run {run.name!r} was recorded: search again to replay it")
@@ -150,7 +150,7 @@ def followed(run: Run, dataset: Dataset, cloud: Cloud, seed: int, reference: NDA
     reference: (N,) the seed's last labeling with its classes renamed, as those of `Findings.aligned` are. Raises
     InputError for a seed that was not recorded.
     """
-    way = read(run, seed)
+    way = read_trajectory(run, seed)
     if way is None:
         raise InputError(f"seed {seed} of run {run.name!r} was not recorded: follow another one")
     place = _latest(way.iterations, cloud.iterations)
@@ -190,12 +190,12 @@ def _latest(frames: NDArray[np.int64], moments: NDArray[np.int64]) -> NDArray[np
     return np.maximum(np.searchsorted(frames, moments, side="right") - 1, 0)
 
 
-def recorded(run: "Run") -> tuple[int, ...]:
+def recorded_seeds(run: "Run") -> tuple[int, ...]:
     """The finished seeds that have a trajectory, in ascending order."""
     return tuple(seed for seed in run.finished_seeds if _path(run.folder, seed).exists())
 
 
-def read(run: "Run", seed: int) -> Trajectory | None:
+def read_trajectory(run: "Run", seed: int) -> Trajectory | None:
     """The trajectory of a seed, None where there is none or where it is damaged."""
     try:
         with safetensors.safe_open(_path(run.folder, seed), framework="numpy") as file:
@@ -207,9 +207,9 @@ def read(run: "Run", seed: int) -> Trajectory | None:
     return Trajectory(seed, iterations.astype(np.int64), prototypes)
 
 
-def missing(run: "Run", max_bytes: int = MAX_BYTES) -> str | None:
+def missing_trajectories(run: "Run", max_bytes: int = MAX_BYTES) -> str | None:
     """What a reader has to know of a run's trajectories, in a sentence; None where every finished seed has all."""
-    found, finished = len(recorded(run)), run.finished_seeds
+    found, finished = len(recorded_seeds(run)), run.finished_seeds
     if run.request.origin == "authors":
         return "This run was imported: how it was found is not known."
     if not finished:

@@ -134,7 +134,7 @@ class Run:
         if search:
             if request.origin == "authors":
                 raise RunError(f"run {self.name!r} was not imported to its end: import its tasks again, as another run")
-            recorder = Recorder(self.folder, request.seeds, request.config.num_iterations).see if record else None
+            recorder = Recorder(self.folder, request.seeds, request.config.num_iterations).record if record else None
             self._search(dataset, device, start, [watch for watch in (recorder, on_step) if watch is not None])
         searched = perf_counter()
         scored = result.score_labelings(

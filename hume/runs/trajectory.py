@@ -117,16 +117,16 @@ class Recorder:
         self._chosen: frozenset[int] | None = None  # once the size of the prototypes is known
         self._frames: dict[int, list[_Frame]] = {}  # of every seed under way
 
-    def see(self, step: Step) -> None:
+    def record(self, step: Step) -> None:
         """Take a frame of the step's seeds if one is due, and write the trajectories of those that end with it."""
         try:
-            self._see(step)
+            self._record(step)
         except (OSError, RuntimeError, MemoryError) as error:
             if not (isinstance(error, OSError) or out_of_memory(error)):
                 raise
             self._frames, self._chosen = {}, frozenset()
 
-    def _see(self, step: Step) -> None:
+    def _record(self, step: Step) -> None:
         if self._chosen is None:
             _, num_classes, dim = step.prototypes.shape
             fitting = plan(len(self._seeds), num_classes, dim, self._max_bytes)

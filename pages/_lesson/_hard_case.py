@@ -60,8 +60,8 @@ def _offer() -> None:
     ):  # fmt: skip
         home, digits = lesson.home(), _digits()
 
-        def work(tell: Progress) -> str:
-            hard_case.search_both(home, digits, tell)
+        def work(on_progress: Progress) -> str:
+            hard_case.search_both(home, digits, on_progress)
             return "Both pairs were searched."
 
         services.services().work.do(NAME, work, "cpu")

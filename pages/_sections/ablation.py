@@ -55,11 +55,14 @@ def _queue_family(asked: Ablation, family: Family) -> None:
     # The largest number of seeds holds all smaller ones.
     values = family.values[-1:] if family.counts_seeds else family.values
 
-    def work(tell: Progress) -> str:
+    def work(on_progress: Progress) -> str:
         missing = [value for value in values if asked.found(family.key, value) is None]
         for i, value in enumerate(missing):
             asked.run(
-                family.key, value, device=device, on_progress=part(tell, i / len(missing), (i + 1) / len(missing))
+                family.key,
+                value,
+                device=device,
+                on_progress=part(on_progress, i / len(missing), (i + 1) / len(missing)),
             )
         return f"{len(family.values)} values were searched."
 
@@ -123,9 +126,9 @@ def class_counts(comparison: Comparison) -> None:
 def _queue_counts(count: ClassCount, missing: list[int]) -> None:
     device = devices.devices()[0]
 
-    def work(tell: Progress) -> str:
+    def work(on_progress: Progress) -> str:
         for i, K in enumerate(missing):
-            count.run(K, device=device, on_progress=part(tell, i / len(missing), (i + 1) / len(missing)))
+            count.run(K, device=device, on_progress=part(on_progress, i / len(missing), (i + 1) / len(missing)))
         return f"{len(missing)} numbers of classes were searched."
 
     services.services().work.do(f"{count.dataset.name}: classes on {count.phi1}, {count.phi2}", work, device)

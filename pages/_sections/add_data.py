@@ -17,7 +17,7 @@ from hume.data.folder import check_name
 from hume.data.image_files import PictureError, fit, open_picture
 from hume.data.importers.folder_listing import allowed_roots, check_allowed
 from hume.data.importers.hugging_face import import_hugging_face
-from hume.exchange.incoming import Found, look_at
+from hume.exchange.incoming import DetectedFormat, detect_format
 from hume.jobs.datasets import upload
 from pages._state import services as services_module
 from pages._widgets import plots
@@ -62,11 +62,11 @@ def _from_disk() -> None:
         return
     try:
         with st.spinner("Looking …"):
-            found = _looked_at(text, tuple(map(str, roots)))
+            found = _detected(text, tuple(map(str, roots)))
     except HumeError as error:
         st.error(plots.plain(str(error)), icon=":material/error:")
         return
-    st.info(plots.plain(found.words), icon=":material/folder_open:")
+    st.info(plots.plain(found.summary), icon=":material/folder_open:")
     _preview(found)
     _aside(found.set_aside)
     name, side, keep = _options(found)
@@ -75,11 +75,11 @@ def _from_disk() -> None:
 
 
 @st.cache_data(max_entries=4, ttl=60, show_spinner=False)
-def _looked_at(path: str, roots: tuple[str, ...]) -> Found:
-    return look_at(Path(path), roots=[Path(root) for root in roots])
+def _detected(path: str, roots: tuple[str, ...]) -> DetectedFormat:
+    return detect_format(Path(path), roots=[Path(root) for root in roots])
 
 
-def _preview(found: Found) -> None:
+def _preview(found: DetectedFormat) -> None:
     """A few of the pictures that would be added, spread over the folder; one that cannot be read is left out here."""
     entries = [] if found.listing is None else found.listing.entries
     step = max(1, len(entries) // PREVIEWED)
@@ -91,7 +91,7 @@ def _preview(found: Found) -> None:
         st.image(shown, width=PREVIEW)
 
 
-def _options(found: Found) -> tuple[str, int, Literal["refer", "copy"]]:
+def _options(found: DetectedFormat) -> tuple[str, int, Literal["refer", "copy"]]:
     """The dataset's name, the side of its stored pictures, and whether large ones come along."""
     name, side, keep = found.suggested_name, 96, "refer"
     if found.release is not None:
@@ -162,10 +162,10 @@ def _named() -> None:
     if st.button("Add", type="primary", icon=":material/add:", key="add named"):
         services = services_module.services()
 
-        def work(tell: Progress) -> str:
+        def work(on_progress: Progress) -> str:
             folder = check_allowed(Path(text), [*allowed_roots(), services.store.home])
             made = import_named(
-                key, services.store.dataset_roots[0], data_folder=folder, download=download, on_progress=tell
+                key, services.store.dataset_roots[0], data_folder=folder, download=download, on_progress=on_progress
             )
             return f"{made.load().num_samples:,} images are in {made.name}."
 
@@ -178,10 +178,10 @@ def _from_hub(place: DeltaGenerator) -> None:
     if st.button("Add", type="primary", icon=":material/add:", key="add hub", disabled=not HUB_NAME.fullmatch(text)):
         services, name = services_module.services(), text.rsplit("/", 1)[-1]
 
-        def work(tell: Progress) -> str:
+        def work(on_progress: Progress) -> str:
             if Path(text).exists():  # a name is never a path of this machine here
                 raise InputError(f"{text} is a folder of this machine: bring it by its path")
-            made = import_hugging_face(text, services.store.dataset_roots[0], name, on_progress=tell)
+            made = import_hugging_face(text, services.store.dataset_roots[0], name, on_progress=on_progress)
             return f"{made.load().num_samples:,} images are in {made.name}."
 
         _start(lambda: services.work.do(f"Add {text}", work), name)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from hume.evaluation.reliable import ReliableSamples
 from hume.exchange import export
-from hume.exchange.export import FORMATS, handover_of
+from hume.exchange.export import FORMATS, export_request
 from hume.runs.findings import Findings
 from pages._state import ground_truth, runs
 from pages._widgets import plots
@@ -31,7 +31,7 @@ def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
 
         def content() -> bytes | BinaryIO:
             review = runs.read_review(found)
-            made = export.as_file(handover_of(found, samples, review, true_labels=true_labels), form)
+            made = export.as_file(export_request(found, samples, review, true_labels=true_labels), form)
             if isinstance(made, bytes):
                 return made
             file = made.open("rb")

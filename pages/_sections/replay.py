@@ -47,8 +47,8 @@ class Player:
 
 def show(found: Findings, *, truth: bool, plot: Plot = plots.plot) -> None:
     """The replay of a run, where it was recorded; truth: whether accuracies may be seen."""
-    words = replay.missing(found.run)
-    if not replay.recorded(found.run):
+    words = replay.missing_trajectories(found.run)
+    if not replay.recorded_seeds(found.run):
         st.markdown(words or "Nothing of this run was recorded: search again to replay it.")
         return
     if words is not None:

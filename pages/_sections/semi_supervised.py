@@ -75,12 +75,12 @@ def _points(
 def _queue(name: str, student: SemiSupervised) -> None:
     device = devices.devices()[0]
 
-    def work(tell: Progress) -> str:
+    def work(on_progress: Progress) -> str:
         rejected = review.read(student.findings.run).rejected  # as they are when its turn comes
         amounts = student.missing(rejected)
         if not amounts:
             return "All numbers of labels a class were there already."
-        made = student.run(amounts, rejected=rejected, device=device, on_progress=tell)
+        made = student.run(amounts, rejected=rejected, device=device, on_progress=on_progress)
         seconds = sum(each.seconds for each in made)
         return f"{', '.join(str(each.per_class) for each in made)} labels a class in {plots.duration(seconds)}."
 

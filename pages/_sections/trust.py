@@ -113,8 +113,8 @@ def _name(comparison: Comparison, key: str) -> str:
 def _queue(comparison: Comparison, key: str) -> None:
     device = devices.devices()[0]
 
-    def work(tell: Progress) -> str:
-        found = comparison.run(key, device=device, on_progress=tell)
+    def work(on_progress: Progress) -> str:
+        found = comparison.run(key, device=device, on_progress=on_progress)
         return f"{len(found.labelings)} labelings in {plots.duration(found.seconds)}."
 
     services.services().work.do(_name(comparison, key), work, device)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hume import Store
-from hume.jobs.datasets import DataWork
-from hume.jobs.runs import Jobs
+from hume.jobs.datasets import DatasetJobs
+from hume.jobs.runs import RunJobs
 from hume.reporting.maps import Maps
 from hume.runs.store import default_home
 
@@ -16,16 +16,16 @@ class Services:
     """What one server has of one home folder; shared by all tabs."""
 
     store: Store
-    jobs: Jobs
+    jobs: RunJobs
     maps: Maps
-    work: DataWork
+    work: DatasetJobs
 
 
 @functools.cache
 def _services(home: Path) -> Services:
     store = Store(home)
-    jobs = Jobs(store)
-    return Services(store, jobs, Maps(home), DataWork(jobs))
+    jobs = RunJobs(store)
+    return Services(store, jobs, Maps(home), DatasetJobs(jobs))
 
 
 _homes: set[Path] = set()

@@ -17,7 +17,7 @@ from hume.common.errors import InputError, RunError
 from hume.data.dataset import load_dataset
 from hume.data.importers.arrays import import_array_file
 from hume.exchange import export
-from hume.exchange.export import FORMATS, Handover, as_file, available, file_name, handover_of, names, write
+from hume.exchange.export import FORMATS, ExportRequest, as_file, available, export_request, file_name, names, write
 from hume.exchange.export.anndata import annotate
 from hume.exchange.export.labeled_index import labeled_index
 from hume.runs import review
@@ -53,7 +53,7 @@ def chosen(dataset, labeling, num_classes=K, per_class=PER_CLASS, **changes):
         "vote_share": np.full(len(labeling), 0.5),
         "provenance": {"Dataset": "Digits: of 1,797 rows", "Classes K": "10"},
     }
-    return Handover(**{**known, **changes})
+    return ExportRequest(**{**known, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -472,7 +472,7 @@ def test_a_run_hands_over_what_was_kept(tmp_path):
     first = int(samples.rows[0])
     given = review.reject(run, first)
     given = review.name_class(run, 1, "jay")
-    handed = handover_of(found, samples, given)
+    handed = export_request(found, samples, given)
     table = [line for line in found.reliable_table(samples, given) if line[-1] == "yes"]
     assert first not in handed.rows
     assert handed.names == ["Class 0", "jay", "Class 2"]
@@ -487,7 +487,7 @@ def test_a_run_hands_over_what_was_kept(tmp_path):
     for row in samples.rows.tolist():
         given = review.reject(run, row)
     with pytest.raises(InputError, match="no sample to export"):
-        handover_of(found, samples, given)
+        export_request(found, samples, given)
 
 
 def test_arrays_that_do_not_fit_are_refused(digits):

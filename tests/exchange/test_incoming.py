@@ -11,10 +11,10 @@ from PIL import Image
 
 from hume import Store
 from hume.common.errors import InputError
-from hume.exchange.incoming import STALE, bring, look_at, sweep
+from hume.exchange.incoming import STALE, detect_format, import_path, sweep
 from hume.features.pretrain import PretrainConfig
-from hume.jobs.datasets import DataWork, upload
-from hume.jobs.runs import Jobs
+from hume.jobs.datasets import DatasetJobs, upload
+from hume.jobs.runs import RunJobs
 from tests.support.app_driver import until
 
 CLASSES = ("cat", "dog")
@@ -59,8 +59,8 @@ def archive(tmp_path, folder):
 
 @pytest.fixture
 def work(store):
-    jobs = Jobs(store)
-    yield DataWork(jobs)
+    jobs = RunJobs(store)
+    yield DatasetJobs(jobs)
     jobs.close()
 
 
@@ -80,13 +80,13 @@ def check(data):
 
 @pytest.mark.parametrize("kind", ["images", "zip"])
 def test_pictures_become_a_dataset_and_the_rest_is_counted(store, folder, archive, kind):
-    found = look_at(folder if kind == "images" else archive)
+    found = detect_format(folder if kind == "images" else archive)
     assert found.kind == kind
     assert found.suggested_name == "pets"
     shares = []
-    brought = bring(found, store, on_progress=shares.append)
-    assert brought.words.startswith("10 of 12 given files are in pets; 2 were set aside")
-    assert sorted(name for name, _ in brought.set_aside) == ["cat/cut.png", "notes.txt"]
+    report = import_path(found, store, on_progress=shares.append)
+    assert report.summary.startswith("10 of 12 given files are in pets; 2 were set aside")
+    assert sorted(name for name, _ in report.set_aside) == ["cat/cut.png", "notes.txt"]
     assert shares == sorted(shares)
     check(store.load_dataset("pets"))
     left = [path.name for path in store.dataset_roots[0].iterdir()]
@@ -97,8 +97,8 @@ def test_a_table_says_where_pictures_lie_and_what_they_are(store, folder, tmp_pa
     lines = ["file,kind", *(f"{name}/{i}.png,{name}" for name in CLASSES for i in range(EACH)), "cat/none.png,cat"]
     table = folder / "pets.csv"
     table.write_text("\n".join(lines))
-    brought = bring(look_at(table, label_column="kind"), store)
-    assert brought.words.startswith("10 of 11 given files are in pets")
+    report = import_path(detect_format(table, label_column="kind"), store)
+    assert report.summary.startswith("10 of 11 given files are in pets")
     assert store.load_dataset("pets").classes == CLASSES
 
 
@@ -106,10 +106,10 @@ def test_arrays_become_a_dataset(store, tmp_path):
     rng = np.random.default_rng(0)
     labels = np.arange(20) % 4
     np.savez(tmp_path / "cells.npz", rna=rng.normal(size=(20, 5)), labels=labels)
-    found = look_at(tmp_path / "cells.npz")
-    assert "rna 20 × 5 (space)" in found.words
-    assert "labels 20 (labels)" in found.words
-    bring(found, store)
+    found = detect_format(tmp_path / "cells.npz")
+    assert "rna 20 × 5 (space)" in found.summary
+    assert "labels 20 (labels)" in found.summary
+    import_path(found, store)
     data = store.load_dataset("cells")
     assert list(data.spaces) == ["rna"]
     assert data.labels.tolist() == labels.tolist()
@@ -134,9 +134,9 @@ def test_a_folder_of_nothing_but_parquet_is_a_dataset_of_hugging_face(store, tmp
     config = f"configs:\n- config_name: default\n  data_files: {outside}\n"
     (place / "README.md").write_text(f"---\n{config}---\n")
     (place / ".gitattributes").touch()
-    found = look_at(place, roots=[place])
-    assert (found.kind, found.words) == ("hugging-face", "A dataset of Hugging Face in 4 Parquet files.")
-    bring(found, store)
+    found = detect_format(place, roots=[place])
+    assert (found.kind, found.summary) == ("hugging-face", "A dataset of Hugging Face in 4 Parquet files.")
+    import_path(found, store)
     data = store.load_dataset("shards")
     assert data.card["rows"] == {"given": 12, "used": 10, "set_aside": 2}
     assert data.classes == CLASSES
@@ -147,10 +147,10 @@ def test_a_folder_of_nothing_but_parquet_is_a_dataset_of_hugging_face(store, tmp
         np.testing.assert_array_equal(data.images[row], np.asarray(Image.open(io.BytesIO(png(seed)))))
     (place / "data" / "linked.parquet").symlink_to(outside)
     with pytest.raises(InputError, match="lies outside the folders that may be read"):
-        look_at(place, roots=[place])
+        detect_format(place, roots=[place])
     (place / "notes.csv").write_text("a,b")
     with pytest.raises(InputError, match="no image"):
-        look_at(place)
+        detect_format(place)
 
 
 def test_both_endings_of_parquet_are_told_apart_by_what_they_hold(store, folder):
@@ -160,29 +160,29 @@ def test_both_endings_of_parquet_are_told_apart_by_what_they_hold(store, folder)
     pictures = [f"{name}/{i}.png" for name in CLASSES for i in range(EACH)]
     parquet.write_table(pyarrow.table({"file": pictures}), folder / "paths.pq")
     parquet.write_table(pyarrow.table({"a": [0.5, 1.5], "b": [2.0, 3.0]}), folder / "cells.pq")
-    assert look_at(folder / "paths.pq").words == "10 images."
-    assert look_at(folder / "cells.pq").words == "Arrays: cells 2 × 2 (space)."
+    assert detect_format(folder / "paths.pq").summary == "10 images."
+    assert detect_format(folder / "cells.pq").summary == "Arrays: cells 2 × 2 (space)."
 
 
 def test_what_lies_elsewhere_or_is_nothing_known_is_told(tmp_path, folder):
     with pytest.raises(InputError, match="lies outside the folders that may be read"):
-        look_at(folder, roots=[tmp_path / "allowed"])
+        detect_format(folder, roots=[tmp_path / "allowed"])
     with pytest.raises(InputError, match="does not exist"):
-        look_at(tmp_path / "nowhere")
+        detect_format(tmp_path / "nowhere")
     (tmp_path / "film.mp4").write_bytes(b"\0" * 100)
-    with pytest.raises(InputError, match="nothing that can be brought"):
-        look_at(tmp_path / "film.mp4")
+    with pytest.raises(InputError, match=r"unsupported input: .*film\.mp4\. Supported: a folder"):
+        detect_format(tmp_path / "film.mp4")
     (tmp_path / "torn.zip").write_bytes(b"PK\3\4" + b"\0" * 50)
     with pytest.raises(InputError, match="no zip archive, or a damaged one"):
-        look_at(tmp_path / "torn.zip")
+        detect_format(tmp_path / "torn.zip")
 
 
 @pytest.mark.parametrize("ending", ["parquet", "pq"])
 def test_one_parquet_file_of_whole_images_is_a_dataset_of_hugging_face(store, tmp_path, ending):
     write_shard(tmp_path / f"shard.{ending}", range(6))
-    found = look_at(tmp_path / f"shard.{ending}")
-    assert (found.kind, found.words) == ("hugging-face", "A dataset of Hugging Face in 1 Parquet file.")
-    assert bring(found, store).words == "6 rows are in shard."
+    found = detect_format(tmp_path / f"shard.{ending}")
+    assert (found.kind, found.summary) == ("hugging-face", "A dataset of Hugging Face in 1 Parquet file.")
+    assert import_path(found, store).summary == "6 rows are in shard."
     assert store.load_dataset("shard").classes == CLASSES
 
 
@@ -213,18 +213,21 @@ def test_what_an_archive_sets_aside_is_told_whatever_it_holds(store, tmp_path, k
     else:
         folder = tmp_path / "it"
         write_shard(folder / "train.parquet", range(6))
-    brought = bring(look_at(packed(tmp_path / "it.zip", folder, ("../up.npy", b"x"))), store)
-    assert "Of the files of the archive, 1 was set aside." in brought.words
-    assert ("../up.npy", "leads out of the archive by its name") in brought.set_aside
+    report = import_path(detect_format(packed(tmp_path / "it.zip", folder, ("../up.npy", b"x"))), store)
+    assert "Of the files of the archive, 1 was set aside." in report.summary
+    assert ("../up.npy", "leads out of the archive by its name") in report.set_aside
 
 
 def test_a_release_keeps_its_own_names(store, tmp_path):
     folder = make_release(tmp_path / "it")
-    assert "own names are kept" not in bring(look_at(folder), store).words
+    assert "own names are kept" not in import_path(detect_format(folder), store).summary
     archive = packed(tmp_path / "it.zip", folder)
-    assert "own names are kept" not in bring(look_at(archive), store).words
+    assert "own names are kept" not in import_path(detect_format(archive), store).summary
     for path in (folder, archive):
-        assert "The release's own names are kept, mine is not used." in bring(look_at(path), store, "mine").words
+        assert (
+            "The release's own names are kept, mine is not used."
+            in import_path(detect_format(path), store, "mine").summary
+        )
 
 
 @pytest.mark.parametrize("name", ["tasks", "representations"])
@@ -233,9 +236,9 @@ def test_a_class_may_be_named_as_a_part_of_a_release(store, tmp_path, name):
         (tmp_path / "in" / kind).mkdir(parents=True)
         for i in range(3):
             (tmp_path / "in" / kind / f"{i}.png").write_bytes(png(i))
-    found = look_at(tmp_path / "in")
-    assert (found.kind, found.words) == ("images", "6 images in 2 classes.")
-    assert bring(found, store, "in").datasets == ("in",)
+    found = detect_format(tmp_path / "in")
+    assert (found.kind, found.summary) == ("images", "6 images in 2 classes.")
+    assert import_path(found, store, "in").datasets == ("in",)
 
 
 def test_a_release_without_a_dataset_is_no_success(tmp_path):
@@ -243,15 +246,15 @@ def test_a_release_without_a_dataset_is_no_success(tmp_path):
     folder.mkdir(parents=True)
     (folder / "pets_train.npy").write_bytes(b"nothing")
     with pytest.raises(InputError, match="laid out as a release, but holds no dataset that can be used"):
-        look_at(tmp_path / "it")
+        detect_format(tmp_path / "it")
 
 
 def test_every_file_of_an_archive_is_counted(store, tmp_path):
     hidden = [(f"pets/.hidden/{i}.png", png(i)) for i in range(7)]
     made = packed(tmp_path / "pets.zip", fill(tmp_path / "in" / "pets"), *hidden)
-    brought = bring(look_at(made), store)
-    assert brought.words.startswith("10 of 19 given files are in pets; 9 were set aside")
-    assert len(brought.set_aside) == 9
+    report = import_path(detect_format(made), store)
+    assert report.summary.startswith("10 of 19 given files are in pets; 9 were set aside")
+    assert len(report.set_aside) == 9
 
 
 def test_a_table_never_takes_files_out_of_other_folders(store, tmp_path):
@@ -262,25 +265,25 @@ def test_a_table_never_takes_files_out_of_other_folders(store, tmp_path):
     (tmp_path / "mine").mkdir()
     table = tmp_path / "mine" / "t.csv"
     table.write_text("\n".join(["path", *(str(path) for path in sorted(folder.iterdir()))]))
-    bring(look_at(table), store, "t", keep="move", side=16)
+    import_path(detect_format(table), store, "t", keep="move", side=16)
     assert len(list(folder.iterdir())) == 3
     assert len(list((store.dataset_roots[0] / "t" / "originals").rglob("*.png"))) == 3
 
 
 def test_paths_that_cannot_be_read_and_options_that_do_not_apply_are_told(tmp_path, folder, archive):
     with pytest.raises(InputError, match="cannot be read"):
-        look_at(tmp_path / ("a" * 300))
+        detect_format(tmp_path / ("a" * 300))
     np.save(tmp_path / "a.npy", np.ones((4, 2)))
     for path in (folder, archive, tmp_path / "a.npy"):
         with pytest.raises(InputError, match="is no table, so it has no label column"):
-            look_at(path, path_column=None, label_column="kind")
+            detect_format(path, path_column=None, label_column="kind")
     raw = bytearray(archive.read_bytes())
     entry = raw.rfind(b"PK\x01\x02")
     raw[entry + 9] |= 0x08  # its name is said to be UTF-8
     raw[entry + 46] = 0xFF
     archive.write_bytes(raw)
     with pytest.raises(InputError, match="no zip archive, or a damaged one"):
-        look_at(archive)
+        detect_format(archive)
 
 
 def test_what_is_still_written_is_not_swept_away(store):
@@ -352,7 +355,7 @@ def test_a_training_shows_its_loss_and_can_be_cancelled_and_gone_on_with(work, s
     from hume.features.pretrain import pending
     from hume.runs.dataset_library import own_dataset
 
-    bring(look_at(folder), store)
+    import_path(detect_format(folder), store)
     own = own_dataset(store, "pets")
     config = PretrainConfig(epochs=400, batch_size=8)
     name = work.pretrain(own, config, device="cpu")

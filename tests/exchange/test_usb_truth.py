@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from hume.cli import app
 from hume.common.errors import InputError
-from hume.exchange.export import FORMATS, handover_of, write
+from hume.exchange.export import FORMATS, export_request, write
 from hume.runs.findings import Findings
 from hume.runs.review import Review
 from tests.experiments.test_semi_supervised import found_by, renamed
@@ -26,7 +26,7 @@ def run(tmp_path):
 def made(run, folder, per_class=4, rejected=(), **options):
     found = Findings(run)
     samples, _ = found.reliable_samples(found.ranking(10), per_class)
-    write(handover_of(found, samples, Review(rejected=frozenset(rejected)), **options), FORMATS["usb"], folder)
+    write(export_request(found, samples, Review(rejected=frozenset(rejected)), **options), FORMATS["usb"], folder)
     return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
 
 

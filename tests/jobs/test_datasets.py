@@ -10,9 +10,9 @@ from hume import Store
 from hume.common.errors import InputError
 from hume.data.folder import new_dataset, write_array
 from hume.data.importers.images import import_arrays_of_images
-from hume.jobs.datasets import DataWork, upload
+from hume.jobs.datasets import DatasetJobs, upload
 from hume.jobs.queues import Queues
-from hume.jobs.runs import Jobs
+from hume.jobs.runs import RunJobs
 from hume.runs.dataset_library import copy_dataset, own_dataset
 from tests.support.app_driver import look, press, until, words
 
@@ -30,8 +30,8 @@ def store(tmp_path):
 
 @pytest.fixture
 def work(store):
-    jobs = Jobs(store)
-    yield DataWork(jobs)
+    jobs = RunJobs(store)
+    yield DatasetJobs(jobs)
     jobs.close()
 
 

@@ -13,7 +13,7 @@ from hume.engine.search import Step
 from hume.evaluation.metrics import clustering_accuracy
 from hume.jobs import live_view
 from hume.jobs.live_view import NUM_CHANGED, NUM_TYPICAL
-from hume.jobs.runs import Jobs
+from hume.jobs.runs import RunJobs
 from hume.runs.run import Run
 from hume.runs.store import Store
 from tests.support.planted_runs import StoppedError, create, save_files, save_folder, stop_after_the_first_seed
@@ -42,7 +42,7 @@ class WatchedStore(Store):
         super().__init__(home)
         self.told = []  # (run, iteration from 0) and (run, "fold")
         self.watchers = []
-        self.jobs = Jobs(self)
+        self.jobs = RunJobs(self)
 
     def open(self, name):
         run = super().open(name)

@@ -18,7 +18,7 @@ from hume.cli import app
 from hume.common import devices
 from hume.common.errors import InputError, RunError
 from hume.engine.config import preset
-from hume.jobs.runs import Jobs
+from hume.jobs.runs import RunJobs
 from hume.runs import discover
 from hume.runs.ray_cluster import check, client, prepare_search
 from hume.runs.result import label_all
@@ -180,7 +180,7 @@ def test_workers_that_die_are_replaced_and_nothing_is_lost(ray_cluster, dataset,
                 process.kill()
         delivered.extend(seed.seed for seed in step.finished)
 
-    jobs = Jobs(WatchedStore(tmp_path, on_step))
+    jobs = RunJobs(WatchedStore(tmp_path, on_step))
     run = registered(jobs.store, dataset, ray_cluster.address)
     try:
         jobs.submit(run.name)

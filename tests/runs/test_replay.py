@@ -46,8 +46,8 @@ def test_the_last_frame_labels_as_the_run_does(run, dataset):
     rows, phi1 = rows_of(run, dataset)
     assert len(rows) == dataset.num_samples
     for seed, labeling, prototypes in zip(SEEDS, run.labelings(), run.prototypes(), strict=True):
-        found = replay.labelings(phi1, replay.read(run, seed))
-        assert found.shape == (len(replay.read(run, seed).iterations), len(rows))
+        found = replay.labelings(phi1, replay.read_trajectory(run, seed))
+        assert found.shape == (len(replay.read_trajectory(run, seed).iterations), len(rows))
         closeness = np.sort(phi1.numpy() @ prototypes.T, axis=1)
         clear = closeness[:, -1] - closeness[:, -2] > 2e-3  # more than float16 can blur
         np.testing.assert_array_equal(found[-1, clear], labeling[clear])

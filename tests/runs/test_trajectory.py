@@ -63,7 +63,7 @@ def record(folder, **options):
         for seed, prototypes in zip(each.seeds, each.prototypes, strict=True):
             shown[seed, each.iteration] = prototypes.clone()
         shown |= {(found.seed, 90): torch.from_numpy(found.prototypes) for found in each.finished}
-        recorder.see(each)
+        recorder.record(each)
     return recorder, shown
 
 
@@ -125,9 +125,9 @@ def test_large_prototypes_get_fewer_frames_then_fewer_seeds(size, frames, seeds)
 
 def test_frames_are_what_the_search_showed(tmp_path):
     _, shown = record(tmp_path)
-    assert replay.recorded(at(tmp_path)) == tuple(SEEDS)
+    assert replay.recorded_seeds(at(tmp_path)) == tuple(SEEDS)
     for seed in SEEDS:
-        found = replay.read(at(tmp_path), seed)
+        found = replay.read_trajectory(at(tmp_path), seed)
         assert found.iterations[0] == 0
         assert found.iterations[-1] == 90
         assert 50 < len(found.iterations) <= MAX_FRAMES
@@ -137,12 +137,12 @@ def test_frames_are_what_the_search_showed(tmp_path):
 
 
 def test_a_run_records_every_seed_to_its_end(run):
-    assert replay.recorded(run) == tuple(SEEDS)
-    assert replay.missing(run) is None
+    assert replay.recorded_seeds(run) == tuple(SEEDS)
+    assert replay.missing_trajectories(run) is None
     lengths = {len(curve_of(run, seed)) for seed in SEEDS}
     assert len(lengths) > 1
     for seed, prototypes in zip(SEEDS, run.prototypes(), strict=True):
-        found = replay.read(run, seed)
+        found = replay.read_trajectory(run, seed)
         assert found.iterations[-1] == len(curve_of(run, seed))
         np.testing.assert_array_equal(found.prototypes[-1], prototypes.astype(np.float16))
 
@@ -152,10 +152,10 @@ def test_steps_of_a_cluster_share_the_prototypes_of_the_last(tmp_path):
     replies = [torch.rand(2, 3, 4) for _ in range(4)]
     for number, reply in enumerate(replies):
         for iteration in range(10 * number, 10 * number + 10):
-            recorder.see(step(iteration, reply))
+            recorder.record(step(iteration, reply))
     last = torch.rand(2, 3, 4)
-    recorder.see(step(40, last, finished=(ending(1, last[1], 41),)))
-    found = replay.read(at(tmp_path), 1)
+    recorder.record(step(40, last, finished=(ending(1, last[1], 41),)))
+    found = replay.read_trajectory(at(tmp_path), 1)
     assert list(found.iterations) == [9, 19, 29, 39, 41]  # none is due at 40
     np.testing.assert_array_equal(found.prototypes[1], replies[1][1].half().numpy())
 
@@ -163,13 +163,13 @@ def test_steps_of_a_cluster_share_the_prototypes_of_the_last(tmp_path):
 def test_a_batch_that_begins_again_forgets_its_first_attempt(tmp_path):
     recorder = Recorder(tmp_path, [0, 1], 100)
     for iteration in range(5):
-        recorder.see(step(iteration, torch.rand(2, 3, 4)))
+        recorder.record(step(iteration, torch.rand(2, 3, 4)))
     for seed in (0, 1):
         again = [torch.rand(1, 3, 4) for _ in range(3)]
         for iteration, prototypes in enumerate(again):
             finished = (ending(seed, prototypes[0], 3),) if iteration == 2 else ()
-            recorder.see(step(iteration, prototypes, seeds=(seed,), finished=finished))
-        found = replay.read(at(tmp_path), seed)
+            recorder.record(step(iteration, prototypes, seeds=(seed,), finished=finished))
+        found = replay.read_trajectory(at(tmp_path), seed)
         assert list(found.iterations) == [0, 1, 2, 3]
         np.testing.assert_array_equal(found.prototypes[:3, 0], torch.cat(again)[:, 0].half().numpy())
 
@@ -178,14 +178,14 @@ def test_a_resumed_run_records_the_seeds_it_searches(tmp_path, dataset, run):
     other = create(Store(tmp_path), dataset, "killed", seeds=SEEDS)
     with pytest.raises(StoppedError):
         other.execute(on_step=stop_after_the_first_seed)
-    assert replay.recorded(other) == other.finished_seeds != tuple(SEEDS)
-    before = {seed: replay.read(other, seed).prototypes for seed in other.finished_seeds}
+    assert replay.recorded_seeds(other) == other.finished_seeds != tuple(SEEDS)
+    before = {seed: replay.read_trajectory(other, seed).prototypes for seed in other.finished_seeds}
     other.execute()
-    assert replay.recorded(other) == tuple(SEEDS)
+    assert replay.recorded_seeds(other) == tuple(SEEDS)
     for seed, prototypes in before.items():
-        np.testing.assert_array_equal(replay.read(other, seed).prototypes, prototypes)
+        np.testing.assert_array_equal(replay.read_trajectory(other, seed).prototypes, prototypes)
     for seed in SEEDS:
-        assert replay.read(other, seed).iterations[0] == 0
+        assert replay.read_trajectory(other, seed).iterations[0] == 0
 
 
 def test_recording_changes_nothing_that_is_found(tmp_path, dataset, run):
@@ -194,9 +194,9 @@ def test_recording_changes_nothing_that_is_found(tmp_path, dataset, run):
     np.testing.assert_array_equal(plain.labelings(), run.labelings())
     np.testing.assert_array_equal(plain.prototypes(), run.prototypes())
     assert not (plain.folder / "trajectories").exists()
-    assert replay.recorded(plain) == ()
-    assert replay.read(plain, 0) is None
-    assert "0 of 5 seeds were recorded" in replay.missing(plain)
+    assert replay.recorded_seeds(plain) == ()
+    assert replay.read_trajectory(plain, 0) is None
+    assert "0 of 5 seeds were recorded" in replay.missing_trajectories(plain)
     with pytest.raises(InputError, match="nothing of run 'plain' was recorded"):
         replay.cloud(plain, dataset)
 
@@ -207,7 +207,7 @@ def test_recording_changes_nothing_that_is_found(tmp_path, dataset, run):
 @pytest.mark.parametrize(("max_bytes", "frames", "seeds"), [(5 * 40 * 52, 40, 5), (3 * 16 * 52, 16, 3), (100, 0, 0)])
 def test_bytes_are_bounded(tmp_path, max_bytes, frames, seeds):
     record(tmp_path, max_bytes=max_bytes)
-    found = [replay.read(at(tmp_path), seed) for seed in replay.recorded(at(tmp_path))]
+    found = [replay.read_trajectory(at(tmp_path), seed) for seed in replay.recorded_seeds(at(tmp_path))]
     assert [each.seed for each in found] == list(range(seeds))
     assert all(MIN_FRAMES <= len(each.iterations) <= frames for each in found)
     assert all((each.iterations[0], each.iterations[-1]) == (0, 90) for each in found)
@@ -216,12 +216,12 @@ def test_bytes_are_bounded(tmp_path, max_bytes, frames, seeds):
 
 def test_a_reader_is_told_what_the_bound_left_out(tmp_path, run):
     frame = 2 * 3 * 8 + 4
-    assert "40 moments of each seed" in replay.missing(run, 5 * 40 * frame)
+    assert "40 moments of each seed" in replay.missing_trajectories(run, 5 * 40 * frame)
     some = copied(run, tmp_path)
     for seed in (3, 4):
         (some.folder / "trajectories" / f"{seed:05d}.safetensors").unlink()
-    assert "16 moments of 3 of its 5 seeds" in replay.missing(some, 3 * 16 * frame)
-    assert "3 of 5 seeds were recorded" in replay.missing(some)
+    assert "16 moments of 3 of its 5 seeds" in replay.missing_trajectories(some, 3 * 16 * frame)
+    assert "3 of 5 seeds were recorded" in replay.missing_trajectories(some)
 
 
 def copied(run, folder):
@@ -239,7 +239,7 @@ def test_a_trajectory_that_cannot_be_written_leaves_the_run_right(tmp_path, data
     assert other.execute()["seeds"] == list(SEEDS)
     assert other.state == "finished"
     np.testing.assert_array_equal(other.labelings(), run.labelings())
-    assert replay.recorded(other) == ()
+    assert replay.recorded_seeds(other) == ()
 
 
 def test_on_a_full_disk_the_run_goes_on_without_half_a_trajectory(tmp_path):
@@ -271,9 +271,9 @@ def test_short_memory_ends_the_recording_and_not_the_search(tmp_path):
             return super().__torch_function__(called, types, arguments, options or {})
 
     recorder, plain = Recorder(tmp_path, [0, 1], 10), torch.rand(2, 3, 4)
-    recorder.see(step(0, plain))
-    recorder.see(step(1, torch.rand(2, 3, 4).as_subclass(Full)))
-    recorder.see(step(2, plain, finished=(ending(0, plain[0], 3),)))
+    recorder.record(step(0, plain))
+    recorder.record(step(1, torch.rand(2, 3, 4).as_subclass(Full)))
+    recorder.record(step(2, plain, finished=(ending(0, plain[0], 3),)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -281,7 +281,7 @@ def test_short_memory_ends_the_recording_and_not_the_search(tmp_path):
 def test_a_damaged_trajectory_counts_as_none(tmp_path, run, dataset, raw):
     other = copied(run, tmp_path)
     (other.folder / "trajectories" / "00002.safetensors").write_bytes(raw)
-    assert replay.read(other, 2) is None
+    assert replay.read_trajectory(other, 2) is None
     assert list(replay.cloud(other, dataset).seeds) == [0, 1, 3, 4]
 
 
@@ -289,17 +289,17 @@ def test_an_imported_run_has_none(tmp_path, dataset, run):
     export_run(run, tmp_path / "tasks")
     imported = import_tasks(Store(tmp_path), tmp_path / "tasks", dataset, phi1="phi1", phi2="phi2", name="theirs")
     imported.execute()
-    assert replay.recorded(imported) == ()
-    assert "imported" in replay.missing(imported)
+    assert replay.recorded_seeds(imported) == ()
+    assert "imported" in replay.missing_trajectories(imported)
 
 
 def test_a_run_that_moves_takes_them_along(tmp_path, dataset):
     store = Store(tmp_path)
     create(store, dataset, "a", seeds=[0]).execute()
     moved = store.rename("a", "b")
-    assert replay.recorded(moved) == (0,)
+    assert replay.recorded_seeds(moved) == (0,)
     store.delete("b")
-    assert replay.recorded(store.restore("b")) == (0,)
+    assert replay.recorded_seeds(store.restore("b")) == (0,)
 
 
 @pytest.mark.parametrize("wanted", [False, True])
@@ -312,5 +312,5 @@ def test_an_archive_brings_them_when_asked(tmp_path, wanted):
     with zipfile.ZipFile(io.BytesIO(run_zip(here, trajectories=wanted))) as archive:
         archive.extractall(homes[1].home / "trash")
     back = homes[1].restore("a")
-    assert replay.recorded(back) == (tuple(SEEDS) if wanted else ())
+    assert replay.recorded_seeds(back) == (tuple(SEEDS) if wanted else ())
     assert run_zip(back) == run_zip(here)

@@ -14,7 +14,7 @@ from typing import Any
 from hume.common import optional
 from hume.common.errors import HumeError, InputError
 from hume.common.files import disk_errors
-from hume.common.progress import Progress
+from hume.common.progress import Progress, part
 from hume.data.folder import DatasetFolder, check_name
 from hume.data.importers.folder_listing import ENDINGS, TEST, TRAIN, VALIDATION, Entry, Listing, ordered, split_of
 from hume.data.importers.table_listing import LABEL_COLUMNS, PARQUET
@@ -50,7 +50,6 @@ def import_hugging_face(
     from hume.data.importers.images import import_images
 
     place = root / f"{UNPACKED}{uuid.uuid4().hex}"
-    tell = on_progress or (lambda _: None)
     try:
         with disk_errors(root):
             place.mkdir(parents=True)
@@ -59,7 +58,7 @@ def import_hugging_face(
         with disk_errors(root):
             columns = _columns(library, next(iter(parts.values())).features, image_column, label_column)
             home = Path(path_or_id) if Path(path_or_id).exists() else Path(library.config.HF_CACHE_HOME)
-            listing = _unpack(library, parts, columns, place / "images", home, lambda share: tell(WRITING * share))
+            listing = _unpack(library, parts, columns, place / "images", home, part(on_progress, 0, WRITING))
         source, licence = f"Hugging Face datasets: {info.homepage or path_or_id}", info.license or "not stated"
         folder, report = import_images(
             listing,
@@ -68,11 +67,11 @@ def import_hugging_face(
             keep="move",
             source=source,
             licence=licence,
-            on_progress=lambda share: tell(WRITING + (1 - WRITING) * share),
+            on_progress=part(on_progress, WRITING, 1),
         )
         if report.notes:
             folder.change_card(lambda card: card.setdefault("notes", []).extend(report.notes))
-        tell(1.0)
+        part(on_progress, 0, 1)(1.0)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return folder
@@ -82,7 +81,7 @@ def parquet_files(folder: Path) -> list[Path]:
     """The Parquet files in a folder and below it, in order; none where it holds more than these and readmes."""
     found = []
     for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
         if hidden or (path.is_dir() and not path.is_symlink()) or path.stem.lower() == "readme":
             continue
         if path.name in METADATA:
@@ -112,7 +111,7 @@ def holds_images(table: Path) -> bool:
         kinds = [field.type for field in parquet.read_schema(table)]
     except (pyarrow.ArrowException, OSError):
         return False
-    return any(types.is_struct(kind) and {part.name for part in kind} == {"bytes", "path"} for kind in kinds)
+    return any(types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"} for kind in kinds)
 
 
 def _check_saved(folder: Path) -> None:
@@ -127,11 +126,11 @@ def _check_saved(folder: Path) -> None:
         if bad is not None:
             raise InputError(f"{folder} has a part named {bad!r}: save it again with parts of plain names")
         parts = [top / name for name in names]
-    for part in parts:
-        _inside(part / "dataset_info.json", top)
-        state = json.loads(_inside(part / "state.json", top).read_text("utf-8"))
+    for split in parts:
+        _inside(split / "dataset_info.json", top)
+        state = json.loads(_inside(split / "state.json", top).read_text("utf-8"))
         for file in state["_data_files"]:
-            _inside(part / file["filename"], top)
+            _inside(split / file["filename"], top)
 
 
 def _inside(path: Path, folder: Path) -> Path:
@@ -146,11 +145,11 @@ def _linked(parts: dict[str, list[str]], folder: Path) -> dict[str, list[str]]:
     """Links with plain names to files, by part: a name of theirs may hold signs that stand for other files."""
     folder.mkdir(parents=True)
     found: dict[str, list[str]] = {}
-    for part, files in parts.items():
+    for split, files in parts.items():
         for number, file in enumerate(files):
-            link = folder / f"{part}-{number:07d}.parquet"
+            link = folder / f"{split}-{number:07d}.parquet"
             link.symlink_to(Path(file).resolve())
-            found.setdefault(part, []).append(str(link))
+            found.setdefault(split, []).append(str(link))
     return found
 
 
@@ -159,8 +158,8 @@ def _by_part(folder: Path, files: list[Path]) -> dict[str, list[str]]:
     parts: dict[str, list[str]] = {}
     for file in files:
         words = re.findall("[a-z]+", file.relative_to(folder).as_posix().lower())
-        part = next((word for word in words if word in TRAIN | TEST | VALIDATION), "other")
-        parts.setdefault(part, []).append(str(file))
+        split = next((word for word in words if word in TRAIN | TEST | VALIDATION), "other")
+        parts.setdefault(split, []).append(str(file))
     return {"train": parts["other"]} if list(parts) == ["other"] else parts
 
 
@@ -185,7 +184,7 @@ def _parts_of(library: Any, path_or_id: str | Path, cache: Path) -> dict[str, An
         else:
             found = library.load_dataset(str(path_or_id))
         parts = dict(found) if isinstance(found, dict) else {"": found}
-        parts = {part: _with_images(library, rows) for part, rows in parts.items() if len(rows)}
+        parts = {split: _with_images(library, rows) for split, rows in parts.items() if len(rows)}
     except HumeError:
         raise
     except Exception as error:  # of the network, the hub or damaged files
@@ -225,32 +224,32 @@ def _columns(library: Any, features: Any, images: str | None, labels: str | None
 
 
 def _unpack(
-    library: Any, parts: dict[str, Any], columns: tuple[str, str | None], place: Path, home: Path, tell: Progress
+    library: Any, parts: dict[str, Any], columns: tuple[str, str | None], place: Path, home: Path, on_progress: Progress
 ) -> Listing:
     """Write every row's image into a file of its own, as it is stored; files that rows refer to must lie in `home`."""
     images, labels = columns
     names = getattr(next(iter(parts.values())).features[labels], "names", None) if labels else None
-    known = [part for part in parts if part.lower() in TRAIN | TEST | VALIDATION]
-    has_test = any(part.lower() in TEST for part in parts)
+    known = [split for split in parts if split.lower() in TRAIN | TEST | VALIDATION]
+    has_test = any(split.lower() in TEST for split in parts)
     entries: list[Entry] = []
     aside: list[tuple[str, str]] = []
     done, total = 0, sum(map(len, parts.values()))
-    for part, rows in parts.items():
-        folder = part or "all"
+    for split, rows in parts.items():
+        folder = split or "all"
         (place / folder).mkdir(parents=True)
         for number, row in enumerate(_rows(library, rows, images, labels)):
             file = f"{folder}/{number:07d}{_ending(row[images])}"
-            if known and part not in known:
-                aside.append((file, f"is in the part {part}, which is neither train nor test"))
+            if known and split not in known:
+                aside.append((file, f"is in the part {split}, which is neither train nor test"))
             elif (content := _content(row[images], home)) is None:
                 aside.append((file, "has no image"))
             else:
                 (place / file).write_bytes(content)
                 label = _label(row[labels], names) if labels else None
-                entries.append(Entry(file, place / file, label, split_of(part, has_test=has_test)))
+                entries.append(Entry(file, place / file, label, split_of(split, has_test=has_test)))
             done += 1
             if done % 256 == 0 or done == total:
-                tell(done / total)
+                on_progress(done / total)
     found = {entry.label for entry in entries if entry.label is not None}
     classes = None if not found else list(names) if names else ordered(found)
     return Listing(entries, aside, classes, place)

@@ -96,10 +96,10 @@ def import_images(
         if report.set_aside:
             rows_aside = [(_utf8(name), reason) for name, reason in report.set_aside]
             write_csv(folder.path / "set_aside.csv", ("name", "reason"), rows_aside)
-        told = {"name": name, "summary": _summary(len(used), images.shape), "source": source, "licence": licence}
+        described = {"name": name, "summary": _summary(len(used), images.shape), "source": source, "licence": licence}
         found = {"classes": classes, "digest": digest, "originals": originals}
         rows = {"given": report.given, "used": report.used, "set_aside": len(report.set_aside)}
-        _write_card(folder, {**told, **found, "rows": rows, "notes": report.notes})
+        _write_card(folder, {**described, **found, "rows": rows, "notes": report.notes})
     return folder, report
 
 

@@ -1,6 +1,6 @@
-"""Found labels for what comes next: reliable samples as other programs read them.
+"""Export reliable samples for other programs.
 
-Every format is a module with `write(handover, sink, tell)`; this one says which there are and when each can be written.
+Every format is a module with `write(request, sink, on_progress)`; this one lists them and when each can be written.
 """
 
 import importlib.util
@@ -21,9 +21,19 @@ from hume.exchange.export import anndata, fiftyone, hugging_face, image_folder, 
 from hume.exchange.export.destination import FolderSink, Sink, ZipSink
 from hume.exchange.export.names import plain
 from hume.exchange.export.pictures import has_pictures
-from hume.exchange.export.request import Handover, Report, handover_of
+from hume.exchange.export.request import ExportRequest, Report, export_request
 
-__all__ = ["FORMATS", "Format", "Handover", "Report", "as_file", "available", "file_name", "handover_of", "write"]
+__all__ = [
+    "FORMATS",
+    "ExportRequest",
+    "Format",
+    "Report",
+    "as_file",
+    "available",
+    "export_request",
+    "file_name",
+    "write",
+]
 
 IN_MEMORY = 2**26  # bytes of an archive that `as_file` returns as such
 SET_ASIDE = "set-aside.csv"
@@ -31,12 +41,12 @@ SET_ASIDE = "set-aside.csv"
 
 @dataclass(frozen=True)
 class Format:
-    """One way to hand labels over."""
+    """One format of an export."""
 
     key: str
     title: str
     purpose: str  # one sentence
-    writer: Callable[[Handover, Sink, Progress], list[tuple[int, str]]]
+    writer: Callable[[ExportRequest, Sink, Progress], list[tuple[int, str]]]
     ending: str = ".zip"  # of the one file to download
     needs_pictures: bool = True
     packages: dict[str, str] = field(default_factory=lambda: {"PIL": "pillow"})  # to import -> to install
@@ -87,46 +97,46 @@ def available(form: Format, dataset: Dataset) -> str | None:
     return f"needs another package: pip install {' '.join(missing)}" if missing else None
 
 
-def file_name(handover: Handover, form: Format) -> str:
+def file_name(request: ExportRequest, form: Format) -> str:
     """A name for the one file that `as_file` makes."""
-    return f"{_top(handover, form)}{form.ending}"
+    return f"{_top(request, form)}{form.ending}"
 
 
-def write(handover: Handover, form: Format, target: Path, on_progress: Progress | None = None) -> Report:
-    """Write a handover as a new folder, which is there whole or not at all.
+def write(request: ExportRequest, form: Format, target: Path, on_progress: Progress | None = None) -> Report:
+    """Write an export as a new folder, which is there whole or not at all.
 
-    on_progress: told the share that is done; whatever it raises ends the work. Raises InputError where the format
+    on_progress: called with the share done; whatever it raises ends the work. Raises InputError where the format
     cannot be written, the folder is there already or no sample has a picture, RunError when the disk does not take it.
     """
-    _check(handover, form)
+    _check(request, form)
     if target.exists():
         raise InputError(f"{target} is there already: choose another folder")
     part = target.with_name(f".part-{uuid.uuid4().hex}")
     try:
         with _disk_errors(target):
-            report = _fill(handover, form, FolderSink(part), on_progress)
+            report = _fill(request, form, FolderSink(part), on_progress)
             part.rename(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return report
 
 
-def as_file(handover: Handover, form: Format, on_progress: Progress | None = None) -> bytes | Path:
-    """One file to download, the same bytes for the same handover: a zip archive, or what `form.ending` says.
+def as_file(request: ExportRequest, form: Format, on_progress: Progress | None = None) -> bytes | Path:
+    """One file to download, the same bytes for the same request: a zip archive, or what `form.ending` says.
 
     Up to 64 MB come as bytes; a larger file stays in a temporary folder of its own, and its path comes: the caller
     removes the folder. What was set aside is listed in the archive. Arguments and errors are those of `write`.
     """
-    _check(handover, form)
+    _check(request, form)
     folder = Path(tempfile.mkdtemp(prefix="hume-"))
-    path = folder / file_name(handover, form)
+    path = folder / file_name(request, form)
     try:
         with _disk_errors(folder):
             if form.ending == ".zip":
                 with zipfile.ZipFile(path, "w") as archive:
-                    _fill(handover, form, ZipSink(archive, _top(handover, form)), on_progress)
+                    _fill(request, form, ZipSink(archive, _top(request, form)), on_progress)
             else:
-                _fill(handover, form, FolderSink(folder / "made"), on_progress)
+                _fill(request, form, FolderSink(folder / "made"), on_progress)
                 next((folder / "made").glob(f"*{form.ending}")).rename(path)
             if path.stat().st_size > IN_MEMORY:
                 return path
@@ -138,22 +148,22 @@ def as_file(handover: Handover, form: Format, on_progress: Progress | None = Non
     return content
 
 
-def _check(handover: Handover, form: Format) -> None:
-    reason = available(form, handover.dataset)
+def _check(request: ExportRequest, form: Format) -> None:
+    reason = available(form, request.dataset)
     if reason is not None:
         raise InputError(f"{form.title} cannot be written: {reason}")
 
 
-def _fill(handover: Handover, form: Format, sink: Sink, on_progress: Progress | None) -> Report:
-    aside = form.writer(handover, sink, on_progress or (lambda share: None))
+def _fill(request: ExportRequest, form: Format, sink: Sink, on_progress: Progress | None) -> Report:
+    aside = form.writer(request, sink, on_progress or (lambda share: None))
     if aside:
-        rows = [(row, handover.file(row), reason) for row, reason in aside]
+        rows = [(row, request.file(row), reason) for row, reason in aside]
         sink.put(SET_ASIDE, csv_bytes(("row", "source_file", "reason"), rows))
-    return Report(sink.files, len(handover.rows), tuple(aside))
+    return Report(sink.files, len(request.rows), tuple(aside))
 
 
-def _top(handover: Handover, form: Format) -> str:
-    return f"{plain(handover.run) or 'run'}-{form.key}"
+def _top(request: ExportRequest, form: Format) -> str:
+    return f"{plain(request.run) or 'run'}-{form.key}"
 
 
 @contextmanager

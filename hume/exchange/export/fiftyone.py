@@ -5,7 +5,7 @@ import json
 from hume.common.progress import Progress
 from hume.exchange.export.destination import Sink
 from hume.exchange.export.pictures import numbered, write_pictures
-from hume.exchange.export.request import Handover
+from hume.exchange.export.request import ExportRequest
 
 _NOTE = """\
     import fiftyone as fo
@@ -20,20 +20,20 @@ data.sort_by("found.rank").
 """
 
 
-def write(handover: Handover, sink: Sink, tell: Progress) -> list[tuple[int, str]]:
+def write(request: ExportRequest, sink: Sink, on_progress: Progress) -> list[tuple[int, str]]:
     """Write pictures and `labels.json`; returns the rows set aside with their reasons."""
-    number = numbered(handover)
-    written, aside = write_pictures(handover, sink, lambda i: f"data/{number(i)}", tell)
+    number = numbered(request)
+    written, aside = write_pictures(request, sink, lambda i: f"data/{number(i)}", on_progress)
     labels = {}
     for each in written:
-        entry = handover.entry(each.i)
+        entry = request.entry(each.i)
         label = entry.pop("label")
         del entry["class_name"]
         attributes = {"class_number": label, **entry}
-        confidence = round(float(handover.agreement[each.i]), 6)
+        confidence = round(float(request.agreement[each.i]), 6)
         labels[number(each.i)] = {"label": label, "confidence": confidence, "attributes": attributes}
-    content = {"classes": handover.choices, "labels": labels}
+    content = {"classes": request.choices, "labels": labels}
     sink.put("labels.json", json.dumps(content, ensure_ascii=False, indent=1).encode())
-    note = _NOTE.format(num_seeds=handover.num_seeds)
-    sink.put("README.txt", handover.note(note, [each.i for each in written]))
+    note = _NOTE.format(num_seeds=request.num_seeds)
+    sink.put("README.txt", request.note(note, [each.i for each in written]))
     return aside

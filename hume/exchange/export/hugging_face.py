@@ -5,7 +5,7 @@ import json
 from hume.common.progress import Progress
 from hume.exchange.export.destination import Sink
 from hume.exchange.export.pictures import numbered, write_pictures
-from hume.exchange.export.request import NOT_THE_TRUTH, Handover
+from hume.exchange.export.request import NOT_THE_TRUTH, ExportRequest
 
 # file_name is what the reader turns into the picture; what ends in _file_name it would take for another one.
 _TYPES = {
@@ -42,33 +42,33 @@ data.features["label"].names
 """
 
 
-def write(handover: Handover, sink: Sink, tell: Progress) -> list[tuple[int, str]]:
+def write(request: ExportRequest, sink: Sink, on_progress: Progress) -> list[tuple[int, str]]:
     """Write pictures, `train/metadata.jsonl` and the card; returns the rows set aside with their reasons."""
-    number = numbered(handover)
-    written, aside = write_pictures(handover, sink, lambda i: f"train/{number(i)}", tell)
+    number = numbered(request)
+    written, aside = write_pictures(request, sink, lambda i: f"train/{number(i)}", on_progress)
     with sink.stream("train/metadata.jsonl") as file:
         for each in written:
-            line = {"file_name": each.name.removeprefix("train/"), **handover.entry(each.i)}
+            line = {"file_name": each.name.removeprefix("train/"), **request.entry(each.i)}
             file.write(f"{json.dumps(line, ensure_ascii=False)}\n".encode())
-    sink.put("README.md", card(handover, len(written)))
+    sink.put("README.md", card(request, len(written)))
     return aside
 
 
-def card(handover: Handover, count: int) -> bytes:
+def card(request: ExportRequest, count: int) -> bytes:
     """The dataset card: YAML that names the classes, then what a reader should know."""
     text = _CARD.format(
-        title=f"{handover.dataset.name}: found labels",
+        title=f"{request.dataset.name}: found labels",
         warning=NOT_THE_TRUTH,
         count=count,
-        num_classes=handover.num_classes,
-        num_samples=handover.dataset.num_samples,
-        num_seeds=handover.num_seeds,
-        provenance="\n".join(f"- {name}: {words}" for name, words in handover.provenance.items()),
+        num_classes=request.num_classes,
+        num_samples=request.dataset.num_samples,
+        num_seeds=request.num_seeds,
+        provenance="\n".join(f"- {name}: {words}" for name, words in request.provenance.items()),
     )
-    return f"---\n{_front_matter(handover)}---\n\n{text.rstrip()}\n".encode()
+    return f"---\n{_front_matter(request)}---\n\n{text.rstrip()}\n".encode()
 
 
-def _front_matter(handover: Handover) -> str:
+def _front_matter(request: ExportRequest) -> str:
     # Only here does a folder with a list of its own say what the numbers of its classes stand for.
     lines = ["configs:", "- config_name: default", "  data_files:", "  - split: train", "    path: train/*"]
     lines.append("  features:")
@@ -79,7 +79,7 @@ def _front_matter(handover: Handover) -> str:
             continue
         # What JSON puts between quotes, YAML reads the same.
         names = [
-            f"          '{k}': {json.dumps(choice, ensure_ascii=False)}" for k, choice in enumerate(handover.choices)
+            f"          '{k}': {json.dumps(choice, ensure_ascii=False)}" for k, choice in enumerate(request.choices)
         ]
         lines += ["    dtype:", "      class_label:", "        names:", *names]
     return "\n".join([*lines, "task_categories:", "- image-classification"]) + "\n"

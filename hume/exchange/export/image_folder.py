@@ -5,7 +5,7 @@ from hume.common.progress import Progress
 from hume.exchange.export import names
 from hume.exchange.export.destination import Sink
 from hume.exchange.export.pictures import Written, numbered, write_pictures
-from hume.exchange.export.request import Handover
+from hume.exchange.export.request import ExportRequest
 
 MANIFEST = "manifest.csv"
 
@@ -24,24 +24,24 @@ _EMPTY = """\
 """
 
 
-def write(handover: Handover, sink: Sink, tell: Progress) -> list[tuple[int, str]]:
+def write(request: ExportRequest, sink: Sink, on_progress: Progress) -> list[tuple[int, str]]:
     """Write pictures into a folder a class and a list of them; returns the rows set aside with their reasons."""
-    folders = names.folders(handover.names)
-    number = numbered(handover)
-    written, aside = write_pictures(handover, sink, lambda i: f"{folders[handover.classes[i]]}/{number(i)}", tell)
-    counts = handover.counts([each.i for each in written])
-    empty = [folders[k] for k in range(handover.num_classes) if counts[k] == 0]
+    folders = names.folders(request.names)
+    number = numbered(request)
+    written, aside = write_pictures(request, sink, lambda i: f"{folders[request.classes[i]]}/{number(i)}", on_progress)
+    counts = request.counts([each.i for each in written])
+    empty = [folders[k] for k in range(request.num_classes) if counts[k] == 0]
     for name in empty:
         sink.folder(name)
-    sink.put(MANIFEST, manifest(handover, written))
+    sink.put(MANIFEST, manifest(request, written))
     told = _EMPTY.format(number=", ".join(empty)) if empty else ""
-    sink.put("README.txt", handover.note(_NOTE.format(manifest=MANIFEST, empty=told), [each.i for each in written]))
+    sink.put("README.txt", request.note(_NOTE.format(manifest=MANIFEST, empty=told), [each.i for each in written]))
     return aside
 
 
-def manifest(handover: Handover, written: list[Written]) -> bytes:
+def manifest(request: ExportRequest, written: list[Written]) -> bytes:
     """A CSV file with a line for each picture."""
-    entries = [handover.entry(each.i) for each in written]
+    entries = [request.entry(each.i) for each in written]
     header = ["file", *entries[0], "picture"]
     rows = (
         [each.name, *entry.values(), "original" if each.original else "copy"]

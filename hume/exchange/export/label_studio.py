@@ -14,7 +14,7 @@ from hume.common.errors import InputError
 from hume.common.progress import Progress
 from hume.exchange.export.destination import Sink
 from hume.exchange.export.pictures import PictureFiles, steps
-from hume.exchange.export.request import Handover
+from hume.exchange.export.request import ExportRequest
 
 SIDE = 512  # pixels
 FILE_BYTES = 50_000_000  # of a file of tasks; Label Studio takes up to 250 MB in one upload
@@ -31,11 +31,11 @@ Label Studio's export.
 """
 
 
-def write(handover: Handover, sink: Sink, tell: Progress) -> list[tuple[int, str]]:
+def write(request: ExportRequest, sink: Sink, on_progress: Progress) -> list[tuple[int, str]]:
     """Write files of tasks and the labeling interface; returns the rows set aside with their reasons."""
     aside: list[tuple[int, str]] = []
     used: list[int] = []
-    number, tasks = 0, _tasks(handover, tell, used, aside)
+    number, tasks = 0, _tasks(request, on_progress, used, aside)
     task = next(tasks, None)
     while task is not None:
         number += 1
@@ -45,11 +45,11 @@ def write(handover: Handover, sink: Sink, tell: Progress) -> list[tuple[int, str
                 size += file.write(b",\n" + task)
             file.write(b"\n]\n")
     if not used:
-        raise InputError(f"none of the {len(handover.rows)} samples has a picture that can be read: {aside[0][1]}")
-    sink.put(CONFIG, config(handover.choices).encode())
+        raise InputError(f"none of the {len(request.rows)} samples has a picture that can be read: {aside[0][1]}")
+    sink.put(CONFIG, config(request.choices).encode())
     files = "tasks-001.json" if number == 1 else f"tasks-001.json to tasks-{number:03}.json, one after the other"
-    note = _NOTE.format(config=CONFIG, tasks=files, side=SIDE, version=handover.run, num_seeds=handover.num_seeds)
-    sink.put("README.txt", handover.note(note, used))
+    note = _NOTE.format(config=CONFIG, tasks=files, side=SIDE, version=request.run, num_seeds=request.num_seeds)
+    sink.put("README.txt", request.note(note, used))
     return aside
 
 
@@ -62,23 +62,25 @@ def config(choices: list[str]) -> str:
     )
 
 
-def _tasks(handover: Handover, tell: Progress, used: list[int], aside: list[tuple[int, str]]) -> Iterator[bytes]:
+def _tasks(
+    request: ExportRequest, on_progress: Progress, used: list[int], aside: list[tuple[int, str]]
+) -> Iterator[bytes]:
     """The tasks as JSON, one after the other; notes which were made and which were not."""
     from hume.data.thumbnails import MEDIA_TYPE, thumbnail
 
-    pictures = PictureFiles(handover.dataset)
-    for i, row in steps(handover.rows.tolist(), tell):
+    pictures = PictureFiles(request.dataset)
+    for i, row in steps(request.rows.tolist(), on_progress):
         pixels, reason = pictures.pixels(row, at_least=SIDE)
         if pixels is None:
             aside.append((row, reason))
             continue
         used.append(i)
         picture = base64.b64encode(thumbnail(pixels, SIDE)).decode()
-        yield json.dumps(_task(handover, i, f"data:{MEDIA_TYPE};base64,{picture}"), ensure_ascii=False).encode()
+        yield json.dumps(_task(request, i, f"data:{MEDIA_TYPE};base64,{picture}"), ensure_ascii=False).encode()
 
 
-def _task(handover: Handover, i: int, image: str) -> dict[str, Any]:
-    entry = handover.entry(i)
+def _task(request: ExportRequest, i: int, image: str) -> dict[str, Any]:
+    entry = request.entry(i)
     choice = {
         "from_name": "class",
         "to_name": "image",
@@ -86,8 +88,8 @@ def _task(handover: Handover, i: int, image: str) -> dict[str, Any]:
         "value": {"choices": [entry.pop("class_name")]},
     }
     prediction = {
-        "model_version": handover.run,
-        "score": round(float(handover.agreement[i]), 6),
+        "model_version": request.run,
+        "score": round(float(request.agreement[i]), 6),
         "result": [choice],
     }
     return {"data": {"image": image, **entry}, "predictions": [prediction]}

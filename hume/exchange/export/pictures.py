@@ -16,7 +16,7 @@ from hume.common.errors import InputError
 from hume.common.progress import Progress
 from hume.data.dataset import Dataset
 from hume.exchange.export.destination import Sink
-from hume.exchange.export.request import Handover
+from hume.exchange.export.request import ExportRequest
 
 BATCH = 64  # pictures between two words of progress
 FIRST_BYTES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"BM": ".bmp"}
@@ -84,22 +84,22 @@ class PictureFiles:
 class Written:
     """One picture that was written."""
 
-    i: int  # its place in the handover's rows
+    i: int  # its place in the request's rows
     name: str
     original: bool  # whether it is the file that the sample came from
 
 
 def write_pictures(
-    handover: Handover, sink: Sink, place: Callable[[int], str], tell: Progress
+    request: ExportRequest, sink: Sink, place: Callable[[int], str], on_progress: Progress
 ) -> tuple[list[Written], list[tuple[int, str]]]:
     """Write the picture of every sample to `place(i)` plus a suffix; those without one are set aside with the reason.
 
     Raises InputError when there is none at all.
     """
-    pictures = PictureFiles(handover.dataset)
+    pictures = PictureFiles(request.dataset)
     written: list[Written] = []
     aside: list[tuple[int, str]] = []
-    for i, row in steps(handover.rows.tolist(), tell):
+    for i, row in steps(request.rows.tolist(), on_progress):
         found, suffix = pictures.file(row)
         if found is None:
             aside.append((row, suffix))
@@ -111,17 +111,17 @@ def write_pictures(
             sink.put(name, found)
         written.append(Written(i, name, isinstance(found, Path)))
     if not written:
-        raise InputError(f"none of the {len(handover.rows)} samples has a picture that can be read: {aside[0][1]}")
+        raise InputError(f"none of the {len(request.rows)} samples has a picture that can be read: {aside[0][1]}")
     return written, aside
 
 
-def steps(rows: list[int], tell: Progress) -> Iterator[tuple[int, int]]:
-    """Number the rows, and tell how far they have come."""
+def steps(rows: list[int], on_progress: Progress) -> Iterator[tuple[int, int]]:
+    """Number the rows, and report the progress."""
     for i, row in enumerate(rows):
         if i % BATCH == 0:
-            tell(i / len(rows))
+            on_progress(i / len(rows))
         yield i, row
-    tell(1.0)
+    on_progress(1.0)
 
 
 def brightened(pixels: NDArray[np.uint8], white: int) -> NDArray[np.uint8]:
@@ -131,10 +131,10 @@ def brightened(pixels: NDArray[np.uint8], white: int) -> NDArray[np.uint8]:
     return np.minimum(pixels.astype(np.uint16) * 255 // white, 255).astype(np.uint8)
 
 
-def numbered(handover: Handover) -> Callable[[int], str]:
+def numbered(request: ExportRequest) -> Callable[[int], str]:
     """A file's name for each sample, without suffix: its row number, as wide as the largest."""
-    width = len(str(handover.dataset.num_samples - 1))
-    return lambda i: f"{handover.rows[i]:0{width}}"
+    width = len(str(request.dataset.num_samples - 1))
+    return lambda i: f"{request.rows[i]:0{width}}"
 
 
 def _suffix(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Found labels that leave the program: what is known of them, and what a writer says it did with them."""
+"""What an export holds: labeled samples and what is known of them, and the writer's report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ NOT_THE_TRUTH = "THE LABELS WERE FOUND WITHOUT LABELS AND ARE NOT THE TRUTH."
 class TrueLabels:
     """Labeled samples drawn at random from the ground truth: what found labels are to be compared with.
 
-    As many a class as there are found ones, see `handover_of`; fewer where a true class has no more.
+    As many a class as there are found ones, see `export_request`; fewer where a true class has no more.
     """
 
     rows: NDArray[np.int64]  # (R',) sample numbers
@@ -36,10 +36,10 @@ class TrueLabels:
 
 
 @dataclass(frozen=True, eq=False)
-class Handover:
-    """R samples with found classes to be given to another program; raises InputError where they make no labeled set.
+class ExportRequest:
+    """R samples with their labels, to export for another program; raises InputError where they make no labeled set.
 
-    What somebody rejected is left out already. The ground truth is no part of it unless `truth` was asked for: writers
+    Rejected samples are left out already. The ground truth is no part of it unless `truth` was asked for: writers
     take class names, pictures and spaces from the dataset, never its labels.
     """
 
@@ -50,7 +50,7 @@ class Handover:
     names: Sequence[str]  # (K,) as typed; may be empty, equal or odd
     vote_agreement: NDArray[np.int64]  # (R,) seeds that agree, out of num_seeds
     neighbor_agreement: NDArray[np.int64]  # (R,) neighbours with the same class
-    rank: NDArray[np.int64]  # (R,) the place within the class, from 1, as it was before anything was rejected
+    rank: NDArray[np.int64]  # (R,) the place within the class, from 1, as it was before samples were rejected
     num_seeds: int
     run: str  # its name
     labeling: NDArray[np.int64] | None = None  # (N,) the class of every sample
@@ -137,7 +137,9 @@ class Report:
         return self.given - len(self.set_aside)
 
 
-def handover_of(found: Findings, samples: ReliableSamples, review: Review, *, true_labels: bool = False) -> Handover:
+def export_request(
+    found: Findings, samples: ReliableSamples, review: Review, *, true_labels: bool = False
+) -> ExportRequest:
     """Put together what a finished run found, the samples that were chosen from it and what the reader decided.
 
     true_labels: with random true labels beside, to compare with: as many of every true class as are kept of the found
@@ -146,7 +148,7 @@ def handover_of(found: Findings, samples: ReliableSamples, review: Review, *, tr
     would be left to judge by.
     """
     kept = ~np.isin(samples.rows, list(review.rejected))
-    return Handover(
+    return ExportRequest(
         dataset=found.dataset,
         rows=samples.rows[kept],
         classes=samples.classes[kept],
@@ -171,7 +173,7 @@ def _true_labels(found: Findings, kept: NDArray[np.int64], classes: NDArray[np.i
     """Random true labels of the rows that are no test rows; judged are the test rows, all where there is no split."""
     truth, split = found.dataset.labels, found.dataset.test_rows
     if truth is None or found.match is None:
-        raise InputError(f"{found.dataset.name} has no true labels to hand over: leave them out")
+        raise InputError(f"{found.dataset.name} has no true labels to export: leave them out")
     learned = np.arange(truth.size) if split is None or split.all() else np.flatnonzero(~split)
     counts = np.bincount(classes, minlength=found.num_classes)
     wanted, has_partner = np.full(len(found.true_names), counts.max()), (counts > 0) & (found.match >= 0)
@@ -181,7 +183,7 @@ def _true_labels(found: Findings, kept: NDArray[np.int64], classes: NDArray[np.i
     judged[~found.evaluated] = -1
     judged[np.concatenate([rows, kept])] = -1
     if (judged < 0).all():
-        raise InputError("no sample would be left to judge by: hand over fewer a class, or leave the true labels out")
+        raise InputError("no sample would be left to judge by: export fewer a class, or leave the true labels out")
     return TrueLabels(rows=rows, classes=truth[rows], names=found.true_names, truth=judged)
 
 

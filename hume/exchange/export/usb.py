@@ -22,7 +22,7 @@ from hume.exchange.export.destination import Sink
 from hume.exchange.export.labeled_index import CLASSES, FOUND, README, labeled_index
 from hume.exchange.export.names import plain
 from hume.exchange.export.pictures import brightened, has_pictures
-from hume.exchange.export.request import Handover
+from hume.exchange.export.request import ExportRequest
 
 ROWS = 1024  # of the images written in one go
 SEED = 0
@@ -187,63 +187,63 @@ if __name__ == "__main__":
 '''
 
 
-def write(handover: Handover, sink: Sink, tell: Progress) -> list[tuple[int, str]]:
+def write(request: ExportRequest, sink: Sink, on_progress: Progress) -> list[tuple[int, str]]:
     """Write rows, found labels, pictures, two configurations and what trains by them; no row is set aside."""
-    name = data_name(handover)
-    place, num_samples = f"data/{name}", handover.dataset.num_samples
+    name = data_name(request)
+    place, num_samples = f"data/{name}", request.dataset.num_samples
     index = labeled_index(
-        handover.rows,
-        handover.classes,
+        request.rows,
+        request.classes,
         num_samples=num_samples,
-        num_classes=handover.num_classes,
-        names=handover.choices,
+        num_classes=request.num_classes,
+        names=request.choices,
         seed=SEED,
     )
     del index[README]  # it speaks of other libraries too
     for file, content in index.items():
         sink.put(f"{place}/{'' if file in (FOUND, CLASSES) else 'labeled_idx/'}{file}", content)
     targets = np.full(num_samples, -1, np.int64)
-    targets[handover.rows] = handover.classes
+    targets[request.rows] = request.classes
     _write_array(sink, f"{place}/targets.npy", targets)
-    images = _images(handover)
+    images = _images(request)
     if images is not None:
-        _write_array(sink, f"{place}/images.npy", *images, tell)
+        _write_array(sink, f"{place}/images.npy", *images, on_progress)
     side = SIDES[0] if images is None else min(max(*images[0].shape[1:3], SIDES[0]), SIDES[1])
     for algorithm in _OWN:
-        found = (name, "found", len(handover.rows), handover.num_classes, "predictions.npy")
-        sink.put(f"{algorithm}.yaml", _config(handover, algorithm, side, *found).encode())
-        if handover.truth is not None:
-            sink.put(f"{algorithm}-true.yaml", _config(handover, algorithm, side, *usb_truth.facts(handover)).encode())
-    if handover.truth is not None:
-        usb_truth.write(handover, sink, SEED)
+        found = (name, "found", len(request.rows), request.num_classes, "predictions.npy")
+        sink.put(f"{algorithm}.yaml", _config(request, algorithm, side, *found).encode())
+        if request.truth is not None:
+            sink.put(f"{algorithm}-true.yaml", _config(request, algorithm, side, *usb_truth.facts(request)).encode())
+    if request.truth is not None:
+        usb_truth.write(request, sink, SEED)
     sink.put("train.py", TRAIN.encode())
     known = _NO_IMAGES.format(name=name) if images is None else _IMAGES.format(name=name, shape=images[0].shape)
     note = _NOTE.format(
-        num_labels=len(handover.rows), num_samples=num_samples, name=name, found=FOUND, classes=CLASSES, images=known,
-        truth=usb_truth.note(handover),
+        num_labels=len(request.rows), num_samples=num_samples, name=name, found=FOUND, classes=CLASSES, images=known,
+        truth=usb_truth.note(request),
     )  # fmt: skip
-    sink.put("README.txt", handover.note(note))
-    tell(1.0)
+    sink.put("README.txt", request.note(note))
+    on_progress(1.0)
     return []
 
 
-def data_name(handover: Handover) -> str:
+def data_name(request: ExportRequest) -> str:
     """What the data are called, so that semilearn does not take them for some of its own, as "cifar10"."""
-    return f"{plain(handover.dataset.name) or 'data'}-found"
+    return f"{plain(request.dataset.name) or 'data'}-found"
 
 
-def _images(handover: Handover) -> tuple[NDArray[np.uint8], int] | None:
+def _images(request: ExportRequest) -> tuple[NDArray[np.uint8], int] | None:
     """The pictures of all rows and the value shown as white; None where there are none of one size."""
-    if not has_pictures(handover.dataset):
+    if not has_pictures(request.dataset):
         return None
     from hume.data.thumbnails import full_white, sample_images
 
-    images = sample_images(handover.dataset)
+    images = sample_images(request.dataset)
     return None if images is None else (images, full_white(images))
 
 
 def _config(
-    handover: Handover, algorithm: str, side: int, name: str, labels: str, num_labels: int, num_classes: int,
+    request: ExportRequest, algorithm: str, side: int, name: str, labels: str, num_labels: int, num_classes: int,
     predictions: str,
 ) -> str:  # fmt: skip
     title, own = _OWN[algorithm]
@@ -254,7 +254,7 @@ def _config(
         own=own,
         labels=labels,
         name=name,
-        found=data_name(handover),
+        found=data_name(request),
         predictions=predictions,
         num_classes=num_classes,
         num_labels=num_labels,
@@ -267,13 +267,13 @@ def _config(
 
 
 def _write_array(
-    sink: Sink, name: str, array: NDArray[Any], white: int = 255, tell: Progress = lambda share: None
+    sink: Sink, name: str, array: NDArray[Any], white: int = 255, on_progress: Progress = lambda share: None
 ) -> None:
     """Write an array as .npy some rows at a time, pictures brightened."""
     with sink.stream(name) as file:
         header = {"descr": array.dtype.newbyteorder("<").str, "fortran_order": False, "shape": array.shape}
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, len(array), ROWS):
-            tell(start / len(array))
+            on_progress(start / len(array))
             some = array[start : start + ROWS]
             file.write(np.ascontiguousarray(some if white == 255 else brightened(some, white)).tobytes())

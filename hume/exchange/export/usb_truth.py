@@ -7,7 +7,7 @@ import numpy as np
 from hume.exchange.export.destination import Sink
 from hume.exchange.export.labeled_index import CLASSES, FOUND, README, labeled_index
 from hume.exchange.export.names import plain
-from hume.exchange.export.request import Handover
+from hume.exchange.export.request import ExportRequest
 
 PREDICTIONS = "predictions-true.npy"
 
@@ -52,22 +52,22 @@ for words, name, is_found in (
 '''
 
 
-def facts(handover: Handover) -> tuple[str, str, int, int, str]:
+def facts(request: ExportRequest) -> tuple[str, str, int, int, str]:
     """Name, kind and number of the labels, number of classes and file of predictions, for a configuration."""
-    assert handover.truth is not None
-    return _name(handover), "random true", len(handover.truth.rows), len(handover.truth.names), PREDICTIONS
+    assert request.truth is not None
+    return _name(request), "random true", len(request.truth.rows), len(request.truth.names), PREDICTIONS
 
 
-def write(handover: Handover, sink: Sink, seed: int) -> None:
+def write(request: ExportRequest, sink: Sink, seed: int) -> None:
     """Write rows and labels as the found ones are written, the truth to score by, and what scores."""
-    truth = handover.truth
+    truth = request.truth
     assert truth is not None
-    size, num_classes = handover.dataset.num_samples, len(truth.names)
+    size, num_classes = request.dataset.num_samples, len(truth.names)
     index = labeled_index(
         truth.rows, truth.classes, num_samples=size, num_classes=num_classes, names=truth.names, seed=seed
     )
     del index[README], index[FOUND]
-    place = f"data/{_name(handover)}"
+    place = f"data/{_name(request)}"
     for file, content in index.items():
         sink.put(f"{place}/{'' if file == CLASSES else 'labeled_idx/'}{file}", content)
     targets = np.full(size, -1, np.int64)
@@ -79,20 +79,20 @@ def write(handover: Handover, sink: Sink, seed: int) -> None:
     sink.put("score.py", SCORE.encode())
 
 
-def note(handover: Handover) -> str:
+def note(request: ExportRequest) -> str:
     """What the text that goes along says of it; nothing where it was not asked for."""
-    truth = handover.truth
+    truth = request.truth
     if truth is None:
         return ""
-    has_split = handover.dataset.test_rows is not None
-    given, drawn = len(handover.rows), len(truth.rows)
+    has_split = request.dataset.test_rows is not None
+    given, drawn = len(request.rows), len(truth.rows)
     other = f"That is another number than the {given} found labels: compare the arms with this in mind.\n"
     return _NOTE.format(
-        name=_name(handover), num_labels=drawn, other="" if given == drawn else other, predictions=PREDICTIONS,
+        name=_name(request), num_labels=drawn, other="" if given == drawn else other, predictions=PREDICTIONS,
         judged=int((truth.truth >= 0).sum()),
         rows="the test rows" if has_split else "all rows, for there is no test split",
     )  # fmt: skip
 
 
-def _name(handover: Handover) -> str:
-    return f"{plain(handover.dataset.name) or 'data'}-true"
+def _name(request: ExportRequest) -> str:
+    return f"{plain(request.dataset.name) or 'data'}-true"

@@ -41,7 +41,7 @@ class _Task:
     seeds: Sequence[int]
     settings: Mapping[str, Any]
     device: str
-    tell: Progress
+    on_progress: Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ def run_baseline(
         seeds=chosen,
         settings=baseline.quick_settings if quick else baseline.full_settings,
         device=device,
-        tell=part(on_progress, 0, 1),
+        on_progress=part(on_progress, 0, 1),
     )
     start = perf_counter()
     labelings = baseline.run(task)
@@ -180,7 +180,7 @@ def _one_by_one(task: _Task, label: Callable[[int], NDArray[np.int64]]) -> NDArr
     found = []
     for done, seed in enumerate(task.seeds, 1):
         found.append(label(seed))
-        task.tell(done / len(task.seeds))
+        task.on_progress(done / len(task.seeds))
     return np.stack(found)
 
 
@@ -207,7 +207,7 @@ def _run_heads(method: Callable[..., Any]) -> Callable[[_Task], NDArray[np.int64
             task.num_classes,
             seeds=task.seeds,
             device=task.device,
-            on_progress=task.tell,
+            on_progress=task.on_progress,
             **task.settings,
         )
         labelings: NDArray[np.int64] = found.labelings
@@ -229,7 +229,7 @@ def _run_probe(task: _Task) -> NDArray[np.int64]:
     labels, test = task.dataset.labels, task.dataset.test_rows
     assert labels is not None  # `run_baseline` has looked
     if test is None or not _has_split(task.dataset):
-        each = task.tell if len(task.seeds) == 1 else None
+        each = task.on_progress if len(task.seeds) == 1 else None
 
         def label(seed: int) -> NDArray[np.int64]:
             return cross_validated_probe(rows, labels, seed=seed, on_progress=each).predictions
