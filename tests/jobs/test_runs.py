@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
@@ -22,8 +23,11 @@ SEEDS = tuple(range(4))
 DEADLINE = 120  # seconds, for a machine that has other things to do
 
 
+@dataclass(frozen=True, eq=False)
 class WatchedRun(Run):
     """A run that shows every step and fold to a test before the queue sees it."""
+
+    store: "WatchedStore"
 
     def execute(self, *, search=True, on_step=None, on_fold=None):
         def step_seen(step):
@@ -46,7 +50,7 @@ class WatchedStore(Store):
 
     def open(self, name):
         run = super().open(name)
-        return WatchedRun(run.name, run.folder, run.request, self)
+        return WatchedRun(run.name, run.folder, run.request, run.home, self)
 
     def tell(self, name, what):
         self.told.append((name, what.iteration if isinstance(what, Step) else "fold"))

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -157,10 +157,13 @@ class WatchedStore(Store):
 
     def open(self, name):
         run = super().open(name)
-        return WatchedRun(run.name, run.folder, run.request, self)
+        return WatchedRun(run.name, run.folder, run.request, run.home, self)
 
 
+@dataclass(frozen=True, eq=False)
 class WatchedRun(Run):
+    store: WatchedStore
+
     def execute(self, *, search=True, on_step=None, on_fold=None):
         def step_seen(step):
             self.store.on_step(step)
