@@ -1,7 +1,6 @@
 """Files that a reader sees whole or not at all, and what the disk says in one sentence."""
 
 import os
-import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ def disk_errors(place: Path) -> Iterator[None]:
     """Turn what the disk says into one sentence."""
     try:
         yield
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         if isinstance(error, Timeout):
             raise
         reason = getattr(error, "strerror", None) or str(error)

@@ -1,7 +1,6 @@
-"""Runs on disk: one folder a run, one registry for all, nothing lost when a run is killed.
+"""Runs on disk: one folder a run, which is all there is of it, and nothing lost when a run is killed.
 
-    <home>/hume.db                  the registry (SQLite): which runs there are and where
-    <home>/runs/<name>/run.json     what was asked
+    <home>/runs/<name>/run.json     what was asked: a folder with this file is a run
                        seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
                        trajectories/*.safetensors   how it got there, see `hume.runs.trajectory`
                        scores.json  what came out; there once the run is finished
@@ -9,20 +8,22 @@
                        lock         held by the process that works on the run
     <home>/trash/<name>             deleted runs, until they are restored or the trash is emptied
 
-The home is HUME_HOME, else the platform's data folder. Every file is written beside its
-place and then moved into it, so that a reader sees it whole or not at all. A run whose
-lock is free and whose scores are missing was interrupted; `resume` does what is missing.
+The home is HUME_HOME, else the platform's data folder. Every file and every new run is
+written beside its place and then moved into it, so that a reader sees it whole or not at
+all. A run whose lock is free and whose scores are missing was interrupted; `resume` does
+what is missing. The registry `hume.db` that older versions kept is not read.
 """
 
 import json
 import os
 import re
 import shutil
-import sqlite3
+import uuid
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -42,18 +43,6 @@ from hume.runs.request import Request, read_request
 from hume.runs.run import Run, held
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    name TEXT PRIMARY KEY,
-    folder TEXT NOT NULL,
-    dataset TEXT NOT NULL,
-    phi1 TEXT NOT NULL,
-    phi2 TEXT NOT NULL,
-    num_seeds INTEGER NOT NULL,
-    created TEXT NOT NULL
-)
-"""
 
 
 def default_home() -> Path:
@@ -93,7 +82,7 @@ class Store:
         name: str | None = None,
         origin: Literal["search", "authors"] = "search",
     ) -> "Run":
-        """Register a new run and write what it is asked to do; with `cluster`, its address, it is searched there.
+        """Make a new run of what it is asked to do; with `cluster`, its address, it is searched there.
 
         Raises InputError for data that cannot be searched so and for a name that cannot be
         a folder or is taken, before anything is written; RunError when the home cannot be
@@ -135,12 +124,18 @@ class Store:
             seed_batch=seed_batch,
         )
         folder = self.home / "runs" / name
-        with disk_errors(folder), closing(self._connect()) as database, database:
-            self._register(database, name, folder, request)
-            if (folder / "run.json").exists():
-                raise InputError(f"{folder} holds a run that is not registered here: choose another name")
-            (folder / "seeds").mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / "run.json", json.dumps(request.to_json(), indent=2).encode())
+        made = folder.with_name(f".part-{uuid.uuid4().hex}")
+        try:
+            with disk_errors(folder):
+                (made / "seeds").mkdir(parents=True)
+                write_atomically(made / "run.json", json.dumps(request.to_json(), indent=2).encode())
+                os.utime(made / "run.json", (created.timestamp(),) * 2)
+                if not (folder / "run.json").exists():
+                    with suppress(OSError):
+                        (folder / "seeds").rmdir()  # left by a version that was killed while it made a run
+                _claim(made, folder)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
         return Run(name, folder, request, self.home)
 
     def open(self, name: str) -> "Run":
@@ -157,12 +152,8 @@ class Store:
         run, target = self.open(name), self.home / "runs" / new
         if new == name:
             return run
-        with disk_errors(target), run.held(), closing(self._connect()) as database, database:
-            self._register(database, new, target, run.request)
-            if target.exists():
-                raise InputError(f"{target} exists already: choose another name")
-            database.execute("DELETE FROM runs WHERE name = ?", (name,))
-            run.folder.rename(target)
+        with disk_errors(target), run.held():
+            _claim(run.folder, target, over_empty=False)
         return self.open(new)
 
     def delete(self, name: str) -> str:
@@ -176,8 +167,7 @@ class Store:
         if name in trash:
             stem = name[:90]
             place = place.with_name(next(f"{stem}-{i}" for i in count(2) if f"{stem}-{i}" not in trash))
-        with disk_errors(place), held(folder, name), closing(self._connect()) as database, database:
-            database.execute("DELETE FROM runs WHERE name = ?", (name,))
+        with disk_errors(place), held(folder, name):
             place.parent.mkdir(exist_ok=True)
             folder.rename(place)
             os.utime(place)
@@ -188,11 +178,10 @@ class Store:
         place, folder = self.home / "trash" / name, self.home / "runs" / name
         if name not in self.trash():
             raise RunError(f"there is no run {name!r} in the trash of {self.home}: it was emptied")
-        request = read_request(name, place)
-        with disk_errors(folder), closing(self._connect()) as database, database:
-            self._register(database, name, folder, request)
+        read_request(name, place)
+        with disk_errors(folder):
             folder.parent.mkdir(exist_ok=True)
-            place.rename(folder)
+            _claim(place, folder)
         return self.open(name)
 
     def trash(self) -> list[str]:
@@ -214,42 +203,53 @@ class Store:
         return [self.open(name) for name in self.names()]
 
     def names(self) -> list[str]:
-        """The names of all runs, the newest first; a folder that was removed by hand is passed over."""
-        return [name for name, folder in self._rows() if (Path(folder) / "run.json").exists()]
+        """The names of all runs, the newest first, damaged ones too."""
+        made = []
+        with disk_errors(self.home), suppress(FileNotFoundError), os.scandir(self.home / "runs") as folders:
+            for folder in folders:
+                path = os.path.join(folder.path, "run.json")  # noqa: PTH118 - thousands of them, in no time
+                with suppress(OSError):
+                    written = os.stat(path).st_mtime_ns  # noqa: PTH116
+                    if NAME.fullmatch(folder.name):
+                        made.append((_created(path, written), written, folder.name))
+        return [name for *_, name in sorted(made, reverse=True)]
 
     def _folder(self, name: str) -> Path:
-        known = dict(self._rows())
-        if name not in known:
-            raise RunError(f"there is no run {name!r} in {self.home}: see `list`")
-        return Path(known[name])
-
-    def _register(self, database: sqlite3.Connection, name: str, folder: Path, request: Request) -> None:
-        if not (folder / "run.json").exists():
-            database.execute("DELETE FROM runs WHERE name = ?", (name,))  # its folder was removed by hand
-        row = (name, str(folder), request.dataset, request.phi1, request.phi2, len(request.seeds), request.created)
-        try:
-            database.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        except sqlite3.IntegrityError:
-            raise InputError(f"there is a run {name!r} already: choose another name or resume it") from None
-
-    def _rows(self) -> list[tuple[str, str]]:
-        with disk_errors(self.home), closing(self._connect()) as database:
-            return database.execute("SELECT name, folder FROM runs ORDER BY created DESC, rowid DESC").fetchall()
-
-    def _connect(self) -> sqlite3.Connection:
-        self.home.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(self.home / "hume.db", timeout=30)
-        database.execute(_SCHEMA)
-        return database
+        folder = self.home / "runs" / name
+        if not (NAME.fullmatch(name) and folder.is_dir()):
+            raise RunError(f"there is no run {name!r} in {self.home}: it may have been renamed or deleted, see `list`")
+        return folder
 
     def _free_name(self, stem: str, created: datetime) -> str:
-        taken = {name for name, _ in self._rows()}
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-.")[:70] or "run"
         stamp = f"{stem}-{created:%Y%m%d-%H%M%S}"
-        return next(name for i in range(len(taken) + 1) if (name := f"{stamp}-{i}" if i else stamp) not in taken)
+        names = (f"{stamp}-{i}" if i else stamp for i in count())
+        return next(name for name in names if not (self.home / "runs" / name).exists())
 
     def _is_named(self, dataset: Dataset) -> bool:
         return dataset.folder in [folder.resolve() for folder in dataset_folders(self.dataset_roots)]
+
+
+@lru_cache(maxsize=100_000)
+def _created(path: str, written: int) -> str:
+    """When a run was made, UTC, as its run.json says; of a damaged one when that was `written`, in nanoseconds."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads(Path(path).read_bytes())["created"])
+    return datetime.fromtimestamp(written / 1e9, UTC).isoformat(timespec="seconds")
+
+
+def _claim(folder: Path, target: Path, *, over_empty: bool = True) -> None:
+    """Move a run's folder to a name that is free: of two processes that want the name, one gets it."""
+    try:
+        if not over_empty and target.exists():
+            raise FileExistsError
+        folder.rename(target)  # which fails where there is anything in the target
+    except OSError:
+        if (target / "run.json").exists():
+            raise InputError(f"there is a run {target.name!r} already: choose another name or resume it") from None
+        if target.exists():
+            raise InputError(f"{target} exists already: choose another name") from None
+        raise
 
 
 def _check_name(name: str) -> None:

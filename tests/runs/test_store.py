@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from time import time
@@ -318,14 +319,76 @@ def test_a_folder_removed_by_hand_is_passed_over(dataset, tmp_path):
         store.open("removed")
 
 
-def test_a_run_that_lost_its_registry_is_not_written_over(finished, dataset, tmp_path):
-    store = Store(tmp_path)
-    run = create(store, dataset, "old", seeds=[0])
-    run.execute()
-    (tmp_path / "hume.db").unlink()
+def test_a_run_that_came_as_a_folder_is_listed_and_not_written_over(dataset, tmp_path):
+    create(Store(tmp_path / "other"), dataset, "old", seeds=[0])
+    (tmp_path / "home" / "runs").mkdir(parents=True)
+    run_folder = shutil.copytree(tmp_path / "other" / "runs" / "old", tmp_path / "home" / "runs" / "old")
+    store = Store(tmp_path / "home")
+    assert store.names() == ["old"]
     with pytest.raises(InputError, match="old"):
         create(store, dataset, "old", seeds=[5])
-    assert json.loads((run.folder / "run.json").read_text())["seeds"] == [0]
+    assert json.loads((run_folder / "run.json").read_text())["seeds"] == [0]
+    assert store.names() == ["old"]
+
+
+def test_of_two_that_want_a_name_at_once_one_gets_it(dataset, tmp_path):
+    stores, start, made = [Store(tmp_path) for _ in range(8)], threading.Barrier(8), []
+
+    def make(number):
+        start.wait()
+        with suppress(InputError):
+            made.append(create(stores[number], dataset, "wanted", seeds=[number]).request.seeds)
+
+    threads = [threading.Thread(target=make, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [Store(tmp_path).open("wanted").request.seeds]
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["wanted"]
+
+
+def test_what_a_kill_left_of_a_new_run_is_not_listed_and_blocks_no_name(dataset, tmp_path):
+    for name in (".part-0123", "old-version"):
+        (tmp_path / "runs" / name / "seeds").mkdir(parents=True)
+    (tmp_path / "runs" / ".part-0123" / "run.json").write_text("{}")
+    store = Store(tmp_path)
+    assert store.names() == []
+    create(store, dataset, "old-version", seeds=[3])
+    assert store.names() == ["old-version"]
+    assert store.open("old-version").request.seeds == (3,)
+
+
+def test_a_run_that_cannot_be_made_leaves_nothing(dataset, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "file").write_text("")
+    (tmp_path / "runs" / "full").mkdir()
+    (tmp_path / "runs" / "full" / "notes.txt").write_text("")
+    for name in ("file", "full"):
+        with pytest.raises(InputError, match="exists already"):
+            create(Store(tmp_path), dataset, name)
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"file", "full"}
+
+
+def test_runs_are_in_the_order_of_their_making_not_of_their_files(dataset, tmp_path):
+    store = Store(tmp_path)
+    for day, name in ((3, "c"), (1, "a"), (2, "b")):
+        path = create(store, dataset, name).folder / "run.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"created": f"2026-01-0{day}T00:00:00+00:00"}))
+    assert store.names() == ["c", "b", "a"]
+    os.utime(tmp_path / "runs" / "a" / "run.json")
+    assert store.names() == ["c", "b", "a"]
+
+
+def test_a_damaged_run_takes_away_itself_only(dataset, tmp_path):
+    store = Store(tmp_path)
+    for name in ("whole", "torn", "later"):
+        create(store, dataset, name)
+    (tmp_path / "runs" / "torn" / "run.json").write_text("{")
+    assert set(store.names()) == {"whole", "torn", "later"}
+    assert store.open("whole").state == store.open("later").state == "interrupted"
+    with pytest.raises(RunError, match="torn"):
+        store.open("torn")
 
 
 def test_a_damaged_request_is_named(dataset, tmp_path):
@@ -348,7 +411,7 @@ def test_names_that_cannot_be_folders_are_refused(name, dataset, tmp_path):
     with pytest.raises(InputError, match="cannot be named"):
         create(Store(tmp_path / "home"), dataset, name)
     assert Store(tmp_path / "home").runs() == []
-    assert {path.name for path in tmp_path.iterdir()} == {"home"}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_spaces_register_nothing(dataset, tmp_path):
@@ -369,9 +432,8 @@ def test_a_home_that_is_a_file_is_one_sentence(dataset, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="HUME_HOME"):
         create(Store(tmp_path / "file"), dataset)
-    (tmp_path / "hume.db").write_text("no database, but long enough to be looked at " * 50)
     with pytest.raises(RunError, match="HUME_HOME"):
-        Store(tmp_path).runs()
+        Store(tmp_path / "file").runs()
 
 
 # --- writing ---------------------------------------------------------------------------------------
