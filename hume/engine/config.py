@@ -36,7 +36,7 @@ class Config:
     patience: int | None = None  # stop a seed whose objective gains less than `min_gain` in so many iterations
     min_gain: float = 0.005  # nats of Eq. 7
     split_seed: int = 0  # the stream of random splits, the same for all seeds
-    precision: Precision = "float32"  # of the factors in matrix products; auto: bfloat16 where it is faster
+    precision: Precision = "float32"  # of the factors in matrix products; auto: bfloat16 on GPUs that have it
 
     def __post_init__(self) -> None:
         if self.num_classes < 2:

@@ -13,14 +13,12 @@ Precision = Literal["auto", "float32", "bfloat16"]
 def uses_bfloat16(precision: Precision, device: torch.device | str) -> bool:
     """Whether rows enter matrix products as bfloat16; sums, softmax and the objective are float32 in any case.
 
-    `auto` says yes where the device multiplies such numbers several times as fast.
+    `auto` is bfloat16 on GPUs that have it and float32 on every CPU: processors with and without bfloat16 units then
+    find the same labelings, to rounding, and reach the same verdicts (docs/performance.md has what that costs).
     """
     if precision != "auto":
         return precision == "bfloat16"
-    if torch.device(device).type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    processor: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older versions of torch
-    return bool(processor.get("amx_bf16") or processor.get("avx512_bf16"))
+    return torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def cross_entropy(x: Tensor, classifier: Tensor, task: Tensor) -> tuple[Tensor, Tensor, Tensor]:

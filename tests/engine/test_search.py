@@ -320,6 +320,17 @@ def test_another_split_seed_gives_other_splits():
     assert (first.objective != other.objective).any()
 
 
+# --- the same answer on every machine -------------------------------------------------------------
+
+
+def test_a_processor_decides_nothing_by_its_units():
+    """What `auto` finds on a CPU is what float32 finds there, whatever the processor is fast at."""
+    phi1, phi2, *_ = planted()
+    auto, exact = (find(phi1, phi2, quick(num_iterations=20, precision=p))[0] for p in ("auto", "float32"))
+    for seed in exact:
+        np.testing.assert_array_equal(auto[seed].objective, exact[seed].objective)
+
+
 # --- speed changes no labeling ----------------------------------------------------------------------
 
 
