@@ -1,4 +1,4 @@
-"""Verdict and vote of an embedded pair do not depend on the precision of products: what a reader is told is the same."""
+"""Verdict and vote of an embedded pair do not depend on the precision of products: readers see the same."""
 
 from dataclasses import replace
 
