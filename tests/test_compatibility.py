@@ -74,7 +74,7 @@ def test_a_review_is_kept(run):
 
 
 def test_a_trajectory_has_the_same_frames(run):
-    frames = replay.read(run, 0)
+    frames = replay.read_trajectory(run, 0)
     assert frames.iterations.tolist() == EXPECTED["trajectory"]["iterations"]
     assert frames.prototypes.astype(np.float64).sum() == pytest.approx(EXPECTED["trajectory"]["sum"])
 
