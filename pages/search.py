@@ -162,7 +162,7 @@ def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tu
         changes["precision"] = columns[3].selectbox(
             "Precision of products (paper: float32)", precisions, precisions.index(config.precision),
             key=f"precision {scope}", persist_state="session",
-            help="auto: float32 on a CPU, bfloat16 on a GPU that has it. Sums and the objective are float32 in any case.",
+            help="auto: float32 on a CPU, bfloat16 on a GPU that has it. Sums and the objective are float32.",
         )  # fmt: skip
         patience = columns[2].number_input(
             "Patience (paper: none)", value=config.patience or 0, min_value=0, step=1, key=f"patience {scope}",

@@ -31,7 +31,7 @@ MEANINGS = {
     "patience": ("", "steps without gain after which a seed ends"),
     "min_gain": ("", "what counts as a gain, in nats of the objective"),
     "split_seed": ("", "the stream of random splits"),
-    "precision": ("", "number type of the factors in matrix products; auto is float32 on a CPU, bfloat16 on a GPU that has it"),
+    "precision": ("", "number type of products; auto is float32 on a CPU, bfloat16 on a GPU that has it"),
     "inner_steps": ("m", "steps of the classifier in φ2"),
     "inner_step_size": ("α", "their size"),
     "bias": ("", "whether the classifier in φ2 has a bias"),
