@@ -1,6 +1,7 @@
 """Files that a reader sees whole or not at all, and what the disk says in one sentence."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,22 +12,37 @@ from filelock import Timeout
 from hume.common.errors import RunError
 
 
-def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
-    """Write a file beside its place, flush it to the disk, then move it there.
-
-    Without `flush` nobody waits for the disk, and a power cut may leave less of the file.
-    """
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """A name beside `path` for a file or folder in the making; what still has that name after the block is removed."""
     part = path.with_name(f".part-{uuid.uuid4().hex}")
     try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            if flush:
+        yield part
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomically(path: Path, *, flush: bool = False) -> Iterator[Path]:
+    """The name of a file to be written, which replaces `path` when the block ends well; else `path` stays as it was.
+
+    flush: wait for the disk before; without, a power cut may leave less of the file.
+    """
+    with unfinished(path) as part:
+        yield part
+        if flush:
+            with part.open("rb+") as file:
                 os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+
+
+def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Replace a file by another content, or write it for the first time; `flush` as in `atomically`."""
+    with atomically(path, flush=flush) as part, part.open("xb") as file:
+        file.write(content)
 
 
 @contextmanager

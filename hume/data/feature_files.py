@@ -1,9 +1,9 @@
 """Features on disk: in half precision where that loses nothing that matters, written a block of rows at a time."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -17,6 +17,15 @@ Matrix: TypeAlias = "NDArray[Any] | FileArray"
 
 LOST_OF_A_ROW = 2e-3  # of its length: more, and half precision is too coarse
 LOST_OF_THE_SPREAD = 1e-2  # of the rows around their mean
+
+
+def write_npy_header(file: IO[bytes], shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+    """Begin the .npy file of an array whose rows follow in order, so that they need not be in memory together.
+
+    Headers of arrays that differ in the number of rows alone have the same length.
+    """
+    header = {"descr": dtype.str, "fortran_order": False, "shape": tuple(map(int, shape))}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def float_blocks(matrix: Matrix, place: str) -> Iterator[NDArray[np.float32]]:
@@ -59,8 +68,7 @@ def _write_as(
     digest = hashlib.blake2b(f"{shape} {dtype}".encode(), digest_size=DIGEST_BYTES)
     done, lost, squares, sums = 0, 0.0, 0.0, np.zeros(shape[1])
     with path.open("wb") as file:
-        header = {"descr": dtype.str, "fortran_order": False, "shape": tuple(map(int, shape))}
-        np.lib.format.write_array_header_1_0(file, header)
+        write_npy_header(file, shape, dtype)
         for rows in blocks:
             with np.errstate(over="ignore"):
                 written = rows.astype(dtype)

@@ -14,8 +14,6 @@ itself, or an absolute path; without that key the pictures in images.npy are all
 import hashlib
 import json
 import re
-import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
-from hume.common.files import disk_errors, write_atomically
+from hume.common.files import atomically, disk_errors, unfinished, write_atomically
 from hume.data.dataset import Dataset, dataset_folders, load_dataset, read_card
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -158,21 +156,12 @@ def new_dataset(root: Path, name: str) -> Iterator[DatasetFolder]:
     that cannot be a folder's, RunError when the disk is full.
     """
     check_name(name, "dataset")
-    with disk_errors(root):
-        root.mkdir(parents=True, exist_ok=True)
-        part = root / f".part-{uuid.uuid4().hex}"
+    with disk_errors(root), unfinished(root / name) as part:
         (part / "spaces").mkdir(parents=True)
-    folder = DatasetFolder(part)
-    try:
-        with disk_errors(root):
-            yield folder
-            taken = [path.name for path in (*root.iterdir(), *dataset_folders())]  # the embedded names stay theirs
-            place = root / free_name(name, taken, "dataset")
-            part.rename(place)
-        folder.path = place
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+        folder = DatasetFolder(part)
+        yield folder
+        taken = [path.name for path in (*root.iterdir(), *dataset_folders())]  # the embedded names stay theirs
+        folder.path = part.rename(root / free_name(name, taken, "dataset"))
 
 
 def free_name(wanted: str, taken: list[str], fallback: str) -> str:
@@ -193,10 +182,5 @@ def check_name(name: str, what: str) -> None:
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Save an array as .npy that is seen whole or not at all."""
-    part = path.with_name(f".part-{uuid.uuid4().hex}")
-    try:
-        with part.open("xb") as file:
-            np.save(file, array, allow_pickle=False)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomically(path) as part, part.open("xb") as file:
+        np.save(file, array, allow_pickle=False)

@@ -4,13 +4,11 @@
 prototypes W1 (Eq. 3); `results_{seed}.pickle` is `{"CV_Score": float}`, the score of the search.
 """
 
-import io
 import math
 import operator
 import pickle
 import re
 import reprlib
-import uuid
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from torch import Tensor
 from torch.nn.utils.parametrizations import orthogonal
 
 from hume.common.errors import InputError, RunError
+from hume.common.files import atomically, write_atomically
 from hume.exchange.numbers_pickle import read_numbers
 
 _PLAIN = "weight"
@@ -118,10 +117,9 @@ def _write_task(folder: Path, seed: int, prototypes: NDArray[np.float32], score:
     if score is None:
         results_path.unlink(missing_ok=True)
     else:
-        _write_atomically(results_path, pickle.dumps({"CV_Score": score}))
-    buffer = io.BytesIO()
-    torch.save(_state_dict(prototypes), buffer)
-    _write_atomically(task_path, buffer.getvalue())
+        write_atomically(results_path, pickle.dumps({"CV_Score": score}), flush=False)
+    with atomically(task_path) as part, part.open("xb") as file:
+        torch.save(_state_dict(prototypes), file)
     return [task_path] if score is None else [task_path, results_path]
 
 
@@ -141,15 +139,6 @@ def _state_dict(prototypes: NDArray[np.float32]) -> dict[str, Tensor]:
     completed, _ = np.linalg.qr(tall.astype(np.float64), mode="complete")  # (n, n)
     base = np.concatenate([tall, completed[:, tall.shape[1] :].astype(np.float32)], axis=1)
     return {_ORIGINAL: -torch.eye(K, d1), _BASE: torch.from_numpy(base)}
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_tasks(folder: Path) -> list[AuthorTask]:

@@ -316,13 +316,14 @@ def _import_release(release: Release, store: Store, asked: str | None, on_progre
 
 
 def sweep(store: Store) -> None:
-    """Remove what imports and uploads left behind that were killed a day ago or longer.
+    """Remove what imports, uploads and new runs left behind that were killed a day ago or longer.
 
     What holds a younger file may still be at work; what vanishes meanwhile is another's.
     """
     limit = time() - STALE.total_seconds()
     for folder, pattern in (
         *((root, pattern) for root in store.dataset_roots for pattern in (f"{UNPACKED}*", ".part-*")),
+        (store.home / "runs", ".part-*"),
         (store.home / UPLOADS, "*"),
     ):
         with suppress(OSError):

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from hume.common.errors import InputError, RunError
 from hume.common.files import disk_errors, write_atomically
+from hume.data.feature_files import write_npy_header
 
 SAVED_EVERY = 3.0  # seconds
 LISTED = 300  # problems that a card names; all are counted
@@ -81,8 +82,7 @@ class Work:
 
     def _header(self) -> bytes:
         header = io.BytesIO()
-        shape = (self.record.of, self.record.dim)
-        np.lib.format.write_array_header_1_0(header, {"descr": self.dtype.str, "fortran_order": False, "shape": shape})
+        write_npy_header(header, (self.record.of, self.record.dim), self.dtype)
         return header.getvalue()
 
     def append(self, rows: NDArray[np.float32], problems: list[str | None]) -> None:

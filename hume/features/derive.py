@@ -5,7 +5,6 @@ derive(folder, Recipe(spaces=("simclr", "lite0"), unit=True, pca=128))
 
 import hashlib
 import json
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from hume.common.devices import fits
 from hume.common.errors import InputError
-from hume.common.files import disk_errors
+from hume.common.files import disk_errors, unfinished
 from hume.common.progress import Progress
 from hume.data.dataset import Dataset, Space
 from hume.data.folder import DIGEST_BYTES, DatasetFolder, check_name
@@ -103,15 +102,12 @@ def derive(
             raise InputError(f"{folder.name} has a space {name!r} already: choose another name")
     pipeline = _Pipeline(recipe, parents, _fitted_rows(recipe, dataset), on_progress)
     kept = pipeline.fit()
-    part = folder.path / f".part-{uuid.uuid4().hex}"
-    try:
+    with unfinished(folder.path / "space") as part:
         with disk_errors(folder.path):
             shape = (dataset.num_samples, pipeline.dim)
             write_features(part, shape, lambda: (rows.numpy() for _, rows in pipeline.blocks()), pipeline.report)
         made = name or folder.free_space_name(recipe.short)
         folder.add_space(made, part, {**_entry(recipe, parents, kept), "key": key})
-    finally:
-        part.unlink(missing_ok=True)
     return made
 
 

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hume.common.errors import InputError
+from hume.common.files import atomically
 
 EncoderName = Literal["small", "resnet18", "resnet50"]
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
@@ -123,9 +124,8 @@ def save_encoder(path: Path, encoder: nn.Module, name: EncoderName, channels: in
     path.parent.mkdir(exist_ok=True)
     weights = {key: value.cpu().contiguous() for key, value in encoder.state_dict().items()}
     about = {"encoder": name, "channels": channels, "side": side} | more
-    part = path.with_suffix(".part")
-    save_file(weights, part, metadata={"hume": json.dumps(about)})
-    part.replace(path)
+    with atomically(path) as part:
+        save_file(weights, part, metadata={"hume": json.dumps(about)})
 
 
 def load_encoder(path: Path) -> tuple[nn.Module, dict[str, Any]]:

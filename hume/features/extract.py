@@ -25,7 +25,7 @@ from torch import Tensor
 
 from hume.common.devices import free_bytes, out_of_memory
 from hume.common.errors import InputError
-from hume.common.files import disk_errors
+from hume.common.files import disk_errors, unfinished
 from hume.common.progress import Progress
 from hume.data.folder import DatasetFolder
 from hume.data.originals import Pictures
@@ -243,15 +243,14 @@ def _from_a_twin(folder: DatasetFolder, key: str, wanted: str) -> str | None:
             continue
         source = card.parent / "spaces" / f"{found}.npy"
         if card.parent != folder.path and source.is_file():
-            with disk_errors(folder.path):
-                part = folder.work / f".part-{key}"
-                part.unlink(missing_ok=True)
-                try:
-                    os.link(source, part)
-                except OSError:  # another disk, or one without links
-                    copyfile(source, part)
-            made = folder.free_space_name(wanted)
-            folder.add_space(made, part, spaces[found])
+            with unfinished(folder.path / "space") as part:
+                with disk_errors(folder.path):
+                    try:
+                        os.link(source, part)
+                    except OSError:  # another disk, or one without links
+                        copyfile(source, part)
+                made = folder.free_space_name(wanted)
+                folder.add_space(made, part, spaces[found])
             return made
     return None
 

@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from hume.common.errors import RunError
-from hume.common.files import disk_errors, write_atomically
+from hume.common.files import atomically, disk_errors, write_atomically
+from hume.data.feature_files import write_npy_header
 from hume.features.augmentations import Pictures
 from hume.features.encoders import WIDTHS, make_encoder
 from hume.features.pretrain_config import FEWEST, PretrainConfig
@@ -168,8 +169,7 @@ class Training:
         path, last = self.place / "features.npy", self.records[-1]
         for dtype in (np.dtype(np.float16), np.dtype(np.float32)):
             with disk_errors(self.place), path.open("wb") as file:
-                header = {"descr": dtype.str, "fortran_order": False, "shape": (N, d)}
-                np.lib.format.write_array_header_1_0(file, header)
+                write_npy_header(file, (N, d), dtype)
                 for start in range(0, N, FEATURE_ROWS):
                     with np.errstate(over="ignore"):
                         block = self._features(slice(start, start + FEATURE_ROWS)).numpy().astype(dtype)
@@ -195,11 +195,9 @@ class Training:
             "seconds": self.seconds,
             "records": [asdict(record) for record in self.records],
         }
-        part = self.place / "checkpoint.part"
         with disk_errors(self.place):
-            with part.open("wb") as file:
+            with atomically(self.place / "checkpoint.pt") as part, part.open("xb") as file:
                 torch.save(state, file)
-            part.replace(self.place / "checkpoint.pt")
             self._write_state()
         self.kept_step, self.kept_at = self.step, perf_counter()
 

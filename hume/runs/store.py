@@ -18,7 +18,6 @@ import json
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -31,7 +30,7 @@ from typing import Literal
 import platformdirs
 
 from hume.common.errors import InputError, RunError
-from hume.common.files import disk_errors, write_atomically
+from hume.common.files import disk_errors, unfinished, write_atomically
 from hume.data import dataset as datasets
 from hume.data import space_rows, splits
 from hume.data.dataset import Dataset, dataset_folders
@@ -124,18 +123,14 @@ class Store:
             seed_batch=seed_batch,
         )
         folder = self.home / "runs" / name
-        made = folder.with_name(f".part-{uuid.uuid4().hex}")
-        try:
-            with disk_errors(folder):
-                (made / "seeds").mkdir(parents=True)
-                write_atomically(made / "run.json", json.dumps(request.to_json(), indent=2).encode())
-                os.utime(made / "run.json", (created.timestamp(),) * 2)
-                if not (folder / "run.json").exists():
-                    with suppress(OSError):
-                        (folder / "seeds").rmdir()  # left by a version that was killed while it made a run
-                _claim(made, folder)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+        with disk_errors(folder), unfinished(folder) as made:
+            (made / "seeds").mkdir(parents=True)
+            write_atomically(made / "run.json", json.dumps(request.to_json(), indent=2).encode())
+            os.utime(made / "run.json", (created.timestamp(),) * 2)
+            if not (folder / "run.json").exists():
+                with suppress(OSError):
+                    (folder / "seeds").rmdir()  # left by a version that was killed while it made a run
+            _claim(made, folder)
         return Run(name, folder, request, self.home)
 
     def open(self, name: str) -> "Run":

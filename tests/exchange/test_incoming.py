@@ -308,8 +308,11 @@ def test_what_an_import_that_was_killed_left_is_swept_away(store, folder):
     old = time.time() - STALE.total_seconds() - 60
     for name in (".unpacked-1", ".part-2", "kept"):
         os.utime(root / name, (old, old))
+    (store.home / "runs" / ".part-3" / "seeds").mkdir(parents=True)
+    os.utime(store.home / "runs" / ".part-3", (old, old))
     sweep(store)
     assert sorted(path.name for path in root.iterdir()) == [".part-new", "kept"]
+    assert list((store.home / "runs").iterdir()) == []
 
 
 # --- in the background -----------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hume.data.feature_files import write_npy_header
 from hume.data.image_files import fit
 
 Pixels = NDArray[np.uint8]  # (H, W) or (H, W, 3)
@@ -67,9 +68,8 @@ class GrowingImages:
         return fit(Image.fromarray(pixels), self.side)
 
     def _write_header(self, file: BinaryIO, count: int) -> int:
-        """numpy pads the header so that it keeps its length while the first axis grows; returns that length."""
-        header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": (count, *self.shape)}
-        np.lib.format.write_array_header_1_0(file, header)
+        """Write the header of so many images; returns its length, the same for any number."""
+        write_npy_header(file, (count, *self.shape), np.dtype(np.uint8))
         return file.tell()
 
     def _rewrite(self, change: Callable[[Pixels], Pixels]) -> None:

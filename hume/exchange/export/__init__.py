@@ -6,7 +6,6 @@ Every format is a module with `write(request, sink, on_progress)`; this one list
 import importlib.util
 import shutil
 import tempfile
-import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from hume.common.csv_files import csv_bytes
 from hume.common.errors import InputError, RunError
+from hume.common.files import unfinished
 from hume.common.progress import Progress
 from hume.data.dataset import Dataset
 from hume.exchange.export import anndata, fiftyone, hugging_face, image_folder, label_studio, usb
@@ -111,13 +111,9 @@ def write(request: ExportRequest, form: Format, target: Path, on_progress: Progr
     _check(request, form)
     if target.exists():
         raise InputError(f"{target} is there already: choose another folder")
-    part = target.with_name(f".part-{uuid.uuid4().hex}")
-    try:
-        with _disk_errors(target):
-            report = _fill(request, form, FolderSink(part), on_progress)
-            part.rename(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with _disk_errors(target), unfinished(target) as part:
+        report = _fill(request, form, FolderSink(part), on_progress)
+        part.rename(target)
     return report
 
 

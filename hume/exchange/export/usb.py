@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.progress import Progress
+from hume.data.feature_files import write_npy_header
 from hume.exchange.export import usb_truth
 from hume.exchange.export.destination import Sink
 from hume.exchange.export.labeled_index import CLASSES, FOUND, README, labeled_index
@@ -271,8 +272,7 @@ def _write_array(
 ) -> None:
     """Write an array as .npy some rows at a time, pictures brightened."""
     with sink.stream(name) as file:
-        header = {"descr": array.dtype.newbyteorder("<").str, "fortran_order": False, "shape": array.shape}
-        np.lib.format.write_array_header_1_0(file, header)
+        write_npy_header(file, array.shape, array.dtype.newbyteorder("<"))
         for start in range(0, len(array), ROWS):
             on_progress(start / len(array))
             some = array[start : start + ROWS]

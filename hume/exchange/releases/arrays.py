@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.data.dataset import Space, load_array
+from hume.data.feature_files import write_npy_header
 from hume.exchange.releases.found import Part
 
 BLOCK_BYTES = 64 * 2**20
@@ -93,9 +94,8 @@ def write_rows(
 ) -> Path:
     """Write rows that come in blocks as one .npy file, (N, d) or (N,); `on_block` is told how many numbers each has."""
     dtype = dtype.newbyteorder("=")
-    header = {"shape": shape, "fortran_order": False, "descr": np.lib.format.dtype_to_descr(dtype)}
     with path.open("xb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+        write_npy_header(file, shape, dtype)
         for block in blocks:
             ordered = np.ascontiguousarray(block, dtype)
             file.write(ordered.data)

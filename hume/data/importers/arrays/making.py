@@ -1,7 +1,6 @@
 """Datasets made of arrays, and spaces added to a dataset, after everything about them was checked."""
 
 import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from hume.common.errors import InputError
-from hume.common.files import disk_errors
+from hume.common.files import disk_errors, unfinished
 from hume.common.progress import Progress, part
 from hume.data.dataset import LARGE_BYTES
 from hume.data.feature_files import Matrix, float_blocks, write_features
@@ -212,13 +211,10 @@ def _entry(title: str, given: NDArray[Any] | Path, matrix: Matrix, licence: str)
 
 def _put(folder: DatasetFolder, name: str, matrix: Matrix, entry: dict[str, Any], on_progress: Progress | None) -> None:
     """Bring features into a dataset as a space, unless another holds the same numbers."""
-    part = folder.path / f".part-{uuid.uuid4().hex}"
-    try:
+    with unfinished(folder.path / "space") as part:
         with disk_errors(folder.path):
             digest = write_features(part, matrix.shape, lambda: float_blocks(matrix, name), on_progress)
         twin = folder.space_with_key(f"imported-{digest}") if folder.space_names() else None
         if twin is not None:
             raise InputError(f"{name} holds the same numbers as {twin}: one of them is enough")
         folder.add_space(name, part, {**entry, "key": f"imported-{digest}"})
-    finally:
-        part.unlink(missing_ok=True)
