@@ -29,7 +29,7 @@ def run_zip(run: Run, *, trajectories: bool = False) -> bytes:
     where there is one.
 
     To open the run in another home, unpack the archive into the folder `trash` of that home and restore it from
-    there, by `Store(home).restore(name)` or on the Runs page: this registers it. `run.json` says on which data the run
+    there, by `Store(home).restore(name)` or on the Runs page. `run.json` says on which data the run
     was made: a dataset is looked up by its name or folder, single files by their paths.
 
     Raises RunError when the folder is gone or a file in it cannot be read.

@@ -211,10 +211,10 @@ from pathlib import Path
 sys.path.insert(0, "tests")
 from tests.support import torchvision_here
 from hume.data.folder import DatasetFolder
-from hume.features import partial
+from hume.features import checkpoint
 from hume.features.backbones import load_backbone
 from hume.features.extract import extract
-partial.SAVED_EVERY = 0.0
+checkpoint.SAVED_EVERY = 0.0
 def listen(share):
     if share > 0.3:
         os.kill(os.getpid(), signal.SIGKILL)
