@@ -1,10 +1,16 @@
 """What tests of the app share; the app is imported only when one of them runs."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+
+# Workers share the cores: one thread each, before torch and numba are loaded, and in what the tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
 
 import pytest
 
 from hume import Store
+from hume.experiments import controls
 from hume.experiments.comparison import Comparison
 from tests.support import torchvision_here  # noqa: F401 - before any test imports torchvision
 
@@ -35,14 +41,16 @@ def data(home):
 def shelf(tmp_path_factory):
     """A home with finished runs."""
     from tests.support.app_driver import EXAMPLES, birds, finished, save_maps
-    from tests.support.planted_runs import save_files
+    from tests.support.planted_runs import save_files, shorten
 
     store = Store(tmp_path_factory.mktemp("shelf").resolve())
     known = birds(store)
     finished(store, known, "first")
     finished(store, known, "second", seeds=range(6))
-    for key in ("hume", "shuffled", "kmeans-phi1"):
-        Comparison(store.home, known, "phi1", "phi2", num_classes=4).run(key)
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch, controls, num_iterations=100)
+        for key in ("hume", "shuffled", "kmeans-phi1"):
+            Comparison(store.home, known, "phi1", "phi2", num_classes=4).run(key)
     finished(store, birds(store, "nameless", labels=False), "unlabeled")
     files = save_files(store.home / "files", labels=False, **EXAMPLES)
     save_maps(store, files)

@@ -56,7 +56,7 @@ def _offer() -> None:
     busy = {status.name for status in services.services().work.statuses() if status.under_way}
     if NAME not in busy and st.button(
         f"Search both pairs, {NUM_SEEDS} starts each", icon=":material/science:", key="hard case",
-        help="Some seconds; what is found is kept.",
+        help="Some minutes; what is found is kept.",
     ):  # fmt: skip
         home, digits = lesson.home(), _digits()
 
@@ -70,7 +70,7 @@ def _offer() -> None:
 
 
 def _draw(case: Case, truth: bool) -> None:
-    scores = case.kept.cv_score
+    scores = case.cv_score
     st.markdown(f"**Tested in {TITLES[case.phi2]}**")
     st.metric("Foretold of unseen pictures, mean of the starts", percent(float(scores.mean())))
     trust.say(case.trust)

@@ -29,6 +29,7 @@ from tests.support.app_driver import (
     until,
     words,
 )
+from tests.support.rules import cases
 
 REVEALS = {
     "start": "what people call them",
@@ -84,14 +85,14 @@ def test_a_page_that_is_not_blind_tells_the_truth(first, page):
     assert (told(everywhere(page), first) == []) == (page == "search")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@cases("page", PAGES)
 def test_a_blind_page_tells_nothing(first, page):
     at = everywhere(page, blind="true")
     assert at.toggle(key="blind").value is True
     assert told(at, first) == []
 
 
-@pytest.mark.parametrize("page", REVEALS)
+@cases("page", REVEALS)
 def test_the_truth_appears_when_it_is_asked_for(first, page):
     at = everywhere(page, blind="true")
     press(at, f"reveal {REVEALS[page]}")
@@ -130,7 +131,7 @@ def test_every_colour_of_a_blind_map_and_its_table_are_blind(first):
     assert told(rerun(at), first) == []
 
 
-@pytest.mark.parametrize("page", PAGES)
+@cases("page", PAGES)
 def test_the_files_of_a_blind_page_hold_no_truth(first, download, page):
     at = everywhere(page, blind="true")
     if page == "runs":

@@ -5,14 +5,17 @@ import json
 import numpy as np
 import pytest
 
+from hume.experiments import ablation, controls, number_of_classes
 from hume.experiments.ablation import FAMILIES
 from hume.experiments.comparison import Comparison
 from pages._state import services
 from tests.support.app_driver import birds, figures, look, markdown, press, rerun, says, until
+from tests.support.planted_runs import shorten
 
 
 @pytest.fixture
-def comparison(home):
+def comparison(home, monkeypatch):
+    shorten(monkeypatch, ablation, controls, number_of_classes)
     return Comparison(home.home, birds(home), "phi1", "phi2", num_classes=4)
 
 

@@ -19,6 +19,7 @@ from tests.support.app_driver import (
     rerun,
     tables,
 )
+from tests.support.rules import cases
 
 
 def broken(home, data, file):
@@ -45,7 +46,7 @@ def test_a_damaged_run_is_named_and_can_be_deleted(home):
 
 
 @pytest.mark.usefixtures("damaged")
-@pytest.mark.parametrize("page", PAGES)
+@cases("page", PAGES)
 def test_a_damaged_run_leaves_the_other_pages_usable(page):
     at = look(page, run="whole", start_data="birds")
     assert at.error.len == (page == "runs")
@@ -64,7 +65,7 @@ def test_a_new_visitor_is_shown_a_run_that_can_be_read(home, data):
     assert look("objective").selectbox(key="run").value == "whole"
 
 
-@pytest.mark.parametrize("page", OF_A_RUN)
+@cases("page", OF_A_RUN)
 def test_a_damaged_seed_is_named(home, data, page):
     run = quick(home, data, "torn")
     path = next((run.folder / "seeds").iterdir())
@@ -109,7 +110,7 @@ def test_results_whose_data_changed_leave_the_other_pages_usable(home, data):
     assert tables(look("runs", run="stale"))["runs"]["state"].tolist() == ["finished"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("file", "content"),
     [
         ("spaces/phi1.npy", b"nothing"),

@@ -11,6 +11,7 @@ from hume.data.folder import DatasetFolder, new_dataset, write_array
 from hume.data.importers.images import import_arrays_of_images
 from pages._state import services
 from tests.support.app_driver import birds, figures, look, markdown, press, quick, rerun, says, tiles, until, words
+from tests.support.rules import cases
 
 EVIL = "<img src=x onerror=alert(1)> **b** $x$"
 
@@ -127,7 +128,7 @@ def test_a_folder_is_looked_at_before_it_is_added(home, roots):
     assert services.services().work.statuses() == []
 
 
-@pytest.mark.parametrize("path", ["/etc", "{roots}/../outside", "{roots}/link", "/nowhere/at/all", "\0"])
+@cases("path", ["/etc", "{roots}/../outside", "{roots}/link", "/nowhere/at/all", "\0"])
 def test_what_lies_outside_the_allowed_folders_is_not_even_looked_at(home, roots, path):
     outside = roots.parent / "outside"
     outside.mkdir()
@@ -150,7 +151,7 @@ def test_a_name_that_is_no_folder_is_told(home, roots, images):
     assert services.services().work.statuses() == []
 
 
-@pytest.mark.parametrize("name", ["../../etc", "/etc", "a b", "https://x.y/z"])
+@cases("name", ["../../etc", "/etc", "a b", "https://x.y/z"])
 def test_a_name_on_the_hub_is_never_a_path(home, name):
     at = look("data", ways_in="Public dataset")
     at = rerun(at.selectbox(key="named").set_value("another one, of the Hugging Face hub …"))

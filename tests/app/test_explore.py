@@ -20,6 +20,7 @@ from tests.support.app_driver import (
     tiles,
     words,
 )
+from tests.support.rules import cases
 
 COLOURS = ["Found class", "Vote share", "Neighbour agreement", "φ1/φ2 disagreement", "True class", "Right or wrong"]
 FIRST = "map first φ1 0"
@@ -48,7 +49,7 @@ def selected(at):
 # --- the map and its colours --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("colour", COLOURS)
+@cases("colour", COLOURS)
 def test_the_map_is_coloured_as_asked(first, colour):
     at = look("explore", run="first")
     assert at.selectbox(key="colour").options == COLOURS
@@ -87,7 +88,7 @@ def test_the_answer_counts_the_samples_that_all_seeds_agree_on(first):
     assert says(at.markdown[0].value, f"{united.mean():.1%}", f"{first.right[united].mean():.1%}")
 
 
-@pytest.mark.parametrize("where", ["φ1", "φ2", "both"])
+@cases("where", ["φ1", "φ2", "both"])
 def test_each_space_has_its_map(first, where):
     at = look("explore", run="first", map=where)
     assert at.segmented_control(key="map").value == where
@@ -224,7 +225,7 @@ def test_a_link_restores_the_view(first):
     assert at.subheader[0].value == "Sample 17"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("rows", "kept"),
     [
         ("1,,x,3", [1, 3]),
@@ -242,7 +243,7 @@ def test_only_rows_of_the_data_are_taken_from_a_link(first, rows, kept):
     assert at.error.len == 0
 
 
-@pytest.mark.parametrize("sample", ["999999999", "240", "-1", "abc", "1.5", "", "9" * 5000, "²"])
+@cases("sample", ["999999999", "240", "-1", "abc", "1.5", "", "9" * 5000, "²"])
 def test_a_sample_that_is_none_is_ignored(first, sample):
     at = look("explore", run="first", sample=sample)
     assert at.subheader.len == at.error.len == 0

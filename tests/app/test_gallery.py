@@ -5,6 +5,8 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.support.rules import cases
+
 
 def page(with_images=True):
     from dataclasses import replace
@@ -81,9 +83,7 @@ def test_clicks_too_fast_for_a_rerun_each_are_heard_once(at):
     assert at.session_state["heard"] == [7, 1796, 3, 7, 3]
 
 
-@pytest.mark.parametrize(
-    "value", [{"row": -1}, {"row": 1797}, {"row": "3"}, {"row": True}, {"row": 1.0}, {}, [3], 3, None]
-)
+@cases("value", [{"row": -1}, {"row": 1797}, {"row": "3"}, {"row": True}, {"row": 1.0}, {}, [3], 3, None])
 def test_what_no_gallery_sends_is_no_click(at, value):
     click(at, value)
     assert not at.exception

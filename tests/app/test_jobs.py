@@ -25,6 +25,7 @@ from tests.support.app_driver import (
     until,
     words,
 )
+from tests.support.rules import cases
 
 
 def status(name):
@@ -71,7 +72,7 @@ def test_a_search_is_seen_on_start(searching):
     assert figures(at) == {}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@cases("page", PAGES)
 def test_no_page_waits_for_a_search(searching, page):
     for run in ("long", "next", "old"):
         at = look(page, run=run, start_data="birds")
@@ -130,7 +131,7 @@ def stopped(home, data):
     return interrupted(home, data, "stopped")
 
 
-@pytest.mark.parametrize("page", [*OF_A_RUN, "search"])
+@cases("page", [*OF_A_RUN, "search"])
 def test_an_interrupted_run_is_resumed_from_any_page(stopped, page):
     at = look(page, run="stopped", dataset="birds")
     done = len(stopped.finished_seeds)
@@ -144,7 +145,7 @@ def test_an_interrupted_run_is_resumed_from_any_page(stopped, page):
     assert Findings(stopped).seeds == tuple(range(6))
 
 
-@pytest.mark.parametrize("page", [*OF_A_RUN, "search"])
+@cases("page", [*OF_A_RUN, "search"])
 def test_the_finished_seeds_of_an_interrupted_run_can_be_used(stopped, page):
     done = stopped.finished_seeds
     at = look(page, run="stopped", dataset="birds")

@@ -3,7 +3,6 @@
 import shutil
 
 import numpy as np
-import pytest
 
 from hume.runs.findings import Findings
 from pages._state import services
@@ -17,6 +16,7 @@ from tests.support.app_driver import (
     tiles,
     words,
 )
+from tests.support.rules import cases
 
 
 def newest(home):
@@ -69,7 +69,7 @@ def test_data_that_do_not_say_how_many_classes_ask_for_it(home):
     assert look("search", dataset="birds").number_input(key="K birds").value == 10
 
 
-@pytest.mark.parametrize(
+@cases(
     ("changes", "sentence"),
     [
         ({"K birds": 9}, "9"),  # the spaces have 8 dimensions
@@ -105,7 +105,7 @@ def test_class_sizes_are_asked_for_in_any_unit_and_order(home, data):
     assert ended(run.name) == "finished"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentence"),
     [
         ("many, few", "numbers with commas"),

@@ -10,6 +10,7 @@ from hume.lesson.handout import handout
 from hume.lesson.plan import EXERCISES, PARTS
 from pages._state import runs
 from tests.support.app_driver import LESSON, NAMES, ended, figures, look, press, rerun, sort_into, until, words
+from tests.support.rules import cases
 
 OF_A_RUN = ("learn-seeds", "learn-trust", "learn-compare", "learn-handout")
 OF_TRUTH = re.compile(
@@ -24,7 +25,7 @@ def board(at):
     return json.loads(element.proto.json)
 
 
-@pytest.mark.parametrize(("page", "part"), list(zip(LESSON, PARTS, strict=True)))
+@cases(("page", "part"), list(zip(LESSON, PARTS, strict=True)))
 def test_every_step_has_a_link_of_its_own_and_notes(home, page, part):
     at = look(page)
     assert [title.value for title in at.title] == [part.question]
@@ -41,7 +42,7 @@ def test_the_lesson_takes_twenty_minutes():
     assert len(EXERCISES) == 3
 
 
-@pytest.mark.parametrize("page", ["learn-trust", "learn-compare", "learn-handout"])
+@cases("page", ["learn-trust", "learn-compare", "learn-handout"])
 def test_without_a_run_a_step_shows_the_way(home, page):
     assert "100 seeds" in " ".join(words(look(page)))
 
@@ -109,7 +110,7 @@ def guessed(library):
     guesses.start_over(library.home, data)
 
 
-@pytest.mark.parametrize("page", OF_A_RUN)
+@cases("page", OF_A_RUN)
 def test_peoples_labels_are_hidden_until_they_are_asked_for(guessed, page):
     for query in ({}, {"lesson_truth": "true", "blind": "true"}):
         at = look(page, lesson_data="birds", run="first", **query)

@@ -10,6 +10,7 @@ from hume.lesson.toy import conclusion, cut, fit, make_toy, random_labeling
 from pages._lesson.entropy import WEIGHT
 from pages._lesson.fit import CHOICE, CHOICES, CUT_ANGLE, CUT_OFFSET, CUT_VIEW
 from tests.support.app_driver import DEADLINE, figures, says
+from tests.support.rules import cases
 
 
 def step():
@@ -73,7 +74,7 @@ def circle(at, points):
 # --- labelings -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("choice", "part"),
     [
         ("human", "generalizes in both views"),

@@ -5,6 +5,7 @@ import pytest
 
 from hume.runs.findings import Findings
 from tests.support.app_driver import figures, galleries, look, mark, rerun, says, tables, tick, tiles
+from tests.support.rules import cases
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def test_the_best_seed_is_open_at_first(first):
     assert opened(look("objective", run="first")) == place(first, first.seeds[first.order[0]])
 
 
-@pytest.mark.parametrize("seed", [0, 2, 3, 5, 7])
+@cases("seed", [0, 2, 3, 5, 7])
 def test_a_click_on_a_point_opens_its_seed(first, seed):
     at = mark(look("objective", run="first"), "cloud first", [seed])
     assert opened(at) == place(first, seed)

@@ -24,6 +24,7 @@ from tests.support.app_driver import (
     tiles,
     words,
 )
+from tests.support.rules import cases
 
 MARKUP = ["<img src=x onerror=alert(1)>", "**bold** $x$ :smile:", "[link](javascript:alert(1))", "`code` _it_ #1"]
 OF_TRUTH = re.compile(
@@ -44,7 +45,7 @@ def texts(at):
 # --- nothing there ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", PAGES)
+@cases("page", PAGES)
 def test_without_a_run_a_page_says_what_to_do_next(home, page):
     at = look(page)
     assert len(at.title) == 1
@@ -123,8 +124,8 @@ def test_the_reliable_page_says_how_many_are_kept_and_right(first):
     assert says(answer, f"the vote on all samples is right on {first.vote_agreement.acc:.1%}")
 
 
-@pytest.mark.parametrize("run", ["unlabeled", "from-files"])
-@pytest.mark.parametrize("page", PAGES)
+@cases("run", ["unlabeled", "from-files"])
+@cases("page", PAGES)
 def test_without_labels_no_page_speaks_of_how_right_anything_is(library, page, run):
     at = look(page, run=run, start_data="nameless")
     said = [text for text in words(at) if not text.endswith(NEEDS_TRUTH)]
@@ -188,7 +189,7 @@ def test_a_link_opens_a_seed_of_the_run_or_of_one_beside_it(library):
     assert beside.subheader[0].value.endswith(" of 6")
 
 
-@pytest.mark.parametrize("seed", ["abc", "-1", "99", "", "5.0", "²", "9" * 5000, "1&x"])
+@cases("seed", ["abc", "-1", "99", "", "5.0", "²", "9" * 5000, "1&x"])
 def test_a_seed_that_is_none_is_ignored(first, seed):
     at = look("objective", run="first", seed=seed)
     assert at.subheader[0].value.startswith(f"Seed {first.seeds[first.order[0]]}: rank 1 of 5")
@@ -220,7 +221,7 @@ def marked(home):
     return run
 
 
-@pytest.mark.parametrize("page", PAGES)
+@cases("page", PAGES)
 def test_markup_in_names_is_shown_and_not_obeyed(marked, page):
     at = look(page, run="marked", start_data="birds", sample="3", rows="1,2,3")
     for text in markdown(at):

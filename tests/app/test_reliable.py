@@ -25,6 +25,7 @@ from tests.support.app_driver import (
     tiles,
     words,
 )
+from tests.support.rules import cases
 
 TEST_ROWS = np.arange(240) % 3 == 0
 FILES = [f"bilder/vögel {row:03}.jpg" for row in range(240)]
@@ -141,7 +142,7 @@ def test_names_belong_to_their_run(home, run):
 # --- the files --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("query", "options"),
     [
         ({}, {}),

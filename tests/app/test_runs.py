@@ -4,7 +4,6 @@ import io
 import zipfile
 
 import numpy as np
-import pytest
 
 from hume.exchange.run_archive import run_zip
 from hume.reporting.report import report
@@ -26,6 +25,7 @@ from tests.support.app_driver import (
     words,
 )
 from tests.support.planted_runs import create, save_files
+from tests.support.rules import cases
 
 OF_TRUTH = ["seeds' ACC", "seeds' ACC ±", "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI"]
 
@@ -144,7 +144,7 @@ def test_a_run_is_renamed_and_stays_the_chosen_one(home, data):
     assert look("objective", run="better").error.len == 0
 
 
-@pytest.mark.parametrize("name", ["taken", "../up", "a b", "", "**bold**", "x" * 200])
+@cases("name", ["taken", "../up", "a b", "", "**bold**", "x" * 200])
 def test_a_name_that_cannot_be_is_refused_in_one_sentence(home, data, name):
     quick(home, data, "old")
     quick(home, data, "taken")

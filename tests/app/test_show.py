@@ -9,9 +9,10 @@ from streamlit.testing.v1 import AppTest
 from hume.common.errors import InputError, RunError
 from pages._state import errors
 from pages._widgets import plots
+from tests.support.rules import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("seconds", "words"),
     [
         (0, "1 s"), (0.2, "1 s"), (1.4, "1 s"), (7.6, "8 s"), (9.6, "10 s"), (12, "10 s"), (13, "15 s"), (88, "90 s"),
@@ -23,7 +24,7 @@ def test_seconds_are_said_no_finer_than_they_are_known(seconds, words):
     assert plots.duration(seconds) == words
 
 
-@pytest.mark.parametrize(
+@cases(
     ("num_bytes", "words"),
     [(0, "1 MiB"), (2**20, "1 MiB"), (2.5 * 2**20, "2 MiB"), (1023 * 2**20, "1023 MiB"), (2**30, "1.0 GiB"),
      (2.26 * 2**30, "2.3 GiB")],
@@ -43,7 +44,7 @@ def test_letters_digits_and_other_scripts_stay_as_they_are():
     assert plots.plain(text) == text
 
 
-@pytest.mark.parametrize(
+@cases(
     ("points", "numbers"),
     [
         ([], []),
@@ -56,7 +57,7 @@ def test_selected_points_are_known_by_the_numbers_they_carry(points, numbers):
     assert plots.ids(points) == numbers
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "number"),
     [("0", 0), ("007", 7), ("999999999", 999_999_999), ("", None), ("-1", None), ("1.0", None), (" 1", None),
      ("1e3", None), ("²", None), ("0x1", None), ("9" * 5000, None)],

@@ -13,6 +13,7 @@ import hume
 from hume.common.errors import InputError
 from hume.data.thumbnails import thumbnail
 from pages._widgets.thumbnails import PREVIEW, ROUTES, register
+from tests.support.rules import cases
 
 NUM_SAMPLES = 5
 
@@ -107,19 +108,17 @@ def test_only_reading_is_possible(client, pictures):
 # --- what is not -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "row", [str(NUM_SAMPLES), "-1", "1.0", "1e0", "0x1", "9" * 30, "", "one", "1/", "1/2", "%31%00"]
-)
+@cases("row", [str(NUM_SAMPLES), "-1", "1.0", "1e0", "0x1", "9" * 30, "", "one", "1/", "1/2", "%31%00"])
 def test_a_row_that_is_not_there_is_not_found(client, pictures, row):
     assert_nothing(client.get(f"{pictures.url}{row}"))
 
 
-@pytest.mark.parametrize("size", ["97", "0", "-96", "100000", "large", "96.0"])
+@cases("size", ["97", "0", "-96", "100000", "large", "96.0"])
 def test_other_sizes_are_not_made(client, pictures, size):
     assert_nothing(client.get(f"{pictures.url}1?size={size}"))
 
 
-@pytest.mark.parametrize(
+@cases(
     "place",
     [
         "0123456789abcdef0123/0",
@@ -191,7 +190,7 @@ def test_a_dataset_that_went_out_of_use_comes_back_when_a_page_shows_it_again(cl
     assert client.get(f"{url}0").status_code == 200
 
 
-@pytest.mark.parametrize("base", ["hume", "/hume/", "some/where"])
+@cases("base", ["hume", "/hume/", "some/where"])
 def test_urls_stand_below_the_servers_base_path(client, pictures, base):
     with patch_config_options({"server.baseUrlPath": base}):
         assert pictures.url.startswith(f"/{base.strip('/')}/thumbnails/")

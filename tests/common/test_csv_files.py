@@ -8,6 +8,7 @@ import pytest
 
 from hume.common.csv_files import csv_bytes, write_csv
 from hume.common.errors import RunError
+from tests.support.rules import cases
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1", '=HYPERLINK("http://x")', "-2+3", "=", "−", "-größe"]
 
@@ -26,7 +27,7 @@ def test_ascii_alone_has_no_byte_order_mark():
     assert csv_bytes(["a"], [["plain"], [1], [0.5]]).isascii()
 
 
-@pytest.mark.parametrize("letter", ["é", "小", "🦉", "\u00a0"])
+@cases("letter", ["é", "小", "🦉", "\u00a0"])
 def test_letters_beyond_ascii_have_one_byte_order_mark(letter):
     for header, rows in ((["a"], [["x"], [letter]]), ([letter], [["x"]])):
         content = csv_bytes(header, rows)
@@ -35,7 +36,7 @@ def test_letters_beyond_ascii_have_one_byte_order_mark(letter):
         assert cells(content) == [header, *rows]
 
 
-@pytest.mark.parametrize("text", FORMULAS)
+@cases("text", FORMULAS)
 def test_no_text_becomes_a_formula(text):
     (found,) = cells(csv_bytes(["a"], [[text]]))[1]
     assert not found.startswith(("=", "+", "-", "@", "\t", "\r"))

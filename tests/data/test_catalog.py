@@ -14,6 +14,7 @@ from hume.common.errors import InputError
 from hume.data.catalog import CATALOG, import_named
 from hume.data.importers.hugging_face import import_hugging_face
 from tests.support import torchvision_here  # noqa: F401 - before torchvision
+from tests.support.rules import cases
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_every_entry_says_what_is_known():
         assert all(text.strip() for text in (known.title, known.source, known.licence, known.files))
 
 
-@pytest.mark.parametrize("name", [name for name in CATALOG if name != "fashion-mnist"])
+@cases("name", [name for name in CATALOG if name != "fashion-mnist"])
 def test_what_is_missing_is_named(tmp_path, files, name):
     with pytest.raises(InputError, match=r"put .* into .*files, or download it"):
         imported(name, tmp_path, files)
@@ -328,7 +329,7 @@ def test_images_outside_the_dataset_are_not_read(tmp_path):
     assert "has no image" in (folder.path / "set_aside.csv").read_text()
 
 
-@pytest.mark.parametrize("way", ["file", "link", "part", "part above"])
+@cases("way", ["file", "link", "part", "part above"])
 def test_what_names_files_outside_its_folder_is_refused(tmp_path, way):
     hugging_face({"train": [png(i) for i in range(4)]}).save_to_disk(tmp_path / "outside")
     place = tmp_path / "in" / "saved"
@@ -364,7 +365,7 @@ def test_a_readme_never_says_what_is_read(tmp_path, beside):
         import_hugging_face(place, tmp_path / "root", "hf")
 
 
-@pytest.mark.parametrize("name", ["plain.parquet", "[ab]*.parquet", "zip::x.parquet"])
+@cases("name", ["plain.parquet", "[ab]*.parquet", "zip::x.parquet"])
 def test_images_in_a_parquet_file_need_no_word_of_hugging_face(tmp_path, name):
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet

@@ -10,6 +10,7 @@ from hume.common.errors import InputError
 from hume.data import dataset as dataset_module
 from hume.data import space_rows
 from hume.data.dataset import Space, dataset_from_files, load_dataset, load_labels, load_space
+from tests.support.rules import cases
 
 
 def features(num_samples=20, dim=4, seed=0, dtype=np.float32):
@@ -42,8 +43,8 @@ def message(call, *arguments, **options):
 # --- files that cannot be used -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@cases("value", [np.nan, np.inf, -np.inf])
+@cases("dtype", [np.float16, np.float32, np.float64])
 def test_a_row_without_numbers_is_named(save, value, dtype):
     path = save(bad(features(dtype=dtype), 13, value))
     assert message(load_space, path).startswith(f"row 13 of {path} has NaN")
@@ -60,7 +61,7 @@ def test_the_first_bad_row_is_named_across_blocks(save, monkeypatch):
     assert f"row 9 of {path}" in message(load_space, path)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("array", "says"),
     [
         (np.arange(12).reshape(4, 3), "int64 numbers"),
@@ -86,14 +87,14 @@ def test_pickled_objects_are_never_loaded(save):
     assert message(load_space, path).startswith(f"{path} holds pickled Python objects")
 
 
-@pytest.mark.parametrize("content", [b"1.0,2.0\n3.0,4.0\n", b"\x80\x04K\x01.", b"\x89PNG\r\n\x1a\n", b"x"])
+@cases("content", [b"1.0,2.0\n3.0,4.0\n", b"\x80\x04K\x01.", b"\x89PNG\r\n\x1a\n", b"x"])
 def test_other_files_are_told_apart(tmp_path, content):
     path = tmp_path / "features.npy"
     path.write_bytes(content)
     assert message(load_space, path).startswith(f"{path} is not a .npy file")
 
 
-@pytest.mark.parametrize("keep", [7, 40, 100, 200, -1])
+@cases("keep", [7, 40, 100, 200, -1])
 def test_a_truncated_file_is_cut_short(save, keep):
     path = save(features())
     path.write_bytes(path.read_bytes()[:keep])
@@ -155,7 +156,7 @@ def test_spaces_of_different_lengths_are_refused(save):
     )
 
 
-@pytest.mark.parametrize(
+@cases(
     ("labels", "says"),
     [
         (np.arange(19), "has 19 labels for 20 rows"),
@@ -179,8 +180,8 @@ def test_a_negative_label_is_named_by_its_row(save):
 # --- features of every kind -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
-@pytest.mark.parametrize("order", ["C", "F"])
+@cases("dtype", [np.float16, np.float32, np.float64, ">f4"])
+@cases("order", ["C", "F"])
 def test_every_floating_type_and_order_is_accepted(save, dtype, order):
     array = np.asarray(features(), dtype=dtype, order=order)
     space = load_space(save(array))
@@ -336,7 +337,7 @@ def test_a_full_folder_is_read_whole(folder):
     np.testing.assert_array_equal(dataset.images, images)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "content", "says"),
     [
         ("labels.npy", np.arange(19), "has 19 labels for 20 rows"),
@@ -373,9 +374,9 @@ def test_a_folder_without_spaces_says_where_to_put_them(tmp_path):
 FILE_NAMES = ["vögel/小鳥 1.jpg", "a b.png", *(f"{row:02}.png" for row in range(18))]
 
 
-@pytest.mark.parametrize("ending", ["\n", "\r\n"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-@pytest.mark.parametrize("last", [True, False])
+@cases("ending", ["\n", "\r\n"])
+@cases("encoding", ["utf-8", "utf-8-sig"])
+@cases("last", [True, False])
 def test_file_names_are_read_as_any_editor_saves_them(folder, ending, encoding, last):
     text = ending.join(FILE_NAMES) + ending * last
     (folder / "files.txt").write_bytes(text.encode(encoding))
@@ -388,7 +389,7 @@ def test_without_a_list_there_are_no_file_names(folder, save):
     assert dataset_from_files(phi, phi).file_names is None
 
 
-@pytest.mark.parametrize("number", [0, 1, 19, 21])
+@cases("number", [0, 1, 19, 21])
 def test_a_list_of_another_length_is_refused_when_it_is_asked_for(folder, number):
     (folder / "files.txt").write_text("\n".join([*FILE_NAMES, "more"][:number]), encoding="utf-8")
     dataset = load_dataset(folder)

@@ -16,6 +16,7 @@ def dataset():
     return hume.load_dataset("fashion-mnist")
 
 
+@pytest.mark.slow
 def test_the_vote_of_a_hundred_seeds_beats_k_means(dataset):
     result = hume.discover(dataset, seeds=range(100), device="cpu")
     first, second = (np.asarray(dataset.space(name).features, np.float32) for name in dataset.default_pair)

@@ -11,6 +11,7 @@ from hume.common.errors import InputError, RunError
 from hume.data.folder import DatasetFolder, free_name, new_dataset, write_array
 from hume.runs.dataset_library import copy_dataset, delete_dataset, delete_space, own_dataset, own_datasets, runs_using
 from tests.support.planted_runs import create, save_folder
+from tests.support.rules import cases
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_name_that_is_taken_gets_a_number(tmp_path, folder, images):
         assert made.name == got, "the embedded names stay theirs, and case does not tell two folders apart"
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "x" * 81, "a\nb"])
+@cases("name", ["", "..", "a/b", ".hidden", "x" * 81, "a\nb"])
 def test_a_name_that_is_no_folder_is_refused(tmp_path, name):
     with pytest.raises(InputError, match="cannot be named"), new_dataset(tmp_path, name):
         pass

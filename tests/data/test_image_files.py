@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from hume.data.image_files import PictureError, fit, open_picture
+from tests.support.rules import cases
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (60, 80, 3), dtype=np.uint8)
@@ -41,7 +42,7 @@ def forged_png(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("kind", LOSSLESS)
+@cases("kind", LOSSLESS)
 def test_colours_come_as_they_are(kind, tmp_path):
     path = tmp_path / "no-ending"
     path.write_bytes(file_of(PICTURE, kind))
@@ -51,7 +52,7 @@ def test_colours_come_as_they_are(kind, tmp_path):
         np.testing.assert_array_equal(np.asarray(found), NOISE)
 
 
-@pytest.mark.parametrize("kind", LOSSLESS + LOSSY)
+@cases("kind", LOSSLESS + LOSSY)
 def test_a_file_cut_short_anywhere_has_a_reason(kind):
     whole = file_of(PICTURE, kind)
     assert open_picture(whole, "x").size == (80, 60)
@@ -142,7 +143,7 @@ def test_sixteen_bits_are_scaled_not_clipped():
     np.testing.assert_array_equal(eight_bits, ramp // 256)
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.0, 255.0), (0.0, 65535.0), (-3.0, 12.0), (1e5, 9e9)])
+@cases(("low", "high"), [(0.0, 1.0), (0.0, 255.0), (0.0, 65535.0), (-3.0, 12.0), (1e5, 9e9)])
 def test_floating_point_fills_black_to_white(low, high):
     ramp = np.linspace(low, high, 256, dtype=np.float32).reshape(16, 16)
     found = np.asarray(open_picture(file_of(Image.fromarray(ramp), "TIFF"), "x"))
@@ -158,8 +159,8 @@ def test_what_is_not_finite_does_no_harm():
     assert not np.asarray(nothing).any()
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+@cases("orientation", range(1, 9))
+@cases("kind", ["PNG", "JPEG", "TIFF"])
 def test_a_picture_is_turned_as_its_exif_asks(orientation, kind):
     quarters = np.kron(np.array([[0, 80], [160, 240]], dtype=np.uint8), np.ones((16, 24), dtype=np.uint8))
     exif = Image.Exif()
@@ -179,8 +180,8 @@ def test_an_animation_shows_its_first_frame():
         assert open_picture(whole, "x").getpixel((0, 0)) == (255, 0, 0)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-@pytest.mark.parametrize("at_least", [20, 64, 500])
+@cases("kind", ["JPEG", "PNG"])
+@cases("at_least", [20, 64, 500])
 def test_a_smaller_decode_still_has_the_pixels_asked_for(kind, at_least):
     smooth = Image.linear_gradient("L").resize((900, 700)).convert("RGB")
     whole = file_of(smooth, kind)

@@ -22,6 +22,7 @@ from hume.data.importers.arrays import (
     write_features,
 )
 from hume.data.rows import FileArray
+from tests.support.rules import cases
 
 N = 12
 
@@ -200,8 +201,8 @@ def test_pickles_are_refused(tmp_path, features):
         read_arrays(tmp_path / "mixed.npz")["o"]
 
 
-@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.safetensors", "a.parquet", "a.h5ad", "a-images-idx3-ubyte"])
-@pytest.mark.parametrize("content", [b"", b"hello, I am text", b"\0" * 200, b"PK\3\4" + b"\xff" * 50])
+@cases("name", ["a.npy", "a.npz", "a.safetensors", "a.parquet", "a.h5ad", "a-images-idx3-ubyte"])
+@cases("content", [b"", b"hello, I am text", b"\0" * 200, b"PK\3\4" + b"\xff" * 50])
 def test_damaged_files_are_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=name):
@@ -299,7 +300,7 @@ def leading_elsewhere(file, how, secret):
         file["obsm/other"] = h5py.ExternalLink(str(secret), "/X") if how == "link" else h5py.SoftLink("/X")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("how", "message"),
     [
         ("external", "X in .* lies in another file"),
@@ -370,7 +371,7 @@ def test_labels_become_classes():
     assert (numbers.tolist(), classes) == ([1, 0], ("y", "x"))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("labels", "names", "message"),
     [
         ([0, 1], None, "labels have shape .2,. for 3 rows"),
@@ -443,7 +444,7 @@ def bad(features, change):
     return features
 
 
-@pytest.mark.parametrize(
+@cases(
     ("make", "message"),
     [
         (lambda x: {"a": x, "b": x[1:]}, "b has 11 rows, a has 12"),
@@ -510,7 +511,7 @@ def test_labels_that_were_guessed_wrongly_are_left_out_and_noted(tmp_path, featu
 # --- precision -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("change", "dtype"),
     [
         (lambda x: x, np.float16),

@@ -19,6 +19,7 @@ from hume.data.importers.images import import_arrays_of_images, import_images
 from hume.data.importers.table_listing import list_table
 from hume.data.importers.zip_archive import top_folder, unpack_zip
 from hume.data.originals import Pictures
+from tests.support.rules import cases
 
 RNG = np.random.default_rng(0)
 
@@ -97,7 +98,7 @@ def test_images_of_several_sizes_are_stored_as_squares(given, root):
     assert card["added"].endswith("+00:00")
 
 
-@pytest.mark.parametrize("late", [(20, 20, 3), (21, 20), (99, 99), (99, 99, 3)])
+@cases("late", [(20, 20, 3), (21, 20), (99, 99), (99, 99, 3)])
 def test_one_late_picture_changes_how_all_are_stored(given, root, late):
     saved = shelf(given, {f"{i:03}.png": (20, 20) for i in range(150)} | {"late.png": late})
     folder, _ = bring(given, root, side=24)
@@ -211,7 +212,7 @@ def test_two_images_are_needed(given, root):
 # --- where the originals are ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("keep", ["refer", "copy", "move"])
+@cases("keep", ["refer", "copy", "move"])
 def test_originals_stay_within_reach(given, root, keep):
     saved = shelf(given, {"a/1.png": (60, 40, 3), "b/2.png": (50, 70, 3), "b/3.png": (9, 9)})
     (given / "b" / "4.png").write_bytes(b"text")
@@ -388,7 +389,7 @@ def test_a_memory_map_and_one_sided_rows(tmp_path, root):
     assert len(folder.load().images) == 6
 
 
-@pytest.mark.parametrize(
+@cases(
     ("change", "message"),
     [
         ({"images": np.zeros((4, 5, 5))}, "images are float64"),

@@ -17,6 +17,7 @@ from hume.common.errors import InputError, RunError
 from hume.data.importers.folder_listing import allowed_roots, check_allowed, list_folder, ordered
 from hume.data.importers.table_listing import list_table
 from hume.data.importers.zip_archive import top_folder, unpack_zip
+from tests.support.rules import cases
 
 
 def make(root: Path, *names: str) -> Path:
@@ -59,7 +60,7 @@ def test_below_a_class_folder_everything_is_of_that_class(tmp_path):
     assert [entry.label for entry in found.entries] == ["cat", "cat", "dog"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("names", "splits"),
     [
         (["train/cat/a.png", "test/cat/b.png"], {"a": "train", "b": "test"}),
@@ -397,7 +398,7 @@ def test_parquet_is_read_as_csv_is(tmp_path):
         list_table(tmp_path / "short.parquet", roots=None)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content", "message"),
     [
         (b"", "no column of paths"),

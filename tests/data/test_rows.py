@@ -26,6 +26,7 @@ from hume.engine.search import search
 from hume.evaluation import cross_validation
 from hume.runs import cost, discover, result
 from tests.support.planted import planted
+from tests.support.rules import cases
 
 TYPES = [np.float16, np.float32, np.float64]
 
@@ -64,15 +65,14 @@ def message(call, *arguments, **options):
 # --- files whose rows are read ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [*TYPES, ">f4"])
-@pytest.mark.parametrize(
+@cases("dtype", [*TYPES, ">f4"])
+@cases(
     "index",
     [
         0, -1, 56, np.int64(3), slice(None), slice(5, 9), slice(50, 500), slice(-3, None), slice(40, 2, -7),
         slice(9, 9), [3, 1, 2], [7, 7, 7], [-1, 0, -57], [], np.array([56, 0, 1, 2, 30, 31, 32, 5], np.int32),
         np.arange(57) % 3 == 0,
     ],
-    ids=str,
 )  # fmt: skip
 def test_a_file_is_indexed_as_its_array(tmp_path, dtype, index):
     array = features(dtype=dtype)
@@ -92,7 +92,7 @@ def test_a_file_says_what_an_array_says(tmp_path):
         np.array(file, copy=False)
 
 
-@pytest.mark.parametrize("index", [57, -58, [0, 57], [-58], [0.5], np.zeros(5, bool), [[1, 2]], "first", (slice(2), 0)])
+@cases("index", [57, -58, [0, 57], [-58], [0.5], np.zeros(5, bool), [[1, 2]], "first", (slice(2), 0)])
 def test_rows_that_are_not_there_are_refused(tmp_path, index):
     with pytest.raises(IndexError):
         FileArray.open(saved(tmp_path, features()))[index]
@@ -112,7 +112,7 @@ def test_a_file_that_is_gone_is_one_sentence(tmp_path):
         file[3]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("limit", "used", "left"),
     [("1000", "300", 700), ("1000", "1200", 0), ("max", "5", sys.maxsize), ("?", "5", sys.maxsize)],
 )
@@ -123,9 +123,7 @@ def test_a_container_has_what_its_limit_leaves(tmp_path, limit, used, left):
     assert devices._left_to_the_container(tmp_path / "nowhere") == sys.maxsize
 
 
-@pytest.mark.parametrize(
-    "array", [np.asfortranarray(features()), np.array([{}, None]), np.float32(1)], ids=["columns", "objects", "number"]
-)
+@cases("array", [np.asfortranarray(features()), np.array([{}, None]), np.float32(1)])
 def test_a_file_without_rows_one_after_another_is_not_read(tmp_path, array):
     path = tmp_path / "phi.npy"
     np.save(path, array, allow_pickle=True)
@@ -154,7 +152,7 @@ def sources(folder, array):
     return [FileArray.open(path), np.load(path, mmap_mode="r"), array, wide[::2, ::-2], np.asfortranarray(array)]
 
 
-@pytest.mark.parametrize("dtype", [*TYPES, ">f8"])
+@cases("dtype", [*TYPES, ">f8"])
 @pytest.mark.usefixtures("small_blocks")
 def test_streamed_rows_are_those_in_memory(tmp_path, dtype):
     array = features(dtype=dtype)
@@ -184,8 +182,8 @@ def test_a_tensor_is_one_block():
     assert block is whole
 
 
-@pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("centre", [False, True])
+@cases("dtype", TYPES)
+@cases("centre", [False, True])
 @pytest.mark.usefixtures("small_blocks")
 def test_streamed_unit_rows_are_those_in_memory(tmp_path, dtype, centre):
     array, seen = features(dtype=dtype), np.arange(57) < 40
@@ -210,8 +208,8 @@ def test_moments_are_those_of_all_rows_and_kept(tmp_path, monkeypatch):
     assert moments(streamed)[1] is moments(streamed)[1]
 
 
-@pytest.mark.parametrize(("value", "says"), [(np.nan, "has NaN"), (np.inf, "has NaN"), (-np.inf, "has NaN")])
-@pytest.mark.parametrize("dtype", TYPES)
+@cases(("value", "says"), [(np.nan, "has NaN"), (np.inf, "has NaN"), (-np.inf, "has NaN")])
+@cases("dtype", TYPES)
 @pytest.mark.usefixtures("small_blocks")
 def test_a_row_without_numbers_is_named_when_it_is_read(tmp_path, value, dtype, says):
     array = features(dtype=dtype)
@@ -284,7 +282,7 @@ def test_a_large_file_is_checked_before_a_search(tmp_path):
 
 
 @pytest.mark.usefixtures("all_large")
-@pytest.mark.parametrize(
+@cases(
     ("array", "says"),
     [
         (np.arange(12).reshape(4, 3), "int64 numbers"),
@@ -297,7 +295,7 @@ def test_a_large_file_must_hold_a_matrix_too(tmp_path, array, says):
 
 
 @pytest.mark.usefixtures("all_large")
-@pytest.mark.parametrize("keep", [7, 40, 100, 200, -1])
+@cases("keep", [7, 40, 100, 200, -1])
 def test_a_large_file_that_is_cut_short_is_refused(tmp_path, keep):
     path = saved(tmp_path, features())
     path.write_bytes(path.read_bytes()[:keep])

@@ -11,6 +11,7 @@ import hume
 from hume.common.errors import InputError
 from hume.data.dataset import Dataset
 from hume.data.thumbnails import data_uri, full_white, sample_images, thumbnail
+from tests.support.rules import cases
 
 PAGE = 5_000_000  # bytes that a page may send for 200 images
 
@@ -32,14 +33,14 @@ def png(image):
 # --- one image ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (28, 28), (1, 1), (64, 20), (5, 7, 3), (32, 32, 3), (64, 64, 3)])
+@cases("shape", [(8, 8), (28, 28), (1, 1), (64, 20), (5, 7, 3), (32, 32, 3), (64, 64, 3)])
 def test_a_small_image_arrives_pixel_by_pixel(shape):
     image = noise(*shape)
     mode = "L" if len(shape) == 2 else "RGB"
     np.testing.assert_array_equal(decoded(thumbnail(image), mode), image)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("shape", "size", "expected"),
     [
         ((224, 224, 3), 96, (96, 96)),
@@ -84,7 +85,7 @@ def test_a_data_uri_holds_the_thumbnail():
     assert base64.b64decode(body, validate=True) == thumbnail(image)
 
 
-@pytest.mark.parametrize(
+@cases(
     "image",
     [
         np.zeros((28, 28), np.float32),
@@ -93,7 +94,6 @@ def test_a_data_uri_holds_the_thumbnail():
         np.zeros(28, np.uint8),
         np.zeros((0, 28), np.uint8),
     ],
-    ids=["float", "alpha", "one-channel", "vector", "empty"],
 )
 def test_anything_else_is_no_image(image):
     with pytest.raises(InputError, match="give uint8"):
@@ -108,7 +108,7 @@ def test_a_size_below_one_pixel_is_refused():
 # --- contrast ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("brightest", "white"), [(1, 1), (16, 16), (63, 63), (64, 255), (255, 255), (0, 255)])
+@cases(("brightest", "white"), [(1, 1), (16, 16), (63, 63), (64, 255), (255, 255), (0, 255)])
 def test_only_a_dataset_of_few_grey_values_is_brightened(brightest, white):
     images = np.zeros((5, 8, 8), np.uint8)
     images[2, 3, 3] = brightest
@@ -154,7 +154,7 @@ def test_a_dataset_without_images_has_none(tmp_path):
     assert sample_images(dataset_of(tmp_path)) is None
 
 
-@pytest.mark.parametrize(
+@cases(
     ("images", "reason"),
     [
         (np.zeros((4, 8, 8), np.float32), "save them as uint8"),
@@ -162,7 +162,6 @@ def test_a_dataset_without_images_has_none(tmp_path):
         (np.zeros((4, 64), np.uint8), "save them as uint8"),
         (np.zeros((3, 8, 8), np.uint8), "3 images for 4 rows"),
     ],
-    ids=["float", "alpha", "flat", "too-few"],
 )
 def test_images_that_do_not_fit_are_refused(tmp_path, images, reason):
     with pytest.raises(InputError, match=reason):

@@ -15,6 +15,7 @@ from hume.engine.linear import cross_entropy, logits, softmax_jacobian, transpos
 from hume.engine.prototypes import random_prototypes, soft_labels
 from hume.engine.search import search
 from hume.engine.whitening import RIDGE_SHARE, Whitening
+from tests.support.rules import cases
 
 
 def random(*shape, seed=0, dtype=torch.float64):
@@ -61,8 +62,8 @@ def test_products_and_the_softmax_jacobian_by_einsum():
     torch.testing.assert_close(softmax_jacobian(p, v), torch.einsum("nskj,njs->nks", jacobian, v))
 
 
-@pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("steps", [1, 40])
+@cases("bias", [False, True])
+@cases("steps", [1, 40])
 def test_unrolled_gradient_agrees_with_autograd_through_the_graph(bias, steps):
     phi2, labels, num_train, rate = random(30, 5), random_task(30, 4, 3).requires_grad_(), 20, 0.3
     solver = Unrolled(inner_steps=steps, inner_step_size=rate, bias=bias)
@@ -165,7 +166,7 @@ def test_implicit_starts_where_it_was_and_keeps_seeds():
     assert (loss != first[0]).any()
 
 
-@pytest.mark.parametrize("factor", [1 / 64, 50.0, 1000.0])
+@cases("factor", [1 / 64, 50.0, 1000.0])
 def test_the_scale_of_phi2_does_not_matter_by_default(factor):
     phi2, labels = correlated(80, 6), random_task(80, 3, 2, dtype=torch.float32)
     plain, scaled = (Implicit().start(features, 3, range(2)) for features in (phi2, factor * phi2))
@@ -177,8 +178,8 @@ def test_the_scale_of_phi2_does_not_matter_by_default(factor):
         torch.testing.assert_close(found[1], expected[1], rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("ridge", [0.01, 1.0, None])
+@cases("seed", range(4))
+@cases("ridge", [0.01, 1.0, None])
 def test_whitened_curvature_is_at_most_one(seed, ridge):
     n, r, K = 80, 6, 3
     phi2 = correlated(n, r, seed)
@@ -247,6 +248,7 @@ def held_out_errors(phi1, phi2, prototypes, solver, calls):
     return torch.stack([problem.generalization(x, labels, 1000)[0] for _ in range(calls)])
 
 
+@pytest.mark.slow
 def test_both_solvers_judge_a_found_labeling_alike(digits_searches):
     """Early stopping is a ridge: on average over the random starts, which each move Unrolled by some per cent."""
     phi1, phi2, found = digits_searches
@@ -256,6 +258,7 @@ def test_both_solvers_judge_a_found_labeling_alike(digits_searches):
         torch.testing.assert_close(solved, stopped, rtol=0.02, atol=0)
 
 
+@pytest.mark.slow
 def test_implicit_finds_labelings_that_the_papers_solver_likes_as_much(digits_searches):
     """Judged by Unrolled on rows of its own; random starts make Unrolled's own search the noisier one."""
     phi1, phi2, (by_unrolled, by_implicit) = digits_searches
@@ -267,7 +270,7 @@ def test_implicit_finds_labelings_that_the_papers_solver_likes_as_much(digits_se
     assert paper < 0.9 * start  # both searches did find something
 
 
-@pytest.mark.parametrize(
+@cases(
     ("build", "says"),
     [
         (lambda: Unrolled(inner_steps=0), "inner_steps=0"),

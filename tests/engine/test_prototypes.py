@@ -16,6 +16,7 @@ from hume.engine.prototypes import (
     random_prototypes,
     soft_labels,
 )
+from tests.support.rules import cases
 
 ENCODERS = [Householder, Retraction]
 
@@ -32,7 +33,7 @@ def rates(num_seeds, rate=0.05):
     return torch.full((num_seeds, 1, 1), rate)
 
 
-@pytest.mark.parametrize(("num_classes", "dim"), [(2, 2), (3, 8), (10, 128), (16, 16)])
+@cases(("num_classes", "dim"), [(2, 2), (3, 8), (10, 128), (16, 16)])
 def test_random_prototypes_are_orthonormal(num_classes, dim):
     prototypes = random_prototypes(range(5), num_classes, dim)
     assert prototypes.shape == (5, num_classes, dim)
@@ -52,8 +53,8 @@ def test_random_prototypes_have_no_preferred_direction():
     torch.testing.assert_close(drawn.square().mean(0), torch.full((2, 3), 1 / 3), atol=0.06, rtol=0)
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("dim", [4, 12])
+@cases("encoder", ENCODERS)
+@cases("dim", [4, 12])
 def test_steps_decrease_a_linear_objective_on_the_manifold(encoder, dim):
     grad = random(3, 4, dim)
     moving = encoder(random_prototypes(range(3), 4, dim))

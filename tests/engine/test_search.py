@@ -19,6 +19,7 @@ from hume.engine.inner import Implicit, Unrolled
 from hume.engine.prototypes import Householder, Retraction, hard_labels, random_prototypes, simplex
 from hume.engine.search import FINAL_WINDOW, _gradient, search
 from hume.evaluation import metrics
+from tests.support.rules import cases
 
 
 def planted(seed=0, num_samples=400, num_classes=3, dim=8):
@@ -232,9 +233,9 @@ def test_the_gradient_is_that_of_the_objective():
     torch.testing.assert_close(grad, expected_grad, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("encoder", ["householder", "retraction"])
-@pytest.mark.parametrize("solver", [Unrolled(inner_steps=10, inner_step_size=0.05), Implicit()])
-@pytest.mark.parametrize("weight", [0.0, 10.0])
+@cases("encoder", ["householder", "retraction"])
+@cases("solver", [Unrolled(inner_steps=10, inner_step_size=0.05), Implicit()])
+@cases("weight", [0.0, 10.0])
 def test_an_empty_class_never_gives_nan(encoder, solver, weight):
     phi1, phi2, *_ = planted()
     phi1 = torch.nn.functional.normalize(phi1 + torch.eye(16)[0] * 20, dim=1)  # all rows point one way
@@ -363,8 +364,8 @@ def test_coarse_factors_move_no_seed_further_than_other_splits_do():
         assert coarse[i].objective[0] == pytest.approx(exact[i].objective[0], rel=1e-3)
 
 
-@pytest.mark.parametrize("encoder", ["retraction", "householder"])
-@pytest.mark.parametrize("solver", [Implicit(), Unrolled(inner_steps=3)])
+@cases("encoder", ["retraction", "householder"])
+@cases("solver", [Implicit(), Unrolled(inner_steps=3)])
 @torch.no_grad()
 def test_an_iteration_never_waits_for_the_device(encoder, solver):
     """On the device `meta` there are no numbers: whoever asks for one, as waiting for a GPU means, gets an error."""
@@ -475,7 +476,7 @@ def test_imagenet_has_longer_steps_and_no_annealing():
     assert solver == Unrolled(inner_steps=100, inner_step_size=0.1)
 
 
-@pytest.mark.parametrize("num_samples", [2, 7, 100, 2999, 3000, 10**6])
+@cases("num_samples", [2, 7, 100, 2999, 3000, 10**6])
 def test_fast_fits_any_number_of_rows(num_samples):
     config, solver = preset("fast", num_classes=2, num_samples=num_samples)
     assert config.num_train + config.num_test <= min(3000, num_samples)
@@ -488,7 +489,7 @@ def test_an_unknown_preset_is_answered_with_the_list():
         preset("slow", num_classes=3, num_samples=100)
 
 
-@pytest.mark.parametrize(
+@cases(
     "bad",
     [
         {"num_classes": 1}, {"num_iterations": 0}, {"num_train": 0}, {"num_test": -3}, {"num_splits": 0},
@@ -504,7 +505,7 @@ def test_a_configuration_quotes_a_bad_value(bad):
     assert f"{name}={value!r}" in str(error.value)
 
 
-@pytest.mark.parametrize("sizes", [(1, 2), (1, 2, 0), (1, 2, float("nan"))])
+@cases("sizes", [(1, 2), (1, 2, 0), (1, 2, float("nan"))])
 def test_a_configuration_quotes_sizes_that_are_none(sizes):
     with pytest.raises(InputError, match=re.escape(f"class_sizes={sizes}")):
         quick(class_sizes=sizes)
@@ -521,7 +522,7 @@ def test_a_configuration_accepts_a_list_of_iterations():
     assert quick(anneal_at=[5, 10]) == quick(anneal_at=(5, 10))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("change", "rows1", "rows2", "says"),
     [
         ({}, 400, 399, "φ1 has 400, φ2 has 399"),
@@ -543,9 +544,9 @@ def test_seeds_must_be_different_numbers(seeds):
         next(search(phi1, phi2, quick(), solver=Implicit(), seeds=seeds))
 
 
-@pytest.mark.parametrize("name", get_args(PresetName))
-@pytest.mark.parametrize("setting", ["inductive", "transductive"])
-@pytest.mark.parametrize("num_samples", [500, 50_000])
+@cases("name", get_args(PresetName))
+@cases("setting", ["inductive", "transductive"])
+@cases("num_samples", [500, 50_000])
 def test_a_preset_is_recognized_until_something_is_changed(name, setting, num_samples):
     config, solver = preset(name, num_classes=7, num_samples=num_samples, setting=setting)
     assert preset_of(config, solver, setting) == name
@@ -554,7 +555,7 @@ def test_a_preset_is_recognized_until_something_is_changed(name, setting, num_sa
     assert preset_of(replace(config, precision="bfloat16"), solver, setting) == name  # arithmetic, no hyperparameter
 
 
-@pytest.mark.parametrize(
+@cases(
     ("error", "short"),
     [
         (MemoryError(), True),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hume.common.errors import InputError
 from hume.engine import kernels, simplex
+from tests.support.rules import cases
 
 many = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 
@@ -44,7 +45,7 @@ def test_sparsemax_agrees_with_sorting(z):
     assert (found >= 0).all()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("scores", "labels"),
     [
         ([0.3, 0.1], [0.6, 0.4]),
@@ -59,7 +60,7 @@ def test_sparsemax_by_hand(scores, labels):
     torch.testing.assert_close(simplex.sparsemax(torch.tensor(scores)), torch.tensor(labels, dtype=torch.float32))
 
 
-@pytest.mark.parametrize("dim", [0, 1, 2, -1, -2])
+@cases("dim", [0, 1, 2, -1, -2])
 def test_sparsemax_has_the_right_gradient_along_any_dimension(dim):
     scores = random(4, 5, 3).requires_grad_()
     assert torch.autograd.gradcheck(lambda z: simplex.sparsemax(z, dim), scores)
@@ -67,7 +68,7 @@ def test_sparsemax_has_the_right_gradient_along_any_dimension(dim):
     torch.testing.assert_close(total, torch.ones_like(total))
 
 
-@pytest.mark.parametrize("num_threads", [1, 2, 3])
+@cases("num_threads", [1, 2, 3])
 def test_project_treats_rows_and_seeds_apart(monkeypatch, num_threads):
     scores = random(37, 6, 3, dtype=torch.float32)
     expected = simplex.sparsemax(scores, dim=1)
@@ -163,7 +164,7 @@ def test_sizes_become_shares_and_shares_stay_as_they_are():
     assert simplex.size_shares(shares, 4) == shares
 
 
-@pytest.mark.parametrize(
+@cases(
     ("sizes", "words"),
     [((1, 2), "3 classes need as many sizes, got 2"), ((1, 2, 0), "positive"), ((1, 2, -3), "positive"),
      ((1, 2, math.nan), "positive"), ((1, 2, math.inf), "positive"),

@@ -10,6 +10,7 @@ from hume.common.errors import InputError
 from hume.data import dataset, space_rows
 from hume.engine.whitening import Whitening
 from hume.evaluation.cross_validation import cross_validation_scores, held_out_predictions
+from tests.support.rules import cases
 
 
 def blobs(seed=0, num_samples=150, dim=6, num_classes=3, spread=1.5):
@@ -29,9 +30,9 @@ def folds_of(num_samples, num_folds, seed=0):
     return [(np.setdiff1d(everything, test), test) for test in (part.numpy() for part in order.tensor_split(num_folds))]
 
 
-@pytest.mark.parametrize("ridge", [0.01, 0.3, None])
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("num_folds", [2, 5])
+@cases("ridge", [0.01, 0.3, None])
+@cases("seed", range(3))
+@cases("num_folds", [2, 5])
 def test_scores_agree_with_scikit_learn(ridge, seed, num_folds):
     phi2, labelings = blobs(seed)
     found = cross_validation_scores(
@@ -101,7 +102,7 @@ def test_empty_classes_cost_nothing():
     assert cross_validation_scores(phi2, torch.zeros(1, 150), 3) == pytest.approx(1)  # one class for all
 
 
-@pytest.mark.parametrize("dtype", [torch.int32, torch.int64, torch.uint8])
+@cases("dtype", [torch.int32, torch.int64, torch.uint8])
 def test_any_integer_type_and_constant_columns_will_do(dtype):
     phi2, labelings = blobs()
     padded = torch.cat([phi2, torch.zeros(150, 2)], dim=1)
@@ -116,7 +117,7 @@ def test_folds_are_reported_one_by_one():
     assert told == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(("rows", "num_folds"), [(9, 10), (150, 1), (1, 2)])
+@cases(("rows", "num_folds"), [(9, 10), (150, 1), (1, 2)])
 def test_too_few_rows_or_folds(rows, num_folds):
     phi2, labelings = blobs()
     with pytest.raises(InputError, match=f"{num_folds} folds.*got {rows} rows"):
@@ -143,7 +144,7 @@ def test_people_label_digits_in_a_way_that_can_be_learned():
 # --- what is expected of every sample ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("num_folds", [2, 5, 10])
+@cases("num_folds", [2, 5, 10])
 def test_the_score_is_the_share_of_samples_that_are_as_expected(num_folds):
     phi2, labelings = blobs()
     for labeling in labelings:

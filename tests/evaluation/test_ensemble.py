@@ -7,6 +7,7 @@ import pytest
 
 from hume.common.errors import InputError
 from hume.evaluation import ensemble, metrics
+from tests.support.rules import cases
 
 
 def noisy_copies(seed, num_seeds=9, num_samples=120, num_classes=4, noise=0.3):
@@ -25,7 +26,7 @@ def test_rank_sorts_from_best_to_worst():
     np.testing.assert_array_equal(ensemble.rank(equal), np.r_[1:200:2, 0:200:2])
 
 
-@pytest.mark.parametrize("used", [4, 3, 1])
+@cases("used", [4, 3, 1])
 def test_align_puts_permuted_copies_back(used):
     labelings, cv_scores, _ = noisy_copies(0, noise=0)
     labelings = np.where(labelings[0] < used, labelings, labelings[:, :1])  # classes from `used` on are empty
@@ -53,7 +54,7 @@ def test_align_never_renames_the_reference():
     np.testing.assert_array_equal(aligned[0], labelings[0])
 
 
-@pytest.mark.parametrize(
+@cases(
     ("dtype", "num_classes", "expected"), [(np.uint8, 4, np.uint8), (np.int8, 200, np.int16), (np.int64, 4, np.int64)]
 )
 def test_align_keeps_the_type_where_it_is_wide_enough(dtype, num_classes, expected):
@@ -63,7 +64,7 @@ def test_align_keeps_the_type_where_it_is_wide_enough(dtype, num_classes, expect
     np.testing.assert_array_equal(aligned, ensemble.align(labelings, cv_scores, num_classes))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@cases("seed", range(5))
 def test_vote_is_the_literal_one(seed):
     labelings, cv_scores, _ = noisy_copies(seed, num_seeds=4, noise=0.7)  # few seeds, much noise: many ties
     vote = ensemble.majority_vote(labelings, cv_scores, 4)
@@ -104,8 +105,8 @@ def test_vote_does_not_depend_on_the_names_of_the_others():
     np.testing.assert_array_equal(first.counts, second.counts)
 
 
-@pytest.mark.parametrize("rows", [None, np.arange(0, 120, 3)])
-@pytest.mark.parametrize("seed", range(3))
+@cases("rows", [None, np.arange(0, 120, 3)])
+@cases("seed", range(3))
 def test_every_point_of_the_curve_is_a_vote(seed, rows):
     labelings, cv_scores, truth = noisy_copies(seed, noise=0.6)
     cv_scores[2] = cv_scores[5] = 0.5
@@ -125,7 +126,7 @@ def test_every_point_of_the_curve_is_a_vote(seed, rows):
     assert curve.acc[-1] == pytest.approx(metrics.clustering_accuracy(truth[seen], final))
 
 
-@pytest.mark.parametrize("block", [1, 4 * 7, 4 * 120])
+@cases("block", [1, 4 * 7, 4 * 120])
 def test_votes_that_are_counted_for_some_samples_at_a_time_are_the_same(monkeypatch, block):
     labelings, cv_scores, truth = noisy_copies(9, noise=0.6)
     vote = ensemble.majority_vote(labelings, cv_scores, 4)
@@ -163,7 +164,7 @@ def test_curve_takes_any_integer_type(dtype):
     np.testing.assert_array_equal(narrow.acc, ensemble.top_n_curve(labelings, cv_scores, 4, truth).acc)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("change", "says"),
     [
         ({"labelings": np.zeros((0, 5), int)}, "at least one"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hume.common.errors import InputError
 from hume.evaluation import metrics
+from tests.support.rules import cases
 
 many = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 # scikit-learn suspects few samples with many classes of being numbers.
@@ -41,7 +42,7 @@ def test_accuracy_is_the_best_over_all_one_to_one_maps(pair):
     assert metrics.clustering_accuracy(labeling, truth) == pytest.approx(best)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("truth", "labeling", "expected"),
     [
         ([0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 1, 1], 4 / 6),  # a true class is left without a found one
@@ -63,8 +64,8 @@ def test_rand_index_and_mutual_information_agree_with_scikit_learn(pair):
     assert ours.nmi == pytest.approx(sklearn.metrics.normalized_mutual_info_score(*pair), abs=1e-12)
 
 
-@pytest.mark.parametrize("score", ["clustering_accuracy", "adjusted_rand_index", "normalized_mutual_information"])
-@pytest.mark.parametrize("seed", range(5))
+@cases("score", ["clustering_accuracy", "adjusted_rand_index", "normalized_mutual_information"])
+@cases("seed", range(5))
 def test_scores_ignore_the_names_and_the_order(score, seed):
     score = getattr(metrics, score)
     truth, labeling = random_pair(seed)
@@ -101,7 +102,7 @@ def test_agreement_gathers_the_three_scores():
     )
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.uint64])
+@cases("dtype", [np.uint8, np.int16, np.int64, np.uint64])
 def test_contingency_table_agrees_with_scikit_learn(dtype):
     a, b = random_pair(1)
     table = metrics.contingency_table(a.astype(dtype), b.astype(dtype), 5, 7)
@@ -146,8 +147,8 @@ def test_correlation_by_hand():
     assert found.n == 3
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("slope", [-2.0, 0.0, 0.5, 5.0])
+@cases("seed", range(5))
+@cases("slope", [-2.0, 0.0, 0.5, 5.0])
 def test_interval_contains_r_and_grows_with_confidence(seed, slope):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=100)
@@ -186,7 +187,7 @@ def test_correlation_leaves_out_pairs_without_numbers():
     assert with_gaps.n == 20
 
 
-@pytest.mark.parametrize(
+@cases(
     ("x", "y"),
     [
         ([], []),
@@ -210,7 +211,7 @@ def test_perfect_line_has_an_interval_of_no_width():
     assert (found.r, found.low, found.high) == pytest.approx((1, 1, 1))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("call", "says"),
     [
         (lambda: metrics.clustering_accuracy(np.array([0, 1]), np.array([0])), "2 and 1 samples"),

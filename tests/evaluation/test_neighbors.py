@@ -21,6 +21,7 @@ from hume.runs.findings import Findings
 from hume.runs.store import Store
 from tests.support.planted import planted
 from tests.support.planted_runs import create, save_files
+from tests.support.rules import cases
 
 needs_faiss = pytest.mark.skipif(find_spec("faiss") is None, reason="faiss-cpu is an extra")
 IMAGENET = (1_281_167, 2048)
@@ -64,9 +65,9 @@ def sparse(seed, size=60):
 # --- exact, from the disk --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("chunk_bytes", [1, 7 * 4 * 13, neighbors.CHUNK_BYTES])
-@pytest.mark.parametrize("num_neighbors", [1, 5, 20, 59])
-@pytest.mark.parametrize("make", [few_numbers, sparse])
+@cases("chunk_bytes", [1, 7 * 4 * 13, neighbors.CHUNK_BYTES])
+@cases("num_neighbors", [1, 5, 20, 59])
+@cases("make", [few_numbers, sparse])
 def test_blocks_of_rows_do_not_change_neighbors(tmp_path, monkeypatch, make, num_neighbors, chunk_bytes):
     phi1, labeling = make(0), np.random.default_rng(1).integers(3, size=60)
     rows = np.array([59, 0, 17, 17])
@@ -188,7 +189,7 @@ def test_approximate_neighbors_are_the_same_every_time_and_wherever_rows_lie(tmp
 
 
 @needs_faiss
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 40])
+@cases("size", [1, 2, 3, 5, 40])
 def test_few_samples_have_approximate_neighbors_too(size):
     phi1, labeling = few_numbers(0, size), np.arange(size) % 2
     phi1[0] = 0

@@ -7,6 +7,7 @@ import pytest
 
 from hume.common.errors import InputError
 from hume.evaluation import reliable
+from tests.support.rules import cases
 
 
 def problem(seed, num_samples=60, num_seeds=5, num_classes=4, dim=3):
@@ -45,9 +46,9 @@ def literal_algorithm_g1(aligned, phi1, num_classes, per_class, num_neighbors, o
     return chosen, [vote[x] for x in chosen], [votes[x] for x in chosen], [agreed[x] for x in chosen]
 
 
-@pytest.mark.parametrize("order", ["algorithm", "prose"])
-@pytest.mark.parametrize("per_class", [1, 4, 100])
-@pytest.mark.parametrize("seed", range(4))
+@cases("order", ["algorithm", "prose"])
+@cases("per_class", [1, 4, 100])
+@cases("seed", range(4))
 def test_algorithm_g1_as_printed(seed, per_class, order):
     aligned, phi1 = problem(seed)
     found = reliable.reliable_samples(aligned, phi1, 4, per_class, num_neighbors=6, order=order)
@@ -60,7 +61,7 @@ def test_algorithm_g1_as_printed(seed, per_class, order):
     assert per_class == 1 or len({*zip(classes, votes, agreed, strict=True)}) < len(rows)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@cases("seed", range(4))
 def test_exact_duplicates_are_neighbors_but_no_sample_its_own(seed):
     rng = np.random.default_rng(seed)
     phi1 = np.eye(4)[rng.integers(4, size=50)]  # similarities are exactly 0 or 1
@@ -73,7 +74,7 @@ def test_exact_duplicates_are_neighbors_but_no_sample_its_own(seed):
     np.testing.assert_array_equal(reliable.neighbor_agreement(phi1, labeling, 7), agreed)
 
 
-@pytest.mark.parametrize("chunk_bytes", [1, 700, 60 * 4 * 7])
+@cases("chunk_bytes", [1, 700, 60 * 4 * 7])
 def test_chunks_do_not_change_neighbors(chunk_bytes):
     aligned, phi1 = problem(5)
     whole = reliable.neighbor_agreement(phi1, aligned[0], 10)
@@ -91,7 +92,7 @@ def test_no_sample_has_more_than_all_others_as_neighbors():
     np.testing.assert_array_equal(reliable.neighbor_agreement(phi1[:1], labeling[:1]), [0])
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@cases("dtype", [np.float16, np.float32, np.float64])
 def test_spaces_may_be_stored_in_any_type_scaled_and_read_only(dtype):
     aligned, phi1 = problem(6)
     phi1 = phi1.astype(np.float16)
@@ -177,7 +178,7 @@ def test_found_classes_without_a_true_one_are_wrong():
     np.testing.assert_array_equal(found.accuracy_per_class, [1, 1, np.nan, 0])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@cases("seed", range(3))
 def test_curve_is_the_accuracy_of_every_top_n(seed):
     aligned, phi1 = problem(seed)
     truth = np.random.default_rng(seed).permutation([3, 1, 4, 7])[aligned[0]]
@@ -195,7 +196,7 @@ def test_truth_that_is_absent_gives_no_numbers():
     assert reliable.reliability_curve(ranking, None, 5) is None
 
 
-@pytest.mark.parametrize(
+@cases(
     ("call", "says"),
     [
         (lambda: reliable.neighbor_agreement(np.ones(3), np.zeros(3, int)), r"phi1 has shape \(3,\)"),
@@ -216,7 +217,7 @@ def test_bad_input_is_named(call, says):
         call()
 
 
-@pytest.mark.parametrize(("chunk_bytes", "rows"), [(1, 1), (60 * 4 * 7, 7), (60 * 4 * 60, 60)])
+@cases(("chunk_bytes", "rows"), [(1, 1), (60 * 4 * 7, 7), (60 * 4 * 60, 60)])
 def test_progress_is_the_share_of_samples_that_is_done(chunk_bytes, rows):
     aligned, phi1 = problem(9)
     told, again = [], []

@@ -25,6 +25,7 @@ from hume.runs.findings import Findings
 from hume.runs.store import Store
 from tests.support import torchvision_here  # noqa: F401
 from tests.support.planted_runs import create, save_files, save_folder
+from tests.support.rules import cases
 
 K, PER_CLASS, SEEDS = 10, 4, 20
 ODD = ["../x", "con", "", "Übung ü", "=1+1", "bag", "bag", "日本\n語", "<a \"b\"> & c: 'd'", "x" * 60]
@@ -383,13 +384,13 @@ def test_a_file_of_other_cells_is_refused(digits, tmp_path):
 # --- all of them -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", FORMATS)
+@cases("key", FORMATS)
 def test_the_same_labels_give_the_same_bytes(digits, key):
     first, second = (hashlib.sha256(as_file(digits, FORMATS[key])).hexdigest() for _ in range(2))
     assert first == second
 
 
-@pytest.mark.parametrize("key", FORMATS)
+@cases("key", FORMATS)
 def test_the_file_holds_what_the_folder_does(written, digits, key):
     form, folder = FORMATS[key], written[0] / key
     content = as_file(digits, form)
@@ -404,7 +405,7 @@ def test_the_file_holds_what_the_folder_does(written, digits, key):
         assert named(archive) == {f"{top}/{name}": path.read_bytes() for name, path in expected.items()}
 
 
-@pytest.mark.parametrize("key", FORMATS)
+@cases("key", FORMATS)
 def test_the_ground_truth_is_nowhere(photographs, key):
     """What is written is the same for data with labels and without, whatever the truth calls its classes."""
     blind = as_file(two_classes(with_copies(photographs)), FORMATS[key])

@@ -9,6 +9,7 @@ import pytest
 
 from hume.common.errors import InputError
 from hume.exchange.export.labeled_index import labeled_index, labeled_zip
+from tests.support.rules import cases
 
 ROWS = np.array([42, 7, 99, 0, 13, 50])  # two a class, best first
 CLASSES = np.array([2, 0, 1, 2, 0, 1])
@@ -120,7 +121,7 @@ def test_the_same_samples_give_the_same_bytes():
 # --- what is refused -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("rows", "classes", "reason"),
     [
         ([], [], "one integer of each"),

@@ -14,9 +14,10 @@ from hume.data.dataset import dataset_from_files
 from hume.engine.config import preset
 from hume.engine.inner import Implicit
 from hume.evaluation import metrics
+from hume.experiments import ablation as module
 from hume.experiments.ablation import FAMILIES, Ablation
 from tests.support.planted import planted
-from tests.support.planted_runs import save_folder
+from tests.support.planted_runs import save_folder, shorten
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,11 @@ def dataset(tmp_path_factory):
 @pytest.fixture
 def ablation(dataset, tmp_path):
     return Ablation(tmp_path / "home", dataset, "phi1", "phi2", num_classes=4)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    shorten(monkeypatch, module)
 
 
 def test_without_the_entropy_term_all_samples_end_in_one_class(tmp_path):
@@ -59,6 +65,7 @@ def test_a_family_changes_what_it_says_and_nothing_else(ablation, dataset):
     assert not weights.pop().centre
 
 
+@pytest.mark.usefixtures("short")
 def test_the_ridge_is_counted_in_that_of_the_preset(ablation):
     same = ablation.run("ridge", 1, seeds=range(2))
     plain = ablation.run("schedule", (), seeds=range(2))
@@ -66,6 +73,7 @@ def test_the_ridge_is_counted_in_that_of_the_preset(ablation):
     assert ablation.settings("ridge", 10)[1].ridge == pytest.approx(10 * ablation.settings("ridge", 1)[1].ridge)
 
 
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("key", [key for key in FAMILIES if not FAMILIES[key].counts_seeds])
 def test_both_ends_of_every_family_can_be_searched(ablation, dataset, key):
     family = FAMILIES[key]
@@ -81,6 +89,7 @@ def test_both_ends_of_every_family_can_be_searched(ablation, dataset, key):
         assert point.n == 2
 
 
+@pytest.mark.usefixtures("short")
 def test_seeds_vote_in_groups_of_one_search(ablation, dataset):
     whole = ablation.run("seeds", 20)
     assert len(whole.labelings) == 20
@@ -93,6 +102,7 @@ def test_seeds_vote_in_groups_of_one_search(ablation, dataset):
     assert len(ablation.points("seeds")) == 3
 
 
+@pytest.mark.usefixtures("short")
 def test_the_truth_never_reaches_the_disk_and_is_not_needed(dataset, tmp_path):
     nameless = save_folder(tmp_path / "nameless", classes=4, size=60, labels=False)
     found = []
@@ -108,6 +118,7 @@ def test_the_truth_never_reaches_the_disk_and_is_not_needed(dataset, tmp_path):
     assert point.vote_acc is None
 
 
+@pytest.mark.usefixtures("short")
 def test_a_damaged_file_is_as_if_it_were_not_there(ablation):
     ablation.run("temperature", 0.1, seeds=range(1))
     (path,) = ablation.folder.rglob("*.safetensors")
@@ -140,6 +151,7 @@ def call(home, *arguments):
     return result.exit_code, result.stdout, result.stderr
 
 
+@pytest.mark.usefixtures("short")
 def test_a_family_from_the_command_line(dataset, tmp_path):
     asked = ("ablate", "--dataset", dataset.folder, "--family", "entropy-weight", "--num-classes", 4, "--seeds", 2)
     code, out, _ = call(tmp_path, *asked, "--csv", tmp_path / "table.csv")

@@ -17,6 +17,7 @@ from hume.runs.request import Request
 from hume.runs.store import Store
 from tests.support.planted import planted
 from tests.support.planted_runs import StoppedError, create, save_folder
+from tests.support.rules import cases
 
 SIZES = (160, 60, 30)
 
@@ -97,7 +98,7 @@ def test_too_few_seeds_are_refused():
         estimate(uneven(), 17)
 
 
-@pytest.mark.parametrize("text", ["500, 300,200", "500 300 200", "\n500\r\n300\n200\n", "5e2; 300; 200.0,"])
+@cases("text", ["500, 300,200", "500 300 200", "\n500\r\n300\n200\n", "5e2; 300; 200.0,"])
 def test_sizes_are_read_however_they_are_written(text, tmp_path):
     assert parse_sizes(text) == (500, 300, 200)
     (tmp_path / "sizes.txt").write_text(text, encoding="utf-8")

@@ -6,6 +6,7 @@ import pytest
 from hume.common.errors import InputError
 from hume.evaluation.metrics import clustering_accuracy
 from hume.experiments.baselines.kmeans import concatenate, kmeans
+from tests.support.rules import cases
 
 
 def blobs(seed=0, num_classes=3, size=30, noise=0.05, dim=4):
@@ -68,7 +69,7 @@ def test_neither_space_drowns_the_other():
     assert clustering_accuracy(truth, result.labelings[np.argmin(result.inertia)]) == 1
 
 
-@pytest.mark.parametrize(
+@cases(
     ("call", "says"),
     [
         (lambda: kmeans(np.ones(3), 2), r"features has shape \(3,\)"),

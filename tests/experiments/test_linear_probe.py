@@ -7,9 +7,10 @@ from sklearn.linear_model import LogisticRegression
 from hume.common.errors import InputError
 from hume.experiments.baselines.linear_probe import cross_validated_probe, linear_probe
 from tests.support.planted import planted
+from tests.support.rules import cases
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@cases("dtype", [np.float16, np.float32, np.float64])
 def test_planted_classes_are_predicted_from_train_to_test(dtype):
     phi1, _, truth = planted(noise=0.1)
     phi1 = phi1.astype(dtype)
@@ -91,7 +92,7 @@ GOOD = np.eye(4)
 LABELS = np.array([0, 1, 0, 1])
 
 
-@pytest.mark.parametrize(
+@cases(
     ("call", "says"),
     [
         (lambda: linear_probe(GOOD[0], LABELS, GOOD), r"train has shape \(4,\)"),

@@ -7,6 +7,7 @@ import pytest
 
 from hume.data.catalog.known import CATALOG
 from hume.experiments.published import PUBLISHED, matching, published
+from tests.support.rules import cases
 
 
 def find(table, row, dataset, metric="ACC", samples=None):
@@ -33,7 +34,7 @@ def facts(number):
     )
 
 
-@pytest.mark.parametrize(
+@cases(
     ("table", "row", "dataset", "acc", "ari"),
     [
         ("1", "MOCO Linear", "STL-10", 0.889, 0.777),
@@ -72,7 +73,7 @@ def test_accuracy_and_rand_index_are_as_printed(table, row, dataset, acc, ari):
     assert find(table, row, dataset, "ARI").value == ari
 
 
-@pytest.mark.parametrize(
+@cases(
     ("row", "dataset", "samples", "value", "std"),
     [
         ("FreeMatch w/ reliable samples", "STL-10", 4, 0.813, 0.043),
@@ -89,7 +90,7 @@ def test_freematch_is_as_printed(row, dataset, samples, value, std):
     assert (number.value, number.std, number.runs) == (value, std, 3)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("row", "metric", "dataset", "samples", "value", "std"),
     [
         ("Mean Per Class Balance", "per-class balance", "STL-10", 100, 100.0, 1.4),
@@ -152,8 +153,8 @@ def test_tables_that_share_a_number_agree():
     assert shared == {("HUME", "1", "2", "C1"), ("linear probe", "1", "C1")}
 
 
-@pytest.mark.parametrize("metric", ["ACC", "ARI"])
-@pytest.mark.parametrize("dataset", ["STL-10", "CIFAR-10", "CIFAR-100-20"])
+@cases("metric", ["ACC", "ARI"])
+@cases("dataset", ["STL-10", "CIFAR-10", "CIFAR-100-20"])
 def test_transductive_beats_inductive_with_the_same_spaces(dataset, metric):
     """The paper says so in its text, by 1 to 3 points of accuracy."""
     found = {(n.phi2, n.setting): n.value for n in published(dataset, "1", "HUME") if n.metric == metric}
@@ -196,7 +197,7 @@ def test_notes_say_what_was_run():
     assert all("single stage" in n.note for m in ("TWIST", "Self-classifier") for n in published(method=m))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "printed"),
     [
         ("cifar10", "CIFAR-10"),
@@ -223,7 +224,7 @@ def test_the_catalogue_finds_its_own_by_name_and_title():
         assert matching(known.title) == matching(key)
 
 
-@pytest.mark.parametrize("name", ["fashion-mnist", "Fashion-MNIST", "digits", "cifar100", "stl10-unlabeled", "", "…"])
+@cases("name", ["fashion-mnist", "Fashion-MNIST", "digits", "cifar100", "stl10-unlabeled", "", "…"])
 def test_a_dataset_that_is_not_in_the_paper_has_no_numbers(name):
     assert matching(name) == []
 

@@ -8,6 +8,7 @@ from hume.data.dataset import Dataset, Space
 from hume.evaluation import metrics
 from hume.experiments.baselines.registry import BASELINES, BaselineRun, agreement_table, run_baseline
 from tests.support.planted import planted
+from tests.support.rules import cases
 
 PROBES = [key for key, baseline in BASELINES.items() if baseline.needs_labels]
 
@@ -107,7 +108,7 @@ def test_what_progress_raises_ends_the_work():
             run(key, dataset(), on_progress=stop)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("call", "says"),
     [
         (lambda: run("k-means", dataset()), "no baseline 'k-means': choose one of probe-phi1"),

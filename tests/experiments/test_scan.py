@@ -8,6 +8,7 @@ from hume.common.errors import InputError
 from hume.evaluation.metrics import clustering_accuracy
 from hume.experiments.baselines.scan import scan, scan_loss
 from tests.support.planted import planted
+from tests.support.rules import cases
 
 FEW = {"seeds": range(2), "num_heads": 3, "num_neighbors": 10, "num_iterations": 150, "batch_size": 64}
 
@@ -91,7 +92,7 @@ def test_progress_rises_to_one_and_what_it_raises_ends_the_work():
 GOOD = np.eye(4, dtype=np.float32)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("call", "says"),
     [
         (lambda: scan(GOOD[0], 2), r"phi1 has shape \(4,\)"),

@@ -8,6 +8,7 @@ from hume.common.errors import InputError
 from hume.evaluation.metrics import clustering_accuracy
 from hume.experiments.baselines.spice import double_softmax_loss, prototype_samples, spice
 from tests.support.planted import planted
+from tests.support.rules import cases
 
 FEW = {"seeds": range(2), "num_heads": 3, "num_epochs": 10, "num_repeats": 2, "step_batch_size": 32}
 
@@ -105,7 +106,7 @@ def test_progress_rises_to_one():
 GOOD = np.eye(4, dtype=np.float32)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("call", "says"),
     [
         (lambda: spice(GOOD[0], 2), r"phi1 has shape \(4,\)"),

@@ -8,6 +8,7 @@ from hume.common.errors import InputError
 from hume.evaluation.metrics import clustering_accuracy
 from hume.experiments.baselines.temi import temi, temi_loss
 from tests.support.planted import planted
+from tests.support.rules import cases
 
 FEW = {"seeds": range(2), "num_heads": 4, "num_neighbors": 10, "hidden": (), "batch_size": 64}
 FEW |= {"num_iterations": 300, "step_size": 0.02, "teacher_momentum": 0.9}
@@ -92,7 +93,7 @@ def test_progress_rises_to_one():
 GOOD = np.eye(4, dtype=np.float32)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("call", "says"),
     [
         (lambda: temi(GOOD[0], 2), r"phi1 has shape \(4,\)"),

@@ -18,6 +18,7 @@ from hume.experiments.trust import comparison_of, of_run, trust
 from hume.reporting import figures
 from hume.runs.findings import Findings
 from tests.support.planted_runs import create, save_files
+from tests.support.rules import cases
 
 K, N, S = 4, 400, 24
 STRONG, WEAK = 1.5, 0.35
@@ -159,7 +160,7 @@ def test_classes_that_most_seeds_leave_empty_leave_it_unclear():
     assert "leave classes empty" in found.sentence
 
 
-@pytest.mark.parametrize("num_seeds", [1, 2, 9])
+@cases("num_seeds", [1, 2, 9])
 def test_few_seeds_leave_it_unclear(num_seeds):
     labelings, cv_score, phi1_score = made_up(num_seeds)
     found = trust(labelings, cv_score, K, phi1_score=phi1_score)

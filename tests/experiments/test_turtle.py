@@ -10,6 +10,7 @@ from hume.common.errors import InputError
 from hume.evaluation.metrics import clustering_accuracy
 from hume.experiments.baselines.turtle import turtle
 from tests.support.planted import planted
+from tests.support.rules import cases
 
 FEW = {"num_iterations": 300, "step_size": 0.02, "inner_step_size": 0.02}
 
@@ -119,7 +120,7 @@ GOOD = np.ones((4, 2), np.float32)
 BAD = np.array([[1.0, 0.0], [np.nan, 1.0], [0.0, 1.0], [1.0, 1.0]])
 
 
-@pytest.mark.parametrize(
+@cases(
     ("call", "says"),
     [
         (lambda: turtle([], 2), "no spaces"),

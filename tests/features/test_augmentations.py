@@ -6,6 +6,7 @@ import torch
 
 from hume.common.errors import InputError
 from hume.features.augmentations import LUMA, Pictures, Views
+from tests.support.rules import cases
 
 STILL = {"min_scale": 1.0, "flip": False, "colour": 0.0, "grey": 0.0, "blur": 0.0, "erase": 0.0}
 
@@ -121,7 +122,7 @@ def test_pictures_on_disk_are_read_by_row(tmp_path):
     assert torch.equal(mapped.batch(slice(2, 6)), Pictures(stored, 8).batch(np.arange(2, 6)))
 
 
-@pytest.mark.parametrize("array", [np.zeros((4, 8, 8)), np.zeros((4, 8, 8, 4), np.uint8), np.zeros((4, 8), np.uint8)])
+@cases("array", [np.zeros((4, 8, 8)), np.zeros((4, 8, 8, 4), np.uint8), np.zeros((4, 8), np.uint8)])
 def test_other_arrays_are_no_pictures(array):
     with pytest.raises(InputError, match="store"):
         Pictures(array, 8)

@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 from hume.common.errors import InputError
 from hume.features.backbones import KNOWN, available, core, fetching, load_backbone
 from tests.support import torchvision_here  # noqa: F401
+from tests.support.rules import cases
 
 timm = pytest.importorskip("timm")
 torchvision = pytest.importorskip("torchvision")
@@ -201,7 +202,7 @@ def test_a_folder_that_lacks_weights_or_holds_a_pickle_is_refused(tiny_dino, tmp
 # --- names ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "says"),
     [
         ("resnet5", "did you mean resnet50"),
@@ -294,7 +295,7 @@ def test_a_size_that_a_network_cannot_take_is_refused(small, tmp_path):
 # --- the network ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["resnet50", "clip-vitb32", "dinov2-vits14", "transformers:facebook/dinov2-small"])
+@cases("name", ["resnet50", "clip-vitb32", "dinov2-vits14", "transformers:facebook/dinov2-small"])
 def test_without_a_network_the_file_to_fetch_is_named(name, offline):
     assert not available(name)
     with pytest.raises(InputError, match=r"out of reach: fetch .* from https://"):

@@ -7,6 +7,7 @@ from hume.common.errors import InputError
 from hume.data.importers.arrays import import_features
 from hume.features import derive as module
 from hume.features.derive import Recipe, derive
+from tests.support.rules import cases
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def test_centred_then_of_unit_length(made):
     close(rows_of(made, both), unit(rows - rows.mean(0)))
 
 
-@pytest.mark.parametrize("exact", [True, False], ids=["decomposed", "iterated"])
-@pytest.mark.parametrize("whiten", [False, True])
+@cases("exact", [True, False])
+@cases("whiten", [False, True])
 def test_pca_agrees_with_a_singular_value_decomposition(made, monkeypatch, exact, whiten):
     if not exact:
         monkeypatch.setattr(module, "EXACT_DIM", 2)
@@ -110,7 +111,7 @@ def test_the_card_says_how_it_was_made(made):
     assert not list(made.path.glob(".part-*"))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("options", "message"),
     [
         ({"spaces": ()}, "at least one"),

@@ -14,6 +14,7 @@ from hume.features.encoders import ENCODERS, WIDTHS, load_encoder, make_encoder
 from hume.features.pretrain import METHODS, PretrainConfig, defaults, discard, pending, pretrain
 from hume.features.training import Training, knn_score, make_method, stream
 from tests.support import torchvision_here  # noqa: F401
+from tests.support.rules import cases
 
 COUNT, SIDE = 48, 12
 
@@ -278,7 +279,7 @@ def test_rows_of_the_callers_choice_are_remembered(folder):
     assert finish(pretrain(folder, tiny(), train_rows=mask)) == ([], name)
 
 
-@pytest.mark.parametrize("rows", [[0, 48], [-1, 3], [0.5], [True, False]])
+@cases("rows", [[0, 48], [-1, 3], [0.5], [True, False]])
 def test_rows_that_are_not_there_are_refused(folder, rows):
     with pytest.raises(InputError, match="train_rows"):
         next(pretrain(folder, tiny(), train_rows=rows))
@@ -316,7 +317,7 @@ def test_a_loss_that_is_no_number_is_told(folder, monkeypatch):
         next(pretrain(folder, tiny()))
 
 
-@pytest.mark.parametrize(
+@cases(
     "error",
     [
         MemoryError(),
@@ -333,7 +334,7 @@ def test_too_little_memory_is_told(folder, monkeypatch, error):
         next(pretrain(folder, tiny()))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("field", "value"),
     [
         ("method", "dino"),

@@ -15,6 +15,7 @@ from hume.lesson.beside import Grouping
 from hume.lesson.figures.flows import flow_table, flows
 from hume.lesson.figures.hands import hands
 from hume.lesson.guesses import Guesses
+from tests.support.rules import cases
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +81,7 @@ def test_two_tabs_lose_none_of_each_others_moves(tmp_path, digits):
     assert guesses.read(tmp_path, digits).placed == {row: row % 5 for row in rows}
 
 
-@pytest.mark.parametrize(
-    "text", ["no json", "[]", '{"rows": 3}', '{"rows": [], "names": [], "placed": [], "hands": {}}']
-)
+@cases("text", ["no json", "[]", '{"rows": 3}', '{"rows": [], "names": [], "placed": [], "hands": {}}'])
 def test_a_damaged_file_is_named(tmp_path, digits, text):
     path = tmp_path / "lessons" / "digits.json"
     path.parent.mkdir()

@@ -23,6 +23,7 @@ from hume.lesson.toy import (
     random_errors,
     random_labeling,
 )
+from tests.support.rules import cases
 
 CHANCE = 0.5
 SEEDS = range(4)  # toys drawn otherwise
@@ -47,20 +48,20 @@ def errors_on_new_points(toy, labeling):
 # --- which labelings generalize ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", LABELINGS)
+@cases("seed", SEEDS)
+@cases("name", LABELINGS)
 def test_any_labeling_can_be_fitted(name, seed):
     other = make_toy(seed=seed)
     assert [each.train_error for each in fit(other, LABELINGS[name](other))] == [0, 0]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@cases("seed", SEEDS)
 def test_the_human_labeling_generalizes_in_both_views(seed):
     other = make_toy(seed=seed)
     assert max(errors_on_new_points(other, other.shape)) <= LITTLE
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@cases("seed", SEEDS)
 def test_brightness_generalizes_in_the_first_view_only(seed):
     other = make_toy(seed=seed)
     first, second = errors_on_new_points(other, other.brightness)
@@ -140,7 +141,7 @@ def test_everything_is_the_same_twice(toy):
     assert errors_on_new_points(toy, toy.brightness) == errors_on_new_points(again, again.brightness)
 
 
-@pytest.mark.parametrize("labeling", [np.zeros(3, int), np.full(240, 2), np.full(240, -1)])
+@cases("labeling", [np.zeros(3, int), np.full(240, 2), np.full(240, -1)])
 def test_other_labelings_are_refused(toy, labeling):
     with pytest.raises(InputError, match="240 points"):
         fit(toy, labeling)
@@ -149,7 +150,7 @@ def test_other_labelings_are_refused(toy, labeling):
 # --- in words ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "says"),
     [
         ("human", "generalizes in both views"),

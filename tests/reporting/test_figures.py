@@ -15,6 +15,7 @@ from hume.lesson.figures.flows import flows
 from hume.lesson.figures.hands import hands
 from hume.reporting import figures
 from hume.reporting.figures.palette import CLASS_COLORS, POINTS_SEQUENTIAL, RUN_COLORS
+from tests.support.rules import cases
 
 EVIL = "<img src=x onerror=alert(1)>"
 TYPES = {"i1": np.int8, "u1": np.uint8, "i2": np.int16, "i4": np.int32, "f4": np.float32, "f8": np.float64}
@@ -232,7 +233,7 @@ def test_the_band_covers_the_true_mean_as_often_as_it_says():
     assert 0.91 <= covered / 200 <= 0.99
 
 
-@pytest.mark.parametrize(("x", "y"), [([0.1], [0.5]), ([0.1, 0.2], [0.5, 0.6]), ([0.3] * 4, [0.1, 0.2, 0.3, 0.4])])
+@cases(("x", "y"), [([0.1], [0.5]), ([0.1, 0.2], [0.5, 0.6]), ([0.3] * 4, [0.1, 0.2, 0.3, 0.4])])
 def test_no_line_without_enough_different_seeds(x, y):
     fig = figures.correlation(x, y, np.arange(len(x)), ["converged"] * len(x), metrics.correlation(x, y))
     traces, layout = sent(fig)
@@ -571,7 +572,7 @@ def difference(first, second):
     return np.sqrt(d_l**2 + d_c**2 + d_h**2 + rotation * d_c * d_h)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("first", "second", "expected"),
     [
         ((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425),
@@ -585,8 +586,8 @@ def test_color_difference_agrees_with_published_pairs(first, second, expected):
     assert difference(first, second) == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("vision", VISION)
-@pytest.mark.parametrize(("colors", "least"), [(CLASS_COLORS[:6], 13), (CLASS_COLORS, 11.5), (RUN_COLORS, 13)])
+@cases("vision", VISION)
+@cases(("colors", "least"), [(CLASS_COLORS[:6], 13), (CLASS_COLORS, 11.5), (RUN_COLORS, 13)])
 def test_colors_stay_apart_for_color_blind_readers(colors, least, vision):
     seen = [lab(color, VISION[vision]) for color in colors]
     assert min(difference(a, b) for a, b in combinations(seen, 2)) > least

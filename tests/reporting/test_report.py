@@ -25,6 +25,7 @@ from hume.runs import review
 from hume.runs.findings import Findings
 from hume.runs.store import Store
 from tests.support.planted_runs import create, save_files, save_folder
+from tests.support.rules import cases
 
 SIZE, CLASSES = 240, 3
 NAMES = ["Waldkauz", "Zaunkönig", "Eichelhäher"]
@@ -345,7 +346,7 @@ def test_no_path_of_this_machine_is_told(birds, plain, store):
 # --- what somebody typed stays text ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [EVIL, ENDING, "<!--<script>", "\"' & %{x} $a$", "طيور"])
+@cases("name", [EVIL, ENDING, "<!--<script>", "\"' & %{x} $a$", "طيور"])
 def test_a_name_is_shown_as_it_was_typed(birds, name):
     try:
         review.name_class(birds, 0, name)
@@ -360,7 +361,7 @@ def test_a_name_is_shown_as_it_was_typed(birds, name):
     assert all(image["src"].startswith("data:") for image in found.all("img"))
 
 
-@pytest.mark.parametrize("text", [EVIL, ENDING, "half \ud800 of a character"])
+@cases("text", [EVIL, ENDING, "half \ud800 of a character"])
 def test_what_a_card_says_is_shown_as_it_is_written(store, text, tmp_path):
     folder = tmp_path / "data"
     save_folder(folder, names=[text, "b", "c"])
@@ -417,7 +418,7 @@ def test_sentences_tell_the_numbers(birds):
     assert n == 1 or curve.consistency[n - 2] < 0.95
 
 
-@pytest.mark.parametrize(
+@cases(
     ("r", "low", "high", "expected"),
     [(0.8, 0.5, 0.9, "agree better"), (-0.8, -0.9, -0.5, "agree worse"), (0.3, -0.2, 0.7, "not certain")],
 )

@@ -14,6 +14,7 @@ from hume.engine.config import Config
 from hume.evaluation.metrics import clustering_accuracy
 from hume.runs import discover, result
 from tests.support.planted import planted
+from tests.support.rules import cases
 
 CLASSES, SIZE = 3, 100
 SEEDS = range(4)
@@ -135,7 +136,7 @@ def test_ground_truth_never_influences_the_labels(transductive, split):
     assert again.scores.vote_agreement.acc < 0.6
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@cases("number", [1, 2, 3])
 def test_a_summary_of_few_seeds_is_json_without_nan(number, split):
     found = discover.discover(split, num_classes=CLASSES, seeds=range(number), device="cpu")
     text = json.dumps(result.summary(found.scores), allow_nan=False)

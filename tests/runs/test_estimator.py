@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 from hume import HUME
 from hume.evaluation.metrics import clustering_accuracy
 from tests.support.planted import planted
+from tests.support.rules import cases
 
 CLASSES, SIZE = 3, 80
 
@@ -90,8 +91,8 @@ def test_half_precision_is_accepted(convert, data):
     assert clustering_accuracy(data[2], found.labels_) > 0.9
 
 
-@pytest.mark.parametrize("side", [0, 1])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@cases("side", [0, 1])
+@cases("value", [np.nan, np.inf])
 def test_values_that_are_not_finite_are_refused(value, side, data):
     spaces = [data[0].copy(), data[1].copy()]
     spaces[side][3, 2] = value

@@ -17,6 +17,7 @@ from hume.runs.findings import LABEL_COLUMNS, MAX_RANKINGS, RELIABLE_COLUMNS, Fi
 from hume.runs.review import Review
 from hume.runs.store import Store
 from tests.support.planted_runs import StoppedError, create, save_files, save_folder, stop_after_the_first_seed
+from tests.support.rules import cases
 
 SIZE, CLASSES = 240, 4
 TEST_ROWS = np.arange(SIZE) % 3 == 0
@@ -72,7 +73,7 @@ def blind(runs):
 # --- seeds and their vote --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@cases("kind", KINDS)
 def test_the_vote_is_that_of_the_seeds(runs, kind):
     found, run = Findings(runs[kind]), runs[kind]
     rows = TEST_ROWS if kind == "split" else None
@@ -84,7 +85,7 @@ def test_the_vote_is_that_of_the_seeds(runs, kind):
     assert 0 < np.mean(found.vote.share < 1) < 1
 
 
-@pytest.mark.parametrize("kind", ["split", "plain", "five"])
+@cases("kind", ["split", "plain", "five"])
 def test_scores_are_of_the_evaluated_rows(runs, kind):
     found = Findings(runs[kind])
     truth, seen = found.dataset.labels, found.evaluated
@@ -144,8 +145,8 @@ def test_a_run_on_spaces_that_do_not_fit_reads_the_same(runs, monkeypatch):
     assert np.mean(found.expected == expected.expected) > 0.99
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("number", [5, 150])
+@cases("kind", KINDS)
+@cases("number", [5, 150])
 def test_typical_samples_are_the_closest_of_their_class(runs, kind, number):
     found = Findings(runs[kind])
     for seed in (0, 7):
@@ -161,7 +162,7 @@ def test_typical_samples_are_the_closest_of_their_class(runs, kind, number):
             np.testing.assert_array_equal(closeness[shown], np.sort(closeness[members])[::-1][:number])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@cases("kind", KINDS)
 def test_the_curve_ends_at_the_vote(runs, kind):
     found = Findings(runs[kind])
     header, table = found.curve_table()
@@ -190,7 +191,7 @@ def test_the_label_table_names_every_sample(split, blind):
 # --- the ground truth ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["split", "plain", "five"])
+@cases("kind", ["split", "plain", "five"])
 def test_confusion_counts_the_evaluated_rows(runs, kind):
     found = Findings(runs[kind])
     table = found.confusion(found.vote.labeling)
@@ -203,7 +204,7 @@ def test_confusion_counts_the_evaluated_rows(runs, kind):
     np.testing.assert_array_equal(one.confusion, found.confusion(one.labeling))
 
 
-@pytest.mark.parametrize("kind", ["split", "plain", "five"])
+@cases("kind", ["split", "plain", "five"])
 def test_what_is_right_is_what_the_accuracy_counts(runs, kind):
     found = Findings(runs[kind])
     everywhere = clustering_accuracy(found.dataset.labels, found.vote.labeling)
@@ -257,7 +258,7 @@ def test_ground_truth_that_came_after_the_scores_is_shown_but_not_scored(store):
 # --- samples ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@cases("kind", KINDS)
 def test_what_is_expected_is_what_the_score_of_the_vote_counts(runs, kind):
     found = Findings(runs[kind])
     phi2 = space_rows.as_tensor(found.dataset.space("phi2"))
@@ -281,8 +282,8 @@ def test_neighbors_are_the_nearest_in_either_space(split):
 # --- reliable samples --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rows", ["all", "train", "test"])
-@pytest.mark.parametrize("order", ["algorithm", "prose"])
+@cases("rows", ["all", "train", "test"])
+@cases("order", ["algorithm", "prose"])
 def test_rankings_are_those_of_the_chosen_rows(split, rows, order):
     chosen = split.chosen_rows(rows)
     found = split.ranking(12, order, rows)
@@ -329,7 +330,7 @@ def test_a_ranking_is_counted_once(split):
         split.ranking(12, "votes")
 
 
-@pytest.mark.parametrize("rows", ["all", "train", "test"])
+@cases("rows", ["all", "train", "test"])
 def test_reliable_samples_have_the_numbers_of_the_dataset(split, rows):
     ranking = split.ranking(12, rows=rows)
     samples, statistics = split.reliable_samples(ranking, 4, rows)

@@ -11,6 +11,7 @@ from hume.runs import review
 from hume.runs.review import MAX_NAME, Review
 from hume.runs.store import Store
 from tests.support.planted_runs import create, save_files
+from tests.support.rules import cases
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +72,7 @@ def test_what_changes_nothing_is_no_step(run):
     assert (run.folder / "review.json").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize(
-    "name", ["Vögel", "小鳥", "طيور", "птицы", "🦉", "=1+1", '"quoted", \\ and <b>', "x" * MAX_NAME]
-)
+@cases("name", ["Vögel", "小鳥", "طيور", "птицы", "🦉", "=1+1", '"quoted", \\ and <b>', "x" * MAX_NAME])
 def test_any_script_can_name_a_class(run, name):
     review.name_class(run, 1, name)
     assert review.read(run).names == {1: name}
@@ -84,14 +83,14 @@ def test_space_around_and_within_a_name_is_tidied(run):
     assert review.name_class(run, 1, "  night \t owls\n").names == {1: "night owls"}
 
 
-@pytest.mark.parametrize("name", ["x" * (MAX_NAME + 1), "a\x00b", "\x1b[31mred", "a\u200bb", "\u202eowl"])
+@cases("name", ["x" * (MAX_NAME + 1), "a\x00b", "\x1b[31mred", "a\u200bb", "\u202eowl"])
 def test_names_that_cannot_be_shown_are_refused(run, name):
     with pytest.raises(InputError, match="60 visible characters"):
         review.name_class(run, 1, name)
     assert review.read(run) == Review()
 
 
-@pytest.mark.parametrize("number", [-1, 3, 100])
+@cases("number", [-1, 3, 100])
 def test_a_class_that_is_not_there_cannot_be_named(run, number):
     with pytest.raises(InputError, match=f"no class {number}: name one of 0 to 2"):
         review.name_class(run, number, "owls")
@@ -189,7 +188,7 @@ DAMAGED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("content", DAMAGED)
+@cases("content", DAMAGED)
 def test_a_damaged_file_is_named_and_left_alone(run, content):
     path = run.folder / "review.json"
     path.write_bytes(content)

@@ -22,6 +22,7 @@ from hume.runs.store import Store
 from hume.runs.trajectory import MAX_FRAMES, MIN_FRAMES, Recorder, plan, times
 from tests.support.planted import planted
 from tests.support.planted_runs import StoppedError, create, save_files, save_folder, stop_after_the_first_seed
+from tests.support.rules import cases
 
 SEEDS = range(5)
 
@@ -84,8 +85,8 @@ def curve_of(run, seed):
 # --- when ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("num_iterations", [1, 2, 7, 63, 64, 65, 300, 1000, 10_000, 1_000_000])
-@pytest.mark.parametrize("number", [1, 2, 15, 63])
+@cases("num_iterations", [1, 2, 7, 63, 64, 65, 300, 1000, 10_000, 1_000_000])
+@cases("number", [1, 2, 15, 63])
 def test_times_begin_at_the_start_and_are_no_more_than_asked(num_iterations, number):
     found = times(num_iterations, number)
     assert found[0] == 0
@@ -94,7 +95,7 @@ def test_times_begin_at_the_start_and_are_no_more_than_asked(num_iterations, num
     assert found[-1] < num_iterations
 
 
-@pytest.mark.parametrize("num_iterations", [300, 1000, 100_000])
+@cases("num_iterations", [300, 1000, 100_000])
 def test_times_are_dense_at_first_and_then_in_proportion(num_iterations):
     found = np.array(times(num_iterations, 63))
     assert list(found[:4]) == [0, 1, 2, 3]
@@ -104,7 +105,7 @@ def test_times_are_dense_at_first_and_then_in_proportion(num_iterations):
     assert num_iterations / found[-1] == pytest.approx(ratios.mean(), rel=0.02)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("size", "frames", "seeds"),
     [
         ((100, 10, 256), 64, 100),
@@ -204,7 +205,7 @@ def test_recording_changes_nothing_that_is_found(tmp_path, dataset, run):
 # --- what it may cost ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("max_bytes", "frames", "seeds"), [(5 * 40 * 52, 40, 5), (3 * 16 * 52, 16, 3), (100, 0, 0)])
+@cases(("max_bytes", "frames", "seeds"), [(5 * 40 * 52, 40, 5), (3 * 16 * 52, 16, 3), (100, 0, 0)])
 def test_bytes_are_bounded(tmp_path, max_bytes, frames, seeds):
     record(tmp_path, max_bytes=max_bytes)
     found = [replay.read_trajectory(at(tmp_path), seed) for seed in replay.recorded_seeds(at(tmp_path))]
@@ -277,7 +278,7 @@ def test_short_memory_ends_the_recording_and_not_the_search(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("raw", [b"", b"broken", b"\x08\0\0\0\0\0\0\0{}      "])
+@cases("raw", [b"", b"broken", b"\x08\0\0\0\0\0\0\0{}      "])
 def test_a_damaged_trajectory_counts_as_none(tmp_path, run, dataset, raw):
     other = copied(run, tmp_path)
     (other.folder / "trajectories" / "00002.safetensors").write_bytes(raw)

@@ -54,3 +54,14 @@ def create(store, dataset, name=None, *, num_classes=3, seeds=range(4), device="
         dataset, phi1="phi1", phi2="phi2", config=replace(config, **(kept | changes)),
         solver=Implicit(truncation=0.01), seeds=seeds, device=device, name=name,
     )  # fmt: skip
+
+
+def shorten(monkeypatch, *modules, num_iterations=20):
+    """Searches by the presets of these modules end soon: for tests that need a search, whatever it finds."""
+
+    def few(*arguments, **options):
+        config, solver = preset(*arguments, **options)
+        return replace(config, num_iterations=num_iterations), solver
+
+    for module in modules:
+        monkeypatch.setattr(module, "preset", few)
