@@ -65,7 +65,7 @@ def test_a_new_visitor_is_shown_a_run_that_can_be_read(home, data):
     assert look("objective").selectbox(key="run").value == "whole"
 
 
-@cases("page", OF_A_RUN)
+@pytest.mark.parametrize("page", OF_A_RUN)
 def test_a_damaged_seed_is_named(home, data, page):
     run = quick(home, data, "torn")
     path = next((run.folder / "seeds").iterdir())
@@ -110,7 +110,7 @@ def test_results_whose_data_changed_leave_the_other_pages_usable(home, data):
     assert tables(look("runs", run="stale"))["runs"]["state"].tolist() == ["finished"]
 
 
-@cases(
+@pytest.mark.parametrize(
     ("file", "content"),
     [
         ("spaces/phi1.npy", b"nothing"),

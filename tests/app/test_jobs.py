@@ -131,7 +131,7 @@ def stopped(home, data):
     return interrupted(home, data, "stopped")
 
 
-@cases("page", [*OF_A_RUN, "search"])
+@pytest.mark.parametrize("page", [*OF_A_RUN, "search"])
 def test_an_interrupted_run_is_resumed_from_any_page(stopped, page):
     at = look(page, run="stopped", dataset="birds")
     done = len(stopped.finished_seeds)
@@ -145,7 +145,7 @@ def test_an_interrupted_run_is_resumed_from_any_page(stopped, page):
     assert Findings(stopped).seeds == tuple(range(6))
 
 
-@cases("page", [*OF_A_RUN, "search"])
+@pytest.mark.parametrize("page", [*OF_A_RUN, "search"])
 def test_the_finished_seeds_of_an_interrupted_run_can_be_used(stopped, page):
     done = stopped.finished_seeds
     at = look(page, run="stopped", dataset="birds")

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from hume.data.thumbnails import PIXEL_ART
 from hume.exchange.author_runs import export_run, import_tasks
@@ -25,7 +26,6 @@ from tests.support.app_driver import (
     words,
 )
 from tests.support.planted_runs import save_folder
-from tests.support.rules import cases
 
 MARKUP = "**b** $x$ :smile:"
 
@@ -41,7 +41,7 @@ def walk(run, dataset="birds", **query):
                 assert rerun(at).error.len == 0
 
 
-@cases("num_classes", [2, 3, 5, 8])
+@pytest.mark.parametrize("num_classes", [2, 3, 5, 8])
 def test_the_classes_need_not_be_as_many_as_peoples(home, num_classes):
     finished(home, birds(home), "other", num_classes=num_classes, seeds=range(3))
     walk("other")

@@ -24,7 +24,6 @@ from tests.support.app_driver import (
     tables,
     tick,
 )
-from tests.support.rules import cases
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def fine(at):
 
 
 @pytest.mark.usefixtures("two")
-@cases("page", PAGES)
+@pytest.mark.parametrize("page", PAGES)
 def test_a_run_that_was_deleted_or_renamed_elsewhere_is_let_go(home, page):
     at = look(page, run="newer", start_data="birds")
     home.delete("newer")

@@ -18,6 +18,7 @@ from torch.nn.utils.parametrizations import orthogonal
 from hume.common.errors import InputError, RunError
 from hume.exchange.author_files import AuthorTask, read_tasks, write_tasks
 from hume.exchange.numbers_pickle import read_numbers
+from tests.support.rules import cases
 
 SHAPES = [(2, 3), (3, 2), (10, 64), (10, 11), (1, 5), (1, 1), (4, 4), (64, 64), (1000, 1024), (1000, 16)]
 ORIGINAL, BASE = "parametrizations.weight.original", "parametrizations.weight.0.base"
@@ -49,7 +50,7 @@ def saved_bytes(folder, data):
 # Tasks: round trips
 
 
-@pytest.mark.parametrize(("K", "d1"), SHAPES)
+@cases(("K", "d1"), SHAPES)
 def test_a_fresh_orthogonal_layer_loads_what_we_write(tmp_path, K, d1):
     prototypes = orthonormal(K, d1)
     write_tasks(tmp_path, [AuthorTask(0, prototypes, 0.5)])
@@ -58,7 +59,7 @@ def test_a_fresh_orthogonal_layer_loads_what_we_write(tmp_path, K, d1):
     np.testing.assert_allclose(layer.weight.detach().numpy(), prototypes, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("K", "d1"), [(10, 64), (3, 2), (6, 6)])
+@cases(("K", "d1"), [(10, 64), (3, 2), (6, 6)])
 def test_a_loaded_layer_can_be_trained_further(tmp_path, K, d1):
     write_tasks(tmp_path, [AuthorTask(0, orthonormal(K, d1), None)])
     layer = fresh_layer(K, d1)
@@ -72,7 +73,7 @@ def test_a_loaded_layer_can_be_trained_further(tmp_path, K, d1):
     torch.testing.assert_close(short @ short.T, torch.eye(min(K, d1)), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("K", "d1"), SHAPES)
+@cases(("K", "d1"), SHAPES)
 def test_what_is_written_is_read(tmp_path, K, d1):
     tasks = [AuthorTask(seed, orthonormal(K, d1, seed), score) for seed, score in [(7, 0.25), (3, None)]]
     paths = write_tasks(tmp_path / "new" / "folder", tasks)
@@ -85,7 +86,7 @@ def test_what_is_written_is_read(tmp_path, K, d1):
         np.testing.assert_allclose(task.prototypes, given_task.prototypes, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("K", "d1"), [(10, 64), (3, 2), (6, 6)])
+@cases(("K", "d1"), [(10, 64), (3, 2), (6, 6)])
 def test_what_the_authors_write_is_read(tmp_path, K, d1):
     """A layer off its starting point, where `original` is no longer minus the identity."""
     generator = torch.Generator().manual_seed(0)
@@ -101,7 +102,7 @@ def test_what_the_authors_write_is_read(tmp_path, K, d1):
     np.testing.assert_allclose(tasks[1].prototypes, layer.weight.detach().numpy(), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@cases("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_a_plain_weight_is_read(tmp_path, dtype):
     weight = torch.eye(3, 5, dtype=dtype)
     torch.save({"weight": weight}, tmp_path / "linear_task_0.pt")
@@ -138,7 +139,7 @@ def test_torchs_global_generator_is_left_alone(tmp_path):
 # Tasks: what cannot be written
 
 
-@pytest.mark.parametrize(
+@cases(
     "prototypes",
     [
         np.ones((2, 3)),
@@ -164,7 +165,7 @@ def test_prototypes_orthonormal_within_the_tolerance_are_kept_as_they_are(tmp_pa
     np.testing.assert_allclose(read_tasks(tmp_path)[0].prototypes, prototypes, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("tasks", "message"),
     [
         ([AuthorTask(-1, np.eye(2), None)], "seed=-1"),
@@ -202,7 +203,7 @@ def test_a_missing_folder_and_an_empty_one_are_run_errors(tmp_path):
         read_tasks(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["linear_task_best.pt", "linear_task_-1.pt", "linear_task_.pt", "linear_task_٣.pt"])
+@cases("name", ["linear_task_best.pt", "linear_task_-1.pt", "linear_task_.pt", "linear_task_٣.pt"])
 def test_a_name_without_a_seed_is_refused(tmp_path, name):
     torch.save({"weight": torch.eye(2)}, tmp_path / name)
     with pytest.raises(RunError, match=re.escape(name)):
@@ -223,7 +224,7 @@ def test_seeds_of_different_shapes_are_refused(tmp_path):
         read_tasks(tmp_path)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content", "message"),
     [
         ({}, "not an orthogonal layer"),
@@ -255,7 +256,7 @@ def test_other_contents_are_refused_with_the_name_of_the_file(tmp_path, content,
         read_tasks(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04garbage", b"\x80\x02.", pickle.dumps({"weight": 1})])
+@cases("content", [b"", b"garbage", b"PK\x03\x04garbage", b"\x80\x02.", pickle.dumps({"weight": 1})])
 def test_a_task_file_that_is_no_torch_file_is_a_run_error(tmp_path, content):
     (tmp_path / "linear_task_0.pt").write_bytes(content)
     with pytest.raises(RunError, match=r"linear_task_0\.pt"):
@@ -327,8 +328,8 @@ def payloads(marker):
     }
 
 
-@pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("kind", payloads("x"))
+@cases("protocol", range(6))
+@cases("kind", payloads("x"))
 def test_a_pickle_that_calls_is_refused_and_never_runs(tmp_path, kind, protocol):
     marker = tmp_path / "marker"
     path = saved_pickle(tmp_path, payloads(marker)[kind], protocol)
@@ -341,15 +342,15 @@ def test_a_pickle_that_calls_is_refused_and_never_runs(tmp_path, kind, protocol)
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("protocol", [0, 2, 4])
+@cases("protocol", [0, 2, 4])
 def test_the_payload_of_these_tests_does_run_when_unpickled(tmp_path, protocol):
     """Otherwise the tests around this one would prove nothing."""
     pickle.loads(pickle.dumps(payloads(tmp_path / "marker")["os.system"], protocol))
     assert (tmp_path / "marker").exists()
 
 
-@pytest.mark.parametrize("kind", payloads("x"))
-@pytest.mark.parametrize("protocol", [0, 2, 4, "torch"])
+@cases("kind", payloads("x"))
+@cases("protocol", [0, 2, 4, "torch"])
 def test_a_task_file_that_calls_is_refused_and_never_runs(tmp_path, kind, protocol):
     marker, path = tmp_path / "marker", tmp_path / "linear_task_0.pt"
     payload = {"weight": payloads(marker)[kind]}
@@ -362,7 +363,7 @@ def test_a_task_file_that_calls_is_refused_and_never_runs(tmp_path, kind, protoc
     assert not marker.exists()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("data", "message"),
     [
         (b"(S'touch marker'\nios\nsystem\n.", r"names the global os\.system"),
@@ -408,7 +409,7 @@ def test_a_registered_extension_code_is_refused_even_once_python_has_cached_it(t
         copyreg.clear_extension_cache()
 
 
-@pytest.mark.parametrize(
+@cases(
     "data",
     [
         b"\x80\x02)" + b"\x85" * 50_000 + b".",
@@ -424,7 +425,6 @@ def test_a_registered_extension_code_is_refused_even_once_python_has_cached_it(t
         b"\x80\x05\x96" + b"\xff" * 7 + b"\x7f.",
         b"I" + b"9" * 10_000 + b"\n.",
     ],
-    ids=["nested", "nested-key", "nested-value", "dicts", "cycle", "dict-cycle", "doubling", "copies", *"abc"],
 )
 def test_deep_cyclic_and_swelling_pickles_are_run_errors(tmp_path, data):
     with pytest.raises(RunError, match=r"results_0\.pickle"):
@@ -449,8 +449,8 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@cases("protocol", range(6))
+@cases("value", VALUES)
 def test_numbers_in_every_protocol(tmp_path, value, protocol):
     read = read_numbers(saved_pickle(tmp_path, value, protocol))
     assert read == value
@@ -458,7 +458,7 @@ def test_numbers_in_every_protocol(tmp_path, value, protocol):
     assert "np." not in repr(read)
 
 
-@pytest.mark.parametrize("protocol", range(6))
+@cases("protocol", range(6))
 def test_the_names_of_numpy_1_are_read(tmp_path, protocol):
     data = pickle.dumps({"CV_Score": np.float64(0.93)}, protocol)
     old = data.replace(b"numpy._core.multiarray", b"numpy.core.multiarray").replace(b"\x8c\x16numpy", b"\x8c\x15numpy")
@@ -476,8 +476,8 @@ def test_a_python_2_pickle_is_read(tmp_path):
     assert read_numbers(saved_bytes(tmp_path, data)) == {"CV_Score": 0.5}
 
 
-@pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize(
+@cases("protocol", range(6))
+@cases(
     "array",
     [
         np.arange(6.0).reshape(2, 3),
@@ -486,14 +486,13 @@ def test_a_python_2_pickle_is_read(tmp_path):
         np.array([1, 2], dtype=">i4"),
         np.array([True, False]),
     ],
-    ids=repr,
 )
 def test_arrays_of_numbers_become_lists(tmp_path, array, protocol):
     assert read_numbers(saved_pickle(tmp_path, {"scores": array}, protocol)) == {"scores": array.tolist()}
 
 
-@pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize(
+@cases("protocol", range(6))
+@cases(
     "value",
     [
         np.array([None, {}]),
@@ -508,7 +507,6 @@ def test_arrays_of_numbers_become_lists(tmp_path, array, protocol):
         1j,
         Path("a"),
     ],
-    ids=repr,
 )
 def test_other_values_are_refused(tmp_path, value, protocol):
     with pytest.raises(RunError, match=r"results_0\.pickle .*, so it was not loaded"):
@@ -534,10 +532,8 @@ def test_a_shape_that_does_not_fit_its_bytes_is_refused(tmp_path):
 # Damage
 
 
-@pytest.mark.parametrize("protocol", range(6))
-@pytest.mark.parametrize(
-    "value", [VALUES[1], VALUES[2], [np.arange(3.0), np.float32(1)]], ids=["score", "deep", "array"]
-)
+@cases("protocol", range(6))
+@cases("value", [VALUES[1], VALUES[2], [np.arange(3.0), np.float32(1)]])
 def test_a_pickle_cut_anywhere_is_a_run_error(tmp_path, value, protocol):
     data = pickle.dumps(value, protocol)
     path = saved_bytes(tmp_path, data)
@@ -547,7 +543,7 @@ def test_a_pickle_cut_anywhere_is_a_run_error(tmp_path, value, protocol):
             read_numbers(path)
 
 
-@pytest.mark.parametrize("protocol", [0, 2, 4])
+@cases("protocol", [0, 2, 4])
 def test_a_pickle_with_one_byte_changed_is_read_or_a_run_error(tmp_path, protocol):
     data = pickle.dumps([np.arange(3.0), {"CV_Score": np.float64(0.93)}], protocol)
     for place in range(len(data)):

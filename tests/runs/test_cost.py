@@ -15,6 +15,7 @@ from hume.engine.search import _gradient, floats_per_seed, largest_batch
 from hume.engine.whitening import Whitening
 from hume.evaluation import cross_validation
 from hume.runs.cost import FIT_STEPS, TYPICAL_RANK, MachineSpeed, Work, _scores, _Sizes, _split, estimate, measure_speed
+from tests.support.rules import cases
 
 # Two cores of a server, about.
 SPEED = MachineSpeed(
@@ -57,7 +58,7 @@ def flops_of(work):
     return counter.get_total_flops()
 
 
-@pytest.mark.parametrize(
+@cases(
     "solver",
     [
         Implicit(truncation=0.01),
@@ -65,7 +66,7 @@ def flops_of(work):
         Unrolled(inner_steps=4, inner_step_size=0.01),
     ],
 )
-@pytest.mark.parametrize("num_splits", [1, 2])
+@cases("num_splits", [1, 2])
 def test_the_products_of_an_iteration_are_counted_as_they_are_done(solver, num_splits):
     generator = torch.Generator().manual_seed(0)
     phi1 = torch.nn.functional.normalize(torch.randn(1500, 200, generator=generator), dim=1)
@@ -101,7 +102,7 @@ def test_work_adds_up_and_has_a_price_for_each_of_its_kinds():
 # --- seconds ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "values"),
     [
         ("num_seeds", [1, 2, 20, 100, 1000]),
@@ -116,8 +117,8 @@ def test_work_adds_up_and_has_a_price_for_each_of_its_kinds():
         ("patience", [5, 10, 50, 100]),
     ],
 )
-@pytest.mark.parametrize("solver", [Implicit(), Unrolled()])
-@pytest.mark.parametrize("encoder", ["retraction", "householder"])
+@cases("solver", [Implicit(), Unrolled()])
+@cases("encoder", ["retraction", "householder"])
 def test_more_of_anything_takes_longer(name, values, solver, encoder):
     found = [asked(**{name: value}, solver=solver, encoder=encoder) for value in values]
     seconds, memory = [one.seconds for one in found], [one.bytes for one in found]
@@ -237,7 +238,7 @@ def test_the_unrolled_solver_remembers_its_path():
 # --- what cannot be ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("change", "says"),
     [
         ({"num_seeds": 0}, "num_seeds=0"),

@@ -27,6 +27,7 @@ from hume.runs import discover
 from hume.runs.request import Request
 from hume.runs.store import Store, default_home
 from tests.support.planted import planted
+from tests.support.rules import cases
 
 CLASSES, SIZE = 3, 80
 SEEDS = range(6)
@@ -119,7 +120,7 @@ def test_a_request_survives_json(finished, solver):
     assert Request.from_json(json.loads(json.dumps(request.to_json()))) == request
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@cases("number", [1, 2, 3])
 def test_scores_hold_no_nan(number, dataset, tmp_path):
     run = create(Store(tmp_path), dataset, "few", seeds=range(number))
     run.execute()
@@ -406,7 +407,7 @@ def test_runs_without_a_name_get_one_each(dataset, tmp_path):
     assert all(name.startswith("phi1-phi2-phi1-phi2-") for name in names)
 
 
-@pytest.mark.parametrize("name", ["a/b", "..", "../a", "-a", ".hidden", "a b", "a\n", "ä", "a" * 101, "a\\b", "/tmp/a"])
+@cases("name", ["a/b", "..", "../a", "-a", ".hidden", "a b", "a\n", "ä", "a" * 101, "a\\b", "/tmp/a"])
 def test_names_that_cannot_be_folders_are_refused(name, dataset, tmp_path):
     with pytest.raises(InputError, match="cannot be named"):
         create(Store(tmp_path / "home"), dataset, name)
