@@ -17,10 +17,10 @@ features: install
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-features.txt -r requirements-data.txt
 
 test: .venv/.installed-dev browser
-	$(PY) -m pytest -n 2 --dist worksteal
+	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=20
 
 test-slow: .venv/.installed-dev browser
-	$(PY) -m pytest -m slow
+	$(PY) -m pytest -m slow --durations=20
 
 lint: .venv/.installed-dev
 	$(PY) -m ruff check .
@@ -43,7 +43,7 @@ browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
 	  echo "installing chromium"; \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq chromium; }
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,6 +17,15 @@ from tests.support import torchvision_here  # noqa: F401 - before any test impor
 pytest.register_assert_rewrite("tests.support.app_driver")
 
 
+def pytest_collection_modifyitems(items):
+    """A file's tests stay on one worker, which makes their fixtures once; those of the browser, which share a server,
+    on one as well, and first: they take longest."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group(folder.name if folder.name == "browser" else item.path.stem))
+    items.sort(key=lambda item: item.path.parent.name != "browser")
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """The store of an empty home folder that the pages serve."""

@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,25 @@ def images(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
+    """A server for tests that add what others do not expect."""
+    with AppServer(tmp_path_factory.mktemp("own") / "home") as started:
+        yield started
+
+
+@pytest.fixture
+def new_run(own: AppServer) -> Callable[[], str]:
+    """The name of the only run that was not there when the test began."""
+    before = set(Store(own.home).names())
+
+    def name() -> str:
+        (new,) = set(Store(own.home).names()) - before
+        return new
+
+    return name
+
+
+@pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zip of class folders as people have them: real pictures, a broken one and a note."""
     path = tmp_path_factory.mktemp("given") / "wardrobe.zip"
@@ -48,15 +68,15 @@ def wait_until_done(page: Page, words: str | re.Pattern[str]) -> None:
 
 
 def test_a_zip_of_images_goes_in_and_labeled_sets_come_out(
-    empty: AppServer, archive: Path, page: Page, tmp_path: Path
+    own: AppServer, new_run: Callable[[], str], archive: Path, page: Page, tmp_path: Path
 ) -> None:
-    page.goto(f"{empty.url}/data?ways_in=Upload")
+    page.goto(f"{own.url}/data?ways_in=Upload")
     settle(page)
     page.locator('input[type="file"]').set_input_files(archive)
     expect(page.get_by_label("Name", exact=True)).to_have_value("wardrobe")
     page.get_by_role("button", name="Add", exact=True).click()
     wait_until_done(page, "120 of 122 given files are in wardrobe; 2 were set aside")
-    page.goto(f"{empty.url}/data?data=wardrobe")
+    page.goto(f"{own.url}/data?data=wardrobe")
     settle(page)
     expect(page.get_by_text("2 files set aside")).to_be_visible()
     assert len(rows_in(page, "pictures")) == 48
@@ -81,7 +101,7 @@ def test_a_zip_of_images_goes_in_and_labeled_sets_come_out(
     page.get_by_role("link", name="Search with two of them").click()
     expect(page.get_by_role("heading", name="Which labelings generalize?")).to_be_visible()
     settle(page)
-    page.goto(f"{empty.url}/search?dataset=wardrobe")
+    page.goto(f"{own.url}/search?dataset=wardrobe")
     settle(page)
     seeds = page.get_by_label("Seeds", exact=True)
     seeds.fill("6")
@@ -90,8 +110,8 @@ def test_a_zip_of_images_goes_in_and_labeled_sets_come_out(
     page.get_by_role("button", name="Launch 6 seeds").click()
     expect(page.get_by_text("has finished: 6 seeds")).to_be_visible()
 
-    (run,) = Store(empty.home).names()
-    page.goto(f"{empty.url}/reliable?run={run}&per_class=12&neighbors=30")
+    run = new_run()
+    page.goto(f"{own.url}/reliable?run={run}&per_class=12&neighbors=30")
     expect(page.get_by_text(re.compile("36 samples are kept of 36"))).to_be_visible()
     settle(page)
     page.get_by_role("button", name="Export for").click()
@@ -125,12 +145,12 @@ def check_usb(content: bytes) -> None:
 
 
 def test_a_folder_in_the_layout_of_the_authors_opens_with_all_its_plots(
-    empty: AppServer, page: Page, tmp_path: Path
+    own: AppServer, new_run: Callable[[], str], page: Page, tmp_path: Path
 ) -> None:
     made = search(tmp_path / "elsewhere", "digits", "found", 4)
-    release = empty.home.parent / "release"
+    release = own.home.parent / "release"
     export_release([made], release)
-    page.goto(f"{empty.url}/data")
+    page.goto(f"{own.url}/data")
     settle(page)
     page.get_by_label("Path", exact=True).fill(str(release))
     page.get_by_label("Path", exact=True).press("Enter")
@@ -138,13 +158,13 @@ def test_a_folder_in_the_layout_of_the_authors_opens_with_all_its_plots(
     settle(page)
     page.get_by_role("button", name="Add", exact=True).click()
     wait_until_done(page, "1 dataset and 1 finished run were added")
-    (run,) = Store(empty.home).names()
+    run = new_run()
     for place, words in {
         "objective": "Can the objective be trusted?",
         "aggregation": "How many seeds",
         "reliable": "Which labels can be trained on?",
     }.items():
-        page.goto(f"{empty.url}/{place}?run={run}")
+        page.goto(f"{own.url}/{place}?run={run}")
         expect(page.get_by_role("heading", name=words)).to_be_visible()
         settle(page)
         assert page.get_by_test_id("stException").count() == 0
