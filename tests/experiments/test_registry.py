@@ -24,6 +24,15 @@ def run(key, data, **settings):
     return run_baseline(key, data, "one", "two", num_classes=3, quick=True, **({"seeds": range(2)} | settings))
 
 
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """Budgets for a hundred rows."""
+    for key, baseline in BASELINES.items():
+        if key.startswith("turtle"):
+            monkeypatch.setitem(baseline.quick_settings, "num_iterations", 300)
+    monkeypatch.setitem(BASELINES["temi"].quick_settings, "num_iterations", 1500)
+
+
 @pytest.mark.parametrize("key", BASELINES)
 def test_planted_classes_are_found(key):
     data, told = dataset(), []
