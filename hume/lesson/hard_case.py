@@ -14,6 +14,7 @@ of products leads some seeds elsewhere. Recorded anew after the embedded digits 
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +47,14 @@ class Case:
     phi2: str
     labelings: NDArray[np.int32]  # (S, N)
     cv_score: NDArray[np.float64]  # (S,) in φ2
+    phi1_score: NDArray[np.float64] | None = None  # (S,) the same labelings judged in φ1, where it is recorded
 
     @cached_property
     def trust(self) -> Trust:
         """Whether the scores are to be trusted, without any label."""
-        phi1_score = judging.scores_in_phi1(self.dataset, PHI1, self.labelings, NUM_CLASSES)
+        phi1_score = self.phi1_score
+        if phi1_score is None:
+            phi1_score = judging.scores_in_phi1(self.dataset, PHI1, self.labelings, NUM_CLASSES)
         return judging.trust(self.labelings, self.cv_score, NUM_CLASSES, phi1_score=phi1_score)
 
     @cached_property
@@ -111,7 +115,8 @@ def read_both(home: Path, digits: Dataset) -> tuple[Case, Case] | None:
             kept = None if fits else read_kept(_path(home, phi2), dataset.num_samples)
             if fits:
                 labelings = recorded[f"{phi2} labelings"].astype(np.int32)
-                cases.append(Case(dataset, phi2, labelings, recorded[f"{phi2} cv_score"]))
+                scores = (recorded[f"{phi2} {score}"] for score in ("cv_score", "phi1_score"))
+                cases.append(Case(dataset, phi2, labelings, *scores))
             elif kept is not None:
                 cases.append(Case(dataset, phi2, kept.labelings, kept.cv_score))
     return (cases[0], cases[1]) if len(cases) == 2 else None
@@ -119,11 +124,13 @@ def read_both(home: Path, digits: Dataset) -> tuple[Case, Case] | None:
 
 def record(path: Path, digits: Dataset) -> None:
     """Write what both searches find to the file that comes with the package."""
-    dataset, arrays = with_profiles(digits), {"fingerprints": np.array(_fingerprints(digits))}
+    dataset = with_profiles(digits)
+    arrays: dict[str, Any] = {"fingerprints": np.array(_fingerprints(digits))}
     for phi2 in (GOOD, HARD):
         result = _search(dataset, phi2)
         arrays[f"{phi2} labelings"] = result.labelings.astype(np.uint8)
         arrays[f"{phi2} cv_score"] = result.scores.cv_score
+        arrays[f"{phi2} phi1_score"] = judging.scores_in_phi1(dataset, PHI1, result.labelings, NUM_CLASSES)
     np.savez_compressed(path, **arrays)
 
 

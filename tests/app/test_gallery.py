@@ -40,7 +40,7 @@ def click(at, *values):
 
 @pytest.fixture
 def at():
-    return AppTest.from_function(page, default_timeout=60).run()
+    return AppTest.from_function(page, default_timeout=600).run()
 
 
 def test_rows_captions_and_marks_travel_and_no_pixels(at):
@@ -54,7 +54,7 @@ def test_rows_captions_and_marks_travel_and_no_pixels(at):
 
 
 def test_a_dataset_without_images_has_no_urls():
-    at = AppTest.from_function(page, default_timeout=60, kwargs={"with_images": False}).run()
+    at = AppTest.from_function(page, default_timeout=600, kwargs={"with_images": False}).run()
     assert not at.exception
     assert json.loads(element(at).proto.json)["url"] is None
 

@@ -17,7 +17,7 @@ def script():
 
 @pytest.fixture
 def at(home):
-    tab = AppTest.from_function(script, default_timeout=120)
+    tab = AppTest.from_function(script, default_timeout=600)
     tab._bidi_component_manager = BidiComponentManager()
     return rerun(tab)
 

@@ -19,9 +19,9 @@ def digits():
     return hume.load_dataset("digits")
 
 
-@pytest.fixture
-def both(digits, tmp_path):
-    return hard_case.read_both(tmp_path, digits)
+@pytest.fixture(scope="module")
+def both(digits, tmp_path_factory):
+    return hard_case.read_both(tmp_path_factory.mktemp("home"), digits)
 
 
 @pytest.fixture
@@ -70,6 +70,7 @@ def test_other_digits_are_searched_and_what_is_found_is_kept(tmp_path, digits):
     for one, other in zip(kept, hard_case.read_both(tmp_path / "new", digits), strict=True):
         np.testing.assert_array_equal(one.labelings, other.labelings)
         np.testing.assert_array_equal(one.cv_score, other.cv_score)
+        np.testing.assert_array_equal(one.trust.phi1_score, other.phi1_score)
 
 
 @pytest.mark.usefixtures("of_others")

@@ -52,7 +52,7 @@ def background(tmp_path):
     opened.close()
 
 
-def wait_until(condition, seconds=120):
+def wait_until(condition, seconds=600):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"

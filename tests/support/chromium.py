@@ -22,7 +22,7 @@ ARGUMENTS = [
     "--no-first-run",
     "--disable-quic",
 ]
-PATIENCE = 120_000  # milliseconds: another program may have the processor
+PATIENCE = 300_000  # milliseconds: another program may have the processor
 QUIET = 400  # milliseconds without a change that count as settled
 # Streamlit looks for its server below a deep link first; the 404 is how it learns where the server is.
 KNOWN = re.compile(r"/_stcore/(health|host-config)$")

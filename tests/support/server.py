@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
-START = 180.0  # seconds: another program may have the processor
+START = 600.0  # seconds: another program may have the processor
 
 
 class AppServer:
