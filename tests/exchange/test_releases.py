@@ -21,7 +21,6 @@ from hume.reporting import figures
 from hume.runs.findings import Findings
 from tests.support.planted import planted
 from tests.support.planted_runs import create, save_files, save_folder
-from tests.support.rules import cases
 
 TRAIN, TEST, K = 90, 60, 3
 
@@ -623,8 +622,8 @@ def test_the_embedded_digits_come_back_with_all_that_was_found(tmp_path, store):
     assert found.states == ["imported"] * 4
 
 
-@cases("centre", [False, True])
-@cases("setting", ["inductive", "transductive"])
+@pytest.mark.parametrize("centre", [False, True])
+@pytest.mark.parametrize("setting", ["inductive", "transductive"])
 def test_a_split_comes_back_whatever_the_search_saw(tmp_path, store, setting, centre):
     run = split_run(store, setting=setting, centre=centre)
     export_release([run], tmp_path / "release")
