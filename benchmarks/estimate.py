@@ -1,4 +1,4 @@
-"""What the estimate before a search says, beside what the search then takes: seconds and memory.
+"""What is said before a search, seconds measured on a part of it and memory by formula, and what the search then takes.
 
     python -m benchmarks.estimate                       # everything, about three minutes on two cores
     python -m benchmarks.estimate --only digits-20 --repeats 3
@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from time import perf_counter, process_time
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import psutil
@@ -27,10 +27,10 @@ import hume
 from hume.data.dataset import Dataset, Space
 from hume.engine.inner import Unrolled
 from hume.runs import discover, result
-from hume.runs.cost import Estimate, estimate, measure_speed
+from hume.runs import pace as measuring
+from hume.runs.cost import TYPICAL_PATIENCES, Sizes, iterations, most_bytes
 
 MEBIBYTE = 2**20
-Took = TypeVar("Took", Estimate, "Measured")
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ CASES = {
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one run took."""
+class Took:
+    """What one run takes, or is said to take."""
 
     search_seconds: float
     score_seconds: float
     bytes: int
     iterations: float  # of a seed, on average
-    others: float  # cores that other processes kept busy meanwhile
+    others: float = 0.0  # cores that other processes kept busy meanwhile
 
     @property
     def seconds(self) -> float:
@@ -92,22 +92,20 @@ class Watch:
         self.growth = self.peak - self._before
 
 
-def compare(case: Case, num_threads: int) -> tuple[Estimate, Measured]:
-    """Estimate a search, then do it; for a process of its own."""
+def compare(case: Case, num_threads: int) -> tuple[Took, Took]:
+    """Measure a part of a search, then do all of it; for a process of its own."""
     torch.set_num_threads(num_threads)
     dataset = synthetic() if case.dataset == "synthetic" else hume.load_dataset(case.dataset)
     config, solver = hume.preset("fast", num_classes=10, num_samples=dataset.num_samples)
     config, solver = replace(config, **case.changes), Unrolled() if case.unrolled else solver
     phi1, phi2 = dataset.default_pair
-    sizes = {
-        "num_samples": dataset.num_samples,
-        "d1": dataset.space(phi1).features.shape[1],
-        "d2": dataset.space(phi2).features.shape[1],
-        "num_seeds": case.num_seeds,
-    }
-    speeds = [measure_speed() for _ in range(5)]  # other work only slows a measurement down
-    foretold = fastest(estimate(**sizes, config=config, solver=solver, speed=speed) for speed in speeds)
     clock: Callable[[], float] = process_time if num_threads == 1 else perf_counter
+    measuring.perf_counter = clock  # type: ignore[attr-defined]
+    sizes = Sizes.of(dataset, phi1, phi2, config, solver, num_seeds=case.num_seeds)
+    pace = measuring.measure(dataset, phi1, phi2, config, solver, sizes, "transductive", "cpu")
+    if pace is None:
+        raise RuntimeError(f"{case.dataset} cannot be searched so")
+    said = Took(*pace.seconds(sizes, config), most_bytes(sizes, config, solver), iterations(config, TYPICAL_PATIENCES))
     busy, own, begin, start = busy_seconds(), process_time(), perf_counter(), clock()
     with Watch() as memory:
         rows, steps = discover.prepare_search(
@@ -118,7 +116,7 @@ def compare(case: Case, num_threads: int) -> tuple[Estimate, Measured]:
         searched = clock()
         result.score_labelings(dataset, phi2, labelings, config.num_classes)
         end = clock()
-    return foretold, Measured(
+    return said, Took(
         search_seconds=searched - start,
         score_seconds=end - searched,
         bytes=memory.growth,
@@ -150,23 +148,23 @@ def fastest(found: Iterable[Took]) -> Took:
     return min(found, key=lambda one: one.seconds)
 
 
-def best_of(case: Case, repeats: int, num_threads: int) -> tuple[Estimate, Measured]:
+def best_of(case: Case, repeats: int, num_threads: int) -> tuple[Took, Took]:
     """The fastest estimate and the fastest run of several."""
     pairs = []
     for _ in range(repeats):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             pairs.append(pool.apply(compare, (case, num_threads)))
-    return fastest(told for told, _ in pairs), fastest(took for _, took in pairs)
+    return fastest(said for said, _ in pairs), fastest(took for _, took in pairs)
 
 
-def line(told: Estimate, took: Measured) -> str:
+def line(said: Took, took: Took) -> str:
     """Estimated / measured (their ratio) for everything."""
     pairs = {
-        "iterations": (told.iterations, took.iterations, ".0f"),
-        "search s": (told.search_seconds, took.search_seconds, ".2f"),
-        "scores s": (told.score_seconds, took.score_seconds, ".2f"),
-        "all s": (told.seconds, took.seconds, ".2f"),
-        "MiB": (told.bytes / MEBIBYTE, took.bytes / MEBIBYTE, ".0f"),
+        "iterations": (said.iterations, took.iterations, ".0f"),
+        "search s": (said.search_seconds, took.search_seconds, ".2f"),
+        "scores s": (said.score_seconds, took.score_seconds, ".2f"),
+        "all s": (said.seconds, took.seconds, ".2f"),
+        "MiB": (said.bytes / MEBIBYTE, took.bytes / MEBIBYTE, ".0f"),
     }
     columns = [f"{what} {a:{digits}} / {b:{digits}} ({a / b:.2f})" for what, (a, b, digits) in pairs.items()]
     return ", ".join([*columns, f"others {took.others:.1f} cores"])

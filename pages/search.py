@@ -205,7 +205,7 @@ def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -
 
 
 def _offer(plan: launch.Plan) -> None:
-    """The estimate and the button."""
+    """What it takes, and the button."""
     expected = launch.expected(plan)
     free = psutil.virtual_memory().available
     button, words = st.columns([1, 3], vertical_alignment="center")
@@ -217,13 +217,21 @@ def _offer(plan: launch.Plan) -> None:
     ):
         launch.launch(plan)
     waiting = services.services().jobs.statuses()
-    words.markdown(
-        f"About **{plots.duration(expected.seconds)}** on {plan.local_device}"
-        f" ({plots.duration(expected.search_seconds)} search, {plots.duration(expected.score_seconds)} scores)"
-        f" and **{plots.size(expected.bytes)}** of memory ({plots.size(free)} are free)."
-        + (" The cluster shares the search." if plan.device == launch.CLUSTER else "")
-        + (f" {len(waiting)} run{'s' * (len(waiting) != 1)} before it." if waiting else "")
-    )
+
+    def say(cost: launch.Cost) -> None:
+        where = f"on {plan.local_device}"
+        if cost.seconds is not None:
+            search, scores = map(plots.duration, cost.seconds)
+            where += f" ({search} search, {scores} scores)"
+        st.markdown(
+            f"**{cost.words.capitalize()}** {where}"
+            f" and **{plots.size(cost.bytes)}** of memory ({plots.size(free)} are free)."
+            + (" The cluster shares the search." if plan.device == launch.CLUSTER else "")
+            + (f" {len(waiting)} run{'s' * (len(waiting) != 1)} before it." if waiting else "")
+        )
+
+    with words:
+        launch.say(plan, expected, say)
     if expected.bytes > free and plan.device == "cpu":
         st.warning("This is more memory than is free: use fewer seeds or smaller splits.", icon=":material/memory:")
     launch.say_error()

@@ -90,9 +90,12 @@ def data_and_button(name: str, *, again: bool = False) -> None:
             key="launch",
         ):
             launch.launch(plan)
-        st.caption(
-            f"about {plots.duration(expected.seconds)} · {plan.config.num_classes} classes, "
-            f"{plots.spaces(plan.phi1, plan.phi2)}"
+        launch.say(
+            plan,
+            expected,
+            lambda cost: st.caption(
+                f"{cost.words} · {plan.config.num_classes} classes, {plots.spaces(plan.phi1, plan.phi2)}"
+            ),
         )
     launch.say_error()
 

@@ -114,14 +114,9 @@ def prepare_search(
     N, d1, d2 = len(one.features), one.features.shape[1], other.features.shape[1]
     on_disk = not fits(cost.copies(N, d1, d2, searched=int(rows.sum())), device)
     _check_memory(cost.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk), on_disk, device)
-    if not on_disk:
-        first, searched = in_memory(one, other, config, rows, device)
-        return first, _search(device, searched, config, solver, seeds, seed_batch)
-    for space in (one, other):
-        space_rows.check_order(space)
-    streamed = space_rows.streamed_unit_rows(one, centre=config.centre, mean_rows=rows, device=device)
-    second = space_rows.streamed(other, device)
-    return streamed, _search(device, (streamed.subset(rows), second.subset(rows)), config, solver, seeds, seed_batch)
+    prepare: Callable[..., tuple[Rows, tuple[Rows, Rows]]] = streamed if on_disk else in_memory
+    first, searched = prepare(one, other, config, rows, device)
+    return first, _search(device, searched, config, solver, seeds, seed_batch)
 
 
 def in_memory(
@@ -134,6 +129,16 @@ def in_memory(
         return first, (first, second)
     seen = torch.from_numpy(searched).to(device)
     return first, (first[seen], second[seen])
+
+
+def streamed(
+    phi1: Space, phi2: Space, config: Config, searched: NDArray[np.bool_], device: str
+) -> tuple[Rows, tuple[Rows, Rows]]:
+    """`in_memory` for spaces that stay on disk."""
+    for space in (phi1, phi2):
+        space_rows.check_order(space)
+    first = space_rows.streamed_unit_rows(phi1, centre=config.centre, mean_rows=searched, device=device)
+    return first, (first.subset(searched), space_rows.streamed(phi2, device).subset(searched))
 
 
 def _search(

@@ -14,7 +14,6 @@ from hume.runs.findings import Findings
 from pages._lesson import lesson
 from pages._sections import launch, progress, replay
 from pages._state import runs
-from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
 
 PICTURE = 56  # pixels
@@ -54,7 +53,7 @@ def start(data: Dataset, *, again: bool) -> None:
             f"Search {'again ' if again else ''}from {plan.num_seeds} random starts",
             type="secondary" if again else "primary", icon=":material/rocket_launch:", key="lesson launch",
         )  # fmt: skip
-        st.markdown(f"about {plots.duration(launch.expected(plan).seconds)} on this machine")
+        launch.say(plan, launch.expected(plan), lambda cost: st.markdown(f"{cost.words} on this machine"))
     if pressed:
         launch.launch(plan)
     launch.say_error()

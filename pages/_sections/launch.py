@@ -1,5 +1,6 @@
-"""What it takes to launch a search: seconds and memory foretold, the run registered and queued."""
+"""What it takes to launch a search: its seconds and memory, the run registered and queued."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -12,9 +13,11 @@ from hume.data.splits import Setting
 from hume.engine.inner import InnerSolver
 from hume.runs import cost, ray_cluster
 from pages._state import runs, services
+from pages._widgets import plots
 
 CLUSTER = "cluster"
 NUM_SEEDS = 100  # of a search with nothing to choose
+REFRESH = 0.5  # seconds
 
 
 def search_devices() -> list[str]:
@@ -25,12 +28,6 @@ def search_devices() -> list[str]:
 def device_name(device: str) -> str:
     """A device as a reader sees it."""
     return f"Ray cluster ({ray_cluster.offered()})" if device == CLUSTER else device
-
-
-@st.cache_resource(show_spinner="Measuring how fast this machine is …")
-def machine_speed(device: str) -> cost.MachineSpeed:
-    """What this machine does in a second, measured once."""
-    return cost.measure_speed(device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +63,47 @@ def usual(data: Dataset) -> Plan | None:
     )  # fmt: skip
 
 
-def expected(plan: Plan) -> cost.Estimate:
+@dataclass(frozen=True)
+class Cost:
+    """What a search and its scores take."""
+
+    bytes: int
+    seconds: tuple[float, float] | None  # of the search and of the scores; None while unknown
+    measuring: bool
+
+    @property
+    def words(self) -> str:
+        """Search and scores together."""
+        if self.seconds is None:
+            return "measuring how long it takes …" if self.measuring else "takes an unknown time"
+        return f"about {plots.duration(sum(self.seconds))}"
+
+
+def expected(plan: Plan) -> Cost:
     """The seconds and bytes that a search would take; raises InputError when it cannot be run so."""
-    data = plan.data
-    return cost.estimate(
-        num_samples=data.num_samples,
-        d1=data.space(plan.phi1).features.shape[1],
-        d2=data.space(plan.phi2).features.shape[1],
-        config=plan.config,
-        solver=plan.solver,
-        num_seeds=plan.num_seeds,
-        setting_rows=int(splits.searched_rows(data, plan.setting).sum()),
-        scored_rows=int(splits.evaluated_rows(data).sum()),
-        device=plan.local_device,
-        speed=machine_speed(plan.local_device),
+    asked = (plan.data, plan.phi1, plan.phi2, plan.config, plan.solver)
+    shared = services.services()
+    sizes = cost.Sizes.of(*asked, setting=plan.setting, num_seeds=plan.num_seeds, device=plan.local_device)
+    pace, measuring = shared.paces.ask(
+        *asked, sizes, plan.setting, plan.local_device, busy=bool(shared.jobs.statuses())
     )
+    return Cost(
+        bytes=cost.most_bytes(sizes, plan.config, plan.solver),
+        seconds=None if pace is None else pace.seconds(sizes, plan.config),
+        measuring=measuring,
+    )
+
+
+def say(plan: Plan, now: Cost, draw: Callable[[Cost], None]) -> None:
+    """Draw what a search takes; while that is measured the page looks again, and runs again once it is known."""
+
+    @st.fragment(run_every=REFRESH if now.measuring else None)
+    def again() -> None:
+        if now.measuring and not expected(plan).measuring:
+            st.rerun()
+        draw(now)
+
+    again()
 
 
 def launch(plan: Plan) -> None:

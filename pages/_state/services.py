@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hume import Store
 from hume.jobs.datasets import DatasetJobs
+from hume.jobs.paces import Paces
 from hume.jobs.runs import RunJobs
 from hume.reporting.maps import Maps
 from hume.runs.store import default_home
@@ -19,13 +20,14 @@ class Services:
     jobs: RunJobs
     maps: Maps
     work: DatasetJobs
+    paces: Paces
 
 
 @functools.cache
 def _services(home: Path) -> Services:
     store = Store(home)
     jobs = RunJobs(store)
-    return Services(store, jobs, Maps(home), DatasetJobs(jobs))
+    return Services(store, jobs, Maps(home), DatasetJobs(jobs), Paces())
 
 
 _homes: set[Path] = set()
@@ -43,3 +45,4 @@ def close() -> None:
     for home in _homes:
         _services(home).jobs.close()
         _services(home).maps.close()
+        _services(home).paces.close()

@@ -14,6 +14,7 @@ from tests.support.app_driver import (
     press,
     rerun,
     tiles,
+    until,
     words,
 )
 from tests.support.rules import cases
@@ -36,7 +37,8 @@ def test_search_launches_what_the_form_says(home, data):
         at.number_input(key=key).set_value(value)
     rerun(at)
     assert at.button(key="launch").label == "Launch 4 seeds"
-    assert any("About" in text and "of memory" in text for text in words(at))
+    assert any("how long it takes" in text and "of memory" in text for text in words(at))
+    until(lambda: any("About" in text and "of memory" in text for text in words(rerun(at))))
     press(at, "launch")
     run = newest(home)
     assert at.selectbox(key="run").value == run.name
@@ -53,6 +55,7 @@ def test_start_launches_the_shown_data_with_one_button(home, data):
     at = look("start", start_data="birds")
     assert [tile[0] for tile in tiles(at, "mosaic")] != list(range(60))  # drawn at random
     assert at.button(key="launch").label == "Sort them from 100 random starts"
+    until(lambda: any(text.startswith("about ") for text in words(rerun(at))))
     assert any(text.startswith("about ") and "4 classes, φ1 phi1, φ2 phi2" in text for text in words(at))
     press(at, "launch")
     run = newest(home)

@@ -5,7 +5,6 @@ import os
 import resource
 import subprocess
 import sys
-from dataclasses import fields
 
 import numpy as np
 import psutil
@@ -364,15 +363,17 @@ def test_memory_that_cannot_suffice_is_said_before_anything_is_read(tmp_path, mo
 
 def test_an_estimate_claims_no_spaces_that_stay_on_disk():
     config, solver = preset("fast", num_classes=10, num_samples=1_281_167)
-    price = {field.name: 1e-9 for field in fields(cost.MachineSpeed)}
-    sizes = {
-        "num_samples": 1_281_167, "d1": 2048, "d2": 1536, "config": config, "solver": solver, "num_seeds": 4,
-        "speed": cost.MachineSpeed(**price),
-    }  # fmt: skip
-    least = cost.least_bytes(1_281_167, 2048, 1536, config, solver, 4, on_disk=True)
-    assert least <= cost.estimate(**sizes, free=2**28).bytes
-    assert cost.estimate(**sizes, free=200 * 2**30).bytes > 4 * 1_281_167 * (2048 + 1536)
-    assert cost.estimate(**sizes, free=16 * 2**30).bytes < 2 * 2**30
+    spaces = {
+        name: Space(name, np.broadcast_to(np.float32(1), (1_281_167, dim))) for name, dim in (("a", 2048), ("b", 1536))
+    }
+
+    def most(free):
+        sizes = cost.Sizes.of(Dataset("large", spaces), "a", "b", config, solver, num_seeds=4, free=free)
+        return cost.most_bytes(sizes, config, solver)
+
+    assert cost.least_bytes(1_281_167, 2048, 1536, config, solver, 4, on_disk=True) <= most(2**28)
+    assert most(200 * 2**30) > 4 * 1_281_167 * (2048 + 1536)
+    assert most(16 * 2**30) < 2 * 2**30
 
 
 # --- the engine on rows that stay on disk ---------------------------------------------------------------
