@@ -1,7 +1,6 @@
 """Commands about runs: search, look at them, take labels away."""
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -29,9 +28,8 @@ from hume.evaluation import metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
 from hume.exchange.author_runs import export_run, import_tasks
 from hume.experiments.baselines import kmeans
-from hume.runs import cost, discover, review
+from hume.runs import discover, review
 from hume.runs.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, Rows
-from hume.runs.pace import measure
 from hume.runs.ray_cluster import check as check_cluster
 from hume.runs.request import solver_name
 from hume.runs.run import Run
@@ -93,23 +91,8 @@ def search_run(
         store, data, first, second, num_classes, range(seeds), preset, solver, setting, device, run, set_, cluster,
         seed_batch, class_sizes,
     )  # fmt: skip
-    if cluster is None:
-        _say_cost(created, data)
     values = _execute(created)
     _report(created, values, as_json)
-
-
-def _say_cost(run: Run, data: Dataset) -> None:
-    """Say on standard error what a search takes; one that cannot be run says why itself."""
-    asked = run.request
-    pair, device = (data, asked.phi1, asked.phi2, asked.config, asked.solver), asked.device
-    sizes = cost.Sizes.of(*pair, setting=asked.setting, num_seeds=len(asked.seeds), device=device)
-    pace = measure(*pair, sizes, asked.setting, device)
-    time = "" if pace is None else "about {:.0f} s of search, {:.0f} s of scores, ".format(
-        *pace.seconds(sizes, asked.config)
-    )  # fmt: skip
-    memory = cost.most_bytes(sizes, asked.config, asked.solver) / 2**20
-    print(f"expected: {time}{memory:,.0f} MiB of memory", file=sys.stderr)
 
 
 def _data(store: Store, dataset: str | None, phi1: str | None, phi2: str | None, labels: Path | None) -> Dataset:
