@@ -12,7 +12,7 @@ from hume.evaluation.metrics import Spread
 from hume.experiments.comparison import HUME, METHODS, Comparison, Method, Standing
 from hume.experiments.published import headline
 from hume.reporting import figures, sentences
-from pages._sections import ablation, make_space
+from pages._sections import ablation, progress
 from pages._state import datasets, ground_truth, services
 from pages._widgets import plots
 
@@ -33,7 +33,7 @@ def main() -> None:
     standings = _standings(comparison)
     st.markdown(sentences.beside_others(standings, truth))
     offer(comparison, standings)
-    make_space.under_way()
+    progress.jobs()
     if standings:
         board(comparison, standings, truth)
     printed(comparison.dataset, truth)

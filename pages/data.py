@@ -15,7 +15,7 @@ from hume.data.folder import DatasetFolder
 from hume.features.statistics import SpaceFacts, space_facts
 from hume.reporting import figures
 from hume.runs.dataset_library import copy_dataset, delete_dataset, delete_space, own_datasets, runs_using
-from pages._sections import add_data, make_space
+from pages._sections import add_data, make_space, progress
 from pages._state import datasets, ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -35,7 +35,7 @@ def main() -> None:
     own = {folder.name: folder for folder in own_datasets(services.services().store)}
     with st.expander("Add data", icon=":material/add_photo_alternate:", expanded=not own):
         add_data.add()
-    make_space.under_way()
+    progress.jobs()
     if st.session_state.get("data") not in (None, *names):
         st.session_state.pop("data")
     name = st.selectbox("Dataset", names, names.index(datasets.usual_dataset(names)), key="data", bind="query-params")
@@ -56,8 +56,8 @@ def main() -> None:
     else:
         st.caption("This dataset came with the project and stays as it is. A copy of your own can be given spaces.")
         st.button("Copy it", icon=":material/content_copy:", key="copy", on_click=_copy, args=(name,))
-    if "data error" in st.session_state:
-        st.error(plots.plain(st.session_state.pop("data error")), icon=":material/error:")
+    if make_space.ERROR in st.session_state:
+        st.error(plots.plain(st.session_state.pop(make_space.ERROR)), icon=":material/error:")
 
 
 def about(data: Dataset, own: DatasetFolder | None) -> None:
@@ -292,21 +292,14 @@ def _ask_once(label: str, key: str, users: list[str], act: Callable[[], None]) -
         return
     with st.popover(plots.plain(label), icon=":material/delete:"):
         st.markdown("This cannot be undone.")
-        st.button("Delete for good", key=key, type="primary", on_click=_act, args=(act,))
-
-
-def _act(act: Callable[[], None]) -> None:
-    try:
-        act()
-    except HumeError as error:
-        st.session_state["data error"] = str(error)
+        st.button("Delete for good", key=key, type="primary", on_click=make_space.safely, args=(act,))
 
 
 def _copy(name: str) -> None:
     def act() -> None:
         st.session_state["data"] = copy_dataset(services.services().store, name).name
 
-    _act(act)
+    make_space.safely(act)
 
 
 main()

@@ -230,8 +230,7 @@ def _delete(names: list[str]) -> None:
     store, jobs = services.services().store, services.services().jobs
     for name in names:
         try:
-            status = jobs.status(name)
-            if status is not None and status.under_way:
+            if jobs.is_under_way(name):
                 raise RunError(f"run {name!r} is under way: cancel it first")
             store.delete(name)
             jobs.forget(name)
@@ -253,8 +252,7 @@ def _rename(name: str, key: str) -> None:
     if new == name:
         return
     try:
-        status = jobs.status(name)
-        if status is not None and status.under_way:
+        if jobs.is_under_way(name):
             raise RunError(f"run {name!r} is under way: cancel it or wait for it")
         store.rename(name, new)
         jobs.forget(name)

@@ -227,7 +227,7 @@ def _offer(plan: launch.Plan) -> None:
             f"**{cost.words.capitalize()}** {where}"
             f" and **{plots.size(cost.bytes)}** of memory ({plots.size(free)} are free)."
             + (" The cluster shares the search." if plan.device == launch.CLUSTER else "")
-            + (f" {len(waiting)} run{'s' * (len(waiting) != 1)} before it." if waiting else "")
+            + (f" {count(len(waiting), 'job')} before it." if waiting else "")
         )
 
     with words:
@@ -265,14 +265,7 @@ def watch() -> None:
     if waiting:
         st.markdown("**Also under way**")
         for status in waiting:
-            line, button = st.columns([6, 1], vertical_alignment="center")
-            line.markdown(f"{plots.plain(status.name)} · {status.state}")
-            button.button(
-                "Cancel",
-                key=f"cancel other {status.name}",
-                on_click=services.services().jobs.cancel,
-                args=(status.name,),
-            )
+            progress.line(status, key="cancel other")
 
 
 main()

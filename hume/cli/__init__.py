@@ -1,6 +1,7 @@
-"""`python -m hume`: bring data, search, look at runs, take labels away."""
+"""`python -m hume`: add data, search, look at runs, export labels."""
 
-from hume.cli import ablate, compare, data, runs, semi_supervised, trust  # noqa: F401 - the commands register themselves
+# The commands register themselves.
+from hume.cli import ablate, compare, data, export, runs, semi_supervised, trust  # noqa: F401
 from hume.cli.base import app, main
 from hume.cli.runs import write_reliable
 

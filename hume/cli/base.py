@@ -39,8 +39,8 @@ def main() -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def command(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A command whose errors are one sentence on standard error and exit status 2."""
+def command(name: str, *, hidden: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A command whose errors are one sentence on standard error and exit status 2; hidden: an old name of another."""
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
@@ -60,7 +60,7 @@ def command(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             print(f"error: {message}", file=sys.stderr)
             raise typer.Exit(2)
 
-        return app.command(name)(wrapped)
+        return app.command(name, hidden=hidden)(wrapped)
 
     return register
 
@@ -70,6 +70,13 @@ def progress(*, transient: bool = False) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=transient) as bar:
         yield bar
+
+
+def with_bar(title: str, work: Callable[..., R]) -> R:
+    """Do work that takes `on_progress`, with a bar on standard error."""
+    with progress() as bar:
+        task = bar.add_task(title, total=1.0)
+        return work(on_progress=lambda share: bar.update(task, completed=share))
 
 
 def print_table(table: Table) -> None:

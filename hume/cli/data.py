@@ -1,32 +1,27 @@
-"""Commands about data: bring them, make their spaces, look at them, hand found labels over."""
+"""Commands about data: add them, make their spaces, look at them."""
 
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
-from hume.cli.base import command, print_table, progress
-from hume.cli.runs import RunName
+from hume.cli.base import command, print_table, progress, with_bar
 from hume.common import devices
 from hume.common.errors import InputError
 from hume.data.folder import DatasetFolder
 from hume.exchange.incoming import detect_format, import_path
-from hume.runs import review
 from hume.runs.dataset_library import copy_dataset, delete_dataset, delete_space, own_dataset
-from hume.runs.findings import Findings
 from hume.runs.store import Store
 
-T = TypeVar("T")
 Name = Annotated[str | None, typer.Option("--name", help="What to call it; chosen if left out.")]
 Own = Annotated[str, typer.Argument(help="A dataset of your own, see `datasets`.", metavar="DATASET")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 
-# --- bringing ------------------------------------------------------------------------------------
+# --- adding ------------------------------------------------------------------------------------
 
 
 @command("add")
@@ -46,7 +41,7 @@ def add(
     found = detect_format(path, path_column=path_column, label_column=label_column, split_column=split_column)
     print(found.summary)
     keep: Literal["refer", "copy"] = "copy" if copy else "refer"
-    report = _with_bar("reading", partial(import_path, found, Store(), name, keep=keep, side=side, source=str(path)))
+    report = with_bar("reading", partial(import_path, found, Store(), name, keep=keep, side=side, source=str(path)))
     print(report.summary)
     for what, why in report.set_aside[:20]:
         print(f"  set aside  {what}: {why}")
@@ -69,14 +64,14 @@ def add_public(
     if key.startswith("hf:"):
         hub = key.removeprefix("hf:")
         title = name or hub.rsplit("/", 1)[-1]
-        made = _with_bar("reading", partial(import_hugging_face, hub, root, title))
+        made = with_bar("reading", partial(import_hugging_face, hub, root, title))
     elif key not in CATALOG:
         raise InputError(f"there is no public dataset {key!r}: choose one of {', '.join(CATALOG)}, or hf:OWNER/NAME")
     elif name is not None:
         raise InputError("--name goes with hf:OWNER/NAME: the others keep the names they are known by")
     else:
         place = files or Store().home / "downloads"
-        made = _with_bar("reading", partial(import_named, key, root, data_folder=place, download=download))
+        made = with_bar("reading", partial(import_named, key, root, data_folder=place, download=download))
     print(f"{made.load().num_samples:,} images are in {made.name}")
 
 
@@ -134,7 +129,7 @@ def extract_space(
 
     folder = own_dataset(Store(), dataset)
     backbone = load_backbone(network, weights=weights, device=devices.choose_device(device), size=size)
-    made = _with_bar(backbone.title, partial(extract, folder, backbone, name=name))
+    made = with_bar(backbone.title, partial(extract, folder, backbone, name=name))
     print(f"space {made}: {_described(folder, made)}")
 
 
@@ -189,7 +184,7 @@ def derive_space(
 
     folder = own_dataset(Store(), dataset)
     recipe = Recipe(spaces=tuple(spaces), unit=unit, centre=centre, pca=pca, whiten=whiten)
-    made = _with_bar("deriving", partial(derive, folder, recipe, name))
+    made = with_bar("deriving", partial(derive, folder, recipe, name))
     print(f"space {made}: {_described(folder, made)}")
 
 
@@ -211,56 +206,6 @@ def facts(
             f"{found.norm_median:.3g}", str(found.num_duplicates), str(found.num_zero), str(found.num_constant),
         )  # fmt: skip
     print_table(table)
-
-
-# --- taking away ---------------------------------------------------------------------------------
-
-
-@command("hand-over")
-def hand_over(
-    run: RunName,
-    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
-    to: Annotated[
-        str, typer.Option(help="image-folder, usb, hugging-face, fiftyone, label-studio or anndata.")
-    ] = "image-folder",
-    per_class: Annotated[int, typer.Option(help="Samples of every class.")] = 25,
-    neighbors: Annotated[int, typer.Option(help="Nearest neighbours that are asked.")] = 500,
-    true_labels: Annotated[
-        bool, typer.Option("--true-labels", help="With usb: also as many random true labels, to compare with.")
-    ] = False,
-) -> None:
-    """Write reliable samples as another program reads them, names and rejections of the app included."""
-    from hume.exchange import export
-
-    if to not in export.FORMATS:
-        raise InputError(f"--to {to}: choose one of {', '.join(export.FORMATS)}")
-    if true_labels and to != "usb":
-        raise InputError(f"--true-labels: only usb has a place for them, not {to}")
-    found = Findings(Store().open(run))
-    samples, _ = found.reliable_samples(found.ranking(neighbors, "algorithm", "all"), per_class, "all")
-    given = export.export_request(found, samples, review.read(found.run), true_labels=true_labels)
-    report = _with_bar("writing", partial(export.write, given, export.FORMATS[to], folder))
-    print(f"{report.given:,} samples, {len(report.set_aside):,} set aside: {folder.resolve()}")
-
-
-@command("export-release")
-def write_release(
-    folder: Annotated[Path, typer.Argument(help="An empty or new folder.", metavar="FOLDER")],
-    runs: Annotated[list[str], typer.Argument(help="Names of finished runs, see `list`.", metavar="RUN...")],
-) -> None:
-    """Write runs with their spaces and labels in the layout of the authors' release; `add` reads it back."""
-    from hume.exchange.releases import export_release
-
-    store = Store()
-    written = export_release([store.open(run) for run in runs], folder)
-    print(f"{len(written)} files in {folder.resolve()}")
-
-
-def _with_bar(title: str, work: Callable[..., T]) -> T:
-    """Do work that takes `on_progress`, with a bar on standard error."""
-    with progress() as bar:
-        task = bar.add_task(title, total=1.0)
-        return work(on_progress=lambda share: bar.update(task, completed=share))
 
 
 def _described(folder: DatasetFolder, space: str) -> str:

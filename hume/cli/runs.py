@@ -1,4 +1,4 @@
-"""Commands about runs: search, look at them, take labels away."""
+"""Commands about runs: search, look at them, write their labels."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,6 @@ from hume.engine.inner import Implicit, InnerSolver, Unrolled
 from hume.engine.search import Step
 from hume.evaluation import metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
-from hume.exchange.author_runs import export_run, import_tasks
 from hume.experiments.baselines import kmeans
 from hume.runs import discover, review
 from hume.runs.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, Rows
@@ -92,7 +91,7 @@ def search_run(
         seed_batch, class_sizes,
     )  # fmt: skip
     values = _execute(created)
-    _report(created, values, as_json)
+    report_run(created, values, as_json)
 
 
 def _data(store: Store, dataset: str | None, phi1: str | None, phi2: str | None, labels: Path | None) -> Dataset:
@@ -205,7 +204,7 @@ def resume(
         raise InputError("--cluster and --no-cluster exclude each other: give one of them")
     if cluster is not None or no_cluster:
         opened = replace(opened, request=replace(opened.request, cluster=cluster))
-    _report(opened, _execute(opened), as_json)
+    report_run(opened, _execute(opened), as_json)
 
 
 def _execute(run: Run) -> dict[str, Any]:
@@ -248,7 +247,7 @@ def _as_json(run: Run, values: dict[str, Any]) -> str:
     )
 
 
-def _report(run: Run, values: dict[str, Any], as_json: bool) -> None:
+def report_run(run: Run, values: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(_as_json(run, values))
         return
@@ -284,7 +283,7 @@ def show(run: RunName, as_json: AsJson = False) -> None:
     """What a run was asked to do and what it found."""
     opened = Store().open(run)
     if opened.state == "finished":
-        _report(opened, opened.scores(), as_json)
+        report_run(opened, opened.scores(), as_json)
     elif as_json:
         done = opened.finished_seeds
         print(json.dumps({"run": opened.name, "folder": str(opened.folder), "state": opened.state, "seeds": done}))
@@ -414,42 +413,13 @@ def write_report(
     print(file.resolve())
 
 
-@command("export")
-def export(
-    run: RunName,
-    folder: Annotated[Path, typer.Argument(help="Folder to write into.")],
-    to: Annotated[str, typer.Option(help="Layout: authors.")] = "authors",
-) -> None:
-    """Write a run in the layout of the authors' released tasks."""
-    if to != "authors":
-        raise InputError(f"--to {to}: the only layout is authors")
-    written = export_run(Store().open(run), folder)
-    print(f"{len(written)} files in {folder.resolve()}")
-
-
-@command("import-authors")
-def import_authors(
-    folder: Annotated[Path, typer.Argument(help="Folder with linear_task_*.pt and results_*.pickle.")],
-    dataset: Annotated[str, typer.Option(help="Dataset the tasks were found on.")],
-    phi1: Annotated[str | None, typer.Option(help="Space the tasks label in.")] = None,
-    phi2: Annotated[str | None, typer.Option(help="Space that judged them.")] = None,
-    run: Annotated[str | None, typer.Option(help="Name for the run.")] = None,
-) -> None:
-    """Read tasks in the authors' layout as a run."""
-    store = Store()
-    data = store.load_dataset(dataset)
-    first, second = phi1 or data.default_pair[0], phi2 or data.default_pair[1]
-    imported = import_tasks(store, folder, data, phi1=first, phi2=second, name=run)
-    _report(imported, imported.scores(), as_json=False)
-
-
 @command("demo")
 def demo(seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 100) -> None:
     """Label the embedded images, beside k-means on the same features."""
     store = Store()
     data = store.load_dataset("fashion-mnist")
     run = _create(store, data, None, None, None, range(seeds), "fast", None, "transductive", "auto", None, None)
-    _report(run, _execute(run), as_json=False)
+    report_run(run, _execute(run), as_json=False)
     for name, labelings in _baselines(data, run):
         accuracy = [metrics.clustering_accuracy(data.labels, labeling) for labeling in labelings]  # type: ignore
         print(f"k-means      ACC {np.mean(accuracy):.3f} ± {np.std(accuracy):.3f}, best {max(accuracy):.3f} on {name}")

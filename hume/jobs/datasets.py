@@ -159,15 +159,11 @@ class DatasetJobs:
         """Queue work and return its name: with a number where work of the same name waits or is under way."""
         place = devices.choose_device(device)
         with self._lock:
-            chosen = next(each for each in _numbered(name) if not self._is_under_way(each))
+            chosen = next(each for each in _numbered(name) if not self.jobs.is_under_way(each))
             self._names.pop(chosen, None)
             self._names[chosen] = None
             self.jobs.submit_work(chosen, place, work)
         return chosen
-
-    def _is_under_way(self, name: str) -> bool:
-        status = self.jobs.status(name)
-        return status is not None and status.under_way
 
 
 def upload(home: Path, files: Iterable[tuple[str, IO[bytes]]]) -> Path:

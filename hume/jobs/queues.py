@@ -121,6 +121,11 @@ class Queues:
             earlier = [other for other in names[: names.index(name)] if self._device[other] == self._device[name]]
             return replace(status, ahead=sum(self._status[other].under_way for other in earlier))
 
+    def is_under_way(self, name: str) -> bool:
+        """Whether a job is queued or under way."""
+        status = self.status(name)
+        return status is not None and status.under_way
+
     def statuses(self) -> list[Status]:
         """All work that is queued or under way, in its order."""
         with self._lock:

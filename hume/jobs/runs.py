@@ -53,6 +53,10 @@ class RunJobs:
         """How far a run has come, None when it was not submitted since the server started."""
         return self._queues.status(name)
 
+    def is_under_way(self, name: str) -> bool:
+        """Whether a run, or other work, is queued or under way."""
+        return self._queues.is_under_way(name)
+
     def statuses(self) -> list[Status]:
         """All runs and other work that are queued or under way, in their order."""
         return self._queues.statuses()

@@ -1,7 +1,7 @@
-"""How the search moves: Algorithm 1 on points in a plane and on images, and what each of its steps says.
+"""How the search moves: Algorithm 1 on points in a plane and on images, and each of its steps in a sentence.
 
 recording = of_toy()
-say(recording.at(7), "point")
+describe(recording.at(7), "point")
 """
 
 from dataclasses import dataclass, replace
@@ -31,11 +31,11 @@ __all__ = [
     "OnSimplex",
     "Recording",
     "compare",
+    "describe",
     "of_digits",
     "of_toy",
     "on_simplex",
     "record",
-    "say",
     "toy",
 ]
 
@@ -125,7 +125,7 @@ def compare(found: OnSimplex, noun: str) -> str:
 # --- words -------------------------------------------------------------------------------------------
 
 
-def say(moment: Moment, noun: str) -> str:
+def describe(moment: Moment, noun: str) -> str:
     """What a phase does, in one plain sentence or two with the numbers of this very iteration; noun: what a row is."""
     return _SENTENCES[moment.phase](moment, noun)
 

@@ -12,7 +12,7 @@ from hume.lesson import hard_case
 from hume.lesson.hard_case import DATASET, NUM_SEEDS, PHI1, TITLES, Case
 from hume.reporting import figures
 from pages._lesson import lesson
-from pages._sections import make_space, trust
+from pages._sections import progress, trust
 from pages._state import datasets, services
 
 NAME = "digits: the lesson's hard case"
@@ -53,8 +53,7 @@ def _cases(home: str, stamp: str) -> tuple[Case, Case] | None:
 
 
 def _offer() -> None:
-    busy = {status.name for status in services.services().work.statuses() if status.under_way}
-    if NAME not in busy and st.button(
+    if not services.services().jobs.is_under_way(NAME) and st.button(
         f"Search both pairs, {NUM_SEEDS} starts each", icon=":material/science:", key="hard case",
         help="Some minutes; what is found is kept.",
     ):  # fmt: skip
@@ -66,7 +65,7 @@ def _offer() -> None:
 
         services.services().work.do(NAME, work, "cpu")
         st.rerun()
-    make_space.under_way()
+    progress.jobs()
 
 
 def _draw(case: Case, truth: bool) -> None:

@@ -1,7 +1,6 @@
 """How the search moves: Algorithm 1 an iteration and a phase at a time, on points with two views and on digits."""
 
-from dataclasses import dataclass, field
-from time import monotonic
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from hume.lesson.moves import PHASES, UPDATE, Moment, Recording
 from pages._lesson import _equations
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
+from pages._widgets.player import Player
 
 CASES = {"toy": "Points with two views", "digits": "Handwritten digits"}
 NOUNS = {"toy": "point", "digits": "image"}
@@ -36,32 +36,6 @@ SPEEDS = {
 }
 
 
-@dataclass
-class Player:
-    """Where the reader is in each recording; it stays while other steps are looked at."""
-
-    frames: dict[str, int] = field(default_factory=dict)
-    playing: bool = False
-    since: float = 0.0  # when the picture moved last
-    # A field is made anew whenever something else moves the picture: what its old self still sends, a browser being
-    # behind, counts for nothing; and the one that the reader is using keeps the keyboard.
-    scrubs: int = 0
-    phases: int = 0
-
-    def go(self, case: str, frame: int, last: int, *, by: str = "") -> None:
-        """Show a moment, the nearest there is; at the end, stop. by: the field that says so, scrub or phase."""
-        self.frames[case] = min(max(frame, 0), last)
-        self.playing, self.since = self.playing and frame < last, monotonic()
-        self.scrubs += by == ""
-        self.phases += by != "phase"
-
-    def toggle(self, case: str, last: int) -> None:
-        """Play or pause; from the end, play again."""
-        self.playing, self.since = not self.playing, monotonic()
-        if self.playing and self.frames[case] == last:
-            self.go(case, 0, last)
-
-
 def show() -> None:
     """The whole step."""
     player = st.session_state.setdefault("lesson player", Player())
@@ -77,28 +51,19 @@ def show() -> None:
             )
         ]  # fmt: skip
     recording = moves.of_toy() if case == "toy" else moves.of_digits()[1]
-    last = recording.num_frames - 1
-    player.frames.setdefault(case, 0)
-    if player.playing and monotonic() - player.since > 5 * speed.seconds:
-        player.playing = False  # another step was looked at in between
-    playing = player.playing
 
-    @st.fragment(run_every=speed.seconds if playing else None)
     def draw() -> None:
-        # A touch on a slider draws anew too, and must not make it faster.
-        if player.playing and monotonic() - player.since > 0.7 * speed.seconds:
-            player.go(case, _ahead(player.frames[case], speed.frames), last)
-        if player.playing != playing:
-            st.rerun()  # only the whole page can set the clock
-        _controls(player, case, recording)
-        moment = recording.at(player.frames[case])
-        st.markdown(moves.say(moment, NOUNS[case]))
+        _controls(player, recording)
+        moment = recording.at(player.frame)
+        st.markdown(moves.describe(moment, NOUNS[case]))
         if case == "toy":
             _toy(moment)
         else:
             _digits(moment)
 
-    draw()
+    player.show(
+        case, recording.num_frames, draw, seconds=speed.seconds, following=lambda frame: _ahead(frame, speed.frames)
+    )
     _curves_as_csv(case, recording)
 
 
@@ -114,40 +79,28 @@ def _ahead(frame: int, frames: int) -> int:
     return Recording.frame(iteration + begun, UPDATE)
 
 
-def _controls(player: Player, case: str, recording: Recording) -> None:
-    last, frame = recording.num_frames - 1, player.frames[case]
+def _controls(player: Player, recording: Recording) -> None:
+    frame, at_end = player.frame, player.frame == player.last
     iteration, phase = divmod(frame, len(PHASES))
-    scrubs, phases = player.scrubs, player.phases
-    scrub_key, phase_key = f"moves iteration {case} {scrubs}", f"moves phase {case} {phases}"
-
-    def to_iteration() -> None:
-        if player.scrubs == scrubs:
-            player.go(case, Recording.frame(st.session_state[scrub_key] - 1, UPDATE), last, by="scrub")
-
-    def to_phase() -> None:
-        if player.phases == phases:
-            chosen = PHASES.index(st.session_state[phase_key])
-            player.go(case, Recording.frame(iteration, chosen), last, by="phase")
-
     buttons, slider = st.columns([1, 1], vertical_alignment="bottom")
     with buttons.container(horizontal=True):
+        player.button("moves play", shortcut="P")
         st.button(
-            "Pause" if player.playing else "Play", key="moves play", on_click=player.toggle, args=(case, last),
-            icon=":material/pause:" if player.playing else ":material/play_arrow:", type="primary", shortcut="P",
+            "One step", key="moves step", icon=":material/step:", shortcut="S", disabled=at_end,
+            on_click=player.go, args=(frame + 1,),
         )  # fmt: skip
         st.button(
-            "One step", key="moves step", icon=":material/step:", shortcut="S", disabled=frame == last,
-            on_click=player.go, args=(case, frame + 1, last),
+            "Next iteration", key="moves next", icon=":material/skip_next:", shortcut="N", disabled=at_end,
+            on_click=player.go, args=(_ahead(frame, len(PHASES)),),
         )  # fmt: skip
-        st.button(
-            "Next iteration", key="moves next", icon=":material/skip_next:", shortcut="N", disabled=frame == last,
-            on_click=player.go, args=(case, _ahead(frame, len(PHASES)), last),
-        )  # fmt: skip
-    slider.slider("Iteration", 1, recording.num_iterations, iteration + 1, key=scrub_key, on_change=to_iteration)
+    slider.slider(
+        "Iteration", 1, recording.num_iterations, iteration + 1,
+        **player.field_options("moves iteration", lambda chosen: Recording.frame(chosen - 1, UPDATE)),
+    )  # fmt: skip
     st.segmented_control(
-        "Phase", PHASES, default=PHASES[phase], key=phase_key, required=True, on_change=to_phase, width="stretch",
-        label_visibility="collapsed",
+        "Phase", PHASES, default=PHASES[phase], required=True, width="stretch", label_visibility="collapsed",
         format_func=lambda name: f"{PHASES.index(name) + 1} {name}",
+        **player.field_options("moves phase", lambda chosen: Recording.frame(iteration, PHASES.index(chosen))),
     )  # fmt: skip
 
 

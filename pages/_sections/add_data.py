@@ -19,6 +19,7 @@ from hume.data.importers.folder_listing import allowed_roots, check_allowed
 from hume.data.importers.hugging_face import import_hugging_face
 from hume.exchange.incoming import DetectedFormat, detect_format
 from hume.jobs.datasets import upload
+from pages._sections import progress
 from pages._state import services as services_module
 from pages._widgets import plots
 
@@ -27,6 +28,7 @@ HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 SIDES = (32, 64, 96, 128, 224)
 PREVIEWED, PREVIEW = 12, 72  # pictures, pixels
 SHOWN = 20  # names of what was set aside
+ERROR = "add error"  # where the session keeps what could not begin
 ENDINGS = ["zip", "png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "csv", "parquet", "pq", "npy", "npz",
            "safetensors", "h5ad"]  # fmt: skip
 
@@ -45,8 +47,8 @@ def add() -> None:
     if named.open:
         with named:
             _named()
-    if "add error" in st.session_state:
-        st.error(st.session_state.pop("add error"), icon=":material/error:")
+    if ERROR in st.session_state:
+        st.error(plots.plain(st.session_state.pop(ERROR)), icon=":material/error:")
 
 
 def _from_disk() -> None:
@@ -188,14 +190,11 @@ def _from_hub(place: DeltaGenerator) -> None:
 
 
 def _start(begin: Callable[[], object], name: str) -> None:
-    """Queue what brings a dataset, or keep why it cannot be."""
-    try:
+    def checked() -> None:
         check_name(name, "dataset")
         begin()
-    except HumeError as error:
-        st.session_state["add error"] = plots.plain(str(error))
-    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # the field of files is empty again
-    st.rerun()
+
+    progress.start(checked, ERROR, shown="below")
 
 
 def _aside(set_aside: list[tuple[str, str]]) -> None:

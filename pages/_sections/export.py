@@ -45,4 +45,4 @@ def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
         if reason is not None:
             st.caption(f"Not here: {plots.plain(reason)}.")
         said = "Found and true labels." if true_labels else "Found classes only, no ground truth."
-        st.caption(f"{said} The command line writes folders of any size: `hand-over`.")
+        st.caption(f"{said} The command line writes folders of any size: `export --to`.")

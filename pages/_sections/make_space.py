@@ -1,9 +1,8 @@
-"""How spaces are made of a dataset: what is offered, what is under way, what was left unfinished."""
+"""How spaces are made of a dataset: what is offered, and what was left unfinished."""
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from hume.common import devices
@@ -17,89 +16,18 @@ from hume.features.backbones import KNOWN, available
 from hume.features.derive import Recipe
 from hume.features.encoders import ENCODERS
 from hume.jobs.datasets import upload
-from hume.jobs.queues import Status
-from hume.reporting import figures
-from pages._state import ground_truth, runs
-from pages._state import services as services_module
+from pages._sections import progress
+from pages._state import services
 from pages._widgets import plots
 
-REFRESH = 1.0  # seconds
-
-
-# --- under way -----------------------------------------------------------------------------------
-
-
-def under_way() -> None:
-    """Work on data: progress, a training's loss, and what came of what has ended."""
-    work = services_module.services().work
-    if not work.statuses():
-        return
-    going = any(status.under_way for status in work.statuses())
-
-    @st.fragment(run_every=REFRESH if going else None)
-    def draw() -> None:
-        now = work.statuses()
-        for status in now:
-            _line(status)
-        if going and not any(status.under_way for status in now):
-            st.rerun()
-
-    draw()
-
-
-def _line(status: Status) -> None:
-    work = services_module.services().work
-    words, button = st.columns([6, 1], vertical_alignment="center")
-    name = f"**{plots.plain(status.name)}**"
-    if status.under_way:
-        left = "" if status.seconds_left is None else f", about {plots.duration(status.seconds_left)} left"
-        said = f"waiting behind {status.ahead}" if status.state == "queued" else f"under way{left}"
-        words.progress(min(1.0, status.share), text=f"{name} · {said}")
-        button.button("Cancel", key=f"cancel {status.name}", icon=":material/stop_circle:",
-                      on_click=services_module.services().jobs.cancel, args=(status.name,))  # fmt: skip
-        _loss(status.name)
-        return
-    icon = runs.STATE_ICONS[status.state]
-    if status.state == "failed":
-        words.error(f"{name}: {plots.plain(status.message)}", icon=icon)
-    elif status.state == "cancelled":
-        words.warning(f"{name} was cancelled; what is done is kept and can be resumed.", icon=icon)
-    else:
-        words.success(f"{name}: {plots.plain(status.message)}", icon=icon)
-    button.button("Dismiss", key=f"dismiss {status.name}", on_click=work.forget, args=(status.name,))
-
-
-def _loss(name: str) -> None:
-    """The loss of a training so far; neighbours' accuracy beside it unless the reader is blind."""
-    records = services_module.services().work.live(name)
-    steps = [record for record in records if np.isfinite(record.loss)]
-    if len(steps) < 2:
-        return
-    probes = [(record.step, record.knn_score) for record in steps if record.knn_score is not None]
-    if ground_truth.is_blind():
-        probes = []
-    last = steps[-1]
-    st.caption(
-        f"Epoch {last.epoch} of {last.num_epochs}, step {last.step:,} of {last.num_steps:,}; "
-        f"{plots.duration(last.seconds)} so far." + (f" {last.note}" if last.note else "")
-    )
-    figure = figures.training(
-        [record.step for record in steps], [record.loss for record in steps],
-        [step for step, _ in probes], [score for _, score in probes],
-    )  # fmt: skip
-    plots.plot(
-        figure, f"loss {name}",
-        lambda: (["step", "loss"], [(record.step, record.loss) for record in steps]),
-        alt="The loss of the training over its steps", name=plots.file_name(name, "loss"), height=260,
-    )  # fmt: skip
-
+ERROR = "data error"  # where the session keeps what could not begin
 
 # --- left unfinished -----------------------------------------------------------------------------
 
 
 def unfinished(folder: DatasetFolder) -> None:
     """What was cancelled or killed, to be gone on with or dropped."""
-    work = services_module.services().work
+    work = services.services().work
     if work.is_busy(folder):
         return
     for left in training.pending(folder):
@@ -120,15 +48,16 @@ def unfinished(folder: DatasetFolder) -> None:
 def _left(folder: DatasetFolder, key: str, words: str, resume: Any, discard: Any) -> None:
     line, first, second = st.columns([5, 1, 1], vertical_alignment="center")
     line.warning(f"Unfinished: {plots.plain(words)}.", icon=":material/pause_circle:")
-    first.button("Resume", key=f"resume {key}", type="primary", on_click=_safely, args=(resume,))
-    second.button("Discard", key=f"discard {key}", on_click=_safely, args=(discard, folder, key))
+    first.button("Resume", key=f"resume {key}", type="primary", on_click=safely, args=(resume,))
+    second.button("Discard", key=f"discard {key}", on_click=safely, args=(discard, folder, key))
 
 
-def _safely(act: Any, *arguments: Any) -> None:
+def safely(act: Any, *arguments: Any) -> None:
+    """Do what a button asks for, or keep why it cannot be done for the page to show."""
     try:
         act(*arguments)
     except HumeError as error:
-        st.session_state["data error"] = str(error)
+        st.session_state[ERROR] = str(error)
 
 
 # --- offers --------------------------------------------------------------------------------------
@@ -180,12 +109,12 @@ def _network(folder: DatasetFolder, data: Dataset) -> None:
     if name and name in KNOWN:
         st.caption(f"{KNOWN[name].title} · {KNOWN[name].dim:,} dimensions · {KNOWN[name].licence}")
     if st.button("Make features", type="primary", key="extract", icon=":material/memory:", disabled=not name):
-        _launch(lambda: services_module.services().work.extract(folder, name, **_asked(name, weights, side)))
+        progress.start(lambda: services.services().work.extract(folder, name, **_asked(name, weights, side)), ERROR)
 
 
 def _asked(name: str, weights: str, side: float | None) -> dict[str, Any]:
     """The options of a network; raises InputError for a path outside the folders that may be read."""
-    roots = [*allowed_roots(), services_module.services().store.home]
+    roots = [*allowed_roots(), services.services().store.home]
     source, _, model = name.partition(":")
     if source == "transformers" and Path(model).is_dir():
         check_allowed(Path(model), roots)
@@ -227,15 +156,16 @@ def _training(folder: DatasetFolder, data: Dataset) -> None:
         help="Leaves the test rows out of the training, for the inductive setting.",
     )  # fmt: skip
     if st.button("Train", type="primary", key="train", icon=":material/model_training:"):
-        _launch(
-            lambda: services_module.services().work.pretrain(
+        progress.start(
+            lambda: services.services().work.pretrain(
                 folder,
                 training.defaults(
                     folder, device, method=method, encoder=encoder, epochs=int(epochs), batch_size=int(batch),
                     flip=flip, train_split_only=split,
                 ),
                 device=device,
-            )
+            ),
+            ERROR,
         )  # fmt: skip
 
 
@@ -251,14 +181,15 @@ def _derived(folder: DatasetFolder, data: Dataset) -> None:
     whiten = columns[4].checkbox("Whiten", key="derive whiten", disabled=dims is None)
     recipe_wanted = parents and (len(parents) > 1 or centre or unit or dims)
     if st.button("Derive", type="primary", key="derive", icon=":material/call_merge:", disabled=not recipe_wanted):
-        _launch(
-            lambda: services_module.services().work.derive(
+        progress.start(
+            lambda: services.services().work.derive(
                 folder,
                 Recipe(
                     spaces=tuple(parents), centre=centre, unit=unit, pca=None if dims is None else int(dims),
                     whiten=bool(whiten and dims),
                 ),
-            )
+            ),
+            ERROR,
         )  # fmt: skip
 
 
@@ -273,19 +204,7 @@ def _from_file(folder: DatasetFolder) -> None:
     if st.button("Add it", type="primary", key="add matrix", icon=":material/add:"):
 
         def begin() -> None:
-            services = services_module.services()
-            place = upload(services.store.home, [(file.name, file)])
-            services.work.add_features(folder, name, place)
+            place = upload(services.services().store.home, [(file.name, file)])
+            services.services().work.add_features(folder, name, place)
 
-        _launch(begin)
-
-
-def _launch(begin: Any) -> None:
-    """Queue work; why it cannot begin is said on the page."""
-    try:
-        begin()
-        st.toast("It is in the queue: see above how far it is.", icon=":material/schedule:")
-    except HumeError as error:
-        st.session_state["data error"] = str(error)
-    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
-    st.rerun()
+        progress.start(begin, ERROR)

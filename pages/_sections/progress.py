@@ -1,4 +1,4 @@
-"""A run that is under way: how far it has come, what the seeds see, and how to stop it."""
+"""Jobs of this server: how far each has come, what a search shows meanwhile, how to start and to stop one."""
 
 from collections.abc import Callable
 
@@ -6,18 +6,126 @@ import numpy as np
 import streamlit as st
 
 from hume import Run
+from hume.common.errors import HumeError
+from hume.common.formatting import count
 from hume.data.dataset import Dataset
 from hume.jobs.live_view import Live
 from hume.jobs.queues import Status
 from hume.reporting import figures
-from pages._state import datasets, ground_truth, services
+from pages._state import datasets, ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
 
 REFRESH = 1.0  # seconds
 PICTURE = 52  # pixels
 SHOWN = 20  # classes
-PHASES = {"queued": "waiting", "searching": "searching", "scoring": "cross-validating the labelings"}
+PHASES = {
+    "queued": "queued",
+    "searching": "searching",
+    "scoring": "cross-validating the labelings",
+    "working": "under way",
+}
+
+
+# --- one job -------------------------------------------------------------------------------------
+
+
+def start(begin: Callable[[], object], error: str, *, shown: str = "above") -> None:
+    """Queue a job and draw the page again; where it cannot begin, the session keeps why under the key `error`."""
+    try:
+        begin()
+        st.toast(f"Queued; progress is shown {shown}.", icon=":material/schedule:")
+    except HumeError as refused:
+        st.session_state[error] = str(refused)
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # fields of files are empty again
+    st.rerun()
+
+
+def line(status: Status, *, key: str = "cancel", kept: str | None = None) -> None:
+    """A job under way and a button to cancel it, or its result and one to dismiss it; kept: what cancelling keeps."""
+    words, button = st.columns([6, 1], vertical_alignment="center")
+    name, icon = f"**{plots.plain(status.name)}**", runs.STATE_ICONS[status.state]
+    if status.under_way:
+        words.progress(min(1.0, status.share), text=f"{name} · {_phase(status)}")
+        button.button(
+            "Cancel", icon=":material/stop_circle:", key=f"{key} {status.name}", help=kept,
+            on_click=services.services().jobs.cancel, args=(status.name,),
+        )  # fmt: skip
+        return
+    if status.state == "failed":
+        words.error(f"{name}: {plots.plain(status.message)}", icon=icon)
+    elif status.state == "cancelled":
+        words.warning(f"{name} was cancelled; what is done is kept and can be resumed.", icon=icon)
+    else:
+        words.success(f"{name}: {plots.plain(status.message)}", icon=icon)
+    forget = services.services().work.forget
+    button.button("Dismiss", key=f"dismiss {status.name}", on_click=forget, args=(status.name,))
+
+
+def _phase(status: Status) -> str:
+    if status.state == "queued":
+        return f"queued: {count(status.ahead, 'job')} before this one"
+    left = "" if status.seconds_left is None else f", about {plots.duration(status.seconds_left)} left"
+    return PHASES[status.state] + left
+
+
+def _repeat(is_under_way: Callable[[], bool], draw: Callable[[], None]) -> None:
+    """Draw again every second while jobs are under way; when they end, the page runs again."""
+    going = is_under_way()
+
+    @st.fragment(run_every=REFRESH if going else None)
+    def again() -> None:
+        if going and not is_under_way():
+            st.rerun()
+        draw()
+
+    again()
+
+
+# --- work on data --------------------------------------------------------------------------------
+
+
+def jobs() -> None:
+    """All work on data since the server started: progress, a training's loss, results."""
+    work = services.services().work
+    if not work.statuses():
+        return
+
+    def draw() -> None:
+        for status in work.statuses():
+            line(status)
+            if status.under_way:
+                _loss(status.name)
+
+    _repeat(lambda: any(status.under_way for status in work.statuses()), draw)
+
+
+def _loss(name: str) -> None:
+    """The loss of a training so far; neighbours' accuracy beside it unless the reader is blind."""
+    records = services.services().work.live(name)
+    steps = [record for record in records if np.isfinite(record.loss)]
+    if len(steps) < 2:
+        return
+    probes = [(record.step, record.knn_score) for record in steps if record.knn_score is not None]
+    if ground_truth.is_blind():
+        probes = []
+    last = steps[-1]
+    st.caption(
+        f"Epoch {last.epoch} of {last.num_epochs}, step {last.step:,} of {last.num_steps:,}; "
+        f"{plots.duration(last.seconds)} so far." + (f" {last.note}" if last.note else "")
+    )
+    figure = figures.training(
+        [record.step for record in steps], [record.loss for record in steps],
+        [step for step, _ in probes], [score for _, score in probes],
+    )  # fmt: skip
+    plots.plot(
+        figure, f"loss {name}",
+        lambda: (["step", "loss"], [(record.step, record.loss) for record in steps]),
+        alt="The loss of the training over its steps", name=plots.file_name(name, "loss"), height=260,
+    )  # fmt: skip
+
+
+# --- a run ---------------------------------------------------------------------------------------
 
 
 def panel(run: Run, *, pictures_only: bool = False) -> None:
@@ -34,37 +142,18 @@ def panel(run: Run, *, pictures_only: bool = False) -> None:
 
 def watch(run: Run, draw: Callable[[Live], None]) -> None:
     """Draw a run that this server works on, again every second, until it ends; then the page runs again."""
-    jobs, name = services.services().jobs, run.name
+    jobs = services.services().jobs
 
-    @st.fragment(run_every=REFRESH)
     def again() -> None:
-        status = jobs.status(name)
+        status = jobs.status(run.name)
         if status is None or not status.under_way:
             st.rerun()
-        _progress(status)
-        live = jobs.live(name)
+        line(status, kept="Finished seeds are kept, and the run can be resumed.")
+        live = jobs.live(run.name)
         if live is not None:
             draw(live)
 
-    again()
-
-
-def _progress(status: Status) -> None:
-    words = PHASES[status.state]
-    if status.state == "queued":
-        words += f": {status.ahead} run{'s' * (status.ahead != 1)} before this one"
-    elif status.seconds_left is not None:
-        words += f", about {plots.duration(status.seconds_left)} left"
-    bar, button = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(min(1.0, status.share), text=f"**{plots.plain(status.name)}** · {words}")
-    button.button(
-        "Cancel",
-        icon=":material/stop_circle:",
-        key=f"cancel {status.name}",
-        on_click=services.services().jobs.cancel,
-        args=(status.name,),
-        help="Finished seeds are kept, and the run can be resumed.",
-    )
+    _repeat(lambda: jobs.is_under_way(run.name), again)
 
 
 def _plots(name: str, live: Live, data: Dataset) -> None:

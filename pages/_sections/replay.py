@@ -1,8 +1,6 @@
 """A finished search seen again: where every start was at any moment, and which pictures changed class."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from time import monotonic
 
 import streamlit as st
 
@@ -13,6 +11,7 @@ from hume.runs.findings import Findings
 from hume.runs.replay import Cloud, Labels
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
+from pages._widgets.player import Player
 
 EVERY = 0.8  # seconds a frame while playing
 PICTURE = 56  # pixels
@@ -20,29 +19,6 @@ SHOWN = 24  # pictures
 BACK = 3  # frames within which a picture has changed class
 
 Plot = Callable[..., object]  # `_show.plot`, or one with larger type
-
-
-@dataclass
-class Player:
-    """Which moment is shown, and whether the next follows by itself."""
-
-    frame: int = 0
-    playing: bool = False
-    since: float = 0.0  # when it moved last
-    moves: int = 0  # that the slider did not make: it is made anew to follow
-
-    def go(self, frame: int, last: int, *, by_slider: bool = False) -> None:
-        """Show a moment; at the end, stop."""
-        self.frame, self.since = min(max(frame, 0), last), monotonic()
-        self.playing = self.playing and frame < last
-        self.moves += not by_slider
-
-    def toggle(self, last: int) -> None:
-        """Play or pause; from the end, play again."""
-        self.playing = not self.playing
-        self.since = monotonic()
-        if self.playing and self.frame >= last:
-            self.go(0, last)
 
 
 def show(found: Findings, *, truth: bool, plot: Plot = plots.plot) -> None:
@@ -69,41 +45,23 @@ def show(found: Findings, *, truth: bool, plot: Plot = plots.plot) -> None:
 
 
 def _draw(found: Findings, cloud: Cloud, labels: Labels, seed: int, truth: bool, plot: Plot) -> None:
-    last = len(cloud.iterations) - 1
     player: Player = st.session_state.setdefault(f"replay of {found.run.name}", Player())
-    player.frame = min(player.frame, last)
-    if player.playing and monotonic() - player.since > 5 * EVERY:
-        player.playing = False  # another step was looked at in between
-    playing = player.playing
 
-    @st.fragment(run_every=EVERY if playing else None)
     def draw() -> None:
-        # A touch on the slider draws anew too, and must not make it faster.
-        if player.playing and monotonic() - player.since > 0.7 * EVERY:
-            player.go(player.frame + 1, last)
-        if player.playing != playing:
-            st.rerun()  # only the whole page can set the clock
-        _controls(player, cloud, last)
+        _controls(player, cloud.iterations.tolist())
         _plots(found, cloud, player.frame, seed, truth and cloud.acc is not None, plot)
         _movers(found, cloud, labels, player.frame)
 
-    draw()
+    player.show(found.run.name, len(cloud.iterations), draw, seconds=EVERY)
 
 
-def _controls(player: Player, cloud: Cloud, last: int) -> None:
-    field = f"replay moment {player.moves}"
-
-    def scrub() -> None:
-        player.go(cloud.iterations.tolist().index(st.session_state[field]), last, by_slider=True)
-
+def _controls(player: Player, moments: list[int]) -> None:
     buttons, slider = st.columns([1, 4], vertical_alignment="bottom")
-    buttons.button(
-        "Pause" if player.playing else "Play", key="replay play", on_click=player.toggle, args=(last,),
-        icon=":material/pause:" if player.playing else ":material/play_arrow:", type="primary",
-    )  # fmt: skip
-    if last > 0:
-        moments = cloud.iterations.tolist()
-        slider.select_slider("Iterations done", moments, moments[player.frame], key=field, on_change=scrub)
+    with buttons:
+        player.button("replay play")
+    if len(moments) > 1:
+        moment = moments[player.frame]
+        slider.select_slider("Iterations done", moments, moment, **player.field_options("replay moment", moments.index))
 
 
 def _plots(found: Findings, cloud: Cloud, at: int, seed: int, truth: bool, plot: Plot) -> None:

@@ -20,7 +20,7 @@ from hume.reporting import figures
 from hume.runs import review
 from hume.runs.findings import LABEL_COLUMNS, Findings
 from hume.runs.review import Review
-from pages._sections import make_space
+from pages._sections import progress
 from pages._state import datasets, ground_truth, runs, services
 from pages._widgets import plots
 
@@ -43,14 +43,14 @@ def section(found: Findings, num_neighbors: int, order: Order) -> None:
         student.folder, datasets.stamp(student.dataset, student.folder), tuple(sorted(given.rejected)), student
     )
     name = f"{found.run.name}: train on reliable samples, {student.space.name}"
-    going = any(status.under_way and status.name == name for status in services.services().work.statuses())
+    going = services.services().jobs.is_under_way(name)
     if right.button(
         "Train on reliable samples", icon=":material/school:", key="train students", disabled=going or not missing,
         help=f"{', '.join(map(str, missing))} a class." if missing else "All numbers of labels a class are there.",
     ):  # fmt: skip
         _queue(name, student)
         st.rerun()
-    make_space.under_way()
+    progress.jobs()
     st.markdown(plots.plain(in_words(points, student.vote_accuracy, truth)))
     _protocol(student, truth)
     if any(not point.is_current for point in points):

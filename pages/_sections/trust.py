@@ -92,8 +92,8 @@ def _draw(found: Findings, judged: Trust) -> None:
 def _offer(comparison: Comparison) -> None:
     """Search the two pairs in which φ2 was spoiled, in the background, where nobody has yet."""
     missing = [key for key in SPOILED if comparison.found(key) is None]
-    busy = {status.name for status in services.services().work.statuses() if status.under_way}
-    waiting = [key for key in missing if _name(comparison, key) not in busy]
+    jobs = services.services().jobs
+    waiting = [key for key in missing if not jobs.is_under_way(_name(comparison, key))]
     if missing and not waiting:
         st.caption("The controls are being searched; their scores appear here when the page is drawn again.")
     elif waiting and st.button(

@@ -62,8 +62,8 @@ def test_a_search_is_seen_while_it_runs(searching):
 
 def test_a_waiting_run_says_how_many_are_before_it(searching):
     at = look("search", run="next")
-    assert any("waiting: 1 run before this one" in bar.proto.text for bar in at.get("progress"))
-    assert any(" 2 runs before it" in text for text in words(at))
+    assert any("queued: 1 job before this one" in bar.proto.text for bar in at.get("progress"))
+    assert any(" 2 jobs before it" in text for text in words(at))
 
 
 def test_a_search_is_seen_on_start(searching):

@@ -4,8 +4,8 @@ import pytest
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
+from hume.lesson import moves
 from hume.lesson.moves import PHASES, PROTOTYPES, TASK, TEST, UPDATE
-from pages._lesson import moves
 from tests.support.app_driver import figures, galleries, press, rerun, tiles, whole
 
 
@@ -28,7 +28,7 @@ def sentence(at):
 
 def says(iteration, phase):
     recording = moves.of_toy()
-    return moves.say(recording.at(recording.frame(iteration - 1, phase)), "point")
+    return moves.describe(recording.at(recording.frame(iteration - 1, phase)), "point")
 
 
 def control(at, start):

@@ -240,7 +240,7 @@ def test_datasets_are_listed_with_their_spaces(tmp_path):
 def test_help_names_every_command():
     code, out, _ = call(ROOT, "--help")
     assert code == 0
-    names = "search resume show list datasets labels curve reliable report export import-authors demo"
+    names = "search resume show list datasets labels curve reliable report export export-authors import-authors demo"
     assert set(names.split()) <= set(re.findall(r"[\w-]+", out))
 
 
@@ -364,7 +364,7 @@ def test_a_report_that_cannot_be_written_is_one_sentence_and_no_half_file(digits
 @pytest.fixture(scope="module")
 def exported(digits, home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("authors") / "tasks"
-    code, out, err = call(home, "export", "digits", folder, "--to", "authors")
+    code, out, err = call(home, "export-authors", "digits", folder)
     assert code == 0, err
     assert out.strip() == f"7 files in {folder}"
     return folder
@@ -399,8 +399,31 @@ def test_tasks_for_another_space_are_refused(exported, home):
     check_refusal(call(home, "import-authors", exported / "none", "--dataset", "digits"), "none")
 
 
-def test_only_the_authors_layout_is_known(digits, home, tmp_path):
-    check_refusal(call(home, "export", "digits", tmp_path, "--to", "zip"), "zip")
+@pytest.mark.parametrize("options", [(), ("--to", "authors")])
+def test_export_without_a_format_writes_the_authors_layout_as_before(exported, home, tmp_path, options):
+    code, out, err = call(home, "export", "digits", tmp_path / "tasks", *options)
+    assert code == 0
+    assert out.strip() == f"7 files in {tmp_path / 'tasks'}"
+    assert err.strip().endswith("use export-authors")
+    assert {path.name for path in (tmp_path / "tasks").iterdir()} == {path.name for path in exported.iterdir()}
+
+
+def test_only_known_formats_are_exported(digits, home, tmp_path):
+    check_refusal(call(home, "export", "digits", tmp_path, "--to", "zip"), "zip", "image-folder")
+
+
+@pytest.mark.parametrize(
+    ("command", "told"), [("export --to image-folder", ""), ("hand-over", "use export --to image-folder")]
+)
+def test_reliable_samples_are_exported_by_the_new_and_by_the_old_name(digits, home, tmp_path, command, told):
+    name, *options = command.split()
+    arguments = ("--per-class", "3", "--neighbors", "20")
+    code, out, err = call(home, name, "digits", tmp_path / "made", *options, *arguments)
+    assert code == 0, err
+    assert out.startswith("30 samples, 0 set aside")
+    assert err.strip().endswith(told)
+    assert ("use export" in err) is bool(told)
+    assert len(list((tmp_path / "made").rglob("*.png"))) == 30
 
 
 # --- refusals ------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_where_as_many_cannot_be_drawn_both_numbers_are_told(tmp_path):
 
 
 def test_nothing_is_handed_over_where_no_sample_is_left_to_judge_by(run, tmp_path):
-    with pytest.raises(InputError, match="no sample would be left to judge by: hand over fewer"):
+    with pytest.raises(InputError, match="no sample would be left to judge by: export fewer"):
         made(run, tmp_path / "both", 300, true_labels=True)
     made(run, tmp_path / "found", 300)
 
@@ -112,7 +112,7 @@ def test_the_score_matches_found_classes_and_takes_true_ones_as_they_are(run, tm
 
 def test_the_command_line_asks_for_it_by_a_flag(run, tmp_path):
     def call(*arguments):
-        command = ["hand-over", "run", str(tmp_path / "made"), *arguments, "--per-class", "4", "--neighbors", "10"]
+        command = ["export", "run", str(tmp_path / "made"), *arguments, "--per-class", "4", "--neighbors", "10"]
         return CliRunner(env={"HUME_HOME": str(tmp_path)}).invoke(app, command)
 
     refused = call("--to", "anndata", "--true-labels")

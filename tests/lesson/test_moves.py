@@ -124,8 +124,8 @@ def test_a_phase_renews_its_own_variable_and_no_other(toy):
 
 def test_moments_can_be_visited_in_any_order(toy):
     order = np.random.default_rng(0).permutation(toy.num_frames)[:40]
-    there = {frame: moves.say(toy.at(frame), "point") for frame in order}
-    assert there == {frame: moves.say(toy.at(frame), "point") for frame in sorted(order)}
+    there = {frame: moves.describe(toy.at(frame), "point") for frame in order}
+    assert there == {frame: moves.describe(toy.at(frame), "point") for frame in sorted(order)}
     assert (toy.at(-5).iteration, toy.at(-5).phase) == (0, PROTOTYPES)
     assert (toy.at(10**6).iteration, toy.at(10**6).phase) == (99, UPDATE)
 
@@ -137,7 +137,7 @@ def test_at_the_beginning_nothing_is_known(toy):
 
 
 def test_sentences_hold_the_numbers_of_the_iteration(toy):
-    said = {PHASES[p]: moves.say(toy.at(toy.frame(20, p)), "point") for p in range(len(PHASES))}
+    said = {PHASES[p]: moves.describe(toy.at(toy.frame(20, p)), "point") for p in range(len(PHASES))}
     assert len(set(said.values())) == len(PHASES)
     assert "120 points" in said["Split"]
     assert f"{toy.train_error[20]:.2f} nats" in said["Inner fit"]
