@@ -1,7 +1,7 @@
 """Work on datasets in the background: bringing them, and making their spaces, in the queues that searches wait in.
 
-Every piece of work has a name for people, with a space in it, so that it is never a run's. What a training shows while
-it goes on is kept here for whoever looks.
+Every piece of work has a name for people, with a space in it, so that it is never a run's. The records of
+a training are kept here for pages to show.
 """
 
 import shutil
@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -31,6 +32,14 @@ CHUNK = 2**20
 TRAINING = 0.95  # share of a training's time, the rest writes features
 
 
+@dataclass(frozen=True)
+class NewSpace:
+    """The result of a job that makes a space."""
+
+    dataset: str
+    space: str
+
+
 class DatasetJobs:
     """What one process does on the datasets of its home; every method may be called from any thread."""
 
@@ -43,39 +52,38 @@ class DatasetJobs:
     def add(self, path: Path, name: str, *, keep: Literal["refer", "copy"], side: int, **look: Any) -> str:
         """Bring what lies at a path, see `hume.exchange.incoming`; look: arguments of `detect_format`."""
 
-        def work(on_progress: Progress) -> str:
+        def work(on_progress: Progress) -> object:
             detected = detect_format(path, **look)
-            return import_path(detected, self.jobs.store, name, keep=keep, side=side, on_progress=on_progress).summary
+            return import_path(detected, self.jobs.store, name, keep=keep, side=side, on_progress=on_progress)
 
         return self._submit(f"Add {name}", work)
 
     def add_uploaded(self, place: Path, name: str, *, side: int) -> str:
         """Bring what was uploaded to a place of `upload`, and remove it from there."""
 
-        def work(on_progress: Progress) -> str:
+        def work(on_progress: Progress) -> object:
             try:
                 detected = detect_format(_what_was_meant(place), roots=[place])
                 _count_the_rest(detected, place)
-                report = import_path(detected, self.jobs.store, name, keep="move", side=side, on_progress=on_progress)
-                return report.summary
+                return import_path(detected, self.jobs.store, name, keep="move", side=side, on_progress=on_progress)
             finally:
                 shutil.rmtree(place, ignore_errors=True)
 
         return self._submit(f"Add {name}", work)
 
-    def do(self, name: str, work: Callable[[Progress], str], device: str = "cpu") -> str:
-        """Any other work, by a name for people, as a function that reports its progress and returns a sentence."""
+    def do(self, name: str, work: Callable[[Progress], object], device: str = "cpu") -> str:
+        """Any other work, by a name for people, as a function that reports its progress and may return a result."""
         return self._submit(name, work, device)
 
     def extract(self, folder: DatasetFolder, network: str, *, device: str = "auto", **options: Any) -> str:
         """Make a space by a pretrained network; options: those of `load_backbone`."""
 
-        def work(on_progress: Progress) -> str:
+        def work(on_progress: Progress) -> object:
             from hume.features.backbones import load_backbone
             from hume.features.extract import extract
 
             backbone = load_backbone(network, device=devices.choose_device(device), **options)
-            return f"The space {extract(folder, backbone, on_progress=on_progress)} of {folder.name} is ready."
+            return NewSpace(folder.name, extract(folder, backbone, on_progress=on_progress))
 
         side = f" at {options['size']} pixels" if options.get("size") else ""
         return self._submit(f"{folder.name}: {network}{side}", work, device)
@@ -86,7 +94,7 @@ class DatasetJobs:
         """Train an encoder on a dataset's own images and make a space of its features."""
         name = f"{folder.name}: {config.title}"
 
-        def work(on_progress: Progress) -> str:
+        def work(on_progress: Progress) -> object:
             from hume.features.pretrain import pretrain
 
             with self._lock:
@@ -97,7 +105,7 @@ class DatasetJobs:
                     try:
                         record = next(steps)
                     except StopIteration as end:
-                        return f"The space {end.value} of {folder.name} is ready."
+                        return NewSpace(folder.name, end.value)
                     with self._lock:
                         seen.append(record)
                     on_progress(TRAINING * record.step / record.num_steps + (1 - TRAINING) * record.written)
@@ -107,23 +115,22 @@ class DatasetJobs:
     def derive(self, folder: DatasetFolder, recipe: "Recipe", name: str | None = None) -> str:
         """Make a space of others."""
 
-        def work(on_progress: Progress) -> str:
+        def work(on_progress: Progress) -> object:
             from hume.features.derive import derive
 
-            return f"The space {derive(folder, recipe, name, on_progress=on_progress)} of {folder.name} is ready."
+            return NewSpace(folder.name, derive(folder, recipe, name, on_progress=on_progress))
 
         return self._submit(f"{folder.name}: derive {name or 'a space'}", work)
 
     def add_features(self, folder: DatasetFolder, name: str, place: Path) -> str:
         """Give a dataset a space that was computed elsewhere: the one file in a place of `upload`, then removed."""
 
-        def work(on_progress: Progress) -> str:
+        def work(on_progress: Progress) -> object:
             from hume.data.importers.arrays import add_features
 
             try:
                 (path,) = place.iterdir()
-                made = add_features(folder, name, path, on_progress=on_progress)
-                return f"The space {made} of {folder.name} is ready."
+                return NewSpace(folder.name, add_features(folder, name, path, on_progress=on_progress))
             finally:
                 shutil.rmtree(place, ignore_errors=True)
 
@@ -155,7 +162,7 @@ class DatasetJobs:
         """Whether work on a dataset waits or is under way."""
         return any(status.under_way and status.name.startswith(f"{folder.name}: ") for status in self.statuses())
 
-    def _submit(self, name: str, work: Callable[[Progress], str], device: str = "cpu") -> str:
+    def _submit(self, name: str, work: Callable[[Progress], object], device: str = "cpu") -> str:
         """Queue work and return its name: with a number where work of the same name waits or is under way."""
         place = devices.choose_device(device)
         with self._lock:

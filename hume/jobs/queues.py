@@ -31,7 +31,8 @@ class Status:
     share: float = 0.0  # of the phase under way, 0 to 1
     seconds_left: float | None = None  # of the phase under way, None while nothing can be said
     ahead: int = 0  # jobs in the queue before this one
-    message: str = ""  # one sentence: why it failed, or its result
+    message: str = ""  # one sentence: why it failed
+    result: object = None  # what a finished job returns
 
     @property
     def under_way(self) -> bool:
@@ -62,7 +63,7 @@ class JobContext:
         self._publish(Status(self._name, phase, share, left))
 
 
-Work = Callable[[JobContext], str | None]  # may return a sentence on its result
+Work = Callable[[JobContext], object]  # may return its result
 
 
 class Queues:
@@ -160,7 +161,7 @@ class Queues:
                     continue
                 self._status[name] = Status(name, phase)
             try:
-                outcome = Status(name, "finished", 1.0, message=work(JobContext(self._set, name, stop)) or "")
+                outcome = Status(name, "finished", 1.0, result=work(JobContext(self._set, name, stop)))
             except CancelledError:
                 outcome = Status(name, "cancelled")
             except HumeError as error:

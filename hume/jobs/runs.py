@@ -38,8 +38,8 @@ class RunJobs:
             name, device, lambda context: self._work(name, search, context), "searching" if search else "scoring"
         )
 
-    def submit_work(self, name: str, device: str, work: Callable[[Progress], str | None]) -> None:
-        """Queue other work for a device: it reports the share done and may return a sentence on its result.
+    def submit_work(self, name: str, device: str, work: Callable[[Progress], object]) -> None:
+        """Queue other work for a device: it reports the share done and may return a result.
 
         Its name may not be a run's: give it one with a space in it. Raises RunError once the queues are closed.
         """

@@ -1,7 +1,7 @@
 """What a run's numbers say, in plain sentences that any page or file may show; text only, no markup.
 
-Every function takes `truth`: whether numbers that need the ground truth may be told. Without one
-nothing of it is, whatever they are asked.
+Functions whose numbers may need the ground truth take `truth`, whether it may be shown; without it
+nothing of it is.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,8 @@ from hume.common.formatting import count, number, percent
 from hume.evaluation.metrics import Correlation
 from hume.evaluation.reliable import ReliabilityRanking
 from hume.runs.findings import Findings
+from hume.runs.replay import MissingTrajectories
+from hume.runs.trajectory import MEBIBYTE
 
 if TYPE_CHECKING:
     from hume.experiments.comparison import Standing
@@ -137,3 +139,22 @@ def beside_others(standings: "Sequence[Standing]", truth: bool) -> str:
         most = max(float(each.vote_acc) for each in spoiled if each.vote_acc is not None)
         said.append(f"With φ2 spoiled the vote is right on {percent(most)}: that much comes from φ1 alone.")
     return " ".join(said) or f"{count(len(standings), 'method')} were run on this pair of spaces."
+
+
+def missing_trajectories(missing: MissingTrajectories) -> str:
+    """Why a replay does not show all of a run's search."""
+    seeds = f"{missing.recorded} of {count(missing.finished, 'seed')}"
+    kept = f"At most {missing.max_bytes / MEBIBYTE:g} MiB of a run are recorded: here {missing.frames} moments of "
+    return {
+        "imported": "This run was imported: its search is not known.",
+        "unfinished": "No seed has ended yet.",
+        "not recorded": f"{seeds} were recorded: the others were searched before searches were recorded, came "
+        "without their trajectories, or there was no room on the disk.",
+        "too many seeds": f"{kept}{missing.recorded} of its {count(missing.finished, 'seed')}.",
+        "too many frames": f"{kept}each seed.",
+    }[missing.reason]
+
+
+def new_space(dataset: str, space: str) -> str:
+    """What came of extracting, training or deriving a space."""
+    return f"The space {space} of {dataset} is ready."

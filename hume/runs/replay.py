@@ -22,7 +22,7 @@ from hume.engine.prototypes import hard_labels
 from hume.engine.search import FINAL_WINDOW
 from hume.evaluation import metrics
 from hume.runs.run import Run
-from hume.runs.trajectory import MAX_BYTES, MAX_FRAMES, MEBIBYTE, Trajectory, _path, plan
+from hume.runs.trajectory import MAX_BYTES, MAX_FRAMES, Trajectory, plan, trajectory_path
 
 NUM_ROWS = 1000
 Labels = NDArray[np.int32]
@@ -51,6 +51,20 @@ class Movers:
     latest: NDArray[np.int64]  # (m,) the frame with which it does last
     before: Labels  # (m,) its class at the first moment
     after: Labels  # (m,) at the last; the same as `before` for a row that came back
+
+
+Reason = Literal["imported", "unfinished", "not recorded", "too many seeds", "too many frames"]
+
+
+@dataclass(frozen=True)
+class MissingTrajectories:
+    """Why a run's trajectories are not all there."""
+
+    reason: Reason
+    recorded: int  # seeds that have one
+    finished: int  # seeds
+    frames: int  # of each seed, at most
+    max_bytes: int  # of a run
 
 
 def sample_rows(dataset: Dataset, num_rows: int = NUM_ROWS) -> NDArray[np.int64]:
@@ -190,15 +204,15 @@ def _latest(frames: NDArray[np.int64], moments: NDArray[np.int64]) -> NDArray[np
     return np.maximum(np.searchsorted(frames, moments, side="right") - 1, 0)
 
 
-def recorded_seeds(run: "Run") -> tuple[int, ...]:
+def recorded_seeds(run: Run) -> tuple[int, ...]:
     """The finished seeds that have a trajectory, in ascending order."""
-    return tuple(seed for seed in run.finished_seeds if _path(run.folder, seed).exists())
+    return tuple(seed for seed in run.finished_seeds if trajectory_path(run.folder, seed).exists())
 
 
-def read_trajectory(run: "Run", seed: int) -> Trajectory | None:
+def read_trajectory(run: Run, seed: int) -> Trajectory | None:
     """The trajectory of a seed, None where there is none or where it is damaged."""
     try:
-        with safetensors.safe_open(_path(run.folder, seed), framework="numpy") as file:
+        with safetensors.safe_open(trajectory_path(run.folder, seed), framework="numpy") as file:
             iterations, prototypes = file.get_tensor("iterations"), file.get_tensor("prototypes")
     except (OSError, safetensors.SafetensorError):
         return None
@@ -207,22 +221,24 @@ def read_trajectory(run: "Run", seed: int) -> Trajectory | None:
     return Trajectory(seed, iterations.astype(np.int64), prototypes)
 
 
-def missing_trajectories(run: "Run", max_bytes: int = MAX_BYTES) -> str | None:
-    """What a reader has to know of a run's trajectories, in a sentence; None where every finished seed has all."""
-    found, finished = len(recorded_seeds(run)), run.finished_seeds
+def missing_trajectories(run: Run, max_bytes: int = MAX_BYTES) -> MissingTrajectories | None:
+    """What is missing of a run's trajectories; None where every finished seed has all its frames."""
+    recorded, finished, frames = len(recorded_seeds(run)), run.finished_seeds, 0
+    reason: Reason
     if run.request.origin == "authors":
-        return "This run was imported: how it was found is not known."
-    if not finished:
-        return "No seed has ended yet."
-    num_classes, dim = run.seed_array(finished[0], "prototypes").shape
-    fitting = plan(len(run.request.seeds), num_classes, dim, max_bytes)
-    wanted = len(set(run.request.seeds[: fitting.seeds]) & set(finished))
-    if found < wanted:
-        return (
-            f"{found} of {len(finished)} seeds were recorded: the others were found before searches were, "
-            "came without their trajectories, or there was no room on the disk."
-        )
-    kept = f"At most {max_bytes / MEBIBYTE:g} MiB of a run are recorded"
-    if fitting.seeds < len(run.request.seeds):
-        return f"{kept}: here {fitting.frames} moments of {found} of its {len(finished)} seeds."
-    return f"{kept}: here {fitting.frames} moments of each seed." if fitting.frames < MAX_FRAMES else None
+        reason = "imported"
+    elif not finished:
+        reason = "unfinished"
+    else:
+        num_classes, dim = run.seed_array(finished[0], "prototypes").shape
+        fitting = plan(len(run.request.seeds), num_classes, dim, max_bytes)
+        frames = fitting.frames
+        if recorded < len(set(run.request.seeds[: fitting.seeds]) & set(finished)):
+            reason = "not recorded"
+        elif fitting.seeds < len(run.request.seeds):
+            reason = "too many seeds"
+        elif frames < MAX_FRAMES:
+            reason = "too many frames"
+        else:
+            return None
+    return MissingTrajectories(reason, recorded, len(finished), frames, max_bytes)

@@ -17,7 +17,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,9 +27,6 @@ from torch import Tensor
 from hume.common.devices import out_of_memory
 from hume.common.files import write_atomically
 from hume.engine.search import FinishedSeed, Step
-
-if TYPE_CHECKING:
-    pass
 
 MEBIBYTE = 2**20
 MAX_FRAMES = 64  # a seed
@@ -85,7 +81,7 @@ def times(num_iterations: int, number: int) -> tuple[int, ...]:
 
 @dataclass(eq=False)
 class _Frame:
-    """The prototypes of one batch; they stay on its device, which nobody has to wait for, until their seeds end."""
+    """The prototypes of one batch; they stay on its device, without a wait for it, until their seeds end."""
 
     iteration: int
     seeds: tuple[int, ...]
@@ -168,11 +164,8 @@ class Recorder:
         }
         self._folder.mkdir(exist_ok=True)
         # A power cut may damage it, which `read` notices: the disk is several times slower when waited for.
-        write_atomically(_path(self._folder.parent, found.seed), save(arrays), flush=False)
+        write_atomically(trajectory_path(self._folder.parent, found.seed), save(arrays), flush=False)
 
 
-# --- reading -------------------------------------------------------------------------------------
-
-
-def _path(folder: Path, seed: int) -> Path:
+def trajectory_path(folder: Path, seed: int) -> Path:
     return folder / "trajectories" / f"{seed:05d}.safetensors"

@@ -9,9 +9,11 @@ from hume import Run
 from hume.common.errors import HumeError
 from hume.common.formatting import count
 from hume.data.dataset import Dataset
+from hume.exchange.incoming import ImportReport
+from hume.jobs.datasets import NewSpace
 from hume.jobs.live_view import Live
 from hume.jobs.queues import Status
-from hume.reporting import figures
+from hume.reporting import figures, sentences
 from pages._state import datasets, ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -57,9 +59,18 @@ def line(status: Status, *, key: str = "cancel", kept: str | None = None) -> Non
     elif status.state == "cancelled":
         words.warning(f"{name} was cancelled; what is done is kept and can be resumed.", icon=icon)
     else:
-        words.success(f"{name}: {plots.plain(status.message)}", icon=icon)
+        words.success(f"{name}: {plots.plain(_result(status))}", icon=icon)
     forget = services.services().work.forget
     button.button("Dismiss", key=f"dismiss {status.name}", on_click=forget, args=(status.name,))
+
+
+def _result(status: Status) -> str:
+    match status.result:
+        case NewSpace(dataset, space):
+            return sentences.new_space(dataset, space)
+        case ImportReport(summary):
+            return summary
+    return str(status.result or "")
 
 
 def _phase(status: Status) -> str:

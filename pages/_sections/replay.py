@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from hume.common.errors import HumeError
-from hume.reporting import figures
+from hume.reporting import figures, sentences
 from hume.runs import replay
 from hume.runs.findings import Findings
 from hume.runs.replay import Cloud, Labels
@@ -23,12 +23,12 @@ Plot = Callable[..., object]  # `_show.plot`, or one with larger type
 
 def show(found: Findings, *, truth: bool, plot: Plot = plots.plot) -> None:
     """The replay of a run, where it was recorded; truth: whether accuracies may be seen."""
-    words = replay.missing_trajectories(found.run)
+    missing = replay.missing_trajectories(found.run)
+    if missing is not None:
+        st.caption(sentences.missing_trajectories(missing))
     if not replay.recorded_seeds(found.run):
-        st.markdown(words or "Nothing of this run was recorded: search again to replay it.")
+        st.markdown("Nothing of this run was recorded: search again to replay it.")
         return
-    if words is not None:
-        st.caption(words)
     try:
         cloud = _cloud(str(found.run.folder), found.run.version, found)
     except HumeError as error:  # all that was recorded is damaged

@@ -119,7 +119,7 @@ def test_a_folder_is_looked_at_before_it_is_added(home, roots):
     assert at.info[0].value.replace("\\", "") == "7 images in 2 classes."
     assert home.dataset_roots[0].exists() is False
     press(at, "add path")
-    assert ended("Add pets").message == "6 of 7 given files are in pets; 1 was set aside."
+    assert ended("Add pets").result.summary == "6 of 7 given files are in pets; 1 was set aside."
     at = look("data", data="pets")
     assert at.selectbox(key="data").value == "pets"
     said = " ".join(each.value for each in at.success)

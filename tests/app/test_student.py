@@ -135,7 +135,7 @@ def test_what_is_missing_and_rejected_is_asked_when_its_turn_comes(run, meanwhil
     may_go_on.set()
     assert done() == ["finished", "finished"]
     assert student.missing({gone}) == []
-    assert work.statuses()[0].message.startswith(message)
+    assert work.statuses()[0].result.startswith(message)
 
 
 def test_labels_that_come_later_ask_for_another_training(home):

@@ -325,7 +325,7 @@ def test_an_upload_is_brought_and_taken_away(work, store, archive):
     name = work.add_uploaded(place, "pets", side=96)
     status = done(work, name)
     assert status.state == "finished"
-    assert status.message.startswith("10 of 12 given files are in pets")
+    assert status.result.summary.startswith("10 of 12 given files are in pets")
     assert not place.exists()
     check(store.load_dataset("pets"))
     assert [each.name for each in work.statuses()] == [name]

@@ -68,7 +68,7 @@ def test_an_uploaded_table_reaches_nothing_outside_its_upload(work, store, outsi
 def test_a_table_and_its_pictures_can_be_uploaded_together(work, store):
     files = {f"{i}.png": png(i) for i in range(4)} | {"t.csv": b"path,label\n0.png,a\n1.png,b\n2.png,a"}
     status = done(work, work.add_uploaded(sent(store, **files), "pets", side=96))
-    assert status.message.startswith("3 of 4 given files are in pets; 1 was set aside")
+    assert status.result.summary.startswith("3 of 4 given files are in pets; 1 was set aside")
     assert "3.png,is not in the table" in (store.dataset_roots[0] / "pets" / "set_aside.csv").read_text()
 
 

@@ -154,6 +154,7 @@ def test_a_submitted_run_finds_what_a_direct_one_finds(jobs, store, dataset, dir
     jobs.submit("a")
     status = ended(jobs, "a")
     assert (status.state, status.share, status.message, status.under_way) == ("finished", 1, "", False)
+    assert status.result is None
     assert jobs.statuses() == []
     assert run.state == "finished"
     np.testing.assert_array_equal(run.labelings(), direct.labelings())

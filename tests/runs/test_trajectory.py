@@ -17,6 +17,7 @@ from hume.engine.inner import Implicit
 from hume.engine.search import FinishedSeed, Step, search
 from hume.exchange.author_runs import export_run, import_tasks
 from hume.exchange.run_archive import run_zip
+from hume.reporting import sentences
 from hume.runs import replay, trajectory
 from hume.runs.store import Store
 from hume.runs.trajectory import MAX_FRAMES, MIN_FRAMES, Recorder, plan, times
@@ -197,7 +198,7 @@ def test_recording_changes_nothing_that_is_found(tmp_path, dataset, run):
     assert not (plain.folder / "trajectories").exists()
     assert replay.recorded_seeds(plain) == ()
     assert replay.read_trajectory(plain, 0) is None
-    assert "0 of 5 seeds were recorded" in replay.missing_trajectories(plain)
+    assert "0 of 5 seeds were recorded" in missing(plain)
     with pytest.raises(InputError, match="nothing of run 'plain' was recorded"):
         replay.cloud(plain, dataset)
 
@@ -217,12 +218,16 @@ def test_bytes_are_bounded(tmp_path, max_bytes, frames, seeds):
 
 def test_a_reader_is_told_what_the_bound_left_out(tmp_path, run):
     frame = 2 * 3 * 8 + 4
-    assert "40 moments of each seed" in replay.missing_trajectories(run, 5 * 40 * frame)
+    assert "40 moments of each seed" in missing(run, 5 * 40 * frame)
     some = copied(run, tmp_path)
     for seed in (3, 4):
         (some.folder / "trajectories" / f"{seed:05d}.safetensors").unlink()
-    assert "16 moments of 3 of its 5 seeds" in replay.missing_trajectories(some, 3 * 16 * frame)
-    assert "3 of 5 seeds were recorded" in replay.missing_trajectories(some)
+    assert "16 moments of 3 of its 5 seeds" in missing(some, 3 * 16 * frame)
+    assert "3 of 5 seeds were recorded" in missing(some)
+
+
+def missing(*arguments):
+    return sentences.missing_trajectories(replay.missing_trajectories(*arguments))
 
 
 def copied(run, folder):
@@ -291,7 +296,7 @@ def test_an_imported_run_has_none(tmp_path, dataset, run):
     imported = import_tasks(Store(tmp_path), tmp_path / "tasks", dataset, phi1="phi1", phi2="phi2", name="theirs")
     imported.execute()
     assert replay.recorded_seeds(imported) == ()
-    assert "imported" in replay.missing_trajectories(imported)
+    assert "imported" in missing(imported)
 
 
 def test_a_run_that_moves_takes_them_along(tmp_path, dataset):
