@@ -37,7 +37,12 @@ class FinishedSeed:
     @property
     def final_objective(self) -> float:
         """Eq. 7 averaged over the last iterations, lower is better."""
-        return float(self.objective[-FINAL_WINDOW:].mean())
+        return final_objective(self.objective)
+
+
+def final_objective(curve: NDArray[np.float32]) -> float:
+    """Eq. 7 averaged over the last iterations of a curve (T,), nats; NaN for an empty one."""
+    return float(curve[-FINAL_WINDOW:].mean()) if len(curve) else np.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +60,13 @@ class Step:
     prototypes: Tensor  # (A, K, d1) before the update
     finished: tuple[FinishedSeed, ...]  # seeds that end with this iteration
     progress: float  # share of the whole search that is done, 0 to 1, if no other seed converges early
+
+    def latest_prototypes(self) -> Tensor:
+        """(A, K, d1) the prototypes as far as they are known: those of seeds that end with this iteration as found."""
+        latest = self.prototypes.clone()
+        for seed in self.finished:
+            latest[self.seeds.index(seed.seed)] = torch.from_numpy(seed.prototypes)
+        return latest
 
 
 def search(

@@ -12,20 +12,15 @@ from torch import Tensor
 
 from hume.data import splits
 from hume.engine.prototypes import hard_labels
-from hume.engine.search import FINAL_WINDOW, Step
+from hume.engine.search import Step, final_objective
 from hume.evaluation import metrics
 from hume.runs.cost import TYPICAL_PATIENCES, iterations
+from hume.runs.replay import sample_rows
 from hume.runs.run import Run
 
 LOOK_EVERY = 0.5  # seconds between two looks at the accuracy, which cost a little
-
-
 LOOK_ROWS = 2000  # samples that a look takes
-
-
 NUM_TYPICAL = 12  # pictures a class
-
-
 NUM_CHANGED = 24  # pictures
 
 
@@ -46,17 +41,15 @@ class Live:
     @property
     def last_objective(self) -> NDArray[np.float32]:
         """(S,) Eq. 7 now, averaged over the last iterations because single splits are noisy; NaN before the first."""
-        means = [_final_mean(curve) for curve in self.objective]
-        return np.array([mean if np.isfinite(mean) else np.nan for mean in means], np.float32)
+        return _final_objectives(self.objective)
 
 
 class LiveRecorder:
-    """Keeps what the steps of one run show, for whoever looks."""
+    """Record of one run's steps what a page shows: `snapshot` is it now."""
 
     def __init__(self, run: Run):
         config = run.request.config
         self.seeds = run.request.seeds
-        self.num_folds = min(10, int(splits.evaluated_rows(run.dataset()).sum()))
         self._lock = threading.Lock()
         self._place = {seed: i for i, seed in enumerate(self.seeds)}
         S = len(self.seeds)
@@ -67,7 +60,11 @@ class LiveRecorder:
         self._done = np.zeros(S, bool)
         self._looked = np.full(S, -np.inf)
         self._elapsed = np.zeros(S, np.int64)  # iterations
-        self._rows, self._phi1, self._truth = _sample(run)
+        dataset = run.dataset()
+        self.num_folds = min(10, int(splits.evaluated_rows(dataset).sum()))
+        self._rows = sample_rows(dataset, LOOK_ROWS)
+        self._phi1 = run.phi1_rows(dataset)[torch.from_numpy(self._rows)].clone()
+        self._truth = None if dataset.labels is None else dataset.labels[self._rows]
         self._leader: int | None = None
         self._labeling: NDArray[np.int64] | None = None  # the leader's, of the sample
         self._typical = np.full((config.num_classes, NUM_TYPICAL), -1, np.int64)
@@ -93,10 +90,7 @@ class LiveRecorder:
             self._done[[self._place[seed.seed] for seed in step.finished]] = True
             self._elapsed[places] = step.iteration + 1
         if step.finished or monotonic() - self._looked[places].min() >= LOOK_EVERY:
-            prototypes = step.prototypes.clone()
-            for seed in step.finished:  # these have moved once more
-                prototypes[step.seeds.index(seed.seed)] = torch.from_numpy(seed.prototypes)
-            self._look(step.seeds, prototypes)
+            self._look(step.seeds, step.latest_prototypes())
             self._looked[places] = monotonic()
         return self._share()
 
@@ -118,7 +112,7 @@ class LiveRecorder:
         prototypes = prototypes.to(self._phi1.device)
         labelings = hard_labels(self._phi1, prototypes).numpy()
         places = [self._place[seed] for seed in seeds]
-        best = int(np.argmin([_final_mean(self._objective[place]) for place in places]))
+        best = int(np.argmin(np.nan_to_num(_final_objectives(self._objective[places]), nan=np.inf)))
         with self._lock:
             if self._truth is not None:
                 self._accuracy[places] = [metrics.clustering_accuracy(self._truth, found) for found in labelings]
@@ -153,7 +147,8 @@ class LiveRecorder:
         leader = self._place[self._leader]
         if leader in places or self._done[leader]:
             return False
-        return _final_mean(self._objective[leader]) < _final_mean(self._objective[best])
+        ahead, behind = np.nan_to_num(_final_objectives(self._objective[[leader, best]]), nan=np.inf)
+        return bool(ahead < behind)
 
     def snapshot(self) -> Live:
         """A copy of what is known now."""
@@ -171,17 +166,6 @@ class LiveRecorder:
             )
 
 
-def _final_mean(curve: NDArray[np.float32]) -> float:
-    """The mean of the last objectives that are there, as `FinishedSeed.final_objective` has it."""
-    known = curve[np.isfinite(curve)][-FINAL_WINDOW:]
-    return float(known.mean()) if len(known) else np.inf
-
-
-def _sample(run: Run) -> tuple[NDArray[np.intp], Tensor, NDArray[np.int64] | None]:
-    """A few evaluated rows: their numbers, their φ1, and their ground truth where there is one."""
-    dataset = run.dataset()
-    rows = np.flatnonzero(splits.evaluated_rows(dataset))
-    if len(rows) > LOOK_ROWS:
-        rows = np.sort(np.random.default_rng(0).choice(rows, LOOK_ROWS, replace=False))
-    truth = None if dataset.labels is None else dataset.labels[rows]
-    return rows, run.phi1_rows(dataset)[torch.from_numpy(rows)].clone(), truth
+def _final_objectives(curves: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S,) Eq. 7 at the end of what is known of each curve (S, T)."""
+    return np.array([final_objective(curve[np.isfinite(curve)]) for curve in curves], np.float32)

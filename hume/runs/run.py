@@ -30,7 +30,7 @@ from hume.common.files import disk_errors, write_atomically
 from hume.data import space_rows, splits
 from hume.data.dataset import Dataset, dataset_from_files, load_dataset
 from hume.data.rows import Rows
-from hume.engine.search import FINAL_WINDOW, FinishedSeed, Step
+from hume.engine.search import FinishedSeed, Step, final_objective
 from hume.runs import discover, ray_cluster, result
 from hume.runs.request import Request
 from hume.runs.trajectory import Recorder
@@ -254,8 +254,7 @@ class Run:
 
     def objective(self) -> NDArray[np.float64]:
         """Eq. 7 at the end of every finished seed, (S,), nats; NaN for a seed that was imported."""
-        curves = self.array("objective")
-        return np.array([curve[-FINAL_WINDOW:].mean() if len(curve) else np.nan for curve in curves])
+        return np.array([final_objective(curve) for curve in self.array("objective")])
 
     def scores(self) -> dict[str, Any]:
         """What a finished run found, as `scores.json` holds it; raises RunError for an unfinished one."""
