@@ -145,7 +145,7 @@ def _digits(moment: Moment) -> None:
     digits, _ = moves.of_digits()
     left, right = st.columns([1.35, 1])
     with left:
-        st.markdown("**The images nearest to each prototype now**; nobody named the classes")
+        st.markdown("**The images nearest to each prototype now**; the classes are unnamed")
         halves = st.columns(2)
         for k, rows in enumerate(moment.typical(PICTURES)):
             name, wall = halves[k % 2].columns([1, 9], vertical_alignment="center")

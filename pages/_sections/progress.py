@@ -222,7 +222,7 @@ def pictures(live: Live, data: Dataset) -> None:
     """What the leading seed sees now, a row a class."""
     if live.leader is None:
         return
-    st.markdown(f"**What the leading seed sees now** (seed {live.leader}; a row is a class, nobody named them)")
+    st.markdown(f"**What the leading seed sees now** (seed {live.leader}; a row is an unnamed class)")
     rows = [row[row >= 0] for row in live.typical[:SHOWN]]
     if len(live.typical) > SHOWN:
         st.caption(f"The first {SHOWN} of {len(live.typical):,} classes.")
