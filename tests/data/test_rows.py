@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -474,7 +475,16 @@ def test_a_whole_run_is_the_same_from_disk(pair, setting, monkeypatch):
     dataset = Dataset(
         name="planted", spaces={"a": space(first, "a"), "b": space(second, "b")}, labels=truth, test_rows=test_rows
     )
-    asked = {"num_classes": 3, "seeds": range(3), "setting": setting, "device": "cpu"}
+    config, solver = preset("fast", num_classes=3, num_samples=200)
+    config = replace(config, num_iterations=100)
+    asked = {
+        "num_classes": 3,
+        "config": config,
+        "solver": solver,
+        "seeds": range(3),
+        "setting": setting,
+        "device": "cpu",
+    }
     kept = discover.discover(dataset, **asked)
     monkeypatch.setattr(devices, "COMFORTABLE_SHARE", 0.0)
     monkeypatch.setattr(rows, "BLOCK_BYTES", 4 * 8 * 32)
@@ -508,6 +518,7 @@ cli.main()
 """
 
 
+@pytest.mark.slow
 def test_a_search_in_less_memory_than_its_spaces_take(tmp_path):
     """Half a GiB may be mapped beside what torch maps: for no copy in float32, nor for a map of both files."""
     N = 200_000
