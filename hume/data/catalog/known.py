@@ -8,7 +8,15 @@ from typing import Any
 
 from hume.data.catalog import formats
 from hume.data.catalog.formats import CIFAR_FOLDERS, DIGITS, Pixels
-from hume.data.catalog.through_torchvision import fetch_archive, fetch_class, files_of
+from hume.data.catalog.listings import (
+    Labelled,
+    fetch_archive,
+    fetch_class,
+    files_of,
+    gtsrb,
+    oxford_pets,
+    with_torchvision,
+)
 from hume.data.importers.folder_listing import Listing
 
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -30,9 +38,13 @@ class Named:
     fetch: Callable[[Path], None]
 
 
-def _from_torchvision(name: str, splits: dict[str, dict[str, Any]], **known: str) -> Named:
+def _of_files(
+    name: str, splits: dict[str, dict[str, Any]], read: Callable[..., Labelled] | None = None, **known: str
+) -> Named:
+    """A dataset of image files, read as torchvision's class of that name reads it unless `read` is given."""
+    read = read or partial(with_torchvision, name=name)
     return Named(
-        read=partial(files_of, name=name, splits=splits),
+        read=partial(files_of, name=name, splits=splits, read=read),
         fetch=partial(fetch_class, name=name, options=list(splits.values())),
         **known,
     )
@@ -120,7 +132,7 @@ CATALOG: dict[str, Named] = {
         read=formats.svhn,
         fetch=partial(fetch_class, name="SVHN", options=list(_parts("train", "test").values())),
     ),
-    "eurosat": _from_torchvision(
+    "eurosat": _of_files(
         "EuroSAT",
         {"all": {}},
         title="EuroSAT",
@@ -128,15 +140,16 @@ CATALOG: dict[str, Named] = {
         licence="MIT",
         files="the folder 2750 of EuroSAT.zip as eurosat/2750",
     ),
-    "oxford-pets": _from_torchvision(
+    "oxford-pets": _of_files(
         "OxfordIIITPet",
         _parts("trainval", "test"),
+        oxford_pets,
         title="Oxford-IIIT Pet",
         source="Parkhi et al. (2012), robots.ox.ac.uk/~vgg/data/pets",
         licence="CC BY-SA 4.0",
         files="images and annotations, unpacked, as oxford-iiit-pet/images and oxford-iiit-pet/annotations",
     ),
-    "food101": _from_torchvision(
+    "food101": _of_files(
         "Food101",
         _parts("train", "test"),
         title="Food-101",
@@ -144,7 +157,7 @@ CATALOG: dict[str, Named] = {
         licence="not stated",
         files="the folder food-101",
     ),
-    "flowers102": _from_torchvision(
+    "flowers102": _of_files(
         "Flowers102",
         _parts("train", "val", "test"),
         title="Oxford Flowers-102",
@@ -152,7 +165,7 @@ CATALOG: dict[str, Named] = {
         licence="not stated",
         files="the folder jpg, setid.mat and imagelabels.mat as flowers-102",
     ),
-    "dtd": _from_torchvision(
+    "dtd": _of_files(
         "DTD",
         _parts("train", "val", "test"),
         title="Describable Textures (DTD), first partition",
@@ -160,15 +173,16 @@ CATALOG: dict[str, Named] = {
         licence="for research purposes",
         files="the folder dtd as dtd/dtd",
     ),
-    "gtsrb": _from_torchvision(
+    "gtsrb": _of_files(
         "GTSRB",
         _parts("train", "test"),
+        gtsrb,
         title="German Traffic Signs (GTSRB)",
         source="Stallkamp et al. (2012), benchmark.ini.rub.de",
         licence="not stated",
         files="the folder GTSRB and GT-final_test.csv as gtsrb",
     ),
-    "fgvc-aircraft": _from_torchvision(
+    "fgvc-aircraft": _of_files(
         "FGVCAircraft",
         _parts("trainval", "test"),
         title="FGVC-Aircraft, variants",
@@ -176,7 +190,7 @@ CATALOG: dict[str, Named] = {
         licence="for non-commercial research only",
         files="the folder fgvc-aircraft-2013b",
     ),
-    "imagenette": _from_torchvision(
+    "imagenette": _of_files(
         "Imagenette",
         {split: {"split": split, "size": "320px"} for split in ("train", "val")},
         title="Imagenette, 320 pixels",
