@@ -26,7 +26,7 @@ from rich.table import Table
 import hume
 from hume.data.dataset import Dataset, Space
 from hume.evaluation import metrics
-from hume.evaluation.seed_statistics import failed
+from hume.evaluation.seed_statistics import SeedStatistics, failed
 from hume.experiments.trust import scores_in_phi1, trust
 from hume.runs import discover
 
@@ -167,7 +167,8 @@ def run(dataset: Dataset, pair: str) -> tuple[list[str], str, str]:
     found = discover.discover(made, phi1="phi1", phi2="phi2", config=config, solver=solver, seeds=range(SEEDS))
     cv_score = found.scores.cv_score
     phi1_score = scores_in_phi1(made, "phi1", found.labelings, K)
-    judged = trust(found.labelings, cv_score, K, phi1_score=phi1_score)
+    seeds = SeedStatistics(cv_score=cv_score, num_classes=K, read=lambda: found.labelings)
+    judged = trust(seeds, phi1_score=phi1_score)
     assert found.scores.seed_agreement is not None
     assert found.scores.vote_agreement is not None
     r, kind = truth_of(cv_score, np.array([each.acc for each in found.scores.seed_agreement]))

@@ -56,13 +56,14 @@ def cloud(found: Findings) -> None:
     """One point a seed; a click opens it."""
     name = found.run.name
     chosen, truth = opened_seed(found), ground_truth.shows_truth(found.dataset)
-    if found.accuracy is not None and truth:
+    scores = found.statistics
+    if scores.accuracy is not None and truth:
         figure = figures.correlation(
-            found.cv_score, found.accuracy, found.seeds, found.states, found.correlation, selected=chosen
+            scores.cv_score, scores.accuracy, found.seeds, found.states, found.correlation, selected=chosen
         )
         alt = "Scatter plot of cross-validation score and accuracy, one point a seed"
     else:
-        figure = figures.score_distribution(found.cv_score, found.seeds, selected=chosen)
+        figure = figures.score_distribution(scores.cv_score, found.seeds, selected=chosen)
         alt = "Distribution of the cross-validation scores, one point a seed"
     points = plots.plot(
         figure,
@@ -78,7 +79,7 @@ def cloud(found: Findings) -> None:
 
 def opened_seed(found: Findings) -> int:
     """The seed that the address names, else the best."""
-    best = found.seeds[int(found.order[0])]
+    best = found.seeds[int(found.statistics.order[0])]
     if st.query_params.get("of", found.run.name) != found.run.name:
         return best
     asked = plots.whole_number(st.query_params.get("seed", ""))
@@ -108,9 +109,11 @@ def seed_table(found: Findings, truth: bool) -> plots.Table:
     """One row a seed, the best first; accuracy only where it may be seen."""
     header = ["rank", "seed", "cv_score", "objective", "state", *(["acc", "ari", "nmi"] if truth else [])]
     rows = []
-    for place, i in enumerate(found.order.tolist(), start=1):
+    for place, i in enumerate(found.statistics.order.tolist(), start=1):
         agreement = [found.values[key][i] for key in ("acc", "ari", "nmi")] if truth else []
-        rows.append([place, found.seeds[i], found.cv_score[i], found.objective[i], found.states[i], *agreement])
+        rows.append(
+            [place, found.seeds[i], found.statistics.cv_score[i], found.objective[i], found.states[i], *agreement]
+        )
     return header, rows
 
 
@@ -123,7 +126,7 @@ def one_seed(found: Findings) -> None:
         st.warning(str(error))
         return
     whose = "" if found.run.name == st.session_state.get("run") else f" of {plots.plain(found.run.name)}"
-    st.subheader(f"Seed {seed}{whose}: rank {one.place} of {len(found.seeds)}")
+    st.subheader(f"Seed {seed}{whose}: rank {one.rank} of {len(found.seeds)}")
     st.caption("Click another point to open another seed. Class numbers and colours are those of the vote.")
     truth = ground_truth.shows_truth(found.dataset)
     numbers = st.columns(5)

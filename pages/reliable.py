@@ -15,7 +15,7 @@ from hume.evaluation.reliable import Order, ReliabilityRanking, ReliabilityStati
 from hume.exchange.export.labeled_index import labeled_zip
 from hume.reporting import figures, sentences
 from hume.runs import review
-from hume.runs.findings import RELIABLE_COLUMNS, Findings, Rows
+from hume.runs.findings import RELIABLE_COLUMNS, Findings, RowChoice
 from hume.runs.review import Review
 from pages._sections import export, semi_supervised
 from pages._state import ground_truth, runs
@@ -51,7 +51,7 @@ def main() -> None:
     semi_supervised.section(found, num_neighbors, order)
 
 
-def settings(found: Findings) -> tuple[int, int, Order, Rows]:
+def settings(found: Findings) -> tuple[int, int, Order, RowChoice]:
     """The choices of Algorithm G1; the same as the command line's."""
     row = st.columns([2, 2, 3, 2], gap="medium")
     others = max(1, found.dataset.num_samples - 1)
@@ -67,8 +67,8 @@ def settings(found: Findings) -> tuple[int, int, Order, Rows]:
     order: Order = row[2].selectbox(
         "Most reliable first by", get_args(Order), format_func=lambda key: ORDERS[key], key="order", bind="query-params"
     )
-    choices: list[Rows] = ["all"] if found.dataset.test_rows is None else list(get_args(Rows))
-    rows: Rows = row[3].selectbox("Rows", choices, key="rows_of", bind="query-params", disabled=len(choices) == 1)
+    choices: list[RowChoice] = ["all"] if found.dataset.test_rows is None else list(get_args(RowChoice))
+    rows: RowChoice = row[3].selectbox("Rows", choices, key="rows_of", bind="query-params", disabled=len(choices) == 1)
     return int(per_class), int(num_neighbors), order, rows
 
 
@@ -233,7 +233,7 @@ def statistics(
     samples: ReliableSamples,
     quality: ReliabilityStatistics,
     per_class: int,
-    rows: Rows,
+    rows: RowChoice,
 ) -> None:
     """How right and how balanced the samples are: Figs. 3b and E1, Tables E1 and E2."""
     truth = found.dataset.labels

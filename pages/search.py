@@ -248,7 +248,7 @@ def watch() -> None:
         progress.panel(run)
     elif now == "finished":
         found = runs.findings(run)
-        best = float(np.max(found.cv_score))
+        best = float(np.max(found.statistics.cv_score))
         st.success(
             f"Run **{run.name}** has finished: {count(len(found.seeds), 'seed')} in "
             f"{plots.duration(found.values['seconds'])}; "

@@ -106,7 +106,7 @@ def sorted_pictures(found: Findings) -> None:
     blind = not ground_truth.shows_truth(found.dataset)
     sizes = np.bincount(found.vote.labeling, minlength=found.num_classes)
     st.subheader(f"{len(found.seeds)} random starts voted: these {int((sizes > 0).sum())} classes")
-    best = found.seed(found.seeds[int(found.order[0])], PER_CLASS)
+    best = found.seed(found.seeds[int(found.statistics.order[0])], PER_CLASS)
     halves = st.columns(2, gap="large")
     for k in range(found.num_classes):
         with halves[k % 2]:

@@ -28,7 +28,7 @@ from hume.evaluation import metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
 from hume.experiments.baselines import kmeans
 from hume.runs import discover, review
-from hume.runs.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, Rows
+from hume.runs.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, RowChoice
 from hume.runs.ray_cluster import check as check_cluster
 from hume.runs.request import solver_name
 from hume.runs.run import Run
@@ -362,11 +362,11 @@ def write_reliable(
     ] = "auto",
 ) -> None:
     """Write the samples whose label can be trusted (Algorithm G1), with what was decided about them in the app."""
-    _reliable(Store().open(run), csv, per_class, neighbors, order, cast(Rows, rows), neighbors_method)
+    _reliable(Store().open(run), csv, per_class, neighbors, order, cast(RowChoice, rows), neighbors_method)
 
 
 def _reliable(
-    run: Run, csv: Path, per_class: int, neighbors: int, order: reliable.Order, rows: Rows, method: Method = "auto"
+    run: Run, csv: Path, per_class: int, neighbors: int, order: reliable.Order, rows: RowChoice, method: Method = "auto"
 ) -> None:
     found = Findings(run)
     with progress(transient=True) as bar:

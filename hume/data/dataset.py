@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from hume.common.devices import free_bytes
 from hume.common.errors import InputError
-from hume.data.rows import AS_ROWS, Features, FileArray, StreamedRows, check_finite
+from hume.data.rows import AS_ROWS, Features, FileArray, StreamedRows, check_finite, spread_over
 
 CHECK_ROWS = 16_384  # rows looked at in one go, so that memory-mapped spaces stay on disk
 LARGE_BYTES = 2**30  # files above are neither mapped nor read when they are opened
@@ -53,9 +53,8 @@ class Space:
 
         A run keeps it, so that `resume` notices when the file was exchanged.
         """
-        rows = np.linspace(0, len(self.features) - 1, min(len(self.features), 1024)).astype(int)
         digest = hashlib.blake2b(f"{self.features.shape} {self.features.dtype}".encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(self.features[rows]).tobytes())
+        digest.update(np.ascontiguousarray(self.features[spread_over(len(self.features), 1024)]).tobytes())
         return digest.hexdigest()
 
 

@@ -237,6 +237,11 @@ def _moments(rows: Rows) -> tuple[Tensor, Tensor]:
     return mean.div_(N), moment.div_(N)
 
 
+def spread_over(num_rows: int, most: int) -> NDArray[np.int64]:
+    """Up to `most` row numbers, spread evenly over all rows: the first and the last are among them."""
+    return np.linspace(0, num_rows - 1, min(num_rows, most)).astype(np.int64)
+
+
 # --- checks ----------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from hume.common.errors import InputError
 from hume.data.dataset import Dataset
+from hume.data.rows import spread_over
 
 MEDIA_TYPE = "image/webp"
 THUMBNAIL = 96  # pixels on the longer side
@@ -55,8 +56,7 @@ def full_white(images: NDArray[np.uint8]) -> int:
     255, unless the brightest of up to 256 images spread over the dataset, (N, H, W) or (N, H, W, 3), is below 64:
     then that value, as with masks of 0 and 1 or scikit-learn's digits of 0 to 16.
     """
-    rows = np.linspace(0, len(images) - 1, min(len(images), _PROBED)).astype(int)
-    brightest = int(images[rows].max(initial=0))
+    brightest = int(images[spread_over(len(images), _PROBED)].max(initial=0))
     return brightest if 0 < brightest < _DARK else 255
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.evaluation.metrics import rank_within_class
 from hume.evaluation.reliable import ReliabilityRanking
 
-Rows = NDArray[np.int64]
+SampleNumbers = NDArray[np.int64]
 
 
 Labels = NDArray[np.integer[Any]]
@@ -20,28 +21,28 @@ Labels = NDArray[np.integer[Any]]
 class Picked:
     """Reliable samples to learn from."""
 
-    rows: Rows  # (L,) sample numbers
-    classes: Rows  # (L,) the vote's classes
-    passed_over: Rows  # (P,) samples that would be among them had they not been rejected
+    rows: SampleNumbers  # (L,) sample numbers
+    classes: SampleNumbers  # (L,) the vote's classes
+    passed_over: SampleNumbers  # (P,) samples that would be among them had they not been rejected
 
 
-def pick(ranking: ReliabilityRanking, numbers: Rows, per_class: int, rejected: Collection[int] = ()) -> Picked:
+def pick(ranking: ReliabilityRanking, numbers: SampleNumbers, per_class: int, rejected: Collection[int] = ()) -> Picked:
     """Take the n most reliable samples of every class that nobody rejected; fewer where a class has no more.
 
     numbers: (n,) the sample numbers of the rows that were ranked. Raises InputError when nothing is left.
     """
     rows, classes = numbers[ranking.sequence], ranking.labeling[ranking.sequence]
     kept = ~np.isin(rows, np.array(list(rejected), np.int64))
-    before: Rows = np.cumsum(kept) - kept
-    at_start: Rows = before[np.searchsorted(classes, classes)]  # of each one's class
-    in_reach = before - at_start < per_class
+    in_reach = rank_within_class(classes, kept) < per_class
     chosen = kept & in_reach
     if not chosen.any():
         raise InputError("every reliable sample was rejected: keep at least one to learn from")
     return Picked(rows[chosen], classes[chosen], rows[~kept & in_reach])
 
 
-def draw_labels(truth: Rows, numbers: Rows, per_class: int | Rows, seed: int) -> Rows:
+def draw_labels(
+    truth: SampleNumbers, numbers: SampleNumbers, per_class: int | SampleNumbers, seed: int
+) -> SampleNumbers:
     """Draw n random rows of every true class among the given ones, all of a class that has fewer: (L,) sample numbers.
 
     truth: (N,) classes of all samples; per_class: n, or one number for every true class (C,). Of one seed, fewer
@@ -49,6 +50,6 @@ def draw_labels(truth: Rows, numbers: Rows, per_class: int | Rows, seed: int) ->
     """
     order = np.random.default_rng([seed, 2]).permutation(numbers)
     order = order[np.argsort(truth[order], kind="stable")]
-    places = np.arange(len(order)) - np.searchsorted(truth[order], truth[order])
-    drawn: Rows = order[places < (per_class[truth[order]] if isinstance(per_class, np.ndarray) else per_class)]
+    most = per_class[truth[order]] if isinstance(per_class, np.ndarray) else per_class
+    drawn: SampleNumbers = order[rank_within_class(truth[order]) < most]
     return drawn

@@ -26,6 +26,7 @@ __all__ = [
     "correlation",
     "match_classes",
     "normalized_mutual_information",
+    "rank_within_class",
     "renumber",
 ]
 
@@ -151,6 +152,20 @@ def renumber(labels: IntArray, name: str = "labels") -> tuple[NDArray[np.int64],
         return labels.astype(np.int64, copy=False), int(labels.max()) + 1
     values, codes = np.unique(labels, return_inverse=True)
     return codes.astype(np.int64, copy=False), values.size
+
+
+def rank_within_class(classes: IntArray, counted: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """How many earlier entries have the class of each entry, (n,): its rank from 0 in a list that is sorted already.
+
+    counted: (n,) which entries count, all by default.
+    """
+    order = np.argsort(classes, kind="stable")
+    within = classes[order]
+    count = np.ones(len(order), np.int64) if counted is None else counted[order].astype(np.int64)
+    before = np.cumsum(count) - count
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = before - before[np.searchsorted(within, within)]
+    return ranks
 
 
 def correlation(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hume.common.errors import InputError
 from hume.evaluation.approximate_neighbors import Method, Recall, count_agreement
 from hume.evaluation.ensemble import count_winners
-from hume.evaluation.metrics import FloatArray, IntArray, assign_classes, contingency_table, renumber
+from hume.evaluation.metrics import FloatArray, IntArray, assign_classes, contingency_table, rank_within_class, renumber
 from hume.evaluation.neighbors import CHUNK_BYTES, Device, RowSource, clipped, nearest_neighbors, neighbor_agreement
 
 __all__ = [
@@ -81,17 +81,15 @@ class ReliabilityRanking:
         return share
 
     @cached_property
-    def places(self) -> NDArray[np.int64]:
-        """(N,) the place within its class, from 0, of each entry of `sequence`."""
-        sizes = np.bincount(self.labeling, minlength=self.num_classes)
-        starts = np.cumsum(sizes) - sizes
-        return np.arange(self.labeling.size) - starts[self.labeling[self.sequence]]
+    def ranks(self) -> NDArray[np.int64]:
+        """(N,) the rank within its class, from 0, of each entry of `sequence`."""
+        return rank_within_class(self.labeling[self.sequence])
 
     def top(self, per_class: int) -> ReliableSamples:
         """Take the `per_class` best samples of every class, or all of a class that has fewer (lines 6 to 10)."""
         if per_class < 1:
             raise InputError(f"per_class is {per_class}: ask for at least 1 sample a class.")
-        rows = self.sequence[self.places < per_class]
+        rows = self.sequence[self.ranks < per_class]
         sizes = np.bincount(self.labeling, minlength=self.num_classes)
         return ReliableSamples(
             rows=rows,
@@ -236,9 +234,9 @@ def reliability_curve(
         raise InputError(f"max_per_class is {max_per_class}: ask for at least 1 sample a class.")
     rows, labeling = ranking.sequence, ranking.labeling
     correct = _is_correct(rows, labeling[rows], truth, labeling, ranking.num_classes)
-    # How many samples stand at each place of their class, and how many of these are right.
-    standing = np.bincount(ranking.places, minlength=max_per_class)[:max_per_class]
-    right = np.bincount(ranking.places, weights=correct, minlength=max_per_class)[:max_per_class]
+    # How many samples have each rank in their class, and how many of these are right.
+    standing = np.bincount(ranking.ranks, minlength=max_per_class)[:max_per_class]
+    right = np.bincount(ranking.ranks, weights=correct, minlength=max_per_class)[:max_per_class]
     return np.arange(1, max_per_class + 1), right.cumsum() / standing.cumsum()
 
 

@@ -1,109 +1,164 @@
-"""How the labelings of one search relate to each other: agreement, stability, evenness, failed seeds."""
+"""How the labelings of one search relate to each other: order, failed seeds, agreement, class sizes."""
 
-from itertools import combinations
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 
-from hume.evaluation.metrics import FloatArray, IntArray, contingency_table
-
-
-def corrected_scores(
-    labelings: NDArray[np.integer[Any]], cv_score: NDArray[np.float64], num_classes: int
-) -> NDArray[np.float64]:
-    """Cross-validation scores that can be compared over K: (score − p) / (1 − p), p the largest class's share.
-
-    labelings: (S, n) on the rows that were scored; cv_score: (S,). Returns (S,): 0 is what whoever knows nothing
-    reaches, 1 is perfect, and 0 where all samples are in one class, of which nothing can be foretold.
-    """
-    largest = np.array([np.bincount(labeling, minlength=num_classes).max() for labeling in labelings])
-    chance = largest / labelings.shape[1]
-    room = 1 - chance
-    corrected: NDArray[np.float64] = np.divide(cv_score - chance, room, out=np.zeros(len(cv_score)), where=room > 0)
-    return corrected
-
-
-def stability(labelings: NDArray[np.integer[Any]], num_classes: int) -> float | None:
-    """How far seeds find the same: mean adjusted Rand index of all pairs of labelings (S, n); None of a single one.
-
-    1 is the same labeling each time, about 0 what labelings have in common by chance.
-    """
-    pairs = list(combinations(labelings, 2))
-    return float(np.mean([_rand_index(*pair, num_classes) for pair in pairs])) if pairs else None
-
-
-def occupied_classes(labelings: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """How many classes of every labeling (S, n) have samples: (S,)."""
-    return np.array([len(np.unique(labeling)) for labeling in labelings], np.int64)
-
-
-def _rand_index(a: NDArray[np.integer[Any]], b: NDArray[np.integer[Any]], num_classes: int) -> float:
-    """The adjusted Rand index of two labelings with classes 0..K − 1, from their contingency table alone."""
-    table = contingency_table(a, b, num_classes, num_classes).astype(np.float64)
-    same = _pairs(table)
-    in_a, in_b, everywhere = _pairs(table.sum(1)), _pairs(table.sum(0)), _pairs(table.sum())
-    chance = in_a * in_b / everywhere if everywhere else 0.0
-    room = (in_a + in_b) / 2 - chance
-    return float((same - chance) / room) if room else 1.0
-
+from hume.data.rows import spread_over
+from hume.evaluation import ensemble, metrics
+from hume.evaluation.metrics import Correlation, FloatArray, IntArray, rank_within_class
 
 MOST_ROWS = 10_000  # rows on which seeds are compared with one another and judged in φ1
-
-
-def agreement_with_others(labelings: IntArray, num_classes: int) -> FloatArray:
-    """How much of what a seed finds the others find: mean adjusted Rand index with them, (S,); NaN of a single seed.
-
-    labelings: (S, n); beyond 10,000 samples on as many of them.
-    """
-    some = _some_rows(np.ones(labelings.shape[1], bool))
-    L = np.ascontiguousarray(labelings[:, some]).astype(np.int64)
-    S, n = L.shape
-    if S == 1:
-        return np.array([np.nan])
-    alone = np.array([_pairs(np.bincount(labeling)) for labeling in L])
-    total = np.zeros(S)
-    for i in range(S - 1):
-        codes = num_classes * L[i]
-        same = np.array([_pairs(np.bincount(codes + other)) for other in L[i + 1 :]])
-        chance = alone[i] * alone[i + 1 :] / max(1.0, _pairs(np.array([n])))
-        room = (alone[i] + alone[i + 1 :]) / 2 - chance
-        index = np.divide(same - chance, room, out=np.ones(len(same)), where=room != 0)
-        total[i] += index.sum()
-        total[i + 1 :] += index
-    mean: FloatArray = total / (S - 1)
-    return mean
-
-
-def _pairs(counts: NDArray[Any]) -> float:
-    return float((counts * (counts - 1)).sum()) / 2
-
-
-def _some_rows(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Up to `MOST_ROWS` of the chosen rows, spread over all of them."""
-    chosen = np.flatnonzero(rows)
-    some = np.zeros(len(rows), bool)
-    some[chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_ROWS)).astype(int)]] = True
-    return some
-
-
-def _class_shares(labelings: IntArray, num_classes: int) -> FloatArray:
-    sizes = np.stack([np.bincount(labeling, minlength=num_classes) for labeling in labelings])
-    shares: FloatArray = sizes / labelings.shape[1]
-    return shares
-
-
-def _entropy(shares: FloatArray) -> FloatArray:
-    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
-    entropy: FloatArray = -(shares * logs).sum(1) + 0.0
-    return entropy
-
-
 OUTLYING = 5.0
 
 
-def failed(cv_score: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which seeds (S,) failed by their scores: below the median by more than `OUTLYING` standard deviations.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SeedStatistics:
+    """What S labelings and their scores say about one another; each number is computed when first asked for.
+
+    The names of classes change none of it, and only what says so needs the ground truth.
+    """
+
+    cv_score: FloatArray  # (S,) cross-validation score in φ2, 0 to 1
+    num_classes: int  # K
+    read: Callable[[], IntArray]  # the labelings (S, n), classes 0..K − 1 on the rows that were scored
+    accuracy: FloatArray | None = None  # (S,) clustering accuracy; None without ground truth
+
+    @cached_property
+    def labelings(self) -> IntArray:
+        """(S, n) classes on the rows that were scored."""
+        return np.asarray(self.read())
+
+    # --- scores -----------------------------------------------------------------------------
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """(S,) positions of the seeds, the best score first."""
+        return ensemble.rank(self.cv_score)
+
+    @cached_property
+    def rank(self) -> NDArray[np.int64]:
+        """(S,) the rank of each seed by its score, 1 for the best."""
+        rank = np.empty(len(self.order), np.int64)
+        rank[self.order] = np.arange(len(rank)) + 1
+        return rank
+
+    @cached_property
+    def failed(self) -> NDArray[np.bool_]:
+        """(S,) which seeds failed by their scores, see `failed`."""
+        return failed(self.cv_score)
+
+    @cached_property
+    def main_correlation(self) -> Correlation | None:
+        """Of score and accuracy over the seeds that did not fail; None without ground truth."""
+        if self.accuracy is None:
+            return None
+        return metrics.correlation(self.cv_score[~self.failed], self.accuracy[~self.failed])
+
+    @cached_property
+    def corrected(self) -> FloatArray:
+        """(S,) scores that can be compared over K: (score − p) / (1 − p), p the largest class's share.
+
+        0 is the score of a constant prediction, 1 is perfect; 0 where all samples are in one class.
+        """
+        chance = self.shares.max(1)
+        room = 1 - chance
+        corrected: FloatArray = np.divide(self.cv_score - chance, room, out=np.zeros(len(chance)), where=room > 0)
+        return corrected
+
+    # --- classes ----------------------------------------------------------------------------
+
+    @cached_property
+    def shares(self) -> FloatArray:
+        """(S, K) the share of the samples in each class."""
+        sizes = np.stack([np.bincount(labeling, minlength=self.num_classes) for labeling in self.labelings])
+        shares: FloatArray = sizes / self.labelings.shape[1]
+        return shares
+
+    @cached_property
+    def occupied(self) -> NDArray[np.int64]:
+        """(S,) how many classes have samples."""
+        occupied: NDArray[np.int64] = (self.shares > 0).sum(1)
+        return occupied
+
+    @cached_property
+    def label_entropy(self) -> FloatArray:
+        """(S,) Eq. 6 of the hard labels, nats: log K for equal classes, 0 for a single one."""
+        entropy: FloatArray = entr(self.shares).sum(1) + 0.0
+        return entropy
+
+    @cached_property
+    def evenness(self) -> FloatArray:
+        """(S,) entropy of the class shares over log K: 1 for equal classes."""
+        evenness: FloatArray = self.label_entropy / np.log(self.num_classes)
+        return evenness
+
+    # --- agreement --------------------------------------------------------------------------
+
+    @cached_property
+    def vote(self) -> ensemble.Vote:
+        """The majority vote of all seeds on these rows; raises InputError for shapes or classes that do not fit."""
+        return ensemble.majority_vote(self.labelings, self.cv_score, self.num_classes)
+
+    @cached_property
+    def vote_share(self) -> FloatArray:
+        """(S,) share of the samples on which a seed agrees with the vote."""
+        share: FloatArray = (self.vote.aligned == self.vote.labeling).mean(1)
+        return share
+
+    @cached_property
+    def agreement(self) -> FloatArray:
+        """(S,) mean adjusted Rand index with the other seeds, on up to 10,000 rows; NaN of a single seed."""
+        some = spread_over(self.labelings.shape[1], MOST_ROWS)
+        index = rand_indices(self.labelings[:, some], self.num_classes)
+        S = len(index)
+        return (index.sum(1) - 1) / (S - 1) if S > 1 else np.array([np.nan])
+
+    @cached_property
+    def stability(self) -> float | None:
+        """Mean adjusted Rand index of all pairs of seeds, on all rows; None of a single seed."""
+        return stability(self.labelings, self.num_classes)
+
+
+def stability(labelings: IntArray, num_classes: int) -> float | None:
+    """How alike labelings (S, n) are: the mean adjusted Rand index of all pairs; None of a single one.
+
+    1 is the same labeling each time, about 0 what labelings have in common by chance.
+    """
+    pairs = rand_indices(labelings, num_classes)[np.triu_indices(len(labelings), 1)]
+    return float(pairs.mean()) if len(pairs) else None
+
+
+def rand_indices(labelings: IntArray, num_classes: int) -> FloatArray:
+    """The adjusted Rand index of every pair of labelings (S, n) with classes 0..K − 1: (S, S), 1 on the diagonal.
+
+    `metrics.adjusted_rand_index` for all pairs at once, from counts of pairs of samples.
+    """
+    L = np.ascontiguousarray(labelings, np.int64)
+    S, n = L.shape
+    alone = np.array([_pairs(np.bincount(labeling)) for labeling in L])
+    index = np.ones((S, S))
+    for i in range(S - 1):
+        codes = num_classes * L[i]
+        same = np.array([_pairs(np.bincount(codes + other)) for other in L[i + 1 :]])
+        chance = alone[i] * alone[i + 1 :] / max(1.0, n * (n - 1) / 2)
+        room = (alone[i] + alone[i + 1 :]) / 2 - chance
+        pairs = np.divide(same - chance, room, out=np.ones(len(same)), where=room != 0)
+        index[i, i + 1 :] = index[i + 1 :, i] = pairs
+    return index
+
+
+def _pairs(counts: NDArray[np.int64]) -> float:
+    """How many pairs of samples are together in groups of these sizes."""
+    return float((counts * (counts - 1)).sum()) / 2
+
+
+def failed(cv_score: FloatArray) -> NDArray[np.bool_]:
+    """Which seeds (S,) failed by their scores: below the median by more than `OUTLYING` standard deviations.
 
     The deviation is 1.4826 times the median absolute one, which failed seeds do not stretch.
     """
@@ -111,3 +166,18 @@ def failed(cv_score: NDArray[np.float64]) -> NDArray[np.bool_]:
     deviation = 1.4826 * np.median(np.abs(cv_score - median))
     below: NDArray[np.bool_] = cv_score < median - OUTLYING * max(deviation, np.finfo(np.float64).eps)
     return below
+
+
+def typical_samples(closeness: FloatArray, labeling: IntArray, num_classes: int, number: int) -> NDArray[np.int64]:
+    """The samples of every class that are the closest to its prototype, closest first.
+
+    closeness: (N,) to the prototype of the sample's own class; labeling: (N,). Returns row numbers (K, number), −1
+    where a class has fewer samples.
+    """
+    order = np.argsort(-closeness, kind="stable")
+    classes = labeling[order]
+    ranks = rank_within_class(classes)
+    near = ranks < number
+    typical = np.full((num_classes, number), -1, np.int64)
+    typical[classes[near], ranks[near]] = order[near]
+    return typical

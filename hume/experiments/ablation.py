@@ -30,7 +30,7 @@ from hume.engine.inner import Implicit
 from hume.engine.whitening import Whitening
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Spread, spread
-from hume.evaluation.seed_statistics import occupied_classes, stability
+from hume.evaluation.seed_statistics import SeedStatistics, stability
 from hume.experiments.saved_labelings import Kept, digest, keep, read_kept, scored_rows
 from hume.runs.discover import discover, of_search
 
@@ -253,6 +253,7 @@ class Ablation:
         labelings = np.concatenate([group.labelings for group in groups])
         seen, cv_score = labelings[:, rows], np.concatenate([group.cv_score for group in groups])
         votes = np.stack([self._vote(group, rows) for group in groups])
+        seeds = SeedStatistics(cv_score=cv_score, num_classes=self.num_classes, read=lambda: labelings)
         acc = vote = None
         if truth is not None:
             acc = spread([metrics.clustering_accuracy(truth[rows], labeling) for labeling in seen])
@@ -263,8 +264,8 @@ class Ablation:
             cv_score=spread(cv_score),
             acc=acc,
             vote=vote,
-            occupied=spread(occupied_classes(labelings)),
-            label_entropy=spread([_entropy(labeling) for labeling in labelings]),
+            occupied=spread(seeds.occupied),
+            label_entropy=spread(seeds.label_entropy),
             stability=stability(votes if family.counts_seeds else seen, self.num_classes),
             seconds=groups[0].seconds,
             n=len(groups[0].cv_score),
@@ -289,9 +290,3 @@ def _groups(kept: Kept, size: int) -> list[Kept]:
     """As many groups of so many seeds as there are, without one seed in two of them."""
     starts = range(0, len(kept.cv_score) - size + 1, size)
     return [kept.part(slice(start, start + size)) for start in starts]
-
-
-def _entropy(labeling: NDArray[np.int32]) -> float:
-    shares = np.bincount(labeling) / len(labeling)
-    shares = shares[shares > 0]
-    return float(-(shares * np.log(shares)).sum()) + 0.0

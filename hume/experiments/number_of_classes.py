@@ -24,7 +24,7 @@ unequal, small ones are merged and the suggestion is too low.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ from hume.data.dataset import Dataset
 from hume.data.splits import evaluated_rows
 from hume.engine.config import preset
 from hume.evaluation.metrics import Spread, spread
-from hume.evaluation.seed_statistics import corrected_scores, occupied_classes, stability
+from hume.evaluation.seed_statistics import SeedStatistics
 from hume.experiments.saved_labelings import Kept, digest, keep, read_kept, scored_rows
 from hume.runs.discover import discover, of_search
 
@@ -169,18 +169,13 @@ def _doubt(ordered: Sequence[CountPoint], place: int, near: Sequence[int]) -> st
 
 
 def _point(num_classes: int, kept: Kept, rows: NDArray[np.bool_]) -> CountPoint:
-    labelings = kept.labelings[:, rows]
+    seeds = SeedStatistics(cv_score=kept.cv_score, num_classes=num_classes, read=lambda: kept.labelings[:, rows])
     return CountPoint(
         num_classes=num_classes,
-        cv_score=spread(kept.cv_score),
-        corrected=spread(corrected_scores(labelings, kept.cv_score, num_classes)),
-        stability=stability(labelings, num_classes),
-        occupied=spread(occupied_classes(labelings)),
+        cv_score=spread(seeds.cv_score),
+        corrected=spread(seeds.corrected),
+        stability=seeds.stability,
+        occupied=spread(seeds.occupied),
         seconds=kept.seconds,
-        n=len(labelings),
+        n=len(seeds.cv_score),
     )
-
-
-def _pairs(counts: Any) -> float:
-    """How many pairs of samples lie together in groups of these sizes."""
-    return float(np.sum(counts * (counts - 1)) / 2)

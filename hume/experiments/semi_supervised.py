@@ -34,7 +34,7 @@ from hume.common.progress import Progress, part
 from hume.data import space_rows
 from hume.evaluation import reliable
 from hume.evaluation.ensemble import count_winners
-from hume.evaluation.label_sampling import Labels, Rows, draw_labels, pick
+from hume.evaluation.label_sampling import Labels, SampleNumbers, draw_labels, pick
 from hume.evaluation.metrics import Spread, spread
 from hume.evaluation.neighbors import SomeRows
 from hume.evaluation.reliable import Order, ReliabilityRanking
@@ -161,7 +161,7 @@ class SemiSupervised:
             for config, share in ((alone, (RANKED, PLAIN)), (self.config, (PLAIN, 1.0)))
         ]
 
-    def _ranking(self, numbers: Rows, device: str, tell: Progress) -> ReliabilityRanking:
+    def _ranking(self, numbers: SampleNumbers, device: str, tell: Progress) -> ReliabilityRanking:
         found = self.findings
         return reliable.reliability_ranking(
             found.aligned[:, numbers], SomeRows(found.phi1, numbers), self.num_classes,
@@ -175,7 +175,7 @@ class SemiSupervised:
         rows = space_rows.unit_rows(self.space, centre=True, mean_rows=self.learning)
         return rows.mul_(rows.shape[1] ** 0.5).to(device)
 
-    def _labeled(self, rows: Rows, classes: Rows, num_classes: int) -> LabeledSet:
+    def _labeled(self, rows: SampleNumbers, classes: SampleNumbers, num_classes: int) -> LabeledSet:
         """Sample numbers (S, L) as places among the rows to learn from, with their classes (L,) or (S, L)."""
         places = np.cumsum(self.learning) - 1
         return LabeledSet(places[rows], np.broadcast_to(classes, rows.shape).astype(np.int64), num_classes)

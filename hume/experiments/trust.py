@@ -1,6 +1,6 @@
 """Is the objective to be trusted here? What the seeds of a run say about their own scores, without any label.
 
-    trust(labelings, cv_score, num_classes, phi1_score=phi1_score).sentence
+    trust(seeds, phi1_score=phi1_score).sentence
     of_run(findings).sentence
 
 A labeling that people would give is foretold well in both spaces (Definition 2 of the paper). The search
@@ -24,9 +24,10 @@ from hume.common.errors import InputError
 from hume.common.formatting import count
 from hume.data import space_rows, splits
 from hume.data.dataset import Dataset
-from hume.evaluation import cross_validation, ensemble
+from hume.data.rows import spread_over
+from hume.evaluation import cross_validation
 from hume.evaluation.metrics import FloatArray, IntArray
-from hume.evaluation.seed_statistics import _class_shares, _entropy, _some_rows, agreement_with_others, occupied_classes
+from hume.evaluation.seed_statistics import MOST_ROWS, SeedStatistics
 from hume.experiments import trust_evidence
 from hume.experiments.comparison import Comparison
 from hume.experiments.controls import CONTROLS
@@ -46,18 +47,13 @@ class Trust:
     verdict: Verdict
     sentence: str
     facts: tuple[Fact, ...]
-    cv_score: FloatArray  # (S,) in φ2
+    seeds: SeedStatistics
     phi1_score: FloatArray | None  # (S,) the same labelings judged in φ1
-    agreement: FloatArray  # (S,) mean adjusted Rand index with the other seeds; NaN of a single seed
-    vote_share: FloatArray  # (S,) share of the samples on which a seed agrees with the vote
-    evenness: FloatArray  # (S,) entropy of the class shares over log K: 1 for equal classes
     controls: Mapping[str, FloatArray]  # scores of the controls that were run
 
 
 def trust(
-    labelings: IntArray,
-    cv_score: FloatArray,
-    num_classes: int,
+    seeds: SeedStatistics,
     *,
     phi1_score: FloatArray | None = None,
     controls: Mapping[str, FloatArray] = _NONE,
@@ -65,10 +61,9 @@ def trust(
 ) -> Trust:
     """Say whether the order that cross-validation scores give to seeds is to be trusted, from the seeds alone.
 
-    labelings: (S, n) classes 0..K − 1 on the rows that were scored; cv_score: (S,) in φ2; phi1_score: (S,) in φ1 (see
-    `scores_in_phi1`), without which the verdict is unclear at best; controls: scores of the searches in
-    `hume.experiments.controls.CONTROLS` that were run, by their keys; equal_sizes: whether the search was asked for
-    equal classes.
+    phi1_score: (S,) in φ1 (see `scores_in_phi1`), without which the verdict is unclear at best; controls: scores of
+    the searches in `hume.experiments.controls.CONTROLS` that were run, by their keys; equal_sizes: whether the search
+    was asked for equal classes.
 
     Not to be trusted: better scores go with worse scores in φ1, with less agreement with the other seeds or with
     classes less even by a whole class (each time the 95 % interval of the rank correlation lies below 0), or the
@@ -76,27 +71,22 @@ def trust(
     better scores go with more agreement, and more than half of the seeds fill all classes. Else unclear.
     Raises InputError for shapes that do not fit.
     """
-    labelings, cv_score = np.asarray(labelings), np.asarray(cv_score, np.float64)
-    vote = ensemble.majority_vote(labelings, cv_score, num_classes)  # checks shapes and classes
-    if phi1_score is not None and len(phi1_score) != len(cv_score):
-        raise InputError(f"there are {len(cv_score)} scores in φ2 and {len(phi1_score)} in φ1: give one a seed of each")
-    agreement, shares = agreement_with_others(labelings, num_classes), _class_shares(labelings, num_classes)
-    entropy = _entropy(shares)
-    vote_share = (vote.aligned == vote.labeling).mean(1)
+    _ = seeds.vote  # checks shapes and classes
+    if phi1_score is not None and len(phi1_score) != len(seeds.cv_score):
+        raise InputError(
+            f"there are {len(seeds.cv_score)} scores in φ2 and {len(phi1_score)} in φ1: give one a seed of each"
+        )
     facts = (
-        trust_evidence.spread(cv_score, labelings.shape[1]),
-        trust_evidence.alike(agreement, vote_share),
-        *trust_evidence.classes(cv_score, entropy, occupied_classes(labelings), num_classes, equal=equal_sizes),
-        trust_evidence.above_chance(labelings, cv_score, num_classes),
-        *trust_evidence.beside_controls(cv_score, controls, equal=equal_sizes),
-        trust_evidence.judged_in_phi1(cv_score, phi1_score),
-        trust_evidence.shared_with_others(cv_score, agreement),
+        trust_evidence.spread(seeds),
+        trust_evidence.alike(seeds),
+        *trust_evidence.classes(seeds, equal=equal_sizes),
+        trust_evidence.above_chance(seeds),
+        *trust_evidence.beside_controls(seeds.cv_score, controls, equal=equal_sizes),
+        trust_evidence.judged_in_phi1(seeds.cv_score, phi1_score),
+        trust_evidence.shared_with_others(seeds),
     )
     verdict, sentence = _verdict(facts)
-    evenness = entropy / np.log(num_classes)
-    return Trust(
-        verdict, sentence, facts, cv_score, phi1_score, agreement, vote_share, evenness, MappingProxyType({**controls})
-    )
+    return Trust(verdict, sentence, facts, seeds, phi1_score, MappingProxyType({**controls}))
 
 
 def of_run(found: Findings, phi1_score: FloatArray | None = None) -> Trust:
@@ -105,9 +95,7 @@ def of_run(found: Findings, phi1_score: FloatArray | None = None) -> Trust:
     phi1_score: what `judge_run` says, computed when not given. No ground truth is looked at.
     """
     return trust(
-        found.run.labelings()[:, found.evaluated],
-        found.cv_score,
-        found.num_classes,
+        found.statistics,
         phi1_score=judge_run(found) if phi1_score is None else phi1_score,
         controls=known_controls(comparison_of(found)),
         equal_sizes=found.run.request.config.class_sizes is None,
@@ -135,7 +123,9 @@ def scores_in_phi1(
     dataset: Dataset, phi1: str, labelings: IntArray, num_classes: int, *, device: str = "cpu"
 ) -> FloatArray:
     """Judge labelings (S, N) in φ1 as they are judged in φ2, on up to 10,000 evaluated rows: (S,), 0 to 1."""
-    rows = _some_rows(splits.evaluated_rows(dataset))
+    numbers = np.flatnonzero(splits.evaluated_rows(dataset))
+    rows = np.zeros(dataset.num_samples, bool)
+    rows[numbers[spread_over(len(numbers), MOST_ROWS)]] = True
     features = space_rows.features_of(dataset.space(phi1), rows, device)
     seen = torch.from_numpy(np.ascontiguousarray(labelings[:, rows]))
     return cross_validation.cross_validation_scores(features, seen, num_classes, num_folds=min(FOLDS, len(features)))

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from hume.common.formatting import count, number, percent
-from hume.evaluation.metrics import Correlation, FloatArray, IntArray, correlation
-from hume.evaluation.seed_statistics import corrected_scores, failed
+from hume.evaluation.metrics import Correlation, FloatArray, correlation
+from hume.evaluation.seed_statistics import SeedStatistics
 from hume.experiments.controls import CONTROLS
 
 Speaks = Literal["for", "doubt", "against", "neither"]
@@ -29,14 +28,15 @@ class Fact:
     speaks: Speaks
 
 
-def spread(cv_score: FloatArray, num_samples: int) -> Fact:
+def spread(seeds: SeedStatistics) -> Fact:
     """How far apart the scores are, and whether there are enough seeds with any order at all."""
+    cv_score, num_samples = seeds.cv_score, seeds.labelings.shape[1]
     S, low, high = len(cv_score), float(cv_score.min()), float(cv_score.max())
     if S < LEAST_SEEDS:
         return Fact("spread", f"only {count(S, 'seed')}: at least {LEAST_SEEDS} are needed to compare them", "doubt")
     if np.ptp(np.round(cv_score, 9)) == 0:
         return Fact("spread", f"all {S} seeds have the same score, {percent(low)}: there is no order", "doubt")
-    num_failed = int(failed(cv_score).sum())
+    num_failed = int(seeds.failed.sum())
     mean = float(cv_score.mean())
     error = float(np.sqrt(mean * (1 - mean) / num_samples))
     words = f"scores lie between {percent(low)} and {percent(high)}, {100 * cv_score.std():.2f} points apart as a rule "
@@ -46,24 +46,22 @@ def spread(cv_score: FloatArray, num_samples: int) -> Fact:
     return Fact("spread", words, "neither")
 
 
-def alike(agreement: FloatArray, vote_share: FloatArray) -> Fact:
+def alike(seeds: SeedStatistics) -> Fact:
     """How much the seeds find the same: one another and the vote."""
-    if len(agreement) == 1:
+    if len(seeds.cv_score) == 1:
         return Fact("alike", "there is no second seed to compare with", "doubt")
-    mean, least = float(vote_share.mean()), float(vote_share.min())
-    words = f"two seeds have an adjusted Rand index of {number(float(agreement.mean()))} on average; "
+    mean, least = float(seeds.vote_share.mean()), float(seeds.vote_share.min())
+    words = f"two seeds have an adjusted Rand index of {number(float(seeds.agreement.mean()))} on average; "
     words += f"a seed agrees with the vote on {percent(mean)} of the samples, the least alike on {percent(least)}"
     return Fact("alike", words, "neither")
 
 
-def classes(
-    cv_score: FloatArray, entropy: FloatArray, occupied: NDArray[np.int64], K: int, *, equal: bool = True
-) -> tuple[Fact, ...]:
+def classes(seeds: SeedStatistics, *, equal: bool = True) -> tuple[Fact, ...]:
     """Whether classes stayed empty, and whether better scores are bought with less even classes.
 
     equal: whether the search was asked for equal classes; where it was not, evenness speaks against nothing.
     """
-    effective = np.exp(entropy)
+    K, entropy, occupied = seeds.num_classes, seeds.label_entropy, seeds.occupied
     empty = int((occupied < K).sum())
     shown = f"{percent(float(entropy.mean() / np.log(K)))} of the largest possible entropy"
     if empty == 0:
@@ -71,8 +69,8 @@ def classes(
     else:
         words = f"{empty} of {count(len(occupied), 'seed')} leave classes empty; class sizes have {shown}"
     facts = [Fact("classes", words, "doubt" if 2 * empty >= len(occupied) else "neither")]
-    found = _going_together(cv_score, entropy)
-    if equal and found is not None and np.ptp(effective) >= ONE_CLASS:
+    found = _going_together(seeds.cv_score, entropy)
+    if equal and found is not None and np.ptp(np.exp(entropy)) >= ONE_CLASS:
         if found.high < 0:
             facts.append(Fact("even", f"better scores go with less even classes ({_in_words(found)})", "against"))
         else:
@@ -81,9 +79,9 @@ def classes(
     return tuple(facts)
 
 
-def above_chance(labelings: IntArray, cv_score: FloatArray, num_classes: int) -> Fact:
+def above_chance(seeds: SeedStatistics) -> Fact:
     """Whether φ2 foretells more than whoever guesses the largest class."""
-    corrected = float(np.median(corrected_scores(labelings, cv_score, num_classes)))
+    corrected = float(np.median(seeds.corrected))
     if corrected <= 0:
         return Fact("chance", "the scores are no better than guessing the largest class", "against")
     words = f"where 0 % is guessing the largest class and 100 % is perfect, the median score is {percent(corrected)}"
@@ -130,9 +128,9 @@ def judged_in_phi1(cv_score: FloatArray, phi1_score: FloatArray | None) -> Fact:
     return Fact("phi1", f"φ1 does not contradict: {where} ({_in_words(found)})", "neither")
 
 
-def shared_with_others(cv_score: FloatArray, agreement: FloatArray) -> Fact:
+def shared_with_others(seeds: SeedStatistics) -> Fact:
     """Whether better scores go with what the other seeds find as well."""
-    found = _going_together(cv_score, agreement)
+    found = _going_together(seeds.cv_score, seeds.agreement)
     if found is None:
         return Fact("others", "whether better scores go with what the seeds share cannot be told", "doubt")
     if found.high < 0:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hume.common.progress import Progress, part
 from hume.data.dataset import Space
-from hume.data.rows import BLOCK_BYTES
+from hume.data.rows import BLOCK_BYTES, spread_over
 
 BINS = 40
 FIRST = 5  # examples named of every finding
@@ -153,11 +153,10 @@ def _eigenvalues(space: Space, finite: NDArray[np.bool_]) -> tuple[NDArray[np.fl
     """
     d = space.features.shape[1]
     numbers = np.flatnonzero(finite)
-    limit = SPECTRUM_ROWS if d <= WIDE else WIDE_ROWS
-    if len(numbers) > limit:
-        numbers = numbers[np.linspace(0, len(numbers) - 1, limit).astype(int)]
     if not len(numbers):
         return np.zeros(0), 0
+    limit = SPECTRUM_ROWS if d <= WIDE else WIDE_ROWS
+    numbers = numbers[spread_over(len(numbers), limit)]
     rows = torch.from_numpy(np.ascontiguousarray(space.features[numbers], dtype=np.float32))
     rows = rows - rows.mean(0, dtype=torch.float64).float()
     largest = float(rows.abs().max())

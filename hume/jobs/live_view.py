@@ -14,6 +14,7 @@ from hume.data import splits
 from hume.engine.prototypes import hard_labels
 from hume.engine.search import Step, final_objective
 from hume.evaluation import metrics
+from hume.evaluation.seed_statistics import typical_samples
 from hume.runs.cost import TYPICAL_PATIENCES, iterations
 from hume.runs.replay import sample_rows
 from hume.runs.run import Run
@@ -122,11 +123,8 @@ class LiveRecorder:
         closeness = (self._phi1 @ prototypes[best].T).max(dim=1).values.numpy()
         if self._labeling is not None:  # so that a class keeps its row when another seed takes the lead
             labeling = metrics.match_classes(labeling, self._labeling, len(self._typical))[labeling]
-        typical = np.full_like(self._typical, -1)
-        for k, row in enumerate(typical):
-            members = np.flatnonzero(labeling == k)
-            chosen = members[np.argsort(-closeness[members], kind="stable")[:NUM_TYPICAL]]
-            row[: len(chosen)] = self._rows[chosen]
+        chosen = typical_samples(closeness, labeling, len(self._typical), NUM_TYPICAL)
+        typical = np.where(chosen < 0, chosen, self._rows[chosen])
         changed = self._changes(seeds[best], labeling, closeness)
         with self._lock:
             self._leader, self._labeling, self._typical, self._changed = seeds[best], labeling, typical, changed

@@ -23,8 +23,9 @@ from hume.common.errors import InputError
 from hume.common.progress import Progress, part
 from hume.data import thumbnails
 from hume.data.dataset import Dataset, Space, load_dataset
-from hume.evaluation import ensemble, metrics
+from hume.evaluation import metrics
 from hume.evaluation.metrics import Correlation
+from hume.evaluation.seed_statistics import SeedStatistics
 from hume.experiments import controls
 from hume.experiments import trust as judging
 from hume.experiments.saved_labelings import keep, read_kept
@@ -50,12 +51,17 @@ class Case:
     phi1_score: NDArray[np.float64] | None = None  # (S,) the same labelings judged in φ1, where it is recorded
 
     @cached_property
+    def seeds(self) -> SeedStatistics:
+        """What the seeds' labelings and scores say about one another."""
+        return SeedStatistics(cv_score=self.cv_score, num_classes=NUM_CLASSES, read=lambda: self.labelings)
+
+    @cached_property
     def trust(self) -> Trust:
         """Whether the scores are to be trusted, without any label."""
         phi1_score = self.phi1_score
         if phi1_score is None:
             phi1_score = judging.scores_in_phi1(self.dataset, PHI1, self.labelings, NUM_CLASSES)
-        return judging.trust(self.labelings, self.cv_score, NUM_CLASSES, phi1_score=phi1_score)
+        return judging.trust(self.seeds, phi1_score=phi1_score)
 
     @cached_property
     def accuracy(self) -> NDArray[np.float64]:
@@ -65,8 +71,7 @@ class Case:
     @cached_property
     def vote_accuracy(self) -> float:
         """Agreement of the vote with people's labels, for display."""
-        vote = ensemble.majority_vote(self.labelings, self.cv_score, NUM_CLASSES)
-        return metrics.clustering_accuracy(self._truth, vote.labeling)
+        return metrics.clustering_accuracy(self._truth, self.seeds.vote.labeling)
 
     @cached_property
     def correlation(self) -> Correlation | None:

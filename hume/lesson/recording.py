@@ -25,6 +25,7 @@ from hume.engine.inner import Implicit, ImplicitProblem
 from hume.engine.linear import cross_entropy
 from hume.engine.prototypes import soft_labels
 from hume.engine.search import Step, search
+from hume.evaluation.seed_statistics import typical_samples
 
 PHASES = ("Prototypes", "Task", "Split", "Inner fit", "Test error", "Update")
 PROTOTYPES, TASK, SPLIT, FIT, TEST, UPDATE = range(len(PHASES))
@@ -171,11 +172,9 @@ class Moment:
 
     def typical(self, most: int) -> list[NDArray[np.int64]]:
         """For every class up to so many rows of it, the nearest to its prototype first."""
-        labeling, found = self.cosines.argmax(1), []
-        for k in range(self.cosines.shape[1]):
-            members = np.flatnonzero(labeling == k)
-            found.append(members[np.argsort(-self.cosines[members, k], kind="stable")[:most]])
-        return found
+        cosines = self.cosines
+        rows = typical_samples(cosines.max(1), cosines.argmax(1), cosines.shape[1], most)
+        return [chosen[chosen >= 0] for chosen in rows]
 
     def _split(self, iteration: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         drawn, num_train = self.recording.drawn[iteration], self.recording.config.num_train

@@ -196,12 +196,12 @@ def _found_classes(view: _View) -> str:
 
 
 def _trust(view: _View) -> str:
-    found = view.found
-    if view.truth and found.accuracy is not None:
-        drawn = figures.correlation(found.cv_score, found.accuracy, found.seeds, found.states, found.correlation)
+    found, scores = view.found, view.found.statistics
+    if view.truth and scores.accuracy is not None:
+        drawn = figures.correlation(scores.cv_score, scores.accuracy, found.seeds, found.states, found.correlation)
         alt = "Scatter plot of score and accuracy, one point a seed"
     else:
-        drawn = figures.score_distribution(found.cv_score, found.seeds)
+        drawn = figures.score_distribution(scores.cv_score, found.seeds)
         alt = "Distribution of the scores, one dot a seed"
     below = "One point a seed; the table of all seeds further down has their numbers."
     return f"""<section>
@@ -365,11 +365,11 @@ def _seeds(view: _View) -> str:
     found = view.found
     header = ["rank", "seed", "score", "objective, nats", *(["ACC", "ARI"] if view.truth else []), "ended"]
     rows = []
-    for place, i in enumerate(found.order.tolist(), start=1):
+    for place, i in enumerate(found.statistics.order.tolist(), start=1):
         objective = "–" if np.isnan(found.objective[i]) else number(float(found.objective[i]))
         right = [percent(found.values["acc"][i]), number(found.values["ari"][i], 3)] if view.truth else []
-        ended = found.states[i] + (", score far below the others" if found.outlying[i] else "")
-        rows.append((place, found.seeds[i], percent(float(found.cv_score[i]), 2), objective, *right, ended))
+        ended = found.states[i] + (", score far below the others" if found.statistics.failed[i] else "")
+        rows.append((place, found.seeds[i], percent(float(found.statistics.cv_score[i]), 2), objective, *right, ended))
     return f"""<section>
 <h2>All seeds</h2>
 {table("The best score first", header, rows, numeric=range(len(header) - 1))}

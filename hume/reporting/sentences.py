@@ -26,10 +26,10 @@ SETTLED = 0.95  # share of the samples on which a vote is called the same
 
 def trust(found: Findings, truth: bool) -> str:
     """Can the objective be trusted? How the scores of the seeds go with their accuracy, or with one another."""
-    low, high, S = float(found.cv_score.min()), float(found.cv_score.max()), len(found.seeds)
+    low, high, S = float(found.statistics.cv_score.min()), float(found.statistics.cv_score.max()), len(found.seeds)
     scored = f"A linear classifier in φ2 foretells the seeds' labels of unseen samples in {percent(low)} to "
     scored += f"{percent(high)} of all cases ({count(S, 'seed')}). "
-    if not truth or found.accuracy is None:
+    if not truth or found.statistics.accuracy is None:
         return scored + _consistency(found)
     if found.correlation is None:
         return scored + "There are not enough different seeds to say whether this score foretells their accuracy."
@@ -56,7 +56,7 @@ def _direction(found: Correlation) -> str:
 
 
 def _among_the_rest(found: Findings) -> str:
-    failed, rest = int(found.outlying.sum()), found.main_correlation
+    failed, rest = int(found.statistics.failed.sum()), found.statistics.main_correlation
     if failed == 0 or rest is None:
         return ""
     verdict = "a higher score goes with a higher accuracy" if rest.low > 0 else "the score hardly ranks them"

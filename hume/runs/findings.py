@@ -24,11 +24,11 @@ from hume.evaluation.approximate_neighbors import Method
 from hume.evaluation.metrics import Agreement, Correlation
 from hume.evaluation.neighbors import SomeRows
 from hume.evaluation.reliable import Order, ReliabilityRanking
-from hume.evaluation.seed_statistics import failed
+from hume.evaluation.seed_statistics import SeedStatistics, typical_samples
 from hume.runs.review import Review
 from hume.runs.run import Run
 
-Rows = Literal["all", "train", "test"]
+RowChoice = Literal["all", "train", "test"]
 RELIABLE_COLUMNS = ("row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept")
 LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share")
 MAX_RANKINGS = 8  # kept at once, so that a slider that was played with does not fill the memory
@@ -39,7 +39,7 @@ class SeedFindings:
     """One seed: how it scores, where it ranks, and the labeling it found."""
 
     seed: int
-    place: int  # 1 is the best cross-validation score
+    rank: int  # 1 is the best cross-validation score
     cv_score: float
     objective: float  # Eq. 7, nats; NaN for an imported seed
     state: str  # converged, stopped at T, imported
@@ -65,19 +65,19 @@ class Findings:
     # --- seeds and their vote -----------------------------------------------------------
 
     @cached_property
-    def cv_score(self) -> NDArray[np.float64]:
-        """(S,) cross-validation score, in the order of `seeds`."""
-        return np.array(self.values["cv_score"], np.float64)
+    def statistics(self) -> SeedStatistics:
+        """How the seeds score and relate to each other on the evaluated rows, in the order of `seeds`."""
+        return SeedStatistics(
+            cv_score=np.array(self.values["cv_score"], np.float64),
+            num_classes=self.num_classes,
+            read=lambda: self.aligned if self.evaluated.all() else self.aligned[:, self.evaluated],
+            accuracy=None if self.values["acc"] is None else np.array(self.values["acc"], np.float64),
+        )
 
     @cached_property
     def objective(self) -> NDArray[np.float64]:
         """(S,) Eq. 7 at the end, nats; NaN for an imported seed."""
         return np.array([np.nan if value is None else value for value in self.values["objective"]])
-
-    @property
-    def accuracy(self) -> NDArray[np.float64] | None:
-        """(S,) clustering accuracy of every seed; None without ground truth."""
-        return None if self.values["acc"] is None else np.array(self.values["acc"], np.float64)
 
     @property
     def correlation(self) -> Correlation | None:
@@ -99,42 +99,25 @@ class Findings:
         return ["converged" if ended else "stopped at T" for ended in self.run.converged()]
 
     @cached_property
-    def order(self) -> NDArray[np.int64]:
-        """(S,) positions of the seeds, the best score first."""
-        return ensemble.rank(self.cv_score)
-
-    @cached_property
     def aligned(self) -> NDArray[np.integer[Any]]:
         """(S, N) labelings in the class numbers of the best-scored seed."""
-        return ensemble.align(self.run.labelings(), self.cv_score, self.num_classes, self.evaluated)
+        return ensemble.align(self.run.labelings(), self.statistics.cv_score, self.num_classes, self.evaluated)
 
     @cached_property
     def vote(self) -> ensemble.Vote:
         """The majority vote of all seeds."""
-        return ensemble.vote_of(self.aligned, self.num_classes, int(self.order[0]))
+        return ensemble.vote_of(self.aligned, self.num_classes, int(self.statistics.order[0]))
 
     @cached_property
     def top_n(self) -> ensemble.TopNCurve:
         """What the vote of the n best seeds is worth, for every n (Fig. 3a)."""
-        return ensemble.top_n_curve(self.aligned, self.cv_score, self.num_classes, self.dataset.labels, self.evaluated)
+        scores, truth = self.statistics.cv_score, self.dataset.labels
+        return ensemble.top_n_curve(self.aligned, scores, self.num_classes, truth, self.evaluated)
 
     @property
     def blind_top_n(self) -> ensemble.TopNCurve:
         """The same without what needs ground truth."""
         return replace(self.top_n, acc=None, ari=None)
-
-    @cached_property
-    def outlying(self) -> NDArray[np.bool_]:
-        """(S,) seeds that failed by their score, see `failed`."""
-        return failed(self.cv_score)
-
-    @cached_property
-    def main_correlation(self) -> Correlation | None:
-        """Of score and accuracy over the seeds that did not fail: does the score also rank the good ones?"""
-        if self.accuracy is None:
-            return None
-        kept = ~self.outlying
-        return metrics.correlation(self.cv_score[kept], self.accuracy[kept])
 
     def curve_table(self) -> tuple[list[str], list[tuple[float, ...]]]:
         """The top-n curve as a table's header and rows; ACC and ARI only with ground truth."""
@@ -157,16 +140,16 @@ class Findings:
         if seed not in self.seeds:
             raise InputError(f"run {self.run.name!r} has no seed {seed}: choose one of its {len(self.seeds)}")
         i = self.seeds.index(seed)
-        labeling = self.aligned[i]
+        labeling, seeds = self.aligned[i], self.statistics
         return SeedFindings(
             seed=seed,
-            place=int(np.flatnonzero(self.order == i)[0]) + 1,
-            cv_score=float(self.cv_score[i]),
+            rank=int(seeds.rank[i]),
+            cv_score=float(seeds.cv_score[i]),
             objective=float(self.objective[i]),
             state=self.states[i],
             labeling=labeling,
             agreement=None
-            if self.accuracy is None
+            if seeds.accuracy is None
             else Agreement(*(self.values[key][i] for key in ("acc", "ari", "nmi"))),
             typical=self._typical(self.run.seed_array(seed, "prototypes"), labeling, num_typical),
             confusion=self.confusion(labeling),
@@ -176,13 +159,8 @@ class Findings:
         self, prototypes: NDArray[np.float32], labeling: NDArray[np.integer[Any]], number: int
     ) -> NDArray[np.int64]:
         # (N,) how close the winning class is, whatever its number
-        winner = np.concatenate([(block.numpy() @ prototypes.T).max(axis=1) for block in blocks(self._phi1)])
-        typical = np.full((self.num_classes, number), -1, np.int64)
-        for k in range(self.num_classes):
-            members = np.flatnonzero(labeling == k)
-            best = members[np.argsort(-winner[members], kind="stable")[:number]]
-            typical[k, : len(best)] = best
-        return typical
+        closeness = np.concatenate([(block.numpy() @ prototypes.T).max(axis=1) for block in blocks(self._phi1)])
+        return typical_samples(closeness, labeling, self.num_classes, number)
 
     # --- the ground truth, for display ------------------------------------------------------
 
@@ -250,9 +228,9 @@ class Findings:
 
     # --- reliable samples ---------------------------------------------------------------------
 
-    def chosen_rows(self, rows: Rows) -> NDArray[np.int64]:
+    def chosen_rows(self, rows: RowChoice) -> NDArray[np.int64]:
         """The numbers of all, the train or the test samples; raises InputError without a test split."""
-        if rows not in get_args(Rows):
+        if rows not in get_args(RowChoice):
             raise InputError(f"--rows {rows}: choose all, train or test")
         split = self.dataset.test_rows
         if rows == "all":
@@ -265,7 +243,7 @@ class Findings:
         self,
         num_neighbors: int,
         order: Order = "algorithm",
-        rows: Rows = "all",
+        rows: RowChoice = "all",
         on_progress: Callable[[float], None] | None = None,
         neighbors_method: Method = "auto",
     ) -> ReliabilityRanking:
@@ -289,11 +267,11 @@ class Findings:
         return found if found.order == order else replace(found, order=order)
 
     @cached_property
-    def _rankings(self) -> dict[tuple[int, Rows, Method], ReliabilityRanking]:
+    def _rankings(self) -> dict[tuple[int, RowChoice, Method], ReliabilityRanking]:
         return {}
 
     def reliable_samples(
-        self, ranking: ReliabilityRanking, per_class: int, rows: Rows = "all"
+        self, ranking: ReliabilityRanking, per_class: int, rows: RowChoice = "all"
     ) -> tuple[reliable.ReliableSamples, reliable.ReliabilityStatistics | None]:
         """The best samples of every class, with the dataset's own sample numbers, and their statistics."""
         chosen = self.chosen_rows(rows)
@@ -305,7 +283,7 @@ class Findings:
     def reliable_table(self, samples: reliable.ReliableSamples, review: Review) -> list[tuple[Any, ...]]:
         """The rows of the CSV file under `RELIABLE_COLUMNS`; what was rejected stays in, as not kept."""
         files = self.dataset.file_names
-        ranks = _places(samples.classes)
+        ranks = (metrics.rank_within_class(samples.classes) + 1).tolist()
         found = zip(
             samples.rows.tolist(),
             samples.classes.tolist(),
@@ -327,13 +305,3 @@ class Findings:
             )
             for row, number, votes, neighbors, rank in found
         ]
-
-
-def _places(classes: NDArray[np.int64]) -> list[int]:
-    """The place of each entry among those of its class, from 1."""
-    seen: dict[int, int] = {}
-    places = []
-    for number in classes.tolist():
-        seen[number] = seen.get(number, 0) + 1
-        places.append(seen[number])
-    return places

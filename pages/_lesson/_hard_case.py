@@ -88,7 +88,7 @@ def _draw(case: Case, truth: bool) -> None:
     if judged is None:
         return
     lesson.plot(
-        figures.trust(scores, judged, case.trust.agreement, case.trust.evenness, seeds),
+        figures.trust(scores, judged, case.seeds.agreement, case.seeds.evenness, seeds),
         f"{case.phi2} judged",
         lambda: (["seed", "score in φ2", "score in φ1"], zip(seeds, scores, judged, strict=True)),
         alt="Score in φ2 against score in φ1, one point a start", name=name,

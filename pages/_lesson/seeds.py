@@ -85,20 +85,21 @@ def cloud(found: Findings) -> None:
     """Where the seeds ended: the objective alone, then with the accuracy."""
     name, alt = f"{found.run.name}-cloud", "One point a random start: its objective"
     objective, seeds, done = found.objective, found.seeds, np.ones(len(found.seeds), bool)
+    scores = found.statistics
     if not np.isfinite(objective).all():  # imported: only scores are known
         lesson.plot(
-            figures.score_distribution(found.cv_score, seeds), "lesson scores",
-            lambda: (["seed", "score"], zip(seeds, found.cv_score, strict=True)), alt="One point a random start: its "
+            figures.score_distribution(scores.cv_score, seeds), "lesson scores",
+            lambda: (["seed", "score"], zip(seeds, scores.cv_score, strict=True)), alt="One point a random start: its "
             "cross-validation score", name=name,
         )  # fmt: skip
         return
-    if not lesson.shows_truth() or found.accuracy is None:
+    if not lesson.shows_truth() or scores.accuracy is None:
         lesson.plot(
             figures.hidden_cloud(objective, seeds, done), "lesson hidden cloud",
             lambda: (["seed", "objective"], zip(seeds, objective, strict=True)), alt=alt, name=name,
         )  # fmt: skip
         return
-    accuracy = found.accuracy
+    accuracy = scores.accuracy
     drawn = figures.live_cloud(objective, accuracy, seeds, done)
     drawn.update_yaxes(title={"text": "Accuracy"}, range=None, autorange=True)
     lesson.plot(

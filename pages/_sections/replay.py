@@ -35,7 +35,7 @@ def show(found: Findings, *, truth: bool, plot: Plot = plots.plot) -> None:
         st.warning(str(error), icon=":material/warning:")
         return
     recorded = set(cloud.seeds.tolist())
-    seeds = [seed for seed in (found.seeds[i] for i in found.order.tolist()) if seed in recorded]
+    seeds = [seed for seed in (found.seeds[i] for i in found.statistics.order.tolist()) if seed in recorded]
     seed = st.selectbox(
         "Start to follow", seeds, key=f"lesson replayed {found.run.name}", persist_state="session",
         help="The best-scored first. Its pictures are shown below.",

@@ -69,18 +69,18 @@ def _draw(found: Findings, judged: Trust) -> None:
     if judged.phi1_score is None:
         return
     bands = [(CONTROLS[key].title, float(np.min(each)), float(np.max(each))) for key, each in judged.controls.items()]
-    phi1_score = judged.phi1_score
+    phi1_score, seeds = judged.phi1_score, judged.seeds
     header = ["seed", "cv_score", "phi1_score", "agreement_with_others", "agreement_with_vote", "evenness"]
     columns: list[Any] = [
         found.seeds,
-        judged.cv_score,
+        seeds.cv_score,
         phi1_score,
-        judged.agreement,
-        judged.vote_share,
-        judged.evenness,
+        seeds.agreement,
+        seeds.vote_share,
+        seeds.evenness,
     ]
     plots.plot(
-        figures.trust(judged.cv_score, phi1_score, judged.agreement, judged.evenness, found.seeds, bands),
+        figures.trust(seeds.cv_score, phi1_score, seeds.agreement, seeds.evenness, found.seeds, bands),
         f"trust {found.run.name}",
         lambda: (header, zip(*columns, strict=True)),
         alt="Cross-validation score in φ2 against that in φ1, one point a seed, coloured by agreement with the others",

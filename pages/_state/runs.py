@@ -9,7 +9,7 @@ from hume.common.errors import HumeError, RunError
 from hume.common.formatting import count
 from hume.evaluation.reliable import Order, ReliabilityRanking
 from hume.runs import review
-from hume.runs.findings import Findings, Rows
+from hume.runs.findings import Findings, RowChoice
 from hume.runs.review import Review
 from pages._state.services import services
 
@@ -164,7 +164,9 @@ def other_runs(name: str, same_dataset: str | None = None) -> list[str]:
     ]
 
 
-def ranking(found: Findings, num_neighbors: int, order: Order = "algorithm", rows: Rows = "all") -> ReliabilityRanking:
+def ranking(
+    found: Findings, num_neighbors: int, order: Order = "algorithm", rows: RowChoice = "all"
+) -> ReliabilityRanking:
     """Algorithm G1's ranking, with a progress bar while neighbours are counted for the first time."""
     place = st.empty()
 

@@ -58,7 +58,7 @@ def known_numbers(found):
     _, quality = found.reliable_samples(found.ranking(239), 25)
     known = [*values["acc"], *values["ari"], *values["nmi"], *values["vote"].values(), *curve.acc, *curve.ari]
     known += [found.correlation.r, quality.accuracy, *quality.accuracy_per_class]
-    harmless = [*found.cv_score, *curve.consistency, *found.vote.share, 0, 1]
+    harmless = [*found.statistics.cv_score, *curve.consistency, *found.vote.share, 0, 1]
     both = np.concatenate([np.array(known), 100 * np.array(known)])
     allowed = np.concatenate([np.array(harmless), 100 * np.array(harmless)])
     return both[~np.isclose(both[:, None], allowed).any(axis=1)]

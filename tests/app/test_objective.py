@@ -18,11 +18,11 @@ def opened(at):
 
 
 def place(found, seed):
-    return f"Seed {seed}: rank {found.seed(seed).place} of {len(found.seeds)}"
+    return f"Seed {seed}: rank {found.seed(seed).rank} of {len(found.seeds)}"
 
 
 def test_the_best_seed_is_open_at_first(first):
-    assert opened(look("objective", run="first")) == place(first, first.seeds[first.order[0]])
+    assert opened(look("objective", run="first")) == place(first, first.seeds[first.statistics.order[0]])
 
 
 @cases("seed", [0, 2, 3, 5, 7])
@@ -69,7 +69,7 @@ def test_a_click_in_the_plot_of_a_run_beside_opens_its_seed(first, library):
     at = look("objective", run="first", beside="second")
     second = Findings(library.open("second"))
     mark(at, "cloud second", [4])
-    assert says(opened(at), "Seed 4", f"rank {second.seed(4).place} of 6", "second")
+    assert says(opened(at), "Seed 4", f"rank {second.seed(4).rank} of 6", "second")
     assert at.query_params["of"] == "second"
     assert "confusion second" in figures(at)
     mark(at, "cloud second", [])
@@ -82,7 +82,7 @@ def test_the_seed_of_one_run_is_not_asked_of_the_next(first, library):
     at = mark(look("objective", run="first"), "cloud first", [7])
     at.selectbox(key="run").set_value("second")
     second = Findings(library.open("second"))
-    assert opened(rerun(at)) == place(second, second.seeds[second.order[0]])
+    assert opened(rerun(at)) == place(second, second.seeds[second.statistics.order[0]])
 
 
 def test_the_cloud_holds_every_seed_with_its_score_and_accuracy(first):
@@ -93,12 +93,14 @@ def test_the_cloud_holds_every_seed_with_its_score_and_accuracy(first):
     scale = 100 if max(x for x, _ in points.values()) > 1 else 1
     assert sorted(points) == sorted(first.seeds)
     for i, seed in enumerate(first.seeds):
-        assert np.allclose(points[seed], (scale * first.cv_score[i], scale * first.accuracy[i]), rtol=1e-5)
+        assert np.allclose(
+            points[seed], (scale * first.statistics.cv_score[i], scale * first.statistics.accuracy[i]), rtol=1e-5
+        )
 
 
 def test_the_seeds_download_as_they_are_ranked(first, download):
     lines = download(look("objective", run="first"), "cloud first csv").decode("utf-8-sig").splitlines()
-    assert [int(line.split(",")[1]) for line in lines[1:]] == [first.seeds[i] for i in first.order]
+    assert [int(line.split(",")[1]) for line in lines[1:]] == [first.seeds[i] for i in first.statistics.order]
     assert "acc" in lines[0]
 
 

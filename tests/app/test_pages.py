@@ -84,24 +84,30 @@ def test_start_shows_the_classes_of_the_vote_and_how_right_they_are(first):
     for k, size in enumerate(np.bincount(first.vote.labeling)):
         assert f"**Class {k}** · {size} samples · people say *{first.true_names[first.match[k]]}*" in said
     assert says(" ".join(said), f"{first.vote_agreement.acc:.1%} of the samples are in the right class")
-    best = first.seed(first.seeds[first.order[0]])
+    best = first.seed(first.seeds[first.statistics.order[0]])
     for k in range(4):
         assert [tile[0] for tile in tiles(at, f"class {k}")] == [row for row in best.typical[k] if row >= 0]
 
 
 def test_search_says_what_became_of_the_chosen_run(first):
     at = look("search", run="first")
-    assert says(at.success[0].value, "Run first has finished: 5 seeds in", f"{first.cv_score.max():.1%} of the samples")
+    assert says(
+        at.success[0].value,
+        "Run first has finished: 5 seeds in",
+        f"{first.statistics.cv_score.max():.1%} of the samples",
+    )
 
 
 def test_the_objective_page_says_whether_the_score_foretells_the_accuracy(first):
     at = look("objective", run="first")
     answer, found = at.markdown[0].value, first.correlation
-    assert says(answer, f"{first.cv_score.min():.1%} to {first.cv_score.max():.1%}", f"r = {found.r:.2f}")
+    assert says(
+        answer, f"{first.statistics.cv_score.min():.1%} to {first.statistics.cv_score.max():.1%}", f"r = {found.r:.2f}"
+    )
     assert says(answer, f"95% interval {found.low:.2f} to {found.high:.2f}, 5 seeds")
     ranked = tables(at)["ranking first"]
-    assert ranked["seed"].tolist() == [first.seeds[i] for i in first.order]
-    assert ranked["acc"].tolist() == first.accuracy[first.order].tolist()
+    assert ranked["seed"].tolist() == [first.seeds[i] for i in first.statistics.order]
+    assert ranked["acc"].tolist() == first.statistics.accuracy[first.statistics.order].tolist()
     metrics = {metric.label: metric.value for metric in at.metric}
     best = first.seed(ranked["seed"][0])
     assert says(metrics["Cross-validation score"], f"{best.cv_score:.1%}")
@@ -142,7 +148,7 @@ def test_without_labels_no_page_speaks_of_how_right_anything_is(library, page, r
 @pytest.mark.parametrize("run", ["unlabeled", "from-files"])
 def test_without_labels_pages_answer_from_the_scores_alone(library, run):
     found = Findings(library.open(run))
-    share, same = found.cv_score, found.top_n.consistency
+    share, same = found.statistics.cv_score, found.top_n.consistency
     answers = {page: look(page, run=run).markdown[0].value for page in ("objective", "aggregation", "reliable")}
     assert says(answers["objective"], f"{share.min():.1%} to {share.max():.1%}", f"{same[0]:.1%} of the samples")
     assert says(answers["aggregation"], f"{same[0]:.1%} of the samples", "from 5 seeds on")
@@ -192,7 +198,7 @@ def test_a_link_opens_a_seed_of_the_run_or_of_one_beside_it(library):
 @cases("seed", ["abc", "-1", "99", "", "5.0", "²", "9" * 5000, "1&x"])
 def test_a_seed_that_is_none_is_ignored(first, seed):
     at = look("objective", run="first", seed=seed)
-    assert at.subheader[0].value.startswith(f"Seed {first.seeds[first.order[0]]}: rank 1 of 5")
+    assert at.subheader[0].value.startswith(f"Seed {first.seeds[first.statistics.order[0]]}: rank 1 of 5")
     assert at.error.len == 0
 
 

@@ -52,7 +52,12 @@ def test_the_table_holds_what_was_asked_and_found(library):
     assert line[["state", "dataset", "φ1", "φ2", "K", "seeds", "setting", "solver"]].tolist() == [
         "finished", "birds", "phi1", "phi2", 4, "5 of 5", "transductive", "implicit",
     ]  # fmt: skip
-    expected = [found.cv_score.mean(), found.cv_score.std(), found.accuracy.mean(), found.accuracy.std()]
+    expected = [
+        found.statistics.cv_score.mean(),
+        found.statistics.cv_score.std(),
+        found.statistics.accuracy.mean(),
+        found.statistics.accuracy.std(),
+    ]
     assert line[["cv score", "cv score ±", "seeds' ACC", "seeds' ACC ±"]].tolist() == expected
     assert line[["vote ACC", "vote ARI"]].tolist() == [found.vote_agreement.acc, found.vote_agreement.ari]
 

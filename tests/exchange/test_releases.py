@@ -614,8 +614,10 @@ def test_the_embedded_digits_come_back_with_all_that_was_found(tmp_path, store):
     names = [str(number) for number in range(10)]
     drawn = [
         figures.top_n([(back.name, found.top_n)]),
-        figures.correlation(found.cv_score, found.accuracy, found.seeds, found.states, found.correlation),
-        figures.score_distribution(found.cv_score, found.seeds),
+        figures.correlation(
+            found.statistics.cv_score, found.statistics.accuracy, found.seeds, found.states, found.correlation
+        ),
+        figures.score_distribution(found.statistics.cv_score, found.seeds),
         figures.confusion(one.confusion, names, found.true_names),
     ]
     assert all(json.loads(figure.to_json())["data"] for figure in drawn)

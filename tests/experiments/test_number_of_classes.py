@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from hume.common.errors import InputError
 from hume.evaluation.metrics import Spread
-from hume.evaluation.seed_statistics import corrected_scores, occupied_classes, stability
+from hume.evaluation.seed_statistics import SeedStatistics, stability
 from hume.experiments.number_of_classes import ClassCount, CountPoint, suggest
 from tests.support.planted_runs import save_folder
 
@@ -70,9 +70,11 @@ def test_progress_rises_and_ends_the_work(tmp_path):
 
 def test_a_score_above_chance_is_what_the_largest_class_does_not_give():
     labelings = np.array([[0, 0, 0, 1], [0, 0, 0, 0], [0, 1, 2, 3]])
-    np.testing.assert_allclose(corrected_scores(labelings, np.array([0.75, 1.0, 1.0]), 4), [0, 0, 1])
-    assert corrected_scores(labelings[2:], np.array([0.625]), 4)[0] == pytest.approx(0.5)
-    assert occupied_classes(labelings).tolist() == [2, 1, 4]
+    seeds = SeedStatistics(cv_score=np.array([0.75, 1.0, 1.0]), num_classes=4, read=lambda: labelings)
+    np.testing.assert_allclose(seeds.corrected, [0, 0, 1])
+    assert seeds.occupied.tolist() == [2, 1, 4]
+    last = SeedStatistics(cv_score=np.array([0.625]), num_classes=4, read=lambda: labelings[2:])
+    assert last.corrected[0] == pytest.approx(0.5)
 
 
 def test_stability_is_the_mean_adjusted_rand_index():

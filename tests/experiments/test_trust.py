@@ -12,7 +12,7 @@ from hume import Store, cli
 from hume.common.errors import InputError
 from hume.evaluation import metrics
 from hume.evaluation.cross_validation import cross_validation_scores
-from hume.evaluation.seed_statistics import agreement_with_others, stability
+from hume.evaluation.seed_statistics import SeedStatistics
 from hume.experiments.saved_labelings import Found, write_found
 from hume.experiments.trust import comparison_of, of_run, trust
 from hume.reporting import figures
@@ -53,10 +53,14 @@ def misled(truth, irrelevant):
     return np.stack([np.where(rng.random(N) < 0.03, rng.integers(K, size=N), kind) for kind in kinds])
 
 
+def seeds(labelings, cv_score, num_classes):
+    return SeedStatistics(cv_score=cv_score, num_classes=num_classes, read=lambda: labelings)
+
+
 def judged(phi1, phi2, labelings, **more):
     seen = torch.from_numpy(labelings)
     phi1_score, cv_score = (cross_validation_scores(each, seen, K, num_folds=5) for each in (phi1, phi2))
-    return trust(labelings, cv_score, K, phi1_score=phi1_score, **more)
+    return trust(seeds(labelings, cv_score, K), phi1_score=phi1_score, **more)
 
 
 def accuracy(truth, labelings):
@@ -81,7 +85,7 @@ def test_a_pair_in_which_both_spaces_hold_the_classes_is_trusted():
     phi1, phi2 = (space(truth, irrelevant, classes=1, feature=0, seed=seed) for seed in (1, 2))
     labelings = leaving(truth, (0, 0.6))
     found = judged(phi1, phi2, labelings)
-    assert np.corrcoef(found.cv_score, accuracy(truth, labelings))[0, 1] > 0.9
+    assert np.corrcoef(found.seeds.cv_score, accuracy(truth, labelings))[0, 1] > 0.9
     assert found.verdict == "trustworthy", found.sentence
     assert speaking(found, "for") == {"phi1", "others"}
     assert found.sentence.startswith("Nothing speaks against the order of the seeds")
@@ -93,7 +97,7 @@ def test_a_pair_in_which_phi2_prefers_an_irrelevant_feature_is_warned_of():
     phi2 = space(truth, irrelevant, classes=WEAK, feature=STRONG, seed=2)
     labelings = misled(truth, irrelevant)
     found = judged(phi1, phi2, labelings)
-    assert np.corrcoef(found.cv_score, accuracy(truth, labelings))[0, 1] < -0.5
+    assert np.corrcoef(found.seeds.cv_score, accuracy(truth, labelings))[0, 1] < -0.5
     assert found.verdict == "not to be trusted", found.sentence
     assert "phi1" in speaking(found, "against")
     assert "φ2 foretells better, φ1 foretells worse" in found.sentence
@@ -105,7 +109,7 @@ def test_an_irrelevant_feature_of_both_spaces_cannot_be_told():
     phi1, phi2 = (space(truth, irrelevant, classes=WEAK, feature=STRONG, seed=seed) for seed in (1, 2))
     labelings = misled(truth, irrelevant)
     found = judged(phi1, phi2, labelings)
-    assert np.corrcoef(found.cv_score, accuracy(truth, labelings))[0, 1] < -0.5
+    assert np.corrcoef(found.seeds.cv_score, accuracy(truth, labelings))[0, 1] < -0.5
     assert found.verdict != "not to be trusted"
 
 
@@ -114,7 +118,7 @@ def test_an_irrelevant_feature_of_both_spaces_cannot_be_told():
 
 def test_better_scores_for_what_the_others_do_not_share_are_warned_of():
     labelings, cv_score, _ = made_up()
-    found = trust(labelings, cv_score[::-1], K, phi1_score=cv_score[::-1])
+    found = trust(seeds(labelings, cv_score[::-1], K), phi1_score=cv_score[::-1])
     assert speaking(found, "against") == {"others"}
     assert found.verdict == "not to be trusted"
 
@@ -124,10 +128,10 @@ def test_better_scores_for_less_even_classes_are_warned_of():
     parts = np.linspace(0, 0.8, S)
     labelings = np.stack([np.where(rng.random(N) < part, 0, rng.integers(K, size=N)) for part in parts])
     cv_score = 0.6 + 0.4 * parts
-    found = trust(labelings, cv_score, K, phi1_score=cv_score)
+    found = trust(seeds(labelings, cv_score, K), phi1_score=cv_score)
     assert "even" in speaking(found, "against")
     assert "less even classes" in found.sentence
-    assert found.evenness[0] > 0.95 > 0.6 > found.evenness[-1]
+    assert found.seeds.evenness[0] > 0.95 > 0.6 > found.seeds.evenness[-1]
 
 
 def test_where_unequal_classes_were_asked_for_evenness_and_controls_speak_against_nothing():
@@ -139,23 +143,23 @@ def test_where_unequal_classes_were_asked_for_evenness_and_controls_speak_agains
     spoiled = {"shuffled": np.full(5, 0.99)}
     keys = {True: set(), False: set()}
     for equal in keys:
-        found = trust(labelings, cv_score, K, controls=spoiled, equal_sizes=equal)
+        found = trust(seeds(labelings, cv_score, K), controls=spoiled, equal_sizes=equal)
         keys[equal] = {fact.key for fact in found.facts if fact.speaks == "against"}
     assert {"even", "shuffled"} <= keys[True]
     assert not {"even", "shuffled", "controls"} & keys[False]
 
 
 def test_all_samples_in_one_class_are_no_finding():
-    found = trust(np.zeros((S, N), np.int32), np.ones(S), K, phi1_score=np.ones(S))
+    found = trust(seeds(np.zeros((S, N), np.int32), np.ones(S), K), phi1_score=np.ones(S))
     assert found.verdict == "not to be trusted"
     assert speaking(found, "against") == {"chance"}
-    assert np.array_equal(found.evenness, np.zeros(S))
+    assert np.array_equal(found.seeds.evenness, np.zeros(S))
 
 
 def test_classes_that_most_seeds_leave_empty_leave_it_unclear():
     labelings, cv_score, phi1_score = made_up()
-    assert trust(labelings, cv_score, K, phi1_score=phi1_score).verdict == "trustworthy"
-    found = trust(labelings, cv_score, K + 1, phi1_score=phi1_score)
+    assert trust(seeds(labelings, cv_score, K), phi1_score=phi1_score).verdict == "trustworthy"
+    found = trust(seeds(labelings, cv_score, K + 1), phi1_score=phi1_score)
     assert found.verdict == "unclear"
     assert "leave classes empty" in found.sentence
 
@@ -163,23 +167,23 @@ def test_classes_that_most_seeds_leave_empty_leave_it_unclear():
 @cases("num_seeds", [1, 2, 9])
 def test_few_seeds_leave_it_unclear(num_seeds):
     labelings, cv_score, phi1_score = made_up(num_seeds)
-    found = trust(labelings, cv_score, K, phi1_score=phi1_score)
+    found = trust(seeds(labelings, cv_score, K), phi1_score=phi1_score)
     assert found.verdict == "unclear"
     assert f"only {num_seeds} seed" in found.sentence
 
 
 def test_seeds_that_are_all_equal_leave_it_unclear():
     truth, _ = samples()
-    found = trust(np.tile(truth, (S, 1)), np.full(S, 0.8), K, phi1_score=np.full(S, 0.9))
+    found = trust(seeds(np.tile(truth, (S, 1)), np.full(S, 0.8), K), phi1_score=np.full(S, 0.9))
     assert found.verdict == "unclear"
     assert "no order" in found.sentence
-    assert np.array_equal(found.agreement, np.ones(S))
-    assert np.array_equal(found.vote_share, np.ones(S))
+    assert np.array_equal(found.seeds.agreement, np.ones(S))
+    assert np.array_equal(found.seeds.vote_share, np.ones(S))
 
 
 def test_without_the_judge_in_phi1_it_stays_unclear():
     labelings, cv_score, _ = made_up()
-    found = trust(labelings, cv_score, K)
+    found = trust(seeds(labelings, cv_score, K))
     assert found.verdict == "unclear"
     assert "not judged in φ1" in found.sentence
 
@@ -188,8 +192,8 @@ def test_scores_no_better_than_where_phi2_was_spoiled_are_warned_of():
     labelings, cv_score, phi1_score = made_up()
     low, high = np.full(20, 0.3), np.full(20, 0.99)
     controls = {"shuffled": low, "noise": low, "only-phi1": high}
-    assert trust(labelings, cv_score, K, phi1_score=phi1_score, controls=controls).verdict == "trustworthy"
-    found = trust(labelings, cv_score, K, phi1_score=phi1_score, controls=controls | {"noise": high})
+    assert trust(seeds(labelings, cv_score, K), phi1_score=phi1_score, controls=controls).verdict == "trustworthy"
+    found = trust(seeds(labelings, cv_score, K), phi1_score=phi1_score, controls=controls | {"noise": high})
     assert found.verdict == "not to be trusted"
     assert speaking(found, "against") == {"noise"}
 
@@ -198,7 +202,7 @@ def test_one_seed_that_failed_far_away_decides_nothing():
     labelings, cv_score, phi1_score = made_up(slope=-1)
     cv_score[-1], phi1_score[-1] = 0.01, 0.01
     assert np.corrcoef(cv_score, phi1_score)[0, 1] > 0
-    found = trust(labelings, cv_score, K, phi1_score=phi1_score)
+    found = trust(seeds(labelings, cv_score, K), phi1_score=phi1_score)
     assert "phi1" in speaking(found, "against")
     assert "1 seed failed" in found.facts[0].says
 
@@ -207,26 +211,26 @@ def test_names_of_classes_mean_nothing():
     labelings, cv_score, phi1_score = made_up()
     rng = np.random.default_rng(1)
     renamed = np.stack([rng.permutation(K)[labeling] for labeling in labelings])
-    one, other = (trust(each, cv_score, K, phi1_score=phi1_score) for each in (labelings, renamed))
+    one, other = (trust(seeds(each, cv_score, K), phi1_score=phi1_score) for each in (labelings, renamed))
     assert one.sentence == other.sentence
     assert [fact.says for fact in one.facts] == [fact.says for fact in other.facts]
 
 
 def test_agreement_with_the_others_is_the_mean_of_all_pairs():
     labelings, _, _ = made_up(6)
-    found = agreement_with_others(labelings, K)
+    found = seeds(labelings, np.ones(6), K)
     pairs = {pair: adjusted_rand_score(*labelings[list(pair)]) for pair in combinations(range(6), 2)}
     expected = [np.mean([value for pair, value in pairs.items() if i in pair]) for i in range(6)]
-    assert np.allclose(found, expected)
-    assert found.mean() == pytest.approx(stability(labelings, K))
+    assert np.allclose(found.agreement, expected)
+    assert found.agreement.mean() == pytest.approx(found.stability)
 
 
 def test_scores_of_another_number_of_seeds_are_refused():
     labelings, cv_score, phi1_score = made_up()
     with pytest.raises(InputError, match="scores in φ2"):
-        trust(labelings, cv_score, K, phi1_score=phi1_score[1:])
+        trust(seeds(labelings, cv_score, K), phi1_score=phi1_score[1:])
     with pytest.raises(InputError):
-        trust(labelings, cv_score[1:], K)
+        trust(seeds(labelings, cv_score[1:], K))
 
 
 # --- runs, figure, command -----------------------------------------------------------------------
@@ -275,12 +279,12 @@ def test_the_command_says_the_sentence_and_what_it_rests_on(tmp_path, monkeypatc
 
 def test_the_figure_has_a_point_a_seed_and_names_controls_that_lie_far_off():
     labelings, cv_score, phi1_score = made_up()
-    found = trust(labelings, cv_score, K, phi1_score=phi1_score)
+    found = trust(seeds(labelings, cv_score, K), phi1_score=phi1_score)
     bands = [("near", 0.85, 0.88), ("<far> off", 0.1, 0.12)]
-    seeds = range(100, 100 + S)
-    fig = figures.trust(cv_score, phi1_score, found.agreement, found.evenness, seeds, bands)
+    numbers = range(100, 100 + S)
+    fig = figures.trust(cv_score, phi1_score, found.seeds.agreement, found.seeds.evenness, numbers, bands)
     (points,) = fig.data
-    assert list(points.customdata) == list(seeds)
+    assert list(points.customdata) == list(numbers)
     assert np.allclose(points.x, 100 * phi1_score, rtol=1e-5)
     assert np.allclose(points.y, 100 * cv_score, rtol=1e-5)
     assert len(fig.layout.shapes) == 1
@@ -288,6 +292,6 @@ def test_the_figure_has_a_point_a_seed_and_names_controls_that_lie_far_off():
     assert "below what is drawn" in texts
     assert "<far>" not in texts
     with pytest.raises(InputError, match="band"):
-        figures.trust(cv_score, phi1_score, found.agreement, found.evenness, seeds, [("x", 0.5, 0.4)])
+        figures.trust(cv_score, phi1_score, found.seeds.agreement, found.seeds.evenness, numbers, [("x", 0.5, 0.4)])
     with pytest.raises(InputError):
-        figures.trust(cv_score, phi1_score[1:], found.agreement, found.evenness, seeds)
+        figures.trust(cv_score, phi1_score[1:], found.seeds.agreement, found.seeds.evenness, numbers)

@@ -172,8 +172,8 @@ def test_it_says_what_was_asked_and_found(birds, page):
 
 def test_every_seed_has_its_line(birds, page):
     found, text = Findings(birds), words(page)
-    for place, i in enumerate(found.order, start=1):
-        score, right = f"{100 * found.cv_score[i]:.2f} %", f"{100 * found.accuracy[i]:.1f} %"
+    for place, i in enumerate(found.statistics.order, start=1):
+        score, right = f"{100 * found.statistics.cv_score[i]:.2f} %", f"{100 * found.statistics.accuracy[i]:.1f} %"
         assert re.search(rf"\b{place} {found.seeds[i]} {re.escape(score)} \S+ {re.escape(right)} ", text)
 
 

@@ -95,17 +95,17 @@ def test_scores_are_of_the_evaluated_rows(runs, kind):
         one = found.seed(seed)
         expected = agreement(truth[seen], one.labeling[seen])
         assert astuple(one.agreement) == pytest.approx(astuple(expected))
-        assert one.agreement.acc == found.accuracy[found.seeds.index(seed)]
+        assert one.agreement.acc == found.statistics.accuracy[found.seeds.index(seed)]
     assert found.correlation.n == 5
 
 
 def test_seeds_have_places_by_their_scores(split):
     assert split.seeds == (0, 2, 3, 5, 7)
-    ranked = sorted((split.seed(seed) for seed in split.seeds), key=lambda one: one.place)
-    assert [one.place for one in ranked] == [1, 2, 3, 4, 5]
+    ranked = sorted((split.seed(seed) for seed in split.seeds), key=lambda one: one.rank)
+    assert [one.rank for one in ranked] == [1, 2, 3, 4, 5]
     assert [one.cv_score for one in ranked] == sorted(split.values["cv_score"], reverse=True)
     best = ranked[0]
-    assert split.seeds[split.order[0]] == best.seed
+    assert split.seeds[split.statistics.order[0]] == best.seed
     # The best-scored seed keeps its class numbers; the others are renamed after it, one to one.
     np.testing.assert_array_equal(best.labeling, split.run.seed_array(best.seed, "labeling"))
     for one in ranked:
@@ -121,7 +121,7 @@ def test_seeds_say_how_they_ended(runs, split, store, plain):
     stopped = Findings(executed(store, plain.dataset, "stopped", num_iterations=8, seeds=(0,)))
     assert stopped.states == ["stopped at T"]
     assert stopped.correlation is None  # of one seed there is none
-    assert stopped.seed(0).place == 1
+    assert stopped.seed(0).rank == 1
 
 
 def test_imported_seeds_are_called_so(runs, store, plain, tmp_path):
@@ -173,7 +173,7 @@ def test_the_curve_ends_at_the_vote(runs, kind):
     if kind != "blind":
         assert last["acc"] == pytest.approx(found.vote_agreement.acc)
         assert last["ari"] == pytest.approx(found.vote_agreement.ari)
-        assert table[0][1] == pytest.approx(found.accuracy[found.order[0]])
+        assert table[0][1] == pytest.approx(found.statistics.accuracy[found.statistics.order[0]])
 
 
 def test_the_label_table_names_every_sample(split, blind):
@@ -223,7 +223,7 @@ def test_true_classes_have_names_where_there_are_any(split, plain):
 
 
 def test_without_ground_truth_all_else_works(blind, plain):
-    assert blind.accuracy is None
+    assert blind.statistics.accuracy is None
     assert blind.correlation is None
     assert blind.vote_agreement is None
     assert blind.match is None
@@ -250,7 +250,7 @@ def test_ground_truth_that_came_after_the_scores_is_shown_but_not_scored(store):
     (folder / "later.npy").rename(folder / "labels.npy")
     found = Findings(run)
     one = found.seed(1)
-    assert found.accuracy is found.vote_agreement is one.agreement is None
+    assert found.statistics.accuracy is found.vote_agreement is one.agreement is None
     assert one.confusion.sum() == SIZE
     assert found.right.mean() == pytest.approx(clustering_accuracy(dataset.labels, found.vote.labeling))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hume.data.dataset import Space, load_array
 from hume.data.feature_files import write_npy_header
+from hume.data.rows import spread_over
 from hume.exchange.releases.found import Part
 
 BLOCK_BYTES = 64 * 2**20
@@ -57,7 +58,7 @@ class Joined:
 
     def sample(self) -> NDArray[np.int64]:
         """The numbers of up to 1,024 rows spread over all."""
-        return np.linspace(0, len(self) - 1, min(len(self), SAMPLE_ROWS)).astype(np.int64)
+        return spread_over(len(self), SAMPLE_ROWS)
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """All rows in order, some at a time."""
