@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from io import FileIO
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -116,7 +116,8 @@ class FileArray:
             place = place[read:]
 
 
-Features: TypeAlias = NDArray[np.floating[Any]] | FileArray
+Matrix: TypeAlias = NDArray[np.floating[Any]]  # (n, d) rows in memory
+Features: TypeAlias = Matrix | FileArray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -212,6 +213,19 @@ class StreamedRows:
 Rows: TypeAlias = Tensor | StreamedRows
 
 
+@overload
+def subset(rows: Tensor, mask: NDArray[np.bool_]) -> Tensor: ...
+@overload
+def subset(rows: StreamedRows, mask: NDArray[np.bool_]) -> StreamedRows: ...
+@overload
+def subset(rows: Rows, mask: NDArray[np.bool_]) -> Rows: ...
+def subset(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
+    """The rows where the mask (n,) is true; the same object where all are."""
+    if isinstance(rows, StreamedRows):
+        return rows.subset(mask)
+    return rows if mask.all() else rows[torch.from_numpy(mask).to(rows.device)]
+
+
 def blocks(rows: Rows) -> Iterator[Tensor]:
     """Pass over all rows in order: a tensor is one block, rows on disk come in blocks of `BLOCK_BYTES`."""
     if isinstance(rows, Tensor):
@@ -253,6 +267,12 @@ def check_finite(rows: Tensor, place: str, numbers: Sequence[int] | NDArray[np.i
             f"row {numbers[int(bad[0])]} of {place} has NaN or infinite values as float32: "
             "compute these features again or drop it"
         )
+
+
+def unit_length(rows: Matrix) -> Matrix:
+    """Rows (n, d) in memory divided by their L2 norms, in their own type; a row of zeros stays one."""
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(norm > 0, norm, 1), dtype=rows.dtype)
 
 
 def norms(rows: Tensor, place: str, otherwise: str, numbers: Sequence[int] | NDArray[np.int64] | None = None) -> Tensor:

@@ -10,17 +10,33 @@ from torch import Tensor
 from hume.common.devices import fits
 from hume.common.errors import InputError
 from hume.data.dataset import Space
-from hume.data.rows import AS_ROWS, FileArray, Rows, StreamedRows, norms
+from hume.data.rows import AS_ROWS, FileArray, Rows, StreamedRows, norms, subset
 
 
-def features_of(space: Space, rows: NDArray[np.bool_], device: str) -> Rows:
-    """The features (n, d) of some rows of a space: on a device, or on disk where they do not fit into memory twice."""
-    if not fits_in_memory(space, device):
-        return streamed(space, device).subset(rows)
-    if not rows.all() and isinstance(space.features, np.ndarray):  # a few rows of many are not worth a copy of all
-        return as_tensor(replace(space, features=space.features[rows]), device)
-    features = as_tensor(space)
-    return (features if rows.all() else features[torch.from_numpy(rows)]).to(device)
+def rows(
+    space: Space,
+    which: NDArray[np.bool_] | None = None,
+    *,
+    unit: bool = False,
+    centre: bool = False,
+    mean_rows: NDArray[np.bool_] | None = None,
+    device: torch.device | str = "cpu",
+    on_disk: bool | None = None,
+) -> Rows:
+    """Rows (n, d) of a space as float32: a tensor on the device, or `StreamedRows` where they do not fit twice.
+
+    which: (N,) the rows that are wanted, all by default. unit, centre, mean_rows: as for `unit_rows`; rows that are not
+    brought to unit length keep their mean. on_disk: decide it here. Raises InputError for a bad row.
+    """
+    N, d = space.features.shape
+    if not fits(2 * 4 * N * d, device) if on_disk is None else on_disk:
+        stream = streamed(space, device, unit=unit, centre=centre, mean_rows=mean_rows)
+        return stream if which is None else subset(stream, which)
+    if which is not None and not unit and isinstance(space.features, np.ndarray) and not which.all():
+        # a few rows of many are not worth a copy of all
+        return as_tensor(replace(space, features=space.features[which]), device)
+    found = unit_rows(space, centre=centre, mean_rows=mean_rows) if unit else as_tensor(space)
+    return (found if which is None else subset(found, which)).to(device)
 
 
 def as_tensor(space: Space, device: torch.device | str = "cpu") -> Tensor:
@@ -41,39 +57,31 @@ def unit_rows(space: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None
     rows, place = as_tensor(space), _place(space)
     norm = norms(rows, place, "is all zeros")
     if centre:
-        seen = rows if mean_rows is None else rows[torch.from_numpy(mean_rows)]
-        rows -= seen.mean(0)
+        rows -= (rows if mean_rows is None else subset(rows, mean_rows)).mean(0)
         norm = norms(rows, place, "equals the mean row")
     return rows.div_(norm)
 
 
-def streamed(space: Space, device: torch.device | str = "cpu") -> StreamedRows:
-    """`as_tensor` for a space larger than memory: its rows, read when they are asked for.
-
-    The same for every call, so that moments, which a search and its scores both need, are taken once.
-    """
-    rows = StreamedRows(features=space.features, place=_place(space), device=torch.device(device))
-    return space.streams.setdefault(str(device), rows)
-
-
-def fits_in_memory(space: Space, device: torch.device | str = "cpu") -> bool:
-    """Whether a space can be held as float32, with a copy on the way."""
-    num_samples, dim = space.features.shape
-    return fits(2 * 4 * num_samples * dim, device)
-
-
-def streamed_unit_rows(
-    space: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None = None, device: torch.device | str = "cpu"
+def streamed(
+    space: Space,
+    device: torch.device | str = "cpu",
+    *,
+    unit: bool = False,
+    centre: bool = False,
+    mean_rows: NDArray[np.bool_] | None = None,
 ) -> StreamedRows:
-    """`unit_rows` for a space larger than memory; with `centre` one pass over the file takes the mean.
+    """`as_tensor`, or with `unit` `unit_rows`, for a space larger than memory: rows are read when they are asked for.
 
-    A row without a direction is found when it is read; raises InputError then.
+    Without `unit` the same for every call, so that moments, which a search and its scores both need, are taken once;
+    with `unit` and `centre` one pass over the file takes the mean. A bad row is found when it is read: raises
+    InputError then.
     """
-    rows = streamed(space, device)
-    if not centre:
-        return replace(rows, unit=True)
-    seen = rows if mean_rows is None else rows.subset(mean_rows)
-    return replace(rows, unit=True, mean=seen.mean_row())
+    made = StreamedRows(features=space.features, place=_place(space), device=torch.device(device))
+    stream = space.streams.setdefault(str(device), made)
+    if not unit:
+        return stream
+    seen = stream if mean_rows is None else subset(stream, mean_rows)
+    return replace(stream, unit=True, mean=seen.mean_row() if centre else None)
 
 
 def check_pair(phi1: Space, phi2: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None = None) -> None:
@@ -81,7 +89,7 @@ def check_pair(phi1: Space, phi2: Space, *, centre: bool, mean_rows: NDArray[np.
 
     That is a row of φ1 that `unit_rows` refuses, or one of either that is not finite.
     """
-    for _ in streamed_unit_rows(phi1, centre=centre, mean_rows=mean_rows).blocks():
+    for _ in streamed(phi1, unit=True, centre=centre, mean_rows=mean_rows).blocks():
         pass
     if isinstance(phi2.features, FileArray):  # others were checked when they were loaded
         for _ in streamed(phi2).blocks():

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from hume.common.errors import InputError
 from hume.common.progress import Progress, part
+from hume.data import space_rows
 from hume.data.dataset import Dataset
-from hume.data.space_rows import features_of
 from hume.data.splits import evaluated_rows
 from hume.engine.config import Config, preset
 from hume.engine.inner import Implicit
@@ -217,8 +217,7 @@ class Ablation:
     @cached_property
     def _preset_ridge(self) -> float:
         """The λ that the preset takes from φ2, as a number that can be multiplied."""
-        phi2 = self.dataset.space(self.phi2)
-        return Whitening.of(features_of(phi2, np.ones(self.dataset.num_samples, bool), "cpu"), None).ridge
+        return Whitening.of(space_rows.rows(self.dataset.space(self.phi2)), None).ridge
 
     def found(self, family: str, value: Value) -> Kept | None:
         """What was found with one value; None where nothing was, or the file is damaged.

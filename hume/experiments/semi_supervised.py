@@ -170,10 +170,10 @@ class SemiSupervised:
 
     def _features(self, device: str) -> torch.Tensor:
         """All rows (N, d): without the mean of those to learn from, of one length, coordinates about 1 in size."""
-        if not space_rows.fits_in_memory(self.space, device):
+        rows = space_rows.rows(self.space, unit=True, centre=True, mean_rows=self.learning, device=device)
+        if not isinstance(rows, torch.Tensor):
             raise InputError(f"the space {self.space.name} does not fit into memory: choose a smaller one")
-        rows = space_rows.unit_rows(self.space, centre=True, mean_rows=self.learning)
-        return rows.mul_(rows.shape[1] ** 0.5).to(device)
+        return rows.mul_(rows.shape[1] ** 0.5)
 
     def _labeled(self, rows: SampleNumbers, classes: SampleNumbers, num_classes: int) -> LabeledSet:
         """Sample numbers (S, L) as places among the rows to learn from, with their classes (L,) or (S, L)."""

@@ -126,7 +126,7 @@ def scores_in_phi1(
     numbers = np.flatnonzero(splits.evaluated_rows(dataset))
     rows = np.zeros(dataset.num_samples, bool)
     rows[numbers[spread_over(len(numbers), MOST_ROWS)]] = True
-    features = space_rows.features_of(dataset.space(phi1), rows, device)
+    features = space_rows.rows(dataset.space(phi1), rows, device=device)
     seen = torch.from_numpy(np.ascontiguousarray(labelings[:, rows]))
     return cross_validation.cross_validation_scores(features, seen, num_classes, num_folds=min(FOLDS, len(features)))
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hume.common.formatting import count, number
 from hume.data import dataset, space_rows
+from hume.data.rows import unit_length
 from hume.engine import simplex
 from hume.engine.config import Config, preset
 from hume.engine.inner import Implicit
@@ -64,7 +65,7 @@ def toy() -> tuple[Tensor, Tensor]:
     rng = np.random.default_rng(0)
     group = rng.permutation(np.repeat(np.arange(3), TOY_POINTS))
     directions = np.linalg.qr(rng.normal(size=(3, 3)))[0][group] + 0.28 * rng.normal(size=(group.size, 3))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    directions = unit_length(directions)
     angle = np.radians([90, 210, 330])[group]
     plane = np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.33 * rng.normal(size=(group.size, 2))
     return torch.from_numpy(directions.astype(np.float32)), torch.from_numpy(plane.astype(np.float32))

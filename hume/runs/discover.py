@@ -9,14 +9,13 @@ from time import perf_counter
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hume.common.devices import choose_device, fits, free_bytes
 from hume.common.errors import InputError
 from hume.common.progress import Progress, part
 from hume.data import space_rows
 from hume.data.dataset import Dataset, Space
-from hume.data.rows import Rows
+from hume.data.rows import Rows, subset
 from hume.data.splits import Setting, evaluated_rows, searched_rows
 from hume.engine.config import Config, PresetName
 from hume.engine.config import preset as preset_named
@@ -114,31 +113,20 @@ def prepare_search(
     N, d1, d2 = len(one.features), one.features.shape[1], other.features.shape[1]
     on_disk = not fits(cost.copies(N, d1, d2, searched=int(rows.sum())), device)
     _check_memory(cost.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk), on_disk, device)
-    prepare: Callable[..., tuple[Rows, tuple[Rows, Rows]]] = streamed if on_disk else in_memory
-    first, searched = prepare(one, other, config, rows, device)
+    first, searched = searched_pair(one, other, config, rows, device, on_disk=on_disk)
     return first, _search(device, searched, config, solver, seeds, seed_batch)
 
 
-def in_memory(
-    phi1: Space, phi2: Space, config: Config, searched: NDArray[np.bool_], device: str
-) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """All rows of φ1 as the search sees them, and the `searched` rows (N,) of both spaces, on a device."""
-    first = space_rows.unit_rows(phi1, centre=config.centre, mean_rows=searched).to(device)
-    second = space_rows.as_tensor(phi2, device)
-    if searched.all():
-        return first, (first, second)
-    seen = torch.from_numpy(searched).to(device)
-    return first, (first[seen], second[seen])
-
-
-def streamed(
-    phi1: Space, phi2: Space, config: Config, searched: NDArray[np.bool_], device: str
+def searched_pair(
+    phi1: Space, phi2: Space, config: Config, searched: NDArray[np.bool_], device: str, *, on_disk: bool
 ) -> tuple[Rows, tuple[Rows, Rows]]:
-    """`in_memory` for spaces that stay on disk."""
-    for space in (phi1, phi2):
-        space_rows.check_order(space)
-    first = space_rows.streamed_unit_rows(phi1, centre=config.centre, mean_rows=searched, device=device)
-    return first, (first.subset(searched), space_rows.streamed(phi2, device).subset(searched))
+    """All rows of φ1 as the search sees them, and the `searched` rows (N,) of both spaces."""
+    if on_disk:
+        for space in (phi1, phi2):
+            space_rows.check_order(space)
+    first = space_rows.rows(phi1, unit=True, centre=config.centre, mean_rows=searched, device=device, on_disk=on_disk)
+    second = space_rows.rows(phi2, device=device, on_disk=on_disk)
+    return first, (subset(first, searched), subset(second, searched))
 
 
 def _search(

@@ -218,9 +218,8 @@ class Findings:
     @cached_property
     def expected(self) -> NDArray[np.int64]:
         """(N,) the vote's class that a linear classifier in φ2, which did not see the sample, expects."""
-        everyone = np.ones(self.dataset.num_samples, bool)
         return cross_validation.held_out_predictions(
-            space_rows.features_of(self.dataset.space(self.run.request.phi2), everyone, "cpu"),
+            space_rows.rows(self.dataset.space(self.run.request.phi2)),
             torch.from_numpy(self.vote.labeling),
             self.num_classes,
             num_folds=min(10, self.dataset.num_samples),

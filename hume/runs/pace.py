@@ -105,10 +105,12 @@ class _Part:
         rows = _some(splits.searched_rows(dataset, setting), self.n)
         one, other = dataset.space(phi1), dataset.space(phi2)
         if sizes.on_disk:
-            _, (self.phi1, self.phi2) = discover.streamed(one, other, config, rows, device)
+            _, (self.phi1, self.phi2) = discover.searched_pair(one, other, config, rows, device, on_disk=True)
         else:
             one, other = (replace(space, features=space.features[rows]) for space in (one, other))
-            _, (self.phi1, self.phi2) = discover.in_memory(one, other, config, np.ones(self.n, bool), device)
+            _, (self.phi1, self.phi2) = discover.searched_pair(
+                one, other, config, np.ones(self.n, bool), device, on_disk=False
+            )
         self._sync()
         self.reading = (perf_counter() - start) * sizes.num_samples / self.n
 

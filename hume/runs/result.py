@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hume.data import space_rows
 from hume.data.dataset import Dataset
 from hume.data.rows import Rows
-from hume.data.space_rows import features_of
 from hume.data.splits import Setting, evaluated_rows
 from hume.engine.config import Config
 from hume.engine.inner import InnerSolver
@@ -76,7 +76,7 @@ def score_labelings(
     """Score labelings (S, N) on a dataset's evaluated rows; `cv_score` is computed when not given."""
     rows = evaluated_rows(dataset)
     if cv_score is None:
-        features = features_of(dataset.space(phi2), rows, device)
+        features = space_rows.rows(dataset.space(phi2), rows, device=device)
         seen = torch.from_numpy(labelings if rows.all() else labelings[:, rows])
         cv_score = cross_validation.cross_validation_scores(
             features, seen, num_classes, num_folds=min(10, len(features)), on_fold=on_fold

@@ -216,8 +216,7 @@ class Run:
     def phi1_rows(self, dataset: Dataset) -> Rows:
         """φ1 as this run's search saw it, all rows: (N, d1) of unit norm, on the CPU or, too large for it, on disk."""
         seen, space = splits.searched_rows(dataset, self.request.setting), dataset.space(self.request.phi1)
-        unit_rows = space_rows.unit_rows if space_rows.fits_in_memory(space) else space_rows.streamed_unit_rows
-        return unit_rows(space, centre=self.request.config.centre, mean_rows=seen)
+        return space_rows.rows(space, unit=True, centre=self.request.config.centre, mean_rows=seen)
 
     # --- reading ---------------------------------------------------------------------------
 

@@ -190,7 +190,7 @@ def test_streamed_unit_rows_are_those_in_memory(tmp_path, dtype, centre):
     for mean_rows in (None, seen):
         expected = space_rows.unit_rows(space(array), centre=centre, mean_rows=mean_rows)
         for source in sources(tmp_path, array):
-            found = space_rows.streamed_unit_rows(space(source), centre=centre, mean_rows=mean_rows)
+            found = space_rows.streamed(space(source), unit=True, centre=centre, mean_rows=mean_rows)
             torch.testing.assert_close(found.to_memory(), expected, atol=1e-6, rtol=0)
             torch.testing.assert_close(found.subset(seen)[torch.tensor([7, 3])], expected[[7, 3]], atol=1e-6, rtol=0)
 
@@ -407,7 +407,7 @@ def test_streamed_whitening_is_that_in_memory(pair):
 def test_streamed_labels_are_those_in_memory(pair):
     phi1, _, _ = pair
     prototypes = random_prototypes(range(5), 3, 8)
-    streamed = space_rows.streamed_unit_rows(space(phi1), centre=True)
+    streamed = space_rows.streamed(space(phi1), unit=True, centre=True)
     expected = hard_labels(space_rows.unit_rows(space(phi1), centre=True), prototypes)
     for block_elements in (4_000_000, 5 * 3 * 7):
         found = hard_labels(streamed, prototypes, block_elements)
@@ -424,7 +424,7 @@ def test_a_streamed_search_finds_what_one_in_memory_finds(pair, solver):
     )  # fmt: skip
     options = {"config": config, "solver": solver, "seeds": range(4), "seed_batch": 3}
     unit = space_rows.unit_rows(space(phi1), centre=True)
-    streamed = space_rows.streamed_unit_rows(space(phi1), centre=True)
+    streamed = space_rows.streamed(space(phi1), unit=True, centre=True)
     kept = [seed for step in search(unit, in_memory(phi2), **options) for seed in step.finished]
     read = [seed for step in search(streamed, space_rows.streamed(space(phi2)), **options) for seed in step.finished]
     for ours, theirs in zip(read, kept, strict=True):

@@ -36,7 +36,7 @@ def test_the_same_seeds_find_the_same_on_any_number_of_devices(devices, seeds):
 
 def test_rows_on_disk_go_to_every_device_with_all_that_belongs_to_them():
     array = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
-    streamed = space_rows.streamed_unit_rows(dataset.Space(name="x", features=array), centre=True) @ torch.eye(8)
+    streamed = space_rows.streamed(dataset.Space(name="x", features=array), unit=True, centre=True) @ torch.eye(8)
     moved = _on(streamed, "meta")
     assert moved.device.type == moved.mean.device.type == moved.factor.device.type == "meta"
     assert streamed.mean.device.type == "cpu"

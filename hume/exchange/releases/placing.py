@@ -15,6 +15,7 @@ from hume.common.errors import InputError
 from hume.common.files import disk_errors
 from hume.data.dataset import dataset_folders, load_space
 from hume.data.folder import DatasetFolder, free_name, new_dataset, write_array
+from hume.data.rows import unit_length
 from hume.data.splits import Setting
 from hume.exchange.releases.arrays import Joined
 from hume.exchange.releases.found import Release, ReleaseDataset, ReleasePair, ReleaseSpace
@@ -178,8 +179,7 @@ def _relation(plain: Joined, unit: Joined, num_train: int | None) -> tuple[bool,
 
 
 def _same_directions(rows: NDArray[np.float64], unit: NDArray[np.float64]) -> bool:
-    norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    return bool((np.linalg.norm(rows / np.maximum(norm, 1e-300) - unit, axis=1) <= SAME_DIRECTION).all())
+    return bool((np.linalg.norm(unit_length(rows) - unit, axis=1) <= SAME_DIRECTION).all())
 
 
 def _place(work: Placing, name: str, array: Joined) -> str | None:

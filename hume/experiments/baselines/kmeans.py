@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from hume.common.errors import InputError
+from hume.data.rows import Matrix, unit_length
 
 __all__ = ["KMeansResult", "concatenate", "kmeans"]
-
-Space: TypeAlias = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +23,7 @@ class KMeansResult:
 
 
 def kmeans(
-    features: Space, num_classes: int, *, restarts: int = 10, normalize: bool = True, seed: int = 0
+    features: Matrix, num_classes: int, *, restarts: int = 10, normalize: bool = True, seed: int = 0
 ) -> KMeansResult:
     """Split samples around K centres: min over c and τ of Σ_x ‖f(x) − c_τ(x)‖² (K-means [15], Table 2).
 
@@ -42,7 +40,7 @@ def kmeans(
         raise InputError(f"restarts is {restarts}: ask for at least 1.")
     start = perf_counter()
     if normalize:
-        features = _unit_rows(features)
+        features = unit_length(features)
     labelings = np.empty((restarts, features.shape[0]), dtype=np.int64)
     inertia = np.empty(restarts)
     for r, state in enumerate(np.random.SeedSequence(seed).generate_state(restarts)):
@@ -51,7 +49,7 @@ def kmeans(
     return KMeansResult(labelings=labelings, inertia=inertia, seconds=perf_counter() - start)
 
 
-def concatenate(phi1: Space, phi2: Space) -> Space:
+def concatenate(phi1: Matrix, phi2: Matrix) -> Matrix:
     """Join both spaces for the paper's strongest K-means baseline: [φ1(x)/‖φ1(x)‖, φ2(x)/‖φ2(x)‖] (Table 2).
 
     Rows are brought to unit L2 norm in each space first, so that the space with the larger numbers does not drown the
@@ -64,10 +62,10 @@ def concatenate(phi1: Space, phi2: Space) -> Space:
         raise InputError(
             f"phi1 has {phi1.shape[0]} rows and phi2 {phi2.shape[0]}: give both spaces for the same samples."
         )
-    return np.hstack([_unit_rows(phi1), _unit_rows(phi2)])
+    return np.hstack([unit_length(phi1), unit_length(phi2)])
 
 
-def _checked(features: Space, name: str) -> Space:
+def _checked(features: Matrix, name: str) -> Matrix:
     features = np.asarray(features)
     if features.ndim != 2 or features.size == 0:
         raise InputError(f"{name} has shape {features.shape}: give (samples, dimensions), at least one of each.")
@@ -78,8 +76,3 @@ def _checked(features: Space, name: str) -> Space:
     if not finite.all():
         raise InputError(f"row {np.argmin(finite)} of {name} holds values that are not finite: drop or mend the row.")
     return features
-
-
-def _unit_rows(features: Space) -> Space:
-    norm = np.linalg.norm(features, axis=1, keepdims=True)
-    return np.asarray(features / np.where(norm > 0, norm, 1), dtype=features.dtype)

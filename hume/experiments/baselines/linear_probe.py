@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
 from hume.common.errors import InputError
+from hume.data.rows import Matrix, unit_length
 from hume.evaluation.metrics import IntArray
 
 __all__ = ["RIDGES", "ProbeResult", "cross_validated_probe", "linear_probe"]
 
-Space: TypeAlias = NDArray[np.floating[Any]]
 
 RIDGES = (1e-1, 1e-2, 1e-3, 1e-4)
 HELD_OUT = 5  # one row of so many judges the ridges
@@ -36,9 +36,9 @@ class ProbeResult:
 
 
 def linear_probe(
-    train: Space,
+    train: Matrix,
     train_labels: IntArray,
-    test: Space,
+    test: Matrix,
     test_labels: IntArray | None = None,
     *,
     ridges: Sequence[float] = RIDGES,
@@ -71,7 +71,7 @@ def linear_probe(
 
 
 def cross_validated_probe(
-    features: Space,
+    features: Matrix,
     labels: IntArray,
     *,
     num_folds: int = 5,
@@ -105,7 +105,7 @@ def cross_validated_probe(
 
 
 def _learn(
-    train: Space, labels: NDArray[np.int64], test: Space, ridges: Sequence[float], seed: int
+    train: Matrix, labels: NDArray[np.int64], test: Matrix, ridges: Sequence[float], seed: int
 ) -> tuple[float, NDArray[np.int64]]:
     """The chosen ridge and the predictions (m,) for test rows; all rows have unit norm."""
     if (labels == labels[0]).all():  # nothing to tell apart
@@ -126,7 +126,7 @@ def _learn(
 
 
 def _path(
-    train: Space, labels: NDArray[np.int64], test: Space, truth: NDArray[np.int64], descending: list[float]
+    train: Matrix, labels: NDArray[np.int64], test: Matrix, truth: NDArray[np.int64], descending: list[float]
 ) -> list[float]:
     """The accuracy on test rows for every ridge, each fit starting where the last one ended."""
     if (labels == labels[0]).all():
@@ -138,7 +138,7 @@ def _path(
     return right
 
 
-def _fit(train: Space, labels: NDArray[np.int64], ridge: float, model: Any = None) -> Any:
+def _fit(train: Matrix, labels: NDArray[np.int64], ridge: float, model: Any = None) -> Any:
     if model is None:
         model = LogisticRegression(max_iter=MAX_STEPS, tol=TOLERANCE, warm_start=True)
     model.set_params(C=1 / (ridge * len(train)))
@@ -147,12 +147,11 @@ def _fit(train: Space, labels: NDArray[np.int64], ridge: float, model: Any = Non
         return model.fit(train, labels)
 
 
-def _unit(features: Space) -> Space:
-    norm = np.linalg.norm(features, axis=1, keepdims=True)
-    return np.asarray(features / np.where(norm > 0, norm, 1), dtype=np.float32)
+def _unit(features: Matrix) -> Matrix:
+    return unit_length(features).astype(np.float32, copy=False)
 
 
-def _checked(features: Space, name: str) -> Space:
+def _checked(features: Matrix, name: str) -> Matrix:
     features = np.asarray(features)
     if features.ndim != 2 or features.size == 0:
         raise InputError(f"{name} has shape {features.shape}: give (samples, dimensions), at least one of each.")

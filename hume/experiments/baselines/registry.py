@@ -8,12 +8,14 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hume.common.devices import choose_device
 from hume.common.errors import InputError
 from hume.common.progress import Progress, part
 from hume.data import space_rows
 from hume.data.dataset import Dataset
+from hume.data.rows import Matrix
 from hume.data.splits import evaluated_rows
 from hume.evaluation import metrics
 from hume.evaluation.metrics import Spread, spread
@@ -27,7 +29,6 @@ from hume.experiments.baselines.turtle import turtle
 __all__ = ["BASELINES", "AgreementTable", "Baseline", "BaselineRun", "Spread", "agreement_of", "agreement_table",
            "run_baseline", "spread"]  # fmt: skip
 
-Features: TypeAlias = NDArray[np.float32]
 Uses: TypeAlias = Literal["phi1", "phi2", "both"]
 
 
@@ -36,7 +37,7 @@ class _Task:
     """What a method is asked for."""
 
     dataset: Dataset
-    features: tuple[Features, ...]  # of one space or two, (N, d) each
+    features: tuple[Matrix, ...]  # of one space or two, (N, d) each
     num_classes: int
     seeds: Sequence[int]
     settings: Mapping[str, Any]
@@ -151,11 +152,11 @@ def agreement_of(dataset: Dataset, labelings: NDArray[np.integer[Any]], *, named
     )
 
 
-def _features(dataset: Dataset, name: str, device: str) -> Features:
-    space = dataset.space(name)
-    if not space_rows.fits_in_memory(space, device):
+def _features(dataset: Dataset, name: str, device: str) -> Matrix:
+    rows = space_rows.rows(dataset.space(name), device=device)
+    if not isinstance(rows, Tensor):
         raise InputError(f"the space {name} of {dataset.name} does not fit into memory: baselines hold it whole")
-    features: Features = space_rows.as_tensor(space).numpy()
+    features: Matrix = rows.cpu().numpy()
     return features
 
 

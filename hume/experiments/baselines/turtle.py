@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -11,12 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.common.errors import InputError
-from hume.data.rows import check_finite
+from hume.data.rows import Matrix, check_finite
 from hume.engine import simplex
 
 __all__ = ["TurtleResult", "turtle"]
-
-Space: TypeAlias = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +26,7 @@ class TurtleResult:
 
 
 def turtle(
-    spaces: Sequence[Space],
+    spaces: Sequence[Matrix],
     num_classes: int,
     *,
     num_iterations: int = 6000,
@@ -147,7 +144,7 @@ def _draw(rows: list[Tensor], size: int, generator: torch.Generator) -> list[Ten
     return [x[index] for x in rows]
 
 
-def _checked(spaces: Sequence[Space], num_classes: int, device: torch.device | str) -> list[Tensor]:
+def _checked(spaces: Sequence[Matrix], num_classes: int, device: torch.device | str) -> list[Tensor]:
     """The spaces as float32 tensors on the device."""
     rows = []
     for number, features in enumerate(spaces):

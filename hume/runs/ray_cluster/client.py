@@ -18,13 +18,14 @@ from torch import Tensor
 
 from hume.common.devices import fits
 from hume.common.errors import HumeError, InputError, RunError
-from hume.data import splits
+from hume.data import space_rows, splits
 from hume.data.dataset import Dataset
+from hume.data.rows import subset
 from hume.data.splits import Setting
 from hume.engine.config import Config
 from hume.engine.inner import InnerSolver
 from hume.engine.search import FinishedSeed, Step
-from hume.runs import cost, discover
+from hume.runs import cost
 from hume.runs.ray_cluster import wire
 
 ADDRESS = re.compile(r"auto|(ray://)?[^\s/]+:\d{1,5}")
@@ -100,7 +101,8 @@ def prepare_search(
             f"a cluster gets the spaces from memory, and {phi1} and {phi2} do not fit into it: "
             "search on this machine, which reads them from the disk"
         )
-    first, searched = discover.in_memory(one, other, config, rows, "cpu")
+    first = space_rows.unit_rows(one, centre=config.centre, mean_rows=rows)
+    searched = subset(first, rows), subset(space_rows.as_tensor(other), rows)
     return first, search(*searched, config, solver=solver, seeds=seeds, address=address)
 
 
