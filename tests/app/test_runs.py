@@ -4,6 +4,7 @@ import io
 import zipfile
 
 import numpy as np
+import pytest
 
 from hume.exchange.run_archive import run_zip
 from hume.reporting.report import report
@@ -25,7 +26,6 @@ from tests.support.app_driver import (
     words,
 )
 from tests.support.planted_runs import create, save_files
-from tests.support.rules import cases
 
 OF_TRUTH = ["seeds' ACC", "seeds' ACC ±", "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI"]
 
@@ -149,7 +149,7 @@ def test_a_run_is_renamed_and_stays_the_chosen_one(home, data):
     assert look("objective", run="better").error.len == 0
 
 
-@cases("name", ["taken", "../up", "a b", "", "**bold**", "x" * 200])
+@pytest.mark.parametrize("name", ["taken", "../up", "a b", "", "**bold**", "x" * 200])
 def test_a_name_that_cannot_be_is_refused_in_one_sentence(home, data, name):
     quick(home, data, "old")
     quick(home, data, "taken")
