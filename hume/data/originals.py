@@ -10,7 +10,7 @@ from PIL import Image
 from hume.common.errors import InputError
 from hume.data.folder import DatasetFolder
 from hume.data.image_files import PictureError, open_picture
-from hume.data.thumbnails import full_white, sample_images
+from hume.data.thumbnails import brightened, full_white, sample_images
 
 
 class Pictures:
@@ -47,10 +47,7 @@ class Pictures:
 
     def stored(self, row: int) -> Image.Image:
         """The picture in images.npy, its values spread over black to white where they are few."""
-        pixels = np.asarray(self.images[row])
-        if self._white < 255:
-            pixels = np.minimum(pixels.astype(np.uint16) * 255 // self._white, 255).astype(np.uint8)
-        return Image.fromarray(np.ascontiguousarray(pixels))
+        return Image.fromarray(np.ascontiguousarray(brightened(self.images[row], self._white)))
 
     @cached_property
     def _white(self) -> int:

@@ -60,6 +60,13 @@ def full_white(images: NDArray[np.uint8]) -> int:
     return brightest if 0 < brightest < _DARK else 255
 
 
+def brightened(pixels: NDArray[np.uint8], white: int) -> NDArray[np.uint8]:
+    """Spread values of 0 to `white` over 0 to 255; see `full_white`."""
+    if white == 255:
+        return pixels
+    return np.minimum(pixels.astype(np.uint16) * 255 // max(white, 1), 255).astype(np.uint8)
+
+
 def thumbnail(image: NDArray[np.uint8], size: int = THUMBNAIL, *, white: int = 255) -> bytes:
     """One image as WebP, its longer side at most `size` pixels.
 
@@ -86,9 +93,7 @@ def _shrunk(image: NDArray[np.uint8], size: int, white: int) -> Image.Image:
         raise InputError(f"an image is {pixels.dtype} of shape {pixels.shape}: give uint8 of (H, W) or (H, W, 3)")
     if size < 1:
         raise InputError(f"size is {size}: ask for at least 1 pixel")
-    if white < 255:
-        pixels = np.minimum(pixels.astype(np.uint16) * 255 // max(white, 1), 255).astype(np.uint8)
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    picture = Image.fromarray(np.ascontiguousarray(brightened(pixels, white)))
     picture.thumbnail((size, size), Image.Resampling.LANCZOS)
     return picture
 

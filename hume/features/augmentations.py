@@ -20,7 +20,7 @@ REDUCED_AT_ONCE = 64  # large pictures that are floating point at the same time
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class StoredPictures:
     """Stored pictures (N, H, W) or (N, H, W, 3) uint8, often memory-mapped, that are read by row.
 
     side: of the longer edge of what comes out, in pixels; larger pictures are reduced, none is enlarged.

@@ -12,10 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-import safetensors
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hume.common.errors import InputError
@@ -126,20 +125,3 @@ def save_encoder(path: Path, encoder: nn.Module, name: EncoderName, channels: in
     about = {"encoder": name, "channels": channels, "side": side} | more
     with atomically(path) as part:
         save_file(weights, part, metadata={"hume": json.dumps(about)})
-
-
-def load_encoder(path: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """An encoder that was kept, ready for use, and what was written with it: encoder, channels, side and so on.
-
-    Raises InputError for a file that is missing, damaged or something else.
-    """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            about: dict[str, Any] = json.loads((file.metadata() or {})["hume"])
-        encoder = make_encoder(about["encoder"], about["channels"], about["side"], torch.Generator())
-        encoder.load_state_dict(load_file(path))
-    except (OSError, KeyError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} holds no encoder that was trained here ({error}): train it again") from None
-    return encoder.eval(), about

@@ -39,7 +39,6 @@ KEY_BYTES = 16
 THREADS = 4  # that decode pictures ahead of the network
 LARGEST_BATCH = {"cpu": 32, "cuda": 256}
 TIMES_INPUT = 100  # what a network holds of a picture at its widest, in sizes of the prepared picture
-TIMED = 8  # pictures by which an extraction's length is guessed
 SLIMMEST = 32  # times as long as wide; a slimmer picture, made as wide as a network wants it, would fill the memory
 
 Prepared = tuple[Tensor, str | None]  # a picture (3, H, W), and what was wrong with its original
@@ -133,16 +132,6 @@ def default_batch(backbone: Backbone) -> int:
     """How many pictures go through a network at once: what a quarter of the free memory holds, few on a CPU."""
     room = free_bytes(backbone.device) // 4 // (3 * 4 * backbone.side**2 * TIMES_INPUT)
     return max(1, min(room, LARGEST_BATCH.get(backbone.device.type, 32)))
-
-
-def seconds_for(backbone: Backbone, folder: DatasetFolder) -> float:
-    """Guess how long an extraction from the start takes here, from a few pictures spread over the dataset."""
-    pictures = Pictures(folder)
-    rows = np.linspace(0, len(pictures) - 1, min(TIMED, len(pictures))).astype(int).tolist()
-    backbone.features(torch.zeros(1, 3, backbone.side, backbone.side))  # the first time is slower
-    start = time.perf_counter()
-    backbone.features(torch.stack([_prepared(pictures, backbone, row)[0] for row in rows]))
-    return (time.perf_counter() - start) * len(pictures) / len(rows)
 
 
 # --- from pictures to rows -----------------------------------------------------------------

@@ -25,7 +25,7 @@ from hume.common.errors import InputError, RunError
 from hume.common.files import disk_errors
 from hume.data.dataset import Dataset
 from hume.data.folder import DIGEST_BYTES, DatasetFolder, write_array
-from hume.features.augmentations import Pictures
+from hume.features.augmentations import StoredPictures
 from hume.features.encoders import WIDTHS, save_encoder
 from hume.features.pretrain_config import (
     ENCODER_TITLES,
@@ -79,7 +79,7 @@ def pretrain(
     loss is no longer a number, memory or the disk is full, or the same training is under way.
     """
     dataset = folder.load()
-    pictures = Pictures(images_of(dataset), config.side, device)
+    pictures = StoredPictures(images_of(dataset), config.side, device)
     chosen = None if train_rows is None else _row_numbers(train_rows, len(pictures))
     rows = _training_rows(dataset, config, chosen)
     key = training_key(folder, config, rows)

@@ -27,9 +27,7 @@ class SpaceFacts:
     num_rows: int  # N
     num_columns: int  # d
     dtype: str
-    norm_min: float  # of the L2 norms of the rows
-    norm_median: float
-    norm_max: float
+    norm_median: float  # of the L2 norms of the rows
     norm_edges: NDArray[np.float64]  # (B + 1,) of a histogram of the norms
     norm_counts: NDArray[np.int64]  # (B,)
     spectrum: NDArray[np.float64]  # (d,) shares of the variance by direction, falling; zeros where all rows are equal
@@ -43,7 +41,6 @@ class SpaceFacts:
     num_constant: int  # other rows of one number
     constant_rows: tuple[int, ...]
     num_constant_columns: int
-    constant_columns: tuple[int, ...]
     num_not_finite: int  # rows with NaN, infinity or what float32 cannot hold
     not_finite_rows: tuple[int, ...]
 
@@ -81,9 +78,7 @@ def space_facts(space: Space, on_progress: Progress | None = None) -> SpaceFacts
         num_rows=seen.num_rows,
         num_columns=seen.num_columns,
         dtype=space.features.dtype.name,
-        norm_min=float(norms.min(initial=np.inf)) if len(norms) else 0.0,
         norm_median=float(np.median(norms)) if len(norms) else 0.0,
-        norm_max=float(norms.max(initial=0.0)),
         norm_edges=edges.astype(np.float64),
         norm_counts=counts.astype(np.int64),
         spectrum=shares,
@@ -97,7 +92,6 @@ def space_facts(space: Space, on_progress: Progress | None = None) -> SpaceFacts
         num_constant=int(constant.sum()),
         constant_rows=_first(constant),
         num_constant_columns=int(columns.sum()),
-        constant_columns=_first(columns),
         num_not_finite=int((~seen.finite).sum()),
         not_finite_rows=_first(~seen.finite),
     )

@@ -19,7 +19,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from hume.common.errors import RunError
 from hume.common.files import atomically, disk_errors, write_atomically
 from hume.data.feature_files import write_npy_header
-from hume.features.augmentations import Pictures
+from hume.features.augmentations import StoredPictures
 from hume.features.encoders import WIDTHS, make_encoder
 from hume.features.pretrain_config import FEWEST, PretrainConfig
 
@@ -58,7 +58,7 @@ class Training:
     def __init__(
         self,
         config: PretrainConfig,
-        pictures: Pictures,
+        pictures: StoredPictures,
         rows: NDArray[np.int64],
         labels: NDArray[np.int64] | None,
         place: Path,
@@ -230,7 +230,7 @@ class Training:
         self.kept_step = self.step
 
 
-def make_method(config: PretrainConfig, pictures: Pictures, num_images: int) -> "Method":
+def make_method(config: PretrainConfig, pictures: StoredPictures, num_images: int) -> "Method":
     """The method with an untrained encoder, all of its weights drawn from the seed."""
     from hume.features import methods
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hume.common.errors import InputError
-from hume.features.augmentations import LUMA, Pictures, Views
+from hume.features.augmentations import LUMA, StoredPictures, Views
 from tests.support.rules import cases
 
 STILL = {"min_scale": 1.0, "flip": False, "colour": 0.0, "grey": 0.0, "blur": 0.0, "erase": 0.0}
@@ -98,7 +98,7 @@ def test_a_square_is_blackened_in_a_share_of_the_views():
 @pytest.mark.parametrize("shape", [(9, 20, 30), (9, 20, 30, 3)])
 def test_batches_are_the_stored_pictures_in_the_order_asked_for(shape):
     stored = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    pictures = Pictures(stored, 64)
+    pictures = StoredPictures(stored, 64)
     batch = pictures.batch(np.array([4, 0]))
     assert batch.shape == (2, pictures.channels, 20, 30)
     assert torch.equal((batch[0, -1] * 255).round().byte(), torch.from_numpy(stored[4].reshape(20, 30, -1)[..., -1]))
@@ -109,7 +109,7 @@ def test_batches_are_the_stored_pictures_in_the_order_asked_for(shape):
 def test_large_pictures_are_reduced_in_proportion(channels):
     shape = (70, 90, 120) if channels == 1 else (70, 90, 120, 3)
     stored = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    batch = Pictures(stored, 40).batch(slice(0, 70))
+    batch = StoredPictures(stored, 40).batch(slice(0, 70))
     assert batch.shape == (70, channels, 30, 40)
     assert torch.allclose(batch.mean(), torch.tensor(stored.mean() / 255).float(), atol=0.01)
     assert batch.std() < 0.15  # averaged, not picked
@@ -118,11 +118,11 @@ def test_large_pictures_are_reduced_in_proportion(channels):
 def test_pictures_on_disk_are_read_by_row(tmp_path):
     stored = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
     np.save(tmp_path / "images.npy", stored)
-    mapped = Pictures(np.load(tmp_path / "images.npy", mmap_mode="r"), 8)
-    assert torch.equal(mapped.batch(slice(2, 6)), Pictures(stored, 8).batch(np.arange(2, 6)))
+    mapped = StoredPictures(np.load(tmp_path / "images.npy", mmap_mode="r"), 8)
+    assert torch.equal(mapped.batch(slice(2, 6)), StoredPictures(stored, 8).batch(np.arange(2, 6)))
 
 
 @cases("array", [np.zeros((4, 8, 8)), np.zeros((4, 8, 8, 4), np.uint8), np.zeros((4, 8), np.uint8)])
 def test_other_arrays_are_no_pictures(array):
     with pytest.raises(InputError, match="store"):
-        Pictures(array, 8)
+        StoredPictures(array, 8)

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 from hume.common.errors import InputError, RunError
 from hume.data.folder import DatasetFolder, new_dataset
-from hume.features.augmentations import Pictures
-from hume.features.encoders import ENCODERS, WIDTHS, load_encoder, make_encoder
+from hume.features.augmentations import StoredPictures
+from hume.features.encoders import ENCODERS, WIDTHS, make_encoder
 from hume.features.pretrain import METHODS, PretrainConfig, defaults, discard, pending, pretrain
 from hume.features.training import Training, knn_score, make_method, stream
 from tests.support import torchvision_here  # noqa: F401
@@ -88,7 +90,7 @@ def test_training_lowers_the_loss_and_the_two_kinds_come_apart(folder, method):
 
 
 def test_the_slow_copy_follows_the_trained_network():
-    pictures = Pictures(stripes()[0], SIDE)
+    pictures = StoredPictures(stripes()[0], SIDE)
     for name in ("moco", "byol"):
         method = make_method(tiny(method=name, momentum=0.75), pictures, COUNT)
         before = method.slow_encoder[0].weight.clone()
@@ -105,7 +107,7 @@ def test_the_slow_copy_follows_the_trained_network():
 
 
 def test_keys_of_a_batch_join_the_queue_and_no_gradient_reaches_them():
-    pictures = Pictures(stripes()[0], SIDE)
+    pictures = StoredPictures(stripes()[0], SIDE)
     method = make_method(tiny(method="moco", queue=24), pictures, COUNT)
     before = method.bank.bank.clone()
     images = pictures.batch(np.arange(16))
@@ -142,10 +144,15 @@ def test_the_dataset_gets_a_space_and_the_encoder_that_made_it(tmp_path, colour)
     assert space.features.dtype == np.float16
     assert (space.kind, space.title, space.licence) == ("self-supervised", "SimCLR (small residual network)", "CC0")
     assert "for 1 epoch on all 48 images" in space.made
-    encoder, about = load_encoder(folder.path / "encoders" / f"{name}.safetensors")
+    path = folder.path / "encoders" / f"{name}.safetensors"
+    with safe_open(path, framework="pt") as file:
+        about = json.loads(file.metadata()["hume"])
+    encoder = make_encoder(about["encoder"], about["channels"], about["side"], torch.Generator())
+    encoder.load_state_dict(load_file(path))
+    encoder.eval()
     assert about["channels"] == (3 if colour else 1)
     with torch.no_grad():
-        again = encoder(Pictures(folder.load().images, about["side"]).batch(slice(0, COUNT)))
+        again = encoder(StoredPictures(folder.load().images, about["side"]).batch(slice(0, COUNT)))
     assert np.allclose(again.numpy(), features(folder, name), atol=2e-3)
     assert not list(folder.work.iterdir())
 

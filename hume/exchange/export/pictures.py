@@ -67,6 +67,8 @@ class PictureFiles:
                 reason = f"its picture {error.reason}"
         if self.images is None:
             return None, reason
+        from hume.data.thumbnails import brightened
+
         return brightened(self.images[row], self.white), ""
 
     def _original(self, row: int) -> Path | None:
@@ -122,13 +124,6 @@ def steps(rows: list[int], on_progress: Progress) -> Iterator[tuple[int, int]]:
             on_progress(i / len(rows))
         yield i, row
     on_progress(1.0)
-
-
-def brightened(pixels: NDArray[np.uint8], white: int) -> NDArray[np.uint8]:
-    """Spread grey values of 0 to `white` over 0 to 255."""
-    if white == 255:
-        return pixels
-    return np.minimum(pixels.astype(np.uint16) * 255 // white, 255).astype(np.uint8)
 
 
 def numbered(request: ExportRequest) -> Callable[[int], str]:

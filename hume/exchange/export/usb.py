@@ -22,7 +22,7 @@ from hume.exchange.export import usb_truth
 from hume.exchange.export.destination import Sink
 from hume.exchange.export.labeled_index import CLASSES, FOUND, README, labeled_index
 from hume.exchange.export.names import plain
-from hume.exchange.export.pictures import brightened, has_pictures
+from hume.exchange.export.pictures import has_pictures
 from hume.exchange.export.request import ExportRequest
 
 ROWS = 1024  # of the images written in one go
@@ -271,9 +271,11 @@ def _write_array(
     sink: Sink, name: str, array: NDArray[Any], white: int = 255, on_progress: Progress = lambda share: None
 ) -> None:
     """Write an array as .npy some rows at a time, pictures brightened."""
+    from hume.data.thumbnails import brightened
+
     with sink.stream(name) as file:
         write_npy_header(file, array.shape, array.dtype.newbyteorder("<"))
         for start in range(0, len(array), ROWS):
             on_progress(start / len(array))
             some = array[start : start + ROWS]
-            file.write(np.ascontiguousarray(some if white == 255 else brightened(some, white)).tobytes())
+            file.write(np.ascontiguousarray(brightened(some, white)).tobytes())
