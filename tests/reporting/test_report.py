@@ -442,7 +442,7 @@ def test_too_few_seeds_are_called_so(birds, store):
 
 def test_a_seed_far_below_the_others_is_told_apart(birds):
     found = Findings(birds)
-    found.__dict__["outlying"] = np.array([True, False, False, False, False])
+    found.statistics.__dict__["failed"] = np.array([True, False, False, False, False])
     rest = Correlation(r=0.9, p=0.01, low=0.4, high=1.0, n=4)
     found.__dict__["main_correlation"] = rest
     assert "a higher score goes with a higher accuracy" in sentences.trust(found, truth=True)
