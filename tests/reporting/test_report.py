@@ -444,9 +444,9 @@ def test_a_seed_far_below_the_others_is_told_apart(birds):
     found = Findings(birds)
     found.statistics.__dict__["failed"] = np.array([True, False, False, False, False])
     rest = Correlation(r=0.9, p=0.01, low=0.4, high=1.0, n=4)
-    found.__dict__["main_correlation"] = rest
+    found.statistics.__dict__["main_correlation"] = rest
     assert "a higher score goes with a higher accuracy" in sentences.trust(found, truth=True)
-    found.__dict__["main_correlation"] = replace(rest, low=-0.1)
+    found.statistics.__dict__["main_correlation"] = replace(rest, low=-0.1)
     assert "hardly ranks them" in sentences.trust(found, truth=True)
 
 
