@@ -21,7 +21,8 @@ import hume
 from hume.data.dataset import Dataset, Space
 from hume.evaluation import metrics
 from hume.experiments.class_sizes import estimate_sizes
-from hume.experiments.number_of_classes import ClassCount, suggest
+from hume.experiments.number_of_classes import NumberOfClasses, suggest
+from hume.reporting import experiment_sentences
 
 RATIOS = {1: (0,), 3: (0, 1), 10: (0, 1)}  # largest class to smallest, and the draws of which class is large
 COUNTS = range(4, 13)
@@ -69,20 +70,20 @@ def compare(data: Dataset, start: str, seeds: int) -> None:
             f"{acc.mean():.3f} ± {acc.std():.3f}", f"{size_error(truth, vote, K):.3f}", f"{result.seconds:.0f}",
         )  # fmt: skip
     gains = " ".join(f"{step.information.mean():.3f}" for step in estimate.steps)
-    print(f"{start} | {estimate.words} Steps: {gains}", flush=True)
+    print(f"{start} | {experiment_sentences.class_sizes(estimate)} Steps: {gains}", flush=True)
 
 
 def sweep(data: Dataset, start: str, seeds: int) -> None:
     """Print what the sweep over the number of classes says, and the figures it says it from."""
     with TemporaryDirectory() as home:
-        count = ClassCount(Path(home), data, *data.default_pair)
+        count = NumberOfClasses(Path(home), data, *data.default_pair)
         for K in COUNTS:
-            count.run(K, seeds=range(seeds))
+            count.run(K, num_seeds=seeds)
         points = count.points()
     for point in points:
         stable = point.stability or 0.0
         row(start, str(point.num_classes), f"{point.corrected.mean:.3f}", f"{stable:.3f}", f"{point.merit:.3f}")
-    print(f"{start} | {suggest(points).words}", flush=True)
+    print(f"{start} | {experiment_sentences.number_of_classes(suggest(points))}", flush=True)
 
 
 def row(*cells: Any) -> None:

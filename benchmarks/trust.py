@@ -172,7 +172,7 @@ def run(dataset: Dataset, pair: str) -> tuple[list[str], str, str]:
     assert found.scores.seed_agreement is not None
     assert found.scores.vote_agreement is not None
     r, kind = truth_of(cv_score, np.array([each.acc for each in found.scores.seed_agreement]))
-    why = ", ".join(fact.key for fact in judged.facts if fact.speaks == "against")
+    why = ", ".join(each.key for each in judged.evidence if each.supports == "against")
     row = [
         dataset.name, pair, f"{cv_score.mean():.3f} ± {cv_score.std():.3f}", f"{found.scores.vote_agreement.acc:.3f}",
         "–" if r is None else f"{r.r:+.2f} [{r.low:+.2f}, {r.high:+.2f}]", kind, judged.verdict, why,

@@ -1,4 +1,4 @@
-"""Compare: HUME beside its controls and every other method, on the same features."""
+"""Compare: HUME, its negative controls and every other method on the same features."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from hume.data.dataset import Dataset
 from hume.evaluation.metrics import Spread
 from hume.experiments.comparison import HUME, METHODS, Comparison, Method, Standing
 from hume.experiments.published import headline
-from hume.reporting import figures, sentences
+from hume.reporting import experiment_sentences, figures
 from pages._sections import ablation, progress
 from pages._state import datasets, ground_truth, services
 from pages._widgets import plots
 
 KINDS = {
     "hume": "HUME",
-    "control": "Controls: the same search on a pair that was spoiled",
+    "control": "Negative controls: the same search without a second view",
     "baseline": "Other methods without labels",
     "supervised": "Learns from labels: the ceiling",
 }
@@ -27,11 +27,11 @@ HEADER = ("method", "kind", "ACC", "ACC ±", "ARI", "ARI ±", "NMI", "NMI ±", "
 
 
 def main() -> None:
-    st.title("Is it any good?")
+    st.title("How does HUME compare?")
     comparison = choose()
     truth = ground_truth.shows_truth(comparison.dataset)
     standings = _standings(comparison)
-    st.markdown(sentences.beside_others(standings, truth))
+    st.markdown(experiment_sentences.beside_others(standings, truth))
     offer(comparison, standings)
     progress.jobs()
     if standings:
@@ -62,7 +62,7 @@ def choose() -> Comparison:
 
 def _standings(comparison: Comparison) -> list[Standing]:
     """What was run on a pair, scored; kept for all tabs until something else was run."""
-    folder = comparison.folder
+    folder = comparison.cache.folder
     return _kept_standings(folder, datasets.stamp(comparison.dataset, folder), comparison)
 
 
@@ -78,7 +78,7 @@ def offer(comparison: Comparison, standings: list[Standing]) -> None:
     with st.expander(f"Run methods ({len(known)} of {len(comparison.methods)} were run)", expanded=not standings):
         chosen = st.multiselect(
             "Methods", [method.key for method in comparison.methods], [method.key for method in missing],
-            key=f"methods {comparison.folder.name} {len(known)}", format_func=lambda key: METHODS[key].title,
+            key=f"methods {comparison.cache.folder.name} {len(known)}", format_func=lambda key: METHODS[key].title,
         )  # fmt: skip
         full = st.toggle(
             "Published budgets", key="full budgets",
@@ -97,8 +97,8 @@ def _queue(comparison: Comparison, method: Method, full: bool) -> None:
     device = devices.devices()[0]
 
     def work(on_progress: Progress) -> str:
-        found = comparison.run(method.key, quick=not full, device=device, on_progress=on_progress)
-        return f"{len(found.labelings)} labelings in {plots.duration(found.seconds)}."
+        saved = comparison.run(method.key, quick=not full, device=device, on_progress=on_progress)
+        return f"{len(saved.labelings)} labelings in {plots.duration(saved.seconds)}: {saved.note}."
 
     name = f"{comparison.dataset.name}: {method.title} on {comparison.phi1}, {comparison.phi2}"
     services.services().work.do(name, work, device)
@@ -208,7 +208,7 @@ def all_pairs(comparison: Comparison, truth: bool) -> None:
                                                  for (a, b), each in found.items()]),
         alt="Heat map over all pairs of spaces", name=plots.file_name(comparison.dataset.name, "pairs"),
     )  # fmt: skip
-    st.caption("Scores compare only between labelings that are equally even: uneven classes are easier to foretell.")
+    st.caption("Scores compare only between labelings that are equally even: uneven classes are easier to predict.")
 
 
 main()

@@ -10,7 +10,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 
 from hume import Store
-from hume.experiments import controls
+from hume.experiments import comparison, negative_controls
 from hume.experiments.comparison import Comparison
 from tests.support import torchvision_here  # noqa: F401 - before any test imports torchvision
 
@@ -57,7 +57,7 @@ def shelf(tmp_path_factory):
     finished(store, known, "first")
     finished(store, known, "second", seeds=range(6))
     with pytest.MonkeyPatch.context() as patch:
-        shorten(patch, controls, num_iterations=100)
+        shorten(patch, comparison, negative_controls, num_iterations=100)
         for key in ("hume", "shuffled", "kmeans-phi1"):
             Comparison(store.home, known, "phi1", "phi2", num_classes=4).run(key)
     finished(store, birds(store, "nameless", labels=False), "unlabeled")

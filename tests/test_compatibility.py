@@ -9,7 +9,7 @@ import pytest
 
 from hume.experiments.ablation import Ablation
 from hume.experiments.comparison import Comparison
-from hume.experiments.number_of_classes import ClassCount
+from hume.experiments.number_of_classes import NumberOfClasses
 from hume.experiments.semi_supervised import SemiSupervised
 from hume.lesson import guesses
 from hume.runs import replay, review
@@ -98,15 +98,15 @@ def test_a_comparison_has_the_same_leaderboard(store, dataset):
 def test_an_ablation_has_the_same_scores(store, dataset):
     expected = EXPECTED["ablation"]
     ablation = Ablation(store.home, dataset, "phi1", "phi2", num_classes=3)
-    assert ablation.found(expected["family"], expected["value"]).cv_score.tolist() == expected["cv_score"]
+    assert ablation.saved(expected["family"], expected["value"]).cv_score.tolist() == expected["cv_score"]
     assert [point.n for point in ablation.points(expected["family"])] == [3]
 
 
 def test_numbers_of_classes_have_the_same_scores(store, dataset):
-    count = ClassCount(store.home, dataset, "phi1", "phi2")
+    count = NumberOfClasses(store.home, dataset, "phi1", "phi2")
     assert [point.num_classes for point in count.points()] == [2, 3, 4]
     for number, cv_score in EXPECTED["class_count"].items():
-        assert count.found(int(number)).cv_score.tolist() == cv_score
+        assert count.saved(int(number)).cv_score.tolist() == cv_score
 
 
 def test_trained_heads_have_the_same_accuracies(run):

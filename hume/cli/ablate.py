@@ -1,4 +1,4 @@
-"""The commands that turn one setting, and that look for the number of classes."""
+"""The commands that change one setting, and that look for the number of classes."""
 
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,9 @@ from hume.common import devices
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError
 from hume.evaluation.metrics import Spread
-from hume.experiments.ablation import FAMILIES, Ablation, Family, Point
-from hume.experiments.number_of_classes import ClassCount, CountPoint, suggest
+from hume.experiments.ablation import SWEEPS, Ablation, Point, Sweep
+from hume.experiments.number_of_classes import NumberOfClasses, NumberPoint, suggest
+from hume.reporting import experiment_sentences
 from hume.runs import discover
 from hume.runs.store import Store
 
@@ -27,27 +28,27 @@ COUNTED = ("num_classes", "cv_score", "cv_score_std", "corrected", "corrected_st
 @command("ablate")
 def ablate(
     dataset: Annotated[str, typer.Option(help="See `datasets`.")],
-    family: Annotated[str, typer.Option(help=f"One of {', '.join(FAMILIES)}.")],
+    family: Annotated[str, typer.Option(help=f"One of {', '.join(SWEEPS)}.")],
     phi1: Annotated[str | None, typer.Option(help="Self-supervised space; the dataset's first choice.")] = None,
     phi2: Annotated[str | None, typer.Option(help="Pretrained space; the dataset's first choice.")] = None,
     num_classes: Annotated[int | None, typer.Option(help="K; the dataset's where it knows.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="Seeds a value, 20; in the family of seeds at most, 100.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Seeds a value, 20; in the sweep over seeds at most, 100.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Search also what was searched before.")] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Search with every value of one setting and print what it does; what was searched before is kept."""
-    if family not in FAMILIES:
-        raise InputError(f"there is no ablation {family!r}: choose one of {', '.join(FAMILIES)}")
-    chosen, place = FAMILIES[family], devices.choose_device(device)
+    if family not in SWEEPS:
+        raise InputError(f"there is no ablation {family!r}: choose one of {', '.join(SWEEPS)}")
+    chosen, place = SWEEPS[family], devices.choose_device(device)
     store = Store()
     data = store.load_dataset(dataset)
     first, second = phi1 or data.default_pair[0], phi2 or data.default_pair[1]
     asked = Ablation(store.home, data, first, second, num_classes=discover.classes_of(data, num_classes))
-    _run_family(asked, chosen, seeds, again, place)
+    _run_sweep(asked, chosen, seeds, again, place)
     points = asked.points(family)
     print(f"{data.card.get('name') or data.name}: φ1 {first}, φ2 {second}, K {asked.num_classes}")
-    print(chosen.says)
+    print(experiment_sentences.SWEEPS[family])
     print_table(_points_table(chosen, points))
     if csv is not None:
         print(write_csv(csv, ABLATED, (_point_row(chosen, point) for point in points)))
@@ -74,40 +75,36 @@ def count_classes(
     store, place = Store(), devices.choose_device(device)
     data = store.load_dataset(dataset)
     one, other = phi1 or data.default_pair[0], phi2 or data.default_pair[1]
-    count, numbers = ClassCount(store.home, data, one, other), range(first, last + 1)
+    asked, numbers = NumberOfClasses(store.home, data, one, other), range(first, last + 1)
     with progress(transient=True) as bar:
         task = bar.add_task("searching", total=len(numbers))
         for i, K in enumerate(numbers):
             bar.update(task, description=f"{K} classes", completed=i)
-            kept = count.found(K)
-            if again or kept is None or len(kept.cv_score) < seeds:
-                count.run(K, seeds=range(seeds), device=place, on_progress=partial(_advance, bar, task, i))
-    points = count.points(numbers)
+            asked.run(K, num_seeds=seeds, again=again, device=place, on_progress=partial(_advance, bar, task, i))
+    points = asked.points(numbers)
     suggestion = suggest(points)
     print(f"{data.card.get('name') or data.name}: φ1 {one}, φ2 {other}")
     print_table(_count_table(points, suggestion.num_classes))
-    print(suggestion.words)
+    print(experiment_sentences.number_of_classes(suggestion))
     if csv is not None:
         print(write_csv(csv, COUNTED, (_count_row(point, suggestion.num_classes) for point in points)))
 
 
-def _run_family(asked: Ablation, family: Family, seeds: int | None, again: bool, device: str) -> None:
-    """Search what is missing; the family of seeds searches the largest number once, all others are part of it."""
+def _run_sweep(asked: Ablation, sweep: Sweep, seeds: int | None, again: bool, device: str) -> None:
+    """Search what is missing; the sweep over seeds searches the largest number once, all others are part of it."""
     number = _at_least_one(seeds if seeds is not None else 20)
-    values = family.values
-    if family.counts_seeds:
+    values = sweep.values
+    if sweep.counts_seeds:
         values = tuple(value for value in values if seeds is None or value <= seeds)[-1:]
         if not values:
-            raise InputError(f"the family of seeds begins with {family.words(family.values[0])}: give more --seeds")
-        number = int(values[0])
+            raise InputError(f"the sweep over seeds begins with {sweep.values[0]}: give more --seeds")
     with progress(transient=True) as bar:
         task = bar.add_task("searching", total=len(values))
         for i, value in enumerate(values):
-            bar.update(task, description=f"{family.axis}: {family.words(value)}", completed=i)
-            kept = asked.found(family.key, value)
-            if again or kept is None or len(kept.cv_score) < number:
-                on_progress = partial(_advance, bar, task, i)
-                asked.run(family.key, value, seeds=range(number), device=device, on_progress=on_progress)
+            text = f"{sweep.axis}: {experiment_sentences.sweep_value(sweep, value)}"
+            bar.update(task, description=text, completed=i)
+            on_progress = partial(_advance, bar, task, i)
+            asked.run(sweep.key, value, num_seeds=number, again=again, device=device, on_progress=on_progress)
 
 
 def _advance(bar: Progress, task: TaskID, before: int, share: float) -> None:
@@ -120,26 +117,27 @@ def _at_least_one(seeds: int) -> int:
     return seeds
 
 
-def _points_table(family: Family, points: list[Point]) -> Table:
-    table = Table(family.axis, "CV score", "ACC", "vote ACC", "classes", "entropy", "stability", "n", "s", box=None)
+def _points_table(sweep: Sweep, points: list[Point]) -> Table:
+    table = Table(sweep.axis, "CV score", "ACC", "vote ACC", "classes", "entropy", "stability", "n", "s", box=None)
     for each in points:
         table.add_row(
-            each.words, _shown(each.cv_score), _shown(each.acc), _shown(each.vote), f"{each.occupied.mean:.1f}",
+            experiment_sentences.sweep_value(sweep, each.value), _shown(each.cv_score), _shown(each.acc),
+            _shown(each.vote), f"{each.occupied.mean:.1f}",
             f"{each.label_entropy.mean:.2f}", _number(each.stability), str(each.n), f"{each.seconds:.1f}",
         )  # fmt: skip
     return table
 
 
-def _point_row(family: Family, each: Point) -> list[object]:
+def _point_row(sweep: Sweep, each: Point) -> list[object]:
     spreads = (each.cv_score, each.acc, each.vote)
     numbers = [number for part in spreads for number in ((None, None) if part is None else (part.mean, part.std))]
     return [
-        family.key, each.words, *numbers, each.occupied.mean, each.label_entropy.mean, each.stability, each.n,
-        round(each.seconds, 1),
+        sweep.key, experiment_sentences.sweep_value(sweep, each.value), *numbers, each.occupied.mean,
+        each.label_entropy.mean, each.stability, each.n, round(each.seconds, 1),
     ]  # fmt: skip
 
 
-def _count_table(points: list[CountPoint], suggested: int) -> Table:
+def _count_table(points: list[NumberPoint], suggested: int) -> Table:
     table = Table("K", "CV score", "above chance", "stability", "occupied", "n", "s", "", box=None)
     for each in points:
         mark = "← suggested" if each.num_classes == suggested else ""
@@ -150,7 +148,7 @@ def _count_table(points: list[CountPoint], suggested: int) -> Table:
     return table
 
 
-def _count_row(each: CountPoint, suggested: int) -> list[object]:
+def _count_row(each: NumberPoint, suggested: int) -> list[object]:
     return [
         each.num_classes, each.cv_score.mean, each.cv_score.std, each.corrected.mean, each.corrected.std,
         each.stability, each.occupied.mean, each.n, round(each.seconds, 1), each.num_classes == suggested,

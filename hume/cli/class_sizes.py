@@ -6,6 +6,7 @@ from hume.cli.base import progress
 from hume.data.dataset import Dataset
 from hume.data.splits import Setting
 from hume.experiments.class_sizes import estimate_sizes, read_sizes
+from hume.reporting import experiment_sentences
 
 ESTIMATE = "estimate"
 
@@ -13,7 +14,7 @@ ESTIMATE = "estimate"
 def asked_sizes(
     given: str, data: Dataset, phi1: str, phi2: str, num_classes: int, setting: Setting, device: str
 ) -> tuple[float, ...]:
-    """The class sizes asked for on the command line; an estimate is told, with how sure it is, on standard error."""
+    """The class sizes asked for on the command line; an estimate is printed, with how sure it is, on standard error."""
     if given != ESTIMATE:
         return read_sizes(given)
     with progress(transient=True) as bar:
@@ -22,5 +23,5 @@ def asked_sizes(
             data, phi1, phi2, num_classes, setting=setting, device=device,
             on_progress=lambda share: bar.update(task, completed=share),
         )  # fmt: skip
-    print(f"class sizes  {estimate.words}", file=sys.stderr)
+    print(f"class sizes  {experiment_sentences.class_sizes(estimate)}", file=sys.stderr)
     return estimate.sizes

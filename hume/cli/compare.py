@@ -1,4 +1,4 @@
-"""The command that puts HUME beside every other method on the same features."""
+"""The command that compares HUME with every other method on the same features."""
 
 from functools import partial
 from pathlib import Path
@@ -56,12 +56,12 @@ def compare(
 
 
 def _run(comparison: Comparison, keys: list[str], full: bool, again: bool, device: str) -> None:
-    missing = [key for key in keys if again or comparison.found(key) is None]
+    missing = [key for key in keys if again or comparison.saved(key) is None]
     with progress(transient=True) as bar:
         for key in missing:
             on_progress = partial(_advance, bar, bar.add_task(METHODS[key].title, total=1.0))
             try:
-                comparison.run(key, quick=not full, device=device, on_progress=on_progress)
+                comparison.run(key, quick=not full, again=again, device=device, on_progress=on_progress)
             except HumeError as error:
                 print(f"{METHODS[key].title} was not run: {error}")
 
@@ -120,13 +120,13 @@ def _all_pairs(comparison: Comparison, full: bool, again: bool, device: str) -> 
             each = comparison.on(phi1, phi2)
             if phi1 != phi2:
                 _run(each, [HUME], full, again, device)
-            found = each.found(HUME)
-            if found is None:
+            saved = each.saved(HUME)
+            if saved is None:
                 cells.append("–")
                 continue
-            standing = each.standing(METHODS[HUME], found)
+            standing = each.standing(METHODS[HUME], saved)
             value = standing.vote_acc if standing.vote_acc is not None else None
             score = "" if standing.cv_score is None else f"cv {standing.cv_score.mean:.3f}"
-            cells.append(f"{'–' if value is None else f'{value:.3f}'} ({score}, {found.seconds:.0f} s)")
+            cells.append(f"{'–' if value is None else f'{value:.3f}'} ({score}, {saved.seconds:.0f} s)")
         table.add_row(phi1, *cells)
     print_table(table)

@@ -15,7 +15,8 @@ from hume.evaluation.metrics import Spread
 from hume.evaluation.reliable import Order
 from hume.experiments.published import table_4
 from hume.experiments.semi_supervised import NUM_SEEDS, SemiSupervised
-from hume.experiments.trained_heads import Point, in_words
+from hume.experiments.trained_heads import Point
+from hume.reporting import experiment_sentences
 from hume.runs import review
 from hume.runs.findings import LABEL_COLUMNS, Findings
 from hume.runs.store import Store
@@ -62,15 +63,15 @@ def train_on_reliable(
     _print(student, points)
     if csv is not None:
         print(write_csv(csv, TRAINED, map(_row, points)))
-    best = student.found(asked[-1])
+    best = student.saved(asked[-1])
     if labels is not None and best is not None:
         print(write_csv(labels, LABEL_COLUMNS, student.label_table(best, given)))
 
 
 def _print(student: SemiSupervised, points: list[Point]) -> None:
-    print(student.protocol)
+    print(experiment_sentences.protocol(student))
     print_table(_table(points))
-    print(in_words(points, student.vote_accuracy, truth=True))
+    print(experiment_sentences.worth_of_labels(points, student.vote_accuracy, truth=True))
     if student.dataset.labels is None:
         return
     console = Console(width=200, highlight=False)

@@ -1,4 +1,4 @@
-"""The command that asks whether the objective of a run is to be trusted."""
+"""The command that says whether the ranking of a run's seeds is reliable."""
 
 import json
 from functools import partial
@@ -11,9 +11,9 @@ from hume.cli.base import command, progress
 from hume.cli.runs import AsJson, RunName
 from hume.common import devices
 from hume.experiments.comparison import Comparison
-from hume.experiments.controls import CONTROLS
+from hume.experiments.negative_controls import NEGATIVE_CONTROLS, WITHOUT_PHI2
 from hume.experiments.trust import Trust, comparison_of, of_run
-from hume.experiments.trust_evidence import SPOILED
+from hume.reporting import experiment_sentences
 from hume.runs.findings import Findings
 from hume.runs.store import Store
 
@@ -24,37 +24,41 @@ MARKS = {"for": "+", "against": "!", "doubt": "?", "neither": " "}
 def trust(
     run: RunName,
     controls: Annotated[
-        bool, typer.Option("--controls", help="Search two spoiled pairs first, 20 seeds each.")
+        bool, typer.Option("--controls", help="Search two negative controls first, 20 seeds each.")
     ] = False,
     as_json: AsJson = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda; for the controls.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda; for the negative controls.")] = "auto",
 ) -> None:
-    """Say, without any label, whether better scores mean better labelings in a run, and what that rests on."""
+    """Say, without any label, whether better scores mean better labelings in a run, and the evidence."""
     found = Findings(Store().open(run))
     if controls:
         run_controls(comparison_of(found), devices.choose_device(device))
     judged = of_run(found)
-    print(judged.sentence)
-    for fact in judged.facts:
-        print(f" {MARKS[fact.speaks]} {fact.says}")
+    print(experiment_sentences.verdict(judged))
+    for each in judged.evidence:
+        print(f" {MARKS[each.supports]} {experiment_sentences.evidence(each)}")
     if as_json:
         print(json.dumps(as_object(run, judged), ensure_ascii=False))
 
 
 def run_controls(comparison: Comparison, device: str) -> None:
-    """Search the pairs in which φ2 was spoiled, as far as nobody has yet."""
-    missing = [key for key in SPOILED if comparison.found(key) is None]
+    """Search the negative controls without φ2, as far as they are missing."""
+    missing = [key for key in WITHOUT_PHI2 if comparison.saved(key) is None]
     with progress(transient=True) as bar:
         for key in missing:
-            task = bar.add_task(CONTROLS[key].title, total=1.0)
-            comparison.run(key, device=device, on_progress=partial(_tell, bar, task))
+            task = bar.add_task(NEGATIVE_CONTROLS[key].title, total=1.0)
+            comparison.run(key, device=device, on_progress=partial(_advance, bar, task))
 
 
-def _tell(bar: Progress, task: TaskID, share: float) -> None:
+def _advance(bar: Progress, task: TaskID, share: float) -> None:
     bar.update(task, completed=share)
 
 
 def as_object(run: str, judged: Trust) -> dict[str, object]:
     """The verdict for programs."""
-    facts = [{"key": fact.key, "says": fact.says, "speaks": fact.speaks} for fact in judged.facts]
-    return {"run": run, "verdict": judged.verdict, "sentence": judged.sentence, "facts": facts}
+    facts = [
+        {"key": each.key, "says": experiment_sentences.evidence(each), "speaks": each.supports}
+        for each in judged.evidence
+    ]
+    sentence = experiment_sentences.verdict(judged)
+    return {"run": run, "verdict": judged.verdict, "sentence": sentence, "facts": facts}

@@ -7,8 +7,8 @@
 A search for equal classes pulls the classes it finds towards equal sizes, with the weight η; the data pull towards
 theirs. With a small η the sizes that are found lie between both. So the estimate walks: it asks for equal sizes at
 first, then each time for those that the last search found, on average over its seeds. Such a walk has no end of its
-own, because fewer and larger classes are easier to foretell: past the true sizes it empties one class after the
-other. What ends it is how much the labels tell and φ2 foretells of it on rows it was not fitted to,
+own, because fewer and larger classes are easier to predict: past the true sizes it empties one class after the
+other. What ends it is how much of the labels φ2 predicts on held-out rows,
 
     information = H(τ̄) − CE,   in nats
 
@@ -62,8 +62,13 @@ class SizeEstimate:
 
     sizes: tuple[float, ...]  # (K,) shares, the largest first: what to give a `Config` as class_sizes
     steps: tuple[SizeStep, ...]  # of the walk
+    best: int  # the step with the most information; 0 asked for equal classes
     sure: Literal["clear", "unclear"]
-    words: str
+
+    @property
+    def other(self) -> int:
+        """The step that the best one is compared with: that of equal classes, or the one after it."""
+        return 0 if self.best else 1
 
 
 def parse_sizes(text: str) -> tuple[float, ...]:
@@ -153,18 +158,10 @@ def _better(one: SizeStep, other: SizeStep) -> bool:
 
 def _judged(steps: Sequence[SizeStep]) -> SizeEstimate:
     """The step with the most information, and how far beyond the seeds' scatter it is so."""
+    best = int(np.argmax([step.information.mean() for step in steps]))
     K = len(steps[0].found)
-    place = int(np.argmax([step.information.mean() for step in steps]))
-    best, against = steps[place], steps[0 if place else 1]
-    gain = best.information - against.information
+    sizes = tuple(steps[best].found.tolist()) if best else (1 / K,) * K
+    estimate = SizeEstimate(sizes, tuple(steps), best, "unclear")
+    gain = steps[best].information - steps[estimate.other].information
     error = gain.std(ddof=1) / np.sqrt(len(gain))
-    sure: Literal["clear", "unclear"] = "clear" if gain.mean() > SURE * error else "unclear"
-    sizes = tuple(best.found.tolist()) if place else (1 / K,) * K
-    told = f"the labels have {best.information.mean():.3f} nats that φ2 foretells"
-    if place:
-        what = f"classes from {100 * sizes[-1]:.1f} to {100 * sizes[0]:.1f}\u00a0% of the samples"
-        words = f"{what}: with these sizes {told}, with equal ones {against.information.mean():.3f}"
-    else:
-        words = f"classes of about equal size: {told}, less when they may be unequal"
-    words = f"{words}." if sure == "clear" else f"Unclear, {words}, which may be chance."
-    return SizeEstimate(sizes, tuple(steps), sure, words[0].upper() + words[1:])
+    return replace(estimate, sure="clear") if gain.mean() > SURE * error else estimate

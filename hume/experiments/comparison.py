@@ -1,15 +1,14 @@
-"""Every method on the same features, side by side: HUME, its controls, and what others do (Tables 1 and 2).
+"""Every method on the same features, side by side: HUME, its negative controls, and what others do (Tables 1 and 2).
 
     comparison = Comparison(home, dataset, "simclr", "lite0", num_classes=10)
     comparison.run("kmeans-both")
     comparison.standings()
 
-Labelings are kept in the home, scores are computed when they are looked at: ground truth never reaches the disk.
-
-    <home>/comparisons/<digest of spaces, K, rows>/<method>.safetensors  labelings (S, N), scores (S,), how it was run
+Labelings are kept in the home, a method an entry of `comparisons`; scores are computed when they are looked at, so that
+ground truth never reaches the disk.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,14 +18,16 @@ from hume.common.errors import InputError
 from hume.common.progress import Progress
 from hume.data.dataset import Dataset
 from hume.data.splits import evaluated_rows
-from hume.engine.search import Step
+from hume.engine.config import preset
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Spread, spread
 from hume.experiments.baselines.registry import BASELINES, agreement_of, run_baseline
-from hume.experiments.controls import CONTROLS, run_control, run_pair
-from hume.experiments.saved_labelings import Found, digest, now, read_found, scored_rows, write_found
+from hume.experiments.cache import Cache
+from hume.experiments.negative_controls import NEGATIVE_CONTROLS, run_negative_control
+from hume.experiments.saved_labelings import SavedLabelings, load, pair_key, save
+from hume.experiments.searches import ExperimentSearch
 from hume.runs.discover import of_search
-from hume.runs.result import LABEL_TYPE, Result
+from hume.runs.result import LABEL_TYPE
 
 Kind = Literal["hume", "control", "baseline", "supervised"]
 
@@ -62,15 +63,15 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         **{
             control.key: Method(
                 key=control.key,
-                title=f"control: {control.title}",
+                title=f"negative control: {control.title}",
                 kind="control",
-                does=control.says,
-                source="HUME's search on a pair that was spoiled on purpose",
+                does=control.does,
+                source="HUME's search on a pair without a second view",
                 left_out="nothing",
                 num_seeds=100,
                 quick_seeds=20,
             )
-            for control in CONTROLS.values()
+            for control in NEGATIVE_CONTROLS.values()
         },
         **{
             baseline.key: Method(
@@ -109,9 +110,7 @@ class Comparison:
 
     def __init__(self, home: Path, dataset: Dataset, phi1: str, phi2: str, *, num_classes: int):
         self.home, self.dataset, self.phi1, self.phi2, self.num_classes = home, dataset, phi1, phi2, num_classes
-        prints = (dataset.space(phi1).fingerprint, dataset.space(phi2).fingerprint)
-        parts = (*prints, num_classes, scored_rows(dataset))
-        self.folder = home / "comparisons" / digest(parts)
+        self.cache = Cache.keyed(home, "comparisons", pair_key(dataset, phi1, phi2, num_classes))
 
     def on(self, phi1: str, phi2: str) -> "Comparison":
         """The same dataset and K on another pair of spaces."""
@@ -122,47 +121,46 @@ class Comparison:
         """What can be run here: the supervised probes only where there are labels."""
         return [each for each in METHODS.values() if each.kind != "supervised" or self.dataset.labels is not None]
 
-    def run(self, key: str, *, quick: bool = True, device: str = "cpu", on_progress: Progress | None = None) -> Found:
-        """Run one method and keep what it found, in place of what was there.
+    def run(
+        self,
+        key: str,
+        *,
+        quick: bool = True,
+        again: bool = False,
+        device: str = "cpu",
+        on_progress: Progress | None = None,
+    ) -> SavedLabelings:
+        """Run one method and keep its labelings; those of HUME are a finished run's where that is the same search.
 
-        quick: with the smaller budgets that each method names. Raises InputError for an unknown method and for data
-        that it cannot be run on, RunError when the home cannot be written.
+        quick: with the smaller budgets that each method names; again: search HUME in any case. Raises InputError for an
+        unknown method and for data that it cannot be run on, RunError when the home cannot be written.
         """
         if key not in METHODS:
             raise InputError(f"there is no method {key!r}: choose one of {', '.join(METHODS)}")
-        if key in BASELINES:
-            made = run_baseline(
-                key, self.dataset, self.phi1, self.phi2, num_classes=self.num_classes, quick=quick, device=device,
-                on_progress=on_progress,
-            )  # fmt: skip
-            found = Found(made.labelings.astype(LABEL_TYPE), None, made.seconds, made.note, now())
-        else:
-            result = self._search(METHODS[key], quick, device, of_search(on_progress))
-            note = f"{len(result.seeds)} seeds, preset fast, {result.setting}"
-            found = Found(result.labelings, result.scores.cv_score, result.seconds, note, now())
-        write_found(self._path(key), found)
-        return found
-
-    def _search(self, method: Method, quick: bool, device: str, on_step: Callable[[Step], None]) -> Result:
-        seeds = range(method.quick_seeds if quick else method.num_seeds)
+        method, pair = METHODS[key], (self.dataset, self.phi1, self.phi2)
+        num_seeds = method.quick_seeds if quick else method.num_seeds
+        note = f"{num_seeds} seeds, preset fast, transductive"
         if method.kind == "hume":
-            return run_pair(
-                self.dataset, self.phi1, self.phi2, num_classes=self.num_classes, seeds=seeds, device=device,
-                on_step=on_step,
+            config, solver = preset("fast", num_classes=self.num_classes, num_samples=self.dataset.num_samples)
+            asked = ExperimentSearch(self.home, *pair, config, solver, num_seeds)
+            return asked.labelings(self.cache, key, note, again=again, device=device, on_progress=on_progress)
+        if method.kind == "control":
+            result = run_negative_control(
+                key, *pair, num_classes=self.num_classes, seeds=range(num_seeds), device=device,
+                on_step=of_search(on_progress),
             )  # fmt: skip
-        return run_control(
-            method.key, self.dataset, self.phi1, self.phi2, num_classes=self.num_classes, seeds=seeds, device=device,
-            on_step=on_step,
-        )  # fmt: skip
+            saved = SavedLabelings(result.labelings, result.scores.cv_score, result.seconds, note)
+        else:
+            made = run_baseline(
+                key, *pair, num_classes=self.num_classes, quick=quick, device=device, on_progress=on_progress
+            )
+            saved = SavedLabelings(made.labelings.astype(LABEL_TYPE), None, made.seconds, made.note)
+        save(self.cache, key, saved)
+        return saved
 
-    # --- on disk -------------------------------------------------------------------------------
-
-    def found(self, key: str) -> Found | None:
-        """What a method found when it was last run here; None where it was not, or the file is damaged."""
-        return read_found(self._path(key), self.dataset.num_samples)
-
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}.safetensors"
+    def saved(self, key: str) -> SavedLabelings | None:
+        """The labelings of a method when it was last run here; None where it was not, or the file is damaged."""
+        return load(self.cache, key, self.dataset.num_samples)
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -170,29 +168,29 @@ class Comparison:
         """Every method that was run: HUME, controls, baselines, then the supervised ceiling."""
         order = ("hume", "control", "baseline", "supervised")
         methods = sorted(self.methods, key=lambda method: order.index(method.kind))
-        kept = [(method, self.found(method.key)) for method in methods]
-        return [self.standing(method, found) for method, found in kept if found is not None]
+        known = [(method, self.saved(method.key)) for method in methods]
+        return [self.standing(method, saved) for method, saved in known if saved is not None]
 
-    def standing(self, method: Method, found: Found) -> Standing:
+    def standing(self, method: Method, saved: SavedLabelings) -> Standing:
         """How good the labelings of one method are, as far as there is a ground truth."""
-        agreement = agreement_of(self.dataset, found.labelings, named=method.kind == "supervised")
+        agreement = agreement_of(self.dataset, saved.labelings, named=method.kind == "supervised")
         return Standing(
             method=method,
             acc=None if agreement is None else agreement.acc,
             ari=None if agreement is None else agreement.ari,
             nmi=None if agreement is None else agreement.nmi,
-            vote_acc=self._vote(found),
-            cv_score=None if found.cv_score is None else spread(found.cv_score),
-            num_seeds=len(found.labelings),
-            seconds=found.seconds,
-            note=found.note,
+            vote_acc=self._vote(saved),
+            cv_score=None if saved.cv_score is None else spread(saved.cv_score),
+            num_seeds=len(saved.labelings),
+            seconds=saved.seconds,
+            note=saved.note,
         )
 
-    def _vote(self, found: Found) -> float | None:
-        if found.cv_score is None or self.dataset.labels is None:
+    def _vote(self, saved: SavedLabelings) -> float | None:
+        if saved.cv_score is None or self.dataset.labels is None:
             return None
         rows = evaluated_rows(self.dataset)
         vote = ensemble.majority_vote(
-            found.labelings, found.cv_score, self.num_classes, None if rows.all() else rows
+            saved.labelings, saved.cv_score, self.num_classes, None if rows.all() else rows
         ).labeling
         return metrics.clustering_accuracy(self.dataset.labels[rows], vote[rows])

@@ -6,22 +6,19 @@
 
 All is done on frozen features of one space, φ1 of the run where no other is named, by a linear head that learns from
 the labeled rows alone and by one that learns from all rows as FixMatch does (`hume.experiments.fixmatch`). The heads
-learn from the
-train rows and are judged on the test rows; where the dataset has no split, a random fifth is held out for this.
+learn from the train rows and are judged on the test rows; where the dataset has no split, a random fifth is held out.
 Reliable samples are ranked among the rows to learn from. The search itself, and whatever made the spaces, may have
 seen the other rows too, without labels.
 
-Predictions are kept in the home, those of heads that learned true labels too; labels are not, and scores are computed
-when they are looked at. Ground truth never reaches a classifier that learns from reliable samples.
-
-    <home>/students/<digest of run, space and settings>/<labels a class>.safetensors
+Predictions are kept in the home, an entry of `students` for each number of labels, those of heads that learned true
+labels too; labels are not, and scores are computed when they are looked at. Ground truth never reaches a classifier
+that learns from reliable samples.
 """
 
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -38,9 +35,10 @@ from hume.evaluation.label_sampling import Labels, SampleNumbers, draw_labels, p
 from hume.evaluation.metrics import Spread, spread
 from hume.evaluation.neighbors import SomeRows
 from hume.evaluation.reliable import Order, ReliabilityRanking
+from hume.experiments import trained_heads
+from hume.experiments.cache import Cache
 from hume.experiments.fixmatch import FixMatch, Heads, LabeledSet, predict, train_heads
-from hume.experiments.saved_labelings import digest, now
-from hume.experiments.trained_heads import Point, Trained, read_trained, write_trained
+from hume.experiments.trained_heads import Point, Trained
 from hume.runs.findings import Findings
 from hume.runs.review import Review
 
@@ -67,14 +65,14 @@ class SemiSupervised:
         self.config = FixMatch()
 
     @cached_property
-    def folder(self) -> Path:
-        """Where its predictions are kept; another one as soon as labelings, spaces, split or settings change."""
+    def cache(self) -> Cache:
+        """Where its predictions are kept; another folder as soon as labelings, spaces, split or settings change."""
         found, of_run = self.findings, hashlib.blake2b(digest_size=16)
         for array in (found.vote.labeling, found.vote.share, self.learning):
             of_run.update(np.ascontiguousarray(array).tobytes())
         prints = (self.space.fingerprint, *found.run.request.fingerprints)
         settings = (self.num_neighbors, self.order, self.num_classes, asdict(self.config))
-        return found.run.home / "students" / digest((of_run.hexdigest(), prints, settings))
+        return Cache.keyed(found.run.home, "students", (of_run.hexdigest(), prints, settings))
 
     @property
     def is_split(self) -> bool:
@@ -96,15 +94,6 @@ class SemiSupervised:
         most = max(1, int(self.learning.sum()) // self.num_classes)
         return [n for n in AMOUNTS if n <= most]
 
-    @property
-    def protocol(self) -> str:
-        """On what is learned and judged, in a sentence or two."""
-        learned, held_out = int(self.learning.sum()), int((~self.learning).sum())
-        rows = f"{learned:,} train rows, judged on {held_out:,} test rows"
-        if not self.is_split:
-            rows = f"{learned:,} rows, judged on {held_out:,} that are held out at random: there is no test split"
-        return f"A linear head on the frozen features of {self.space.name} learns from {rows}."
-
     # --- training ---------------------------------------------------------------------------
 
     def run(
@@ -118,7 +107,7 @@ class SemiSupervised:
     ) -> list[Trained]:
         """Train heads with each number of labels a class and keep what they predict, in place of what was there.
 
-        rejected: sample numbers that somebody threw out of the reliable ones; the next best take their places. Without
+        rejected: sample numbers that were taken out of the reliable ones; the next best take their places. Without
         ground truth there are no heads from true labels. Raises InputError for numbers below 1, no seed, or a space
         that does not fit into memory, RunError when the home cannot be written.
         """
@@ -138,15 +127,15 @@ class SemiSupervised:
         held_out = features[torch.from_numpy(np.flatnonzero(~self.learning)).to(features.device)]
         made = []
         for i, (n, one) in enumerate(zip(asked, picked, strict=True)):
-            told = None if truth is None else len(asked) + i
+            of_truth = None if truth is None else len(asked) + i
             trained = Trained(
                 per_class=n, picked=one,
                 reliable=_predicted(full[i], features), reliable_plain=_predicted(plain[i], features),
-                true=None if told is None else _predicted(full[told], held_out),
-                true_plain=None if told is None else _predicted(plain[told], held_out),
-                seconds=(perf_counter() - start) / len(asked), created=now(),
+                true=None if of_truth is None else _predicted(full[of_truth], held_out),
+                true_plain=None if of_truth is None else _predicted(plain[of_truth], held_out),
+                seconds=(perf_counter() - start) / len(asked),
             )  # fmt: skip
-            write_trained(self._path(n), trained, self._truth_digest)
+            trained_heads.save(self.cache, trained, self._truth_digest)
             made.append(trained)
         return made
 
@@ -161,11 +150,11 @@ class SemiSupervised:
             for config, share in ((alone, (RANKED, PLAIN)), (self.config, (PLAIN, 1.0)))
         ]
 
-    def _ranking(self, numbers: SampleNumbers, device: str, tell: Progress) -> ReliabilityRanking:
+    def _ranking(self, numbers: SampleNumbers, device: str, on_progress: Progress) -> ReliabilityRanking:
         found = self.findings
         return reliable.reliability_ranking(
             found.aligned[:, numbers], SomeRows(found.phi1, numbers), self.num_classes,
-            num_neighbors=self.num_neighbors, order=self.order, device=device, on_progress=tell,
+            num_neighbors=self.num_neighbors, order=self.order, device=device, on_progress=on_progress,
         )  # fmt: skip
 
     def _features(self, device: str) -> torch.Tensor:
@@ -182,16 +171,10 @@ class SemiSupervised:
 
     # --- looking ----------------------------------------------------------------------------
 
-    def found(self, per_class: int) -> Trained | None:
-        """What was learned from n labels a class; None where nothing was, or the file is damaged."""
+    def saved(self, per_class: int) -> Trained | None:
+        """The predictions from n labels a class; None where there are none, or the file is damaged."""
         shape = (self.dataset.num_samples, int((~self.learning).sum()), self.num_classes)
-        return read_trained(self._path(per_class), shape, self._truth_digest)
-
-    @property
-    def known(self) -> list[int]:
-        """The numbers of labels a class with which heads were trained."""
-        names = [path.stem for path in self.folder.glob("*.safetensors")]
-        return sorted({int(name) for name in names if name.isascii() and name.isdecimal()})
+        return trained_heads.load(self.cache, per_class, shape, self._truth_digest)
 
     def missing(
         self, rejected: Collection[int] = (), amounts: Sequence[int] | None = None, num_seeds: int = 1
@@ -200,21 +183,21 @@ class SemiSupervised:
 
         That is, other samples would be picked now that these are rejected, or the true labels came or changed since.
         """
-        kept = [(n, self.found(n)) for n in (self.amounts if amounts is None else amounts)]
+        known = [(n, self.saved(n)) for n in (self.amounts if amounts is None else amounts)]
         return [
-            n for n, each in kept
+            n for n, each in known
             if each is None or each.num_seeds < num_seeds or not each.is_current(rejected)
             or (each.true is None and self.dataset.labels is not None)
         ]  # fmt: skip
 
     def points(self, rejected: Collection[int] = ()) -> list[Point]:
         """Every number of labels a class that heads were trained with, and their scores."""
-        kept = (self.found(n) for n in self.known)
-        return [self._point(each, rejected) for each in kept if each is not None]
+        known = (self.saved(n) for n in self.cache.numbers())
+        return [self._point(each, rejected) for each in known if each is not None]
 
     @property
     def vote_accuracy(self) -> float | None:
-        """Share of the rows held out on which the run's vote itself is right; None without ground truth."""
+        """Share of the held-out rows on which the run's vote itself is right; None without ground truth."""
         right = self.findings.right
         return None if right is None else float(right[~self.learning].mean())
 
@@ -254,9 +237,6 @@ class SemiSupervised:
             is_current=trained.is_current(rejected),
             seconds=trained.seconds,
         )
-
-    def _path(self, per_class: int) -> Path:
-        return self.folder / f"{per_class}.safetensors"
 
     @property
     def _truth_digest(self) -> str:

@@ -1,149 +1,138 @@
-"""What is looked at before the objective is trusted: one fact each, in words with its numbers, and what it means."""
+"""The evidence for and against the ranking of the seeds by their scores, each with its numbers and direction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy.stats import rankdata
 
-from hume.common.formatting import count, number, percent
 from hume.evaluation.metrics import Correlation, FloatArray, correlation
 from hume.evaluation.seed_statistics import SeedStatistics
-from hume.experiments.controls import CONTROLS
+from hume.experiments.negative_controls import WITHOUT_PHI2
 
-Speaks = Literal["for", "doubt", "against", "neither"]
+Direction: TypeAlias = Literal["for", "doubt", "against", "neither"]
+Kind: TypeAlias = Literal[
+    "few seeds", "equal scores", "scores", "failed seeds", "single seed", "agreement", "all classes", "empty classes",
+    "less even", "as even", "at chance", "above chance", "incomparable controls", "as good as control", "control",
+    "no phi1 score", "phi1 unranked", "opposite in phi1", "same in phi1", "unrelated in phi1", "others unranked",
+    "shared less", "shared more", "shared alike",
+]  # fmt: skip
 
 LEAST_SEEDS = 10  # fewer say nothing about the ends of an interval
 ONE_CLASS = 1.0  # difference in the effective number of classes below which unevenness explains no score
-SPOILED = ("shuffled", "noise")  # controls in which φ2 holds nothing
 
 
 @dataclass(frozen=True)
-class Fact:
-    """One thing that was looked at, in words with its numbers, and what it means for the verdict."""
+class Evidence:
+    """One thing that was looked at, what it showed, and which way that counts for the ranking of the seeds."""
 
-    key: str
-    says: str
-    speaks: Speaks
+    key: str  # what was looked at
+    kind: Kind  # what it showed
+    supports: Direction
+    values: Mapping[str, float] = field(default_factory=dict)
+    correlation: Correlation | None = None  # of ranks over the seeds
 
 
-def spread(seeds: SeedStatistics) -> Fact:
-    """How far apart the scores are, and whether there are enough seeds with any order at all."""
+def spread(seeds: SeedStatistics) -> Evidence:
+    """How far apart the scores are, and whether there are enough different ones to rank."""
     cv_score, num_samples = seeds.cv_score, seeds.labelings.shape[1]
     S, low, high = len(cv_score), float(cv_score.min()), float(cv_score.max())
     if S < LEAST_SEEDS:
-        return Fact("spread", f"only {count(S, 'seed')}: at least {LEAST_SEEDS} are needed to compare them", "doubt")
+        return Evidence("spread", "few seeds", "doubt", {"num_seeds": S})
     if np.ptp(np.round(cv_score, 9)) == 0:
-        return Fact("spread", f"all {S} seeds have the same score, {percent(low)}: there is no order", "doubt")
-    num_failed = int(seeds.failed.sum())
-    mean = float(cv_score.mean())
+        return Evidence("spread", "equal scores", "doubt", {"num_seeds": S, "score": low})
+    mean, num_failed = float(cv_score.mean()), int(seeds.failed.sum())
     error = float(np.sqrt(mean * (1 - mean) / num_samples))
-    words = f"scores lie between {percent(low)} and {percent(high)}, {100 * cv_score.std():.2f} points apart as a rule "
-    words += f"(standard deviation); chance in {count(num_samples, 'sample')} moves a single one by {100 * error:.2f}"
+    values = {"low": low, "high": high, "std": float(cv_score.std()), "error": error, "num_samples": num_samples}
     if num_failed:
-        words += f"; {count(num_failed, 'seed')} failed, far below the others"
-    return Fact("spread", words, "neither")
+        return Evidence("spread", "failed seeds", "neither", {**values, "num_failed": num_failed})
+    return Evidence("spread", "scores", "neither", values)
 
 
-def alike(seeds: SeedStatistics) -> Fact:
-    """How much the seeds find the same: one another and the vote."""
+def alike(seeds: SeedStatistics) -> Evidence:
+    """How far the seeds agree: with one another and with the vote."""
     if len(seeds.cv_score) == 1:
-        return Fact("alike", "there is no second seed to compare with", "doubt")
-    mean, least = float(seeds.vote_share.mean()), float(seeds.vote_share.min())
-    words = f"two seeds have an adjusted Rand index of {number(float(seeds.agreement.mean()))} on average; "
-    words += f"a seed agrees with the vote on {percent(mean)} of the samples, the least alike on {percent(least)}"
-    return Fact("alike", words, "neither")
+        return Evidence("alike", "single seed", "doubt")
+    share = seeds.vote_share
+    values = {"agreement": seeds.agreement.mean(), "vote_share": share.mean(), "least": share.min()}
+    return Evidence("alike", "agreement", "neither", values)
 
 
-def classes(seeds: SeedStatistics, *, equal: bool = True) -> tuple[Fact, ...]:
-    """Whether classes stayed empty, and whether better scores are bought with less even classes.
+def classes(seeds: SeedStatistics, *, equal: bool = True) -> tuple[Evidence, ...]:
+    """Whether classes stayed empty, and whether seeds with better scores have less even classes.
 
-    equal: whether the search was asked for equal classes; where it was not, evenness speaks against nothing.
+    equal: whether the search was asked for equal classes; where it was not, evenness is no evidence against anything.
     """
     K, entropy, occupied = seeds.num_classes, seeds.label_entropy, seeds.occupied
-    empty = int((occupied < K).sum())
-    shown = f"{percent(float(entropy.mean() / np.log(K)))} of the largest possible entropy"
-    if empty == 0:
-        words = f"all {K} classes have samples in every seed; class sizes have {shown}"
-    else:
-        words = f"{empty} of {count(len(occupied), 'seed')} leave classes empty; class sizes have {shown}"
-    facts = [Fact("classes", words, "doubt" if 2 * empty >= len(occupied) else "neither")]
-    found = _going_together(seeds.cv_score, entropy)
-    if equal and found is not None and np.ptp(np.exp(entropy)) >= ONE_CLASS:
-        if found.high < 0:
-            facts.append(Fact("even", f"better scores go with less even classes ({_in_words(found)})", "against"))
-        else:
-            words = f"better scores do not go with less even classes ({_in_words(found)})"
-            facts.append(Fact("even", words, "neither"))
-    return tuple(facts)
+    empty, num_seeds = int((occupied < K).sum()), len(occupied)
+    values = {"num_classes": K, "empty": empty, "num_seeds": num_seeds, "evenness": float(entropy.mean() / np.log(K))}
+    kind: Kind = "empty classes" if empty else "all classes"
+    evidence = [Evidence("classes", kind, "doubt" if 2 * empty >= num_seeds else "neither", values)]
+    ranks = _rank_correlation(seeds.cv_score, entropy)
+    if equal and ranks is not None and np.ptp(np.exp(entropy)) >= ONE_CLASS:
+        less = ranks.high < 0
+        evidence.append(
+            Evidence("even", "less even" if less else "as even", "against" if less else "neither", correlation=ranks)
+        )
+    return tuple(evidence)
 
 
-def above_chance(seeds: SeedStatistics) -> Fact:
-    """Whether φ2 foretells more than whoever guesses the largest class."""
+def above_chance(seeds: SeedStatistics) -> Evidence:
+    """Whether φ2 predicts more than the largest class."""
     corrected = float(np.median(seeds.corrected))
     if corrected <= 0:
-        return Fact("chance", "the scores are no better than guessing the largest class", "against")
-    words = f"where 0 % is guessing the largest class and 100 % is perfect, the median score is {percent(corrected)}"
-    return Fact("chance", words, "neither")
+        return Evidence("chance", "at chance", "against")
+    return Evidence("chance", "above chance", "neither", {"corrected": corrected})
 
 
 def beside_controls(
     cv_score: FloatArray, controls: Mapping[str, FloatArray], *, equal: bool = True
-) -> tuple[Fact, ...]:
-    """How the scores stand beside searches on spoiled pairs, as far as these were run.
+) -> tuple[Evidence, ...]:
+    """How the scores compare with those of the negative controls, as far as these were run.
 
     equal: whether the search was asked for equal classes, as controls always are; where it was not, scores cannot be
-    compared: unequal classes are easier to foretell.
+    compared: unequal classes are easier to predict.
     """
     if not equal and controls:
-        return (
-            Fact("controls", "the controls searched for equal classes: their scores cannot be compared", "neither"),
-        )
-    facts = []
-    median = float(np.median(cv_score))
-    for key, found in controls.items():
-        best, title = float(np.max(found)), CONTROLS[key].title
-        words = f"{percent(best)} at most with {title}, {percent(median)} here (median)"
-        if key in SPOILED and best >= median:
-            facts.append(Fact(key, f"the scores are no better than where φ2 was spoiled: {words}", "against"))
+        return (Evidence("controls", "incomparable controls", "neither"),)
+    median, evidence = float(np.median(cv_score)), []
+    for key, scores in controls.items():
+        values = {"best": float(np.max(scores)), "median": median}
+        if key in WITHOUT_PHI2 and values["best"] >= median:
+            evidence.append(Evidence(key, "as good as control", "against", values))
         else:
-            facts.append(Fact(key, f"control: {words}", "neither"))
-    return tuple(facts)
+            evidence.append(Evidence(key, "control", "neither", values))
+    return tuple(evidence)
 
 
-def judged_in_phi1(cv_score: FloatArray, phi1_score: FloatArray | None) -> Fact:
-    """Whether φ1 ranks the seeds as φ2 does, or the other way round."""
+def judged_in_phi1(cv_score: FloatArray, phi1_score: FloatArray | None) -> Evidence:
+    """Whether φ1 ranks the seeds as φ2 does, or in the opposite order."""
     if phi1_score is None:
-        return Fact("phi1", "the labelings were not judged in φ1", "doubt")
-    found = _going_together(cv_score, phi1_score)
-    where = f"a classifier in φ1 foretells {percent(float(np.mean(phi1_score)))} on average"
-    if found is None:
-        return Fact("phi1", f"{where}; whether it ranks the seeds as φ2 does cannot be told", "neither")
-    if found.high < 0:
-        words = f"seeds that φ2 foretells better, φ1 foretells worse ({_in_words(found)})"
-        return Fact("phi1", words, "against")
-    if found.low > 0:
-        return Fact("phi1", f"φ1 ranks the seeds as φ2 does ({_in_words(found)})", "for")
-    return Fact("phi1", f"φ1 does not contradict: {where} ({_in_words(found)})", "neither")
+        return Evidence("phi1", "no phi1 score", "doubt")
+    ranks, values = _rank_correlation(cv_score, phi1_score), {"phi1_score": float(np.mean(phi1_score))}
+    if ranks is None:
+        return Evidence("phi1", "phi1 unranked", "neither", values)
+    if ranks.high < 0:
+        return Evidence("phi1", "opposite in phi1", "against", values, ranks)
+    if ranks.low > 0:
+        return Evidence("phi1", "same in phi1", "for", values, ranks)
+    return Evidence("phi1", "unrelated in phi1", "neither", values, ranks)
 
 
-def shared_with_others(seeds: SeedStatistics) -> Fact:
-    """Whether better scores go with what the other seeds find as well."""
-    found = _going_together(seeds.cv_score, seeds.agreement)
-    if found is None:
-        return Fact("others", "whether better scores go with what the seeds share cannot be told", "doubt")
-    if found.high < 0:
-        words = f"better scores go with labelings that the other seeds share less ({_in_words(found)})"
-        return Fact("others", words, "against")
-    if found.low > 0:
-        words = f"better scores go with labelings that the other seeds share more ({_in_words(found)})"
-        return Fact("others", words, "for")
-    words = f"better scores go neither with more nor with less agreement with the other seeds ({_in_words(found)})"
-    return Fact("others", words, "doubt")
+def shared_with_others(seeds: SeedStatistics) -> Evidence:
+    """Whether seeds with better scores agree more with the other seeds."""
+    ranks = _rank_correlation(seeds.cv_score, seeds.agreement)
+    if ranks is None:
+        return Evidence("others", "others unranked", "doubt")
+    if ranks.high < 0:
+        return Evidence("others", "shared less", "against", correlation=ranks)
+    if ranks.low > 0:
+        return Evidence("others", "shared more", "for", correlation=ranks)
+    return Evidence("others", "shared alike", "doubt", correlation=ranks)
 
 
-def _going_together(x: FloatArray, y: FloatArray) -> Correlation | None:
+def _rank_correlation(x: FloatArray, y: FloatArray) -> Correlation | None:
     """Rank correlation over seeds with its interval; None of too few seeds, or where either side is the same for all.
 
     Ranks are those of rounded numbers: differences in the last bit are none.
@@ -151,10 +140,3 @@ def _going_together(x: FloatArray, y: FloatArray) -> Correlation | None:
     if len(x) < LEAST_SEEDS:
         return None
     return correlation(rankdata(np.round(x, 9)), rankdata(np.round(y, 9)))
-
-
-def _in_words(found: Correlation) -> str:
-    return (
-        f"rank correlation {number(found.r)}, 95 % interval {number(found.low)} to {number(found.high)}, "
-        f"{count(found.n, 'seed')}"
-    )

@@ -2,7 +2,7 @@
 
 The pictures are the embedded digits, labels are made in `simclr` in both cases. In the good case they are judged in
 `lite0`, by a network trained on photographs. In the hard case φ2 is nothing but the mean brightness of every row and
-every column of a picture, 16 numbers: labelings by stroke and slant are foretold from these better than those by
+every column of a picture, 16 numbers: labelings by stroke and slant are predicted from these better than those by
 digit. Scores are higher than in the good case, and the higher a seed's score, the worse it agrees with people.
 
 What both searches find comes with the package, so that the lesson shows the same on every machine: another precision
@@ -23,15 +23,16 @@ from hume.common.errors import InputError
 from hume.common.progress import Progress, part
 from hume.data import thumbnails
 from hume.data.dataset import Dataset, Space, load_dataset
+from hume.engine.config import preset
 from hume.evaluation import metrics
 from hume.evaluation.metrics import Correlation
 from hume.evaluation.seed_statistics import SeedStatistics
-from hume.experiments import controls
 from hume.experiments import trust as judging
-from hume.experiments.saved_labelings import keep, read_kept
+from hume.experiments.cache import Cache
+from hume.experiments.saved_labelings import load_scored
+from hume.experiments.searches import ExperimentSearch
 from hume.experiments.trust import Trust
-from hume.runs.discover import of_search
-from hume.runs.result import Result
+from hume.runs.discover import discover
 
 RECORDED = Path(__file__).with_name("hard_case.npz")
 DATASET, PHI1, GOOD, HARD = "digits", "simclr", "lite0", "profiles"
@@ -42,7 +43,7 @@ NUM_SEEDS = 100
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """What was found on one of the two pairs."""
+    """The labelings of one of the two pairs."""
 
     dataset: Dataset
     phi2: str
@@ -57,7 +58,7 @@ class Case:
 
     @cached_property
     def trust(self) -> Trust:
-        """Whether the scores are to be trusted, without any label."""
+        """Whether the ranking by the scores is reliable, without any label."""
         phi1_score = self.phi1_score
         if phi1_score is None:
             phi1_score = judging.scores_in_phi1(self.dataset, PHI1, self.labelings, NUM_CLASSES)
@@ -104,10 +105,11 @@ def search_both(home: Path, digits: Dataset, on_progress: Progress | None = None
     Raises RunError when the home cannot be written; whatever `on_progress` raises ends the work.
     """
     dataset = with_profiles(digits)
+    settings = preset("fast", num_classes=NUM_CLASSES, num_samples=dataset.num_samples)
     for i, phi2 in enumerate((GOOD, HARD)):
-        result = _search(dataset, phi2, part(on_progress, i / 2, (i + 1) / 2))
-        keep(_path(home, phi2), result, f"{NUM_SEEDS} seeds, φ1 {PHI1}, φ2 {phi2}")
-    part(on_progress, 0, 1)(1.0)
+        asked = ExperimentSearch(home, dataset, PHI1, phi2, *settings, NUM_SEEDS)
+        note = f"{NUM_SEEDS} seeds, φ1 {PHI1}, φ2 {phi2}"
+        asked.labelings(_cache(home), _entry(phi2), note, on_progress=part(on_progress, i / 2, (i + 1) / 2))
 
 
 def read_both(home: Path, digits: Dataset) -> tuple[Case, Case] | None:
@@ -117,13 +119,13 @@ def read_both(home: Path, digits: Dataset) -> tuple[Case, Case] | None:
     with np.load(RECORDED) as recorded:
         fits = recorded["fingerprints"].tolist() == _fingerprints(digits)
         for phi2 in (GOOD, HARD):
-            kept = None if fits else read_kept(_path(home, phi2), dataset.num_samples)
+            saved = None if fits else load_scored(_cache(home), _entry(phi2), dataset.num_samples)
             if fits:
                 labelings = recorded[f"{phi2} labelings"].astype(np.int32)
                 scores = (recorded[f"{phi2} {score}"] for score in ("cv_score", "phi1_score"))
                 cases.append(Case(dataset, phi2, labelings, *scores))
-            elif kept is not None:
-                cases.append(Case(dataset, phi2, kept.labelings, kept.cv_score))
+            elif saved is not None:
+                cases.append(Case(dataset, phi2, saved.labelings, saved.cv_score))
     return (cases[0], cases[1]) if len(cases) == 2 else None
 
 
@@ -132,7 +134,7 @@ def record(path: Path, digits: Dataset) -> None:
     dataset = with_profiles(digits)
     arrays: dict[str, Any] = {"fingerprints": np.array(_fingerprints(digits))}
     for phi2 in (GOOD, HARD):
-        result = _search(dataset, phi2)
+        result = discover(dataset, phi1=PHI1, phi2=phi2, num_classes=NUM_CLASSES, seeds=range(NUM_SEEDS), device="cpu")
         arrays[f"{phi2} labelings"] = result.labelings.astype(np.uint8)
         arrays[f"{phi2} cv_score"] = result.scores.cv_score
         arrays[f"{phi2} phi1_score"] = judging.scores_in_phi1(dataset, PHI1, result.labelings, NUM_CLASSES)
@@ -151,18 +153,16 @@ def conclusion(good: Case, hard: Case) -> str:
     )
 
 
-def _search(dataset: Dataset, phi2: str, on_progress: Progress | None = None) -> Result:
-    return controls.run_pair(
-        dataset, PHI1, phi2, num_classes=NUM_CLASSES, seeds=range(NUM_SEEDS), on_step=of_search(part(on_progress, 0, 1))
-    )
-
-
 def _fingerprints(digits: Dataset) -> list[str]:
     return [digits.spaces[name].fingerprint for name in sorted(digits.spaces)]
 
 
-def _path(home: Path, phi2: str) -> Path:
-    return home / "lessons" / f"{DATASET}-{PHI1}-{phi2}.safetensors"
+def _cache(home: Path) -> Cache:
+    return Cache(home / "lessons")
+
+
+def _entry(phi2: str) -> str:
+    return f"{DATASET}-{PHI1}-{phi2}"
 
 
 if __name__ == "__main__":

@@ -4,9 +4,6 @@ Functions whose numbers may need the ground truth take `truth`, whether it may b
 nothing of it is.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from hume.common.formatting import count, number, percent
@@ -15,9 +12,6 @@ from hume.evaluation.reliable import ReliabilityRanking
 from hume.runs.findings import Findings
 from hume.runs.replay import MissingTrajectories
 from hume.runs.trajectory import MEBIBYTE
-
-if TYPE_CHECKING:
-    from hume.experiments.comparison import Standing
 
 CLOSE = 0.005  # difference of two accuracies that is not worth a word
 MAJORITY = 0.5  # share of the votes
@@ -111,34 +105,6 @@ def neighbors(ranking: ReliabilityRanking) -> str:
         f"Neighbours are approximate: {percent(found.share)} of the exact ones are found, "
         f"measured on {count(found.num_samples, 'sample')}."
     )
-
-
-def beside_others(standings: "Sequence[Standing]", truth: bool) -> str:
-    """How HUME stands beside what else was run on the same features; without the truth, how its score stands out."""
-    if not standings:
-        return "Nothing was run on this pair of spaces yet: run HUME and what it should stand beside."
-    ours = next((each for each in standings if each.method.kind == "hume"), None)
-    controls = [each for each in standings if each.method.key in ("shuffled", "noise") and each.cv_score is not None]
-    said = []
-    if ours is not None and ours.cv_score is not None and controls:
-        chance = max(each.cv_score.mean for each in controls if each.cv_score is not None)
-        said.append(
-            f"A classifier in φ2 foretells HUME's labels in {percent(ours.cv_score.mean)} of all cases, "
-            f"and in {percent(chance)} where φ2 was spoiled."
-        )
-    others = [each for each in standings if each.method.kind == "baseline" and each.acc is not None]
-    if truth and ours is not None and ours.vote_acc is not None and others:
-        best = max(others, key=lambda each: each.acc.mean if each.acc else 0.0)
-        assert best.acc is not None
-        how = f"HUME's vote is right on {percent(ours.vote_acc)} of the samples; the best other method without labels, "
-        how += f"{best.method.title}, on {percent(best.acc.mean)}"
-        how += f" ± {100 * best.acc.std:.1f} over {count(best.num_seeds, 'seed')}" if best.acc.n > 1 else ""
-        said.append(f"{how}.")
-    spoiled = [each for each in controls if each.vote_acc is not None]
-    if truth and ours is not None and ours.vote_acc is not None and spoiled:
-        most = max(float(each.vote_acc) for each in spoiled if each.vote_acc is not None)
-        said.append(f"With φ2 spoiled the vote is right on {percent(most)}: that much comes from φ1 alone.")
-    return " ".join(said) or f"{count(len(standings), 'method')} were run on this pair of spaces."
 
 
 def missing_trajectories(missing: MissingTrajectories) -> str:

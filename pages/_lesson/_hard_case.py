@@ -71,8 +71,8 @@ def _offer() -> None:
 def _draw(case: Case, truth: bool) -> None:
     scores = case.cv_score
     st.markdown(f"**Tested in {TITLES[case.phi2]}**")
-    st.metric("Foretold of unseen pictures, mean of the starts", percent(float(scores.mean())))
-    trust.say(case.trust)
+    st.metric("Accuracy on held-out pictures, mean of the starts", percent(float(scores.mean())))
+    trust.verdict(case.trust)
     seeds, name = range(len(scores)), f"{DATASET}-{PHI1}-{case.phi2}"
     if truth:
         lesson.plot(

@@ -15,8 +15,8 @@ from hume.evaluation.reliable import Order
 from hume.experiments.fixmatch import FixMatch
 from hume.experiments.published import table_4
 from hume.experiments.semi_supervised import SemiSupervised
-from hume.experiments.trained_heads import Point, Trained, in_words
-from hume.reporting import figures
+from hume.experiments.trained_heads import Point, Trained
+from hume.reporting import experiment_sentences, figures
 from hume.runs import review
 from hume.runs.findings import LABEL_COLUMNS, Findings
 from hume.runs.review import Review
@@ -40,7 +40,10 @@ def section(found: Findings, num_neighbors: int, order: Order) -> None:
     )  # fmt: skip
     student, given = SemiSupervised(found, space, num_neighbors=num_neighbors, order=order), runs.read_review(found)
     points, missing = _points(
-        student.folder, datasets.stamp(student.dataset, student.folder), tuple(sorted(given.rejected)), student
+        student.cache.folder,
+        datasets.stamp(student.dataset, student.cache.folder),
+        tuple(sorted(given.rejected)),
+        student,
     )
     name = f"{found.run.name}: train on reliable samples, {student.space.name}"
     going = services.services().jobs.is_under_way(name)
@@ -51,7 +54,7 @@ def section(found: Findings, num_neighbors: int, order: Order) -> None:
         _queue(name, student)
         st.rerun()
     progress.jobs()
-    st.markdown(plots.plain(in_words(points, student.vote_accuracy, truth)))
+    st.markdown(plots.plain(experiment_sentences.worth_of_labels(points, student.vote_accuracy, truth)))
     _protocol(student, truth)
     if any(not point.is_current for point in points):
         st.warning("Samples were rejected or taken back since: train again.", icon=":material/warning:")
@@ -93,11 +96,11 @@ def _protocol(student: SemiSupervised, truth: bool) -> None:
     config = FixMatch()
     st.caption(
         plots.plain(
-            f"{student.protocol} It learns from the most reliable of these rows; {others}all other rows give "
-            f"pseudo-labels as in FixMatch (Sohn et al., 2020): a class that the head is sure of by "
-            f"{config.threshold:.0%} has to be found again with half of the coordinates dropped. Rejected samples are "
-            "passed over. The network and the pictures take no part, and these are where most of the published gain "
-            "comes from: to train on images, take “Export for …”, USB, to a machine with a GPU."
+            f"{experiment_sentences.protocol(student)} It learns from the most reliable of these rows; "
+            f"{others}all other rows give pseudo-labels as in FixMatch (Sohn et al., 2020): a class that the head is "
+            f"sure of by {config.threshold:.0%} has to be found again with half of the coordinates dropped. Rejected "
+            "samples are passed over. The network and the pictures take no part, and these are where most of the "
+            "published gain comes from: to train on images, take “Export for …”, USB, to a machine with a GPU."
         )
     )
 
@@ -108,11 +111,11 @@ def _draw(student: SemiSupervised, points: list[Point], truth: bool, given: Revi
     first = _line([point.agreement for point in points])
     if truth:
         first = _line([point.reliable for point in points])
-        is_told = any(point.true is not None for point in points)
+        has_true = any(point.true is not None for point in points)
         alone = (_line([point.reliable_plain for point in points])[0], _line([point.true_plain for point in points])[0])
         shown = {
-            "true": _line([point.true for point in points]) if is_told else None,
-            "plain": alone if is_told else (alone[0], None),
+            "true": _line([point.true for point in points]) if has_true else None,
+            "plain": alone if has_true else (alone[0], None),
             "correct": [np.nan if point.correct is None else point.correct for point in points],
             "vote": student.vote_accuracy,
         }
@@ -138,7 +141,7 @@ def _labels(student: SemiSupervised, amounts: list[int], given: Review, name: st
         folders = (
             student.dataset.labels is None or not ground_truth.is_blind()
         )  # asked here: the file is made elsewhere
-        trained = student.found(chosen)
+        trained = student.saved(chosen)
         if trained is not None:
             plots.csv_button(
                 "Labels of this classifier", lambda: (LABEL_COLUMNS, _rows(student, trained, given, folders)), name,

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from hume.experiments import ablation, controls, number_of_classes
-from hume.experiments.ablation import FAMILIES
+from hume.experiments import ablation, negative_controls, number_of_classes
+from hume.experiments import comparison as comparison_module
+from hume.experiments.ablation import SWEEPS
 from hume.experiments.comparison import Comparison
 from pages._state import services
 from tests.support.app_driver import birds, figures, look, markdown, press, rerun, says, until
@@ -15,7 +16,7 @@ from tests.support.planted_runs import shorten
 
 @pytest.fixture
 def comparison(home, monkeypatch):
-    shorten(monkeypatch, ablation, controls, number_of_classes)
+    shorten(monkeypatch, ablation, comparison_module, negative_controls, number_of_classes)
     return Comparison(home.home, birds(home), "phi1", "phi2", num_classes=4)
 
 
@@ -45,7 +46,7 @@ def test_methods_are_run_in_the_queue_and_stand_side_by_side(comparison):
     assert {status.state for status in ended.values()} == {"finished"}, ended
     at = look("compare", compared="birds")
     table = board(at)
-    assert table["method"].tolist() == ["HUME", "control: φ2's rows shuffled", "k-means on φ1 and φ2"]
+    assert table["method"].tolist() == ["HUME", "negative control: φ2 permuted", "k-means on φ1 and φ2"]
     standings = {each.method.key: each for each in comparison.standings()}
     assert table["ACC"].tolist() == [each.acc.mean for each in standings.values()]
     assert table["vote ACC"][0] == standings["hume"].vote_acc
@@ -56,7 +57,7 @@ def test_methods_are_run_in_the_queue_and_stand_side_by_side(comparison):
 
 def test_a_damaged_result_is_run_again(comparison):
     comparison.run("kmeans-phi1")
-    (path,) = comparison.folder.glob("*.safetensors")
+    (path,) = comparison.cache.folder.glob("*.safetensors")
     path.write_bytes(b"nothing")
     at = look("compare", compared="birds")
     assert board(at) is None
@@ -80,7 +81,7 @@ def test_all_pairs_are_searched_and_drawn(home, comparison):
     assert shown is None or np.isfinite(shown).sum() == 1
     press(at, "search pairs")
     done()
-    assert comparison.on("phi2", "phi1").found("hume") is not None
+    assert comparison.on("phi2", "phi1").saved("hume") is not None
 
 
 def test_what_the_paper_prints_is_shown_apart(home):
@@ -98,14 +99,14 @@ def test_what_the_paper_prints_is_shown_apart(home):
 
 
 def test_a_family_of_searches_is_run_and_drawn(comparison):
-    at = look("compare", compared="birds", family=FAMILIES["temperature"].title)
+    at = look("compare", compared="birds", family=SWEEPS["temperature"].title)
     assert at.selectbox(key="family").value == "temperature"
     press(at, "run family")
     assert {status.state for status in done().values()} == {"finished"}
-    at = look("compare", compared="birds", family=FAMILIES["temperature"].title)
+    at = look("compare", compared="birds", family=SWEEPS["temperature"].title)
     assert at.button(key="run family").disabled
     assert "family temperature" in figures(at)
-    blind = look("compare", compared="birds", family=FAMILIES["temperature"].title, blind="true")
+    blind = look("compare", compared="birds", family=SWEEPS["temperature"].title, blind="true")
     assert "ccuracy" not in json.dumps(figures(blind)["family temperature"]["layout"])
 
 

@@ -107,14 +107,14 @@ def test_without_labels_there_is_no_accuracy(home):
 
 def test_a_rejected_sample_asks_for_another_training(run):
     student = train(run)
-    gone = int(student.found(4).picked.rows[0])
+    gone = int(student.saved(4).picked.rows[0])
     review.reject(run, gone)
     at = open_page()
     assert any("train again" in warning.value for warning in at.warning)
     assert not at.button(key="train students").disabled
     press(at, "train students")
     done()
-    assert gone not in student.found(4).picked.rows
+    assert gone not in student.saved(4).picked.rows
     assert not any("train again" in warning.value for warning in open_page().warning)
 
 
@@ -123,7 +123,7 @@ def test_a_rejected_sample_asks_for_another_training(run):
     [((1, 4), "10, 25 labels a class in"), ((1, 4, 10, 25), "All numbers of labels a class were there already.")],
 )
 def test_what_is_missing_and_rejected_is_asked_when_its_turn_comes(run, meanwhile, message):
-    gone = int(train(run, (1,)).found(1).picked.rows[0])
+    gone = int(train(run, (1,)).saved(1).picked.rows[0])
     work, may_go_on = services.services().work, Event()
     work.do("something before", lambda tell: str(may_go_on.wait()), devices.devices()[0])
     at = open_page()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hume.experiments.trust import of_run
+from hume.reporting.experiment_sentences import evidence, verdict
 from hume.runs.findings import Findings
 from pages._state import services
 from pages._widgets import plots
@@ -20,17 +21,17 @@ def verdicts(at):
         box.value
         for kind in ("success", "info", "warning")
         for box in at.get(kind)
-        if "order of the seeds" in box.value
+        if "ranking of the seeds" in box.value
     ]
 
 
 def test_the_verdict_stands_on_the_page_with_its_facts_and_figure(run):
     expected = of_run(Findings(run))
     at = look("objective", run="many")
-    assert verdicts(at) == [plots.plain(expected.sentence)]
+    assert verdicts(at) == [plots.plain(verdict(expected))]
     texts = " ".join(markdown(at))
-    for fact in expected.facts:
-        assert plots.plain(fact.says[1:]) in texts
+    for each in expected.evidence:
+        assert plots.plain(evidence(each)[1:]) in texts
     (points,) = figures(at)["trust many"]["data"]
     assert np.allclose(sorted(points["y"]), np.sort(100 * expected.cv_score), rtol=1e-5)
 

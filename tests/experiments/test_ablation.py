@@ -15,7 +15,8 @@ from hume.engine.config import preset
 from hume.engine.inner import Implicit
 from hume.evaluation import metrics
 from hume.experiments import ablation as module
-from hume.experiments.ablation import FAMILIES, Ablation
+from hume.experiments.ablation import SWEEPS, Ablation, value_name
+from hume.reporting import experiment_sentences
 from tests.support.planted import planted
 from tests.support.planted_runs import save_folder, shorten
 
@@ -43,12 +44,12 @@ def test_without_the_entropy_term_all_samples_end_in_one_class(tmp_path):
     files = dataset_from_files(tmp_path / "phi1.npy", tmp_path / "phi2.npy", tmp_path / "labels.npy")
     ablation = Ablation(tmp_path, files, *files.spaces, num_classes=4)
     for value in (0, 10):
-        ablation.run("entropy-weight", value, seeds=range(4))
+        ablation.run("entropy-weight", value, num_seeds=4)
     without, full = ablation.points("entropy-weight")
     assert (without.value, full.value) == (0, 10)
     assert without.occupied.mean < 2
     assert without.label_entropy.mean < 0.1
-    assert without.cv_score.mean > 0.97, "one class is always foretold: the score alone does not show the collapse"
+    assert without.cv_score.mean > 0.97, "one class is always predicted: the score alone does not show the collapse"
     assert full.occupied.mean >= 3
     assert full.label_entropy.mean > 1
     assert full.vote_acc > 0.6 > 0.4 > without.vote_acc
@@ -67,22 +68,22 @@ def test_a_family_changes_what_it_says_and_nothing_else(ablation, dataset):
 
 @pytest.mark.usefixtures("short")
 def test_the_ridge_is_counted_in_that_of_the_preset(ablation):
-    same = ablation.run("ridge", 1, seeds=range(2))
-    plain = ablation.run("schedule", (), seeds=range(2))
+    same = ablation.run("ridge", 1, num_seeds=2)
+    plain = ablation.run("schedule", (), num_seeds=2)
     assert np.array_equal(same.labelings, plain.labelings), "once the preset's own ridge changes nothing"
     assert ablation.settings("ridge", 10)[1].ridge == pytest.approx(10 * ablation.settings("ridge", 1)[1].ridge)
 
 
 @pytest.mark.usefixtures("short")
-@pytest.mark.parametrize("key", [key for key in FAMILIES if not FAMILIES[key].counts_seeds])
+@pytest.mark.parametrize("key", [key for key in SWEEPS if not SWEEPS[key].counts_seeds])
 def test_both_ends_of_every_family_can_be_searched(ablation, dataset, key):
-    family = FAMILIES[key]
-    for value in (family.values[0], family.values[-1]):
-        ablation.run(key, value, seeds=range(2))
+    sweep = SWEEPS[key]
+    for value in (sweep.values[0], sweep.values[-1]):
+        ablation.run(key, value, num_seeds=2)
     first, last = ablation.points(key)
-    assert (first.words, last.words) == (family.words(family.values[0]), family.words(family.values[-1]))
+    assert (first.value, last.value) == (sweep.values[0], sweep.values[-1])
     for point in (first, last):
-        kept = ablation.found(key, point.value)
+        kept = ablation.saved(key, point.value)
         accuracy = [metrics.clustering_accuracy(dataset.labels, labeling) for labeling in kept.labelings]
         assert point.acc.mean == pytest.approx(np.mean(accuracy))
         assert point.acc.std == pytest.approx(np.std(accuracy))
@@ -108,7 +109,7 @@ def test_the_truth_never_reaches_the_disk_and_is_not_needed(dataset, tmp_path):
     found = []
     for data, home in ((dataset, tmp_path / "one"), (nameless, tmp_path / "other")):
         ablation = Ablation(home, data, "phi1", "phi2", num_classes=4)
-        found.append(ablation.run("temperature", 0.1, seeds=range(2)))
+        found.append(ablation.run("temperature", 0.1, num_seeds=2))
         (path,) = home.rglob("*.safetensors")
         assert b"acc" not in path.read_bytes()
     assert np.array_equal(found[0].labelings, found[1].labelings)
@@ -120,10 +121,10 @@ def test_the_truth_never_reaches_the_disk_and_is_not_needed(dataset, tmp_path):
 
 @pytest.mark.usefixtures("short")
 def test_a_damaged_file_is_as_if_it_were_not_there(ablation):
-    ablation.run("temperature", 0.1, seeds=range(1))
-    (path,) = ablation.folder.rglob("*.safetensors")
+    ablation.run("temperature", 0.1, num_seeds=1)
+    (path,) = ablation.cache.folder.rglob("*.safetensors")
     path.write_bytes(path.read_bytes()[:100])
-    assert ablation.found("temperature", 0.1) is None
+    assert ablation.saved("temperature", 0.1) is None
     assert ablation.points("temperature") == []
 
 
@@ -135,10 +136,14 @@ def test_unknown_families_and_values_are_refused(ablation):
 
 
 def test_every_family_says_what_it_does():
-    for family in FAMILIES.values():
-        assert family.says.endswith("."), family.key
-        words = [family.words(value) for value in family.values]
-        assert len(set(words)) == len(words) > 3, family.key
+    assert set(experiment_sentences.SWEEPS) == set(SWEEPS)
+    for sweep in SWEEPS.values():
+        assert experiment_sentences.SWEEPS[sweep.key].endswith("."), sweep.key
+        for values in (
+            [value_name(value) for value in sweep.values],
+            [experiment_sentences.sweep_value(sweep, value) for value in sweep.values],
+        ):
+            assert len(set(values)) == len(values) > 3, sweep.key
 
 
 # --- commands --------------------------------------------------------------------------------------

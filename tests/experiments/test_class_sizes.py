@@ -12,6 +12,7 @@ from hume.cli import app
 from hume.common.errors import InputError
 from hume.data.dataset import Dataset, Space
 from hume.experiments.class_sizes import estimate_sizes, parse_sizes, read_sizes
+from hume.reporting import experiment_sentences
 from hume.runs.provenance import hyperparameters
 from hume.runs.request import Request
 from hume.runs.store import Store
@@ -47,7 +48,7 @@ def found():
 def test_planted_sizes_are_estimated(found):
     assert miss(found.sizes, SIZES) < 0.1 < miss((1 / 3,) * 3, SIZES)
     assert found.sure == "clear"
-    assert "of the samples: with these sizes" in found.words
+    assert "of the samples: with these sizes" in experiment_sentences.class_sizes(found)
     assert found.steps[0].asked is None
     means = [step.information.mean() for step in found.steps]
     assert found.sizes == tuple(found.steps[int(np.argmax(means))].found)
@@ -70,12 +71,13 @@ def test_estimated_sizes_find_the_classes_that_equal_ones_split(found):
 def test_equal_classes_are_not_called_unequal(seed, noise):
     found = estimate(uneven((80, 80, 80), seed=seed, noise=noise))
     assert miss(found.sizes, (1, 1, 1)) < 0.03
-    assert found.sure == "unclear" or "about equal" in found.words
+    assert found.sure == "unclear" or "about equal" in experiment_sentences.class_sizes(found)
 
 
 def test_no_label_is_asked():
     known, nameless = (estimate(uneven((40, 20), labels=labels), 2, seeds=range(5)) for labels in (True, False))
-    assert (known.sizes, known.words) == (nameless.sizes, nameless.words)
+    assert experiment_sentences.class_sizes(known) == experiment_sentences.class_sizes(nameless)
+    assert known.sizes == nameless.sizes
 
 
 def test_progress_rises_to_the_end_and_may_end_the_work():

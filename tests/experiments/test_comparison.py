@@ -8,9 +8,10 @@ import pytest
 from hume.common.errors import InputError
 from hume.evaluation import metrics
 from hume.experiments.comparison import HUME, METHODS, Comparison
-from hume.experiments.controls import CONTROLS, run_control, run_pair
+from hume.experiments.negative_controls import NEGATIVE_CONTROLS, run_negative_control
 from hume.experiments.published import PUBLISHED, headline
-from hume.reporting.sentences import beside_others
+from hume.reporting.experiment_sentences import beside_others
+from hume.runs.discover import discover
 from tests.support.planted_runs import save_folder
 
 
@@ -26,23 +27,26 @@ def comparison(dataset, tmp_path):
 
 
 def test_every_control_loses_what_the_second_space_gives(dataset):
-    pair = run_pair(dataset, "phi1", "phi2", num_classes=4, seeds=range(4))
+    pair = discover(dataset, num_classes=4, seeds=range(4), device="cpu")
     assert pair.scores.cv_score.mean() > 0.9
     for key in ("shuffled", "noise"):
-        spoiled = run_control(key, dataset, "phi1", "phi2", num_classes=4, seeds=range(4))
-        assert spoiled.scores.cv_score.mean() < 0.5, "a classifier in a space of other rows foretells chance"
-        assert spoiled.labelings.shape == (4, dataset.num_samples)
+        control = run_negative_control(key, dataset, "phi1", "phi2", num_classes=4, seeds=range(4))
+        assert control.scores.cv_score.mean() < 0.5, "a classifier in a space of other rows predicts chance"
+        assert control.labelings.shape == (4, dataset.num_samples)
 
 
 def test_one_space_judges_itself_well_whatever_it_found(dataset):
     for key in ("only-phi1", "only-phi2"):
-        assert run_control(key, dataset, "phi1", "phi2", num_classes=4, seeds=range(3)).scores.cv_score.mean() > 0.9
+        assert (
+            run_negative_control(key, dataset, "phi1", "phi2", num_classes=4, seeds=range(3)).scores.cv_score.mean()
+            > 0.9
+        )
 
 
 def test_controls_leave_the_spaces_as_they_are(dataset):
     before = {name: np.array(space.features) for name, space in dataset.spaces.items()}
-    for key in CONTROLS:
-        run_control(key, dataset, "phi1", "phi2", num_classes=4, seeds=range(1))
+    for key in NEGATIVE_CONTROLS:
+        run_negative_control(key, dataset, "phi1", "phi2", num_classes=4, seeds=range(1))
     assert all(np.array_equal(before[name], space.features) for name, space in dataset.spaces.items())
 
 
@@ -54,7 +58,7 @@ def test_what_was_found_is_there_for_whoever_looks_later(comparison, dataset, tm
     later = Comparison(tmp_path / "home", dataset, "phi1", "phi2", num_classes=4)
     standings = {each.method.key: each for each in later.standings()}
     assert list(standings) == [HUME, "shuffled", "kmeans-phi1"], "HUME, controls, then the others"
-    labelings = later.found("kmeans-phi1").labelings
+    labelings = later.saved("kmeans-phi1").labelings
     accuracy = [metrics.clustering_accuracy(dataset.labels, each) for each in labelings]
     assert standings["kmeans-phi1"].acc.mean == pytest.approx(np.mean(accuracy))
     assert standings["kmeans-phi1"].acc.std == pytest.approx(np.std(accuracy))
@@ -95,17 +99,17 @@ def test_the_truth_never_reaches_the_disk(dataset, tmp_path):
 
 def test_a_damaged_file_is_as_if_it_were_not_there(comparison):
     comparison.run("kmeans-phi1")
-    (path,) = comparison.folder.glob("*.safetensors")
+    (path,) = comparison.cache.folder.glob("*.safetensors")
     path.write_bytes(path.read_bytes()[:100])
-    assert comparison.found("kmeans-phi1") is None
+    assert comparison.saved("kmeans-phi1") is None
     assert comparison.standings() == []
 
 
 def test_unknown_methods_are_refused(comparison):
     with pytest.raises(InputError, match="no method 'magic'"):
         comparison.run("magic")
-    with pytest.raises(InputError, match="no control 'magic'"):
-        run_control("magic", comparison.dataset, "phi1", "phi2", num_classes=4)
+    with pytest.raises(InputError, match="no negative control 'magic'"):
+        run_negative_control("magic", comparison.dataset, "phi1", "phi2", num_classes=4)
 
 
 def test_every_method_says_what_it_does_and_leaves_out():
@@ -126,7 +130,7 @@ def test_a_sentence_tells_how_hume_stands(comparison):
     assert "that much comes from φ1 alone" in told
     blind = beside_others(standings, False)
     assert "right" not in blind
-    assert "where φ2 was spoiled" in blind
+    assert "those of the negative controls" in blind
 
 
 def test_printed_numbers_are_told_once_each_and_best_first():
@@ -145,5 +149,5 @@ def test_what_was_found_is_another_for_other_rows_that_scores_are_computed_on(tm
     split = replace(whole, test_rows=np.arange(whole.num_samples) % 3 == 0)
     of_whole, of_split = (Comparison(tmp_path, data, "phi1", "phi2", num_classes=3) for data in (whole, split))
     of_whole.run("kmeans-phi1")
-    assert of_whole.found("kmeans-phi1") is not None
-    assert of_split.found("kmeans-phi1") is None
+    assert of_whole.saved("kmeans-phi1") is not None
+    assert of_split.saved("kmeans-phi1") is None

@@ -15,10 +15,11 @@ from hume.common.errors import InputError
 from hume.engine.search import FinishedSeed
 from hume.evaluation.label_sampling import draw_labels, pick
 from hume.evaluation.reliable import ReliabilityRanking
+from hume.experiments import trained_heads
 from hume.experiments.fixmatch import FixMatch, LabeledSet, consistency_gradient, predict, train_heads
 from hume.experiments.semi_supervised import SemiSupervised
-from hume.experiments.trained_heads import in_words, write_trained
 from hume.reporting import figures
+from hume.reporting.experiment_sentences import protocol, worth_of_labels
 from hume.runs import review
 from hume.runs.findings import Findings
 from hume.runs.store import Store
@@ -200,8 +201,8 @@ def test_right_reliable_samples_are_worth_as_much_as_true_labels(run):
     assert five.reliable_plain.mean > 0.85
     assert one.reliable.n == 3
     assert not student.is_split
-    assert "300" not in student.protocol
-    assert "240 rows, judged on 60 that are held out" in student.protocol
+    assert "300" not in protocol(student)
+    assert "240 rows, judged on 60 that are held out" in protocol(student)
 
 
 def test_wrong_reliable_samples_are_worth_less(tmp_path):
@@ -213,16 +214,16 @@ def test_wrong_reliable_samples_are_worth_less(tmp_path):
 def test_test_rows_are_kept_apart(tmp_path):
     test_rows = np.arange(300) % 3 == 0
     student = trained(found_by(tmp_path, renamed, test_rows=test_rows), (5,))
-    assert "200 train rows, judged on 100 test rows" in student.protocol
-    assert not test_rows[student.found(5).picked.rows].any()
-    assert student.found(5).true.shape == (3, 100)
+    assert "200 train rows, judged on 100 test rows" in protocol(student)
+    assert not test_rows[student.saved(5).picked.rows].any()
+    assert student.saved(5).true.shape == (3, 100)
 
 
 def test_the_truth_reaches_no_head_from_reliable_samples_and_no_file(run, tmp_path):
     """Another truth, or none, and the same is predicted; files hold predictions, the labels learned are found ones."""
     student = trained(run)
-    known = student.found(5)
-    with safe_open(student.folder / "5.safetensors", framework="numpy") as file:
+    known = student.saved(5)
+    with safe_open(student.cache.folder / "5.safetensors", framework="numpy") as file:
         shapes = {name: file.get_tensor(name).shape for name in file.keys()}  # noqa: SIM118
         classes = file.get_tensor("classes")
     assert shapes == {"rows": (15,), "classes": (15,), "passed_over": (0,), "reliable": (3, 300),
@@ -234,7 +235,7 @@ def test_the_truth_reaches_no_head_from_reliable_samples_and_no_file(run, tmp_pa
         (folder / "labels.npy").unlink()
         if labels is not None:
             np.save(folder / "labels.npy", labels)
-        other = trained(Store(tmp_path).open("run")).found(5)
+        other = trained(Store(tmp_path).open("run")).saved(5)
         np.testing.assert_array_equal(other.reliable, known.reliable)
         np.testing.assert_array_equal(other.reliable_plain, known.reliable_plain)
         np.testing.assert_array_equal(other.picked.rows, known.picked.rows)
@@ -247,8 +248,8 @@ def test_without_labels_heads_are_compared_with_the_vote(tmp_path):
     assert {five.correct, five.reliable, five.reliable_plain, five.true, five.true_plain} == {None}
     assert five.agreement.mean > 0.85
     assert student.vote_accuracy is None
-    assert in_words([one, five], None, truth=True) == in_words([one, five], 0.9, truth=False)
-    assert "the class that the vote gives them; with 5," in in_words([one, five], None, truth=True)
+    assert worth_of_labels([one, five], None, truth=True) == worth_of_labels([one, five], 0.9, truth=False)
+    assert "the class that the vote gives them; with 5," in worth_of_labels([one, five], None, truth=True)
 
 
 def test_what_was_trained_is_there_later_until_something_changes(run, tmp_path):
@@ -256,16 +257,16 @@ def test_what_was_trained_is_there_later_until_something_changes(run, tmp_path):
     again = SemiSupervised(Findings(run))
     again.config = QUICK
     assert again.points() == points
-    assert again.known == [1, 5]
-    picked = again.found(5).picked
-    assert again.found(5).is_current({int(np.setdiff1d(np.arange(300), picked.rows)[0])})
-    assert not again.found(5).is_current({int(picked.rows[0])})
+    assert again.cache.numbers() == [1, 5]
+    picked = again.saved(5).picked
+    assert again.saved(5).is_current({int(np.setdiff1d(np.arange(300), picked.rows)[0])})
+    assert not again.saved(5).is_current({int(picked.rows[0])})
     gone = frozenset({int(picked.rows[0])})
     trained(run, rejected=gone)
-    assert int(picked.rows[0]) not in again.found(5).picked.rows
-    assert again.found(5).is_current(gone)
-    assert not again.found(5).is_current(())
-    (again.folder / "5.safetensors").write_bytes(b"nothing")
+    assert int(picked.rows[0]) not in again.saved(5).picked.rows
+    assert again.saved(5).is_current(gone)
+    assert not again.saved(5).is_current(())
+    (again.cache.folder / "5.safetensors").write_bytes(b"nothing")
     assert [point.per_class for point in again.points()] == [1]
     assert SemiSupervised(Findings(run), "phi2").points() == []
     assert SemiSupervised(Findings(run), num_neighbors=7).points() == []
@@ -277,7 +278,7 @@ def test_labels_that_came_or_changed_ask_for_another_training(tmp_path):
     assert student.missing(amounts=(1, 5)) == []
     assert student.missing(amounts=(1, 2, 5)) == [2]
     assert student.missing(amounts=(1, 5), num_seeds=4) == [1, 5]
-    gone = {int(np.setdiff1d(student.found(5).picked.rows, student.found(1).picked.rows)[0])}
+    gone = {int(np.setdiff1d(student.saved(5).picked.rows, student.saved(1).picked.rows)[0])}
     assert student.missing(gone, (1, 5)) == [5]
     truth = planted(noise=0.35, size=100)[2]
     for labels in (truth, (truth + 1) % 3):
@@ -293,10 +294,12 @@ def test_labels_that_came_or_changed_ask_for_another_training(tmp_path):
 
 def test_stray_and_damaged_files_are_passed_over(run):
     student = trained(run)
-    kept = student.found(5)
+    kept = student.saved(5)
     for name in ("10 copy", "٣", "x"):
-        (student.folder / f"{name}.safetensors").write_bytes((student.folder / "5.safetensors").read_bytes())
-    assert student.known == [1, 5]
+        (student.cache.folder / f"{name}.safetensors").write_bytes(
+            (student.cache.folder / "5.safetensors").read_bytes()
+        )
+    assert student.cache.numbers() == [1, 5]
     for change in (
         {"reliable": kept.reliable + 3},
         {"reliable_plain": kept.reliable_plain.astype(np.int64) - 3},
@@ -306,7 +309,7 @@ def test_stray_and_damaged_files_are_passed_over(run):
         {"picked": replace(kept.picked, rows=kept.picked.rows + 300)},
         {"picked": replace(kept.picked, rows=kept.picked.rows[None], classes=kept.picked.classes[None])},
     ):
-        write_trained(student.folder / "5.safetensors", replace(kept, **change), student._truth_digest)
+        trained_heads.save(student.cache, replace(kept, **change), student._truth_digest)
         assert [point.per_class for point in student.points()] == [1]
         assert student.missing(amounts=(1, 5)) == [5]
 
@@ -322,7 +325,7 @@ def test_progress_goes_up_to_the_whole_and_may_end_the_work(run):
 
     with pytest.raises(KeyboardInterrupt):
         student.run((2,), seeds=SEEDS, on_progress=stop)
-    assert student.known == [1]
+    assert student.cache.numbers() == [1]
     with pytest.raises(InputError, match="1 or more"):
         student.run((0,))
 
@@ -330,7 +333,7 @@ def test_progress_goes_up_to_the_whole_and_may_end_the_work(run):
 def test_the_labels_of_a_classifier_carry_the_readers_names(run):
     student = trained(run, (5,))
     given = review.name_class(run, 1, "jay")
-    table = student.label_table(student.found(5), given)
+    table = student.label_table(student.saved(5), given)
     assert len(table) == 300
     assert {line[3] for line in table if line[2] == 1} == {"jay"}
     assert np.mean([line[2] for line in table] == Findings(run).vote.labeling) > 0.85

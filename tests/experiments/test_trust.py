@@ -13,9 +13,10 @@ from hume.common.errors import InputError
 from hume.evaluation import metrics
 from hume.evaluation.cross_validation import cross_validation_scores
 from hume.evaluation.seed_statistics import SeedStatistics
-from hume.experiments.saved_labelings import Found, write_found
+from hume.experiments.saved_labelings import SavedLabelings, save
 from hume.experiments.trust import comparison_of, of_run, trust
 from hume.reporting import figures
+from hume.reporting.experiment_sentences import evidence, verdict
 from hume.runs.findings import Findings
 from tests.support.planted_runs import create, save_files
 from tests.support.rules import cases
@@ -67,8 +68,8 @@ def accuracy(truth, labelings):
     return np.array([metrics.clustering_accuracy(truth, labeling) for labeling in labelings])
 
 
-def speaking(found, how):
-    return {fact.key for fact in found.facts if fact.speaks == how}
+def supporting(found, how):
+    return {each.key for each in found.evidence if each.supports == how}
 
 
 def made_up(num_seeds=S, *, slope=1.0):
@@ -86,9 +87,9 @@ def test_a_pair_in_which_both_spaces_hold_the_classes_is_trusted():
     labelings = leaving(truth, (0, 0.6))
     found = judged(phi1, phi2, labelings)
     assert np.corrcoef(found.seeds.cv_score, accuracy(truth, labelings))[0, 1] > 0.9
-    assert found.verdict == "trustworthy", found.sentence
-    assert speaking(found, "for") == {"phi1", "others"}
-    assert found.sentence.startswith("Nothing speaks against the order of the seeds")
+    assert found.verdict == "trustworthy", verdict(found)
+    assert supporting(found, "for") == {"phi1", "others"}
+    assert verdict(found).startswith("No evidence against the ranking of the seeds")
 
 
 def test_a_pair_in_which_phi2_prefers_an_irrelevant_feature_is_warned_of():
@@ -98,9 +99,9 @@ def test_a_pair_in_which_phi2_prefers_an_irrelevant_feature_is_warned_of():
     labelings = misled(truth, irrelevant)
     found = judged(phi1, phi2, labelings)
     assert np.corrcoef(found.seeds.cv_score, accuracy(truth, labelings))[0, 1] < -0.5
-    assert found.verdict == "not to be trusted", found.sentence
-    assert "phi1" in speaking(found, "against")
-    assert "φ2 foretells better, φ1 foretells worse" in found.sentence
+    assert found.verdict == "not to be trusted", verdict(found)
+    assert "phi1" in supporting(found, "against")
+    assert "φ1 and φ2 rank the seeds in opposite order" in verdict(found)
 
 
 def test_an_irrelevant_feature_of_both_spaces_cannot_be_told():
@@ -119,7 +120,7 @@ def test_an_irrelevant_feature_of_both_spaces_cannot_be_told():
 def test_better_scores_for_what_the_others_do_not_share_are_warned_of():
     labelings, cv_score, _ = made_up()
     found = trust(seeds(labelings, cv_score[::-1], K), phi1_score=cv_score[::-1])
-    assert speaking(found, "against") == {"others"}
+    assert supporting(found, "against") == {"others"}
     assert found.verdict == "not to be trusted"
 
 
@@ -129,8 +130,8 @@ def test_better_scores_for_less_even_classes_are_warned_of():
     labelings = np.stack([np.where(rng.random(N) < part, 0, rng.integers(K, size=N)) for part in parts])
     cv_score = 0.6 + 0.4 * parts
     found = trust(seeds(labelings, cv_score, K), phi1_score=cv_score)
-    assert "even" in speaking(found, "against")
-    assert "less even classes" in found.sentence
+    assert "even" in supporting(found, "against")
+    assert "less even classes" in verdict(found)
     assert found.seeds.evenness[0] > 0.95 > 0.6 > found.seeds.evenness[-1]
 
 
@@ -140,11 +141,11 @@ def test_where_unequal_classes_were_asked_for_evenness_and_controls_speak_agains
     shares = np.linspace(0, 0.7, S)
     labelings = np.stack([np.where(rng.random(N) < share, 0, truth) for share in shares])
     cv_score = 0.5 + 0.3 * shares + 0.001 * rng.random(S)
-    spoiled = {"shuffled": np.full(5, 0.99)}
+    permuted = {"shuffled": np.full(5, 0.99)}
     keys = {True: set(), False: set()}
     for equal in keys:
-        found = trust(seeds(labelings, cv_score, K), controls=spoiled, equal_sizes=equal)
-        keys[equal] = {fact.key for fact in found.facts if fact.speaks == "against"}
+        found = trust(seeds(labelings, cv_score, K), controls=permuted, equal_sizes=equal)
+        keys[equal] = {each.key for each in found.evidence if each.supports == "against"}
     assert {"even", "shuffled"} <= keys[True]
     assert not {"even", "shuffled", "controls"} & keys[False]
 
@@ -152,7 +153,7 @@ def test_where_unequal_classes_were_asked_for_evenness_and_controls_speak_agains
 def test_all_samples_in_one_class_are_no_finding():
     found = trust(seeds(np.zeros((S, N), np.int32), np.ones(S), K), phi1_score=np.ones(S))
     assert found.verdict == "not to be trusted"
-    assert speaking(found, "against") == {"chance"}
+    assert supporting(found, "against") == {"chance"}
     assert np.array_equal(found.seeds.evenness, np.zeros(S))
 
 
@@ -161,7 +162,7 @@ def test_classes_that_most_seeds_leave_empty_leave_it_unclear():
     assert trust(seeds(labelings, cv_score, K), phi1_score=phi1_score).verdict == "trustworthy"
     found = trust(seeds(labelings, cv_score, K + 1), phi1_score=phi1_score)
     assert found.verdict == "unclear"
-    assert "leave classes empty" in found.sentence
+    assert "leave classes empty" in verdict(found)
 
 
 @cases("num_seeds", [1, 2, 9])
@@ -169,14 +170,14 @@ def test_few_seeds_leave_it_unclear(num_seeds):
     labelings, cv_score, phi1_score = made_up(num_seeds)
     found = trust(seeds(labelings, cv_score, K), phi1_score=phi1_score)
     assert found.verdict == "unclear"
-    assert f"only {num_seeds} seed" in found.sentence
+    assert f"only {num_seeds} seed" in verdict(found)
 
 
 def test_seeds_that_are_all_equal_leave_it_unclear():
     truth, _ = samples()
     found = trust(seeds(np.tile(truth, (S, 1)), np.full(S, 0.8), K), phi1_score=np.full(S, 0.9))
     assert found.verdict == "unclear"
-    assert "no order" in found.sentence
+    assert "no ranking" in verdict(found)
     assert np.array_equal(found.seeds.agreement, np.ones(S))
     assert np.array_equal(found.seeds.vote_share, np.ones(S))
 
@@ -185,17 +186,17 @@ def test_without_the_judge_in_phi1_it_stays_unclear():
     labelings, cv_score, _ = made_up()
     found = trust(seeds(labelings, cv_score, K))
     assert found.verdict == "unclear"
-    assert "not judged in φ1" in found.sentence
+    assert "not scored in φ1" in verdict(found)
 
 
-def test_scores_no_better_than_where_phi2_was_spoiled_are_warned_of():
+def test_scores_no_better_than_a_negative_control_are_warned_of():
     labelings, cv_score, phi1_score = made_up()
     low, high = np.full(20, 0.3), np.full(20, 0.99)
     controls = {"shuffled": low, "noise": low, "only-phi1": high}
     assert trust(seeds(labelings, cv_score, K), phi1_score=phi1_score, controls=controls).verdict == "trustworthy"
     found = trust(seeds(labelings, cv_score, K), phi1_score=phi1_score, controls=controls | {"noise": high})
     assert found.verdict == "not to be trusted"
-    assert speaking(found, "against") == {"noise"}
+    assert supporting(found, "against") == {"noise"}
 
 
 def test_one_seed_that_failed_far_away_decides_nothing():
@@ -203,8 +204,8 @@ def test_one_seed_that_failed_far_away_decides_nothing():
     cv_score[-1], phi1_score[-1] = 0.01, 0.01
     assert np.corrcoef(cv_score, phi1_score)[0, 1] > 0
     found = trust(seeds(labelings, cv_score, K), phi1_score=phi1_score)
-    assert "phi1" in speaking(found, "against")
-    assert "1 seed failed" in found.facts[0].says
+    assert "phi1" in supporting(found, "against")
+    assert "1 seed failed" in evidence(found.evidence[0])
 
 
 def test_names_of_classes_mean_nothing():
@@ -212,8 +213,8 @@ def test_names_of_classes_mean_nothing():
     rng = np.random.default_rng(1)
     renamed = np.stack([rng.permutation(K)[labeling] for labeling in labelings])
     one, other = (trust(seeds(each, cv_score, K), phi1_score=phi1_score) for each in (labelings, renamed))
-    assert one.sentence == other.sentence
-    assert [fact.says for fact in one.facts] == [fact.says for fact in other.facts]
+    assert verdict(one) == verdict(other)
+    assert [evidence(each) for each in one.evidence] == [evidence(each) for each in other.evidence]
 
 
 def test_agreement_with_the_others_is_the_mean_of_all_pairs():
@@ -246,16 +247,15 @@ def finished(home, *, labels=True):
 
 def test_a_run_is_judged_the_same_with_and_without_labels(tmp_path):
     told = [of_run(Findings(finished(tmp_path / name, labels=name == "known"))) for name in ("known", "unknown")]
-    assert told[0].sentence == told[1].sentence
-    assert [fact.says for fact in told[0].facts] == [fact.says for fact in told[1].facts]
+    assert verdict(told[0]) == verdict(told[1])
+    assert [evidence(each) for each in told[0].evidence] == [evidence(each) for each in told[1].evidence]
     assert np.array_equal(told[0].phi1_score, told[1].phi1_score)
 
 
 def test_controls_that_were_run_take_part(tmp_path):
     found = Findings(finished(tmp_path))
     assert dict(of_run(found).controls) == {}
-    there = comparison_of(found).folder / "shuffled.safetensors"
-    write_found(there, Found(found.run.labelings(), np.ones(12), 1.0, "as good as can be", "2026-11-24"))
+    save(comparison_of(found).cache, "shuffled", SavedLabelings(found.run.labelings(), np.ones(12), 1.0, "all right"))
     after = of_run(found)
     assert list(after.controls) == ["shuffled"]
     assert after.verdict == "not to be trusted"
@@ -270,8 +270,8 @@ def test_the_command_says_the_sentence_and_what_it_rests_on(tmp_path, monkeypatc
     assert ended.value.code == 0
     lines = capsys.readouterr().out.splitlines()
     expected = of_run(Findings(run))
-    assert lines[0] == expected.sentence
-    assert [line[3:] for line in lines[1:-1]] == [fact.says for fact in expected.facts]
+    assert lines[0] == verdict(expected)
+    assert [line[3:] for line in lines[1:-1]] == [evidence(each) for each in expected.evidence]
     told = json.loads(lines[-1])
     assert told["verdict"] == expected.verdict
     assert {"shuffled", "noise"} <= {fact["key"] for fact in told["facts"]}

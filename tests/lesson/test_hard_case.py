@@ -7,7 +7,6 @@ import pytest
 
 import hume
 from hume.common.errors import InputError
-from hume.experiments import controls
 from hume.lesson import hard_case
 from pages._state import datasets
 from tests.support.app_driver import figures, look, press, rerun, until
@@ -30,7 +29,7 @@ def of_others(monkeypatch, tmp_path):
     np.savez(tmp_path / "others.npz", fingerprints=["of", "other", "digits"])
     monkeypatch.setattr(hard_case, "RECORDED", tmp_path / "others.npz")
     monkeypatch.setattr(hard_case, "NUM_SEEDS", 10)
-    shorten(monkeypatch, controls)
+    shorten(monkeypatch, hard_case)
 
 
 def test_brightness_profiles_are_means_of_rows_and_columns(digits):
@@ -53,7 +52,7 @@ def test_the_misleading_pair_scores_higher_and_is_worse(both):
 def test_the_panel_warns_of_it_and_only_of_it_without_labels(both, digits, tmp_path):
     assert [case.trust.verdict for case in both] == ["trustworthy", "not to be trusted"]
     blind = hard_case.read_both(tmp_path, replace(digits, labels=None))
-    assert [case.trust.sentence for case in blind] == [case.trust.sentence for case in both]
+    assert [case.trust.evidence for case in blind] == [case.trust.evidence for case in both]
     with pytest.raises(InputError, match="no labels"):
         blind[0].vote_accuracy  # noqa: B018
 

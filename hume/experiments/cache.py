@@ -1,0 +1,67 @@
+"""Results that experiments keep in a home: one file an entry, in a folder named by everything that they depend on.
+
+    cache = Cache.keyed(home, "comparisons", key)
+    cache.write("hume", {"labelings": labelings}, {"note": "100 seeds"})
+
+    <home>/<kind>/<digest of the key>/<entry>.safetensors
+
+Only what was searched or predicted is kept; scores that need ground truth are computed when they are looked at.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import safetensors
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from hume.common.files import disk_errors, write_atomically
+
+Kind: TypeAlias = Literal["comparisons", "ablations", "class-counts", "students"]
+Content: TypeAlias = tuple[dict[str, NDArray[Any]], dict[str, str]]  # arrays and tags
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The entries of one folder."""
+
+    folder: Path
+
+    @classmethod
+    def keyed(cls, home: Path, kind: Kind, key: Sequence[object]) -> "Cache":
+        """The entries that belong to a key: another folder as soon as anything in it differs."""
+        return cls(home / kind / hashlib.blake2b(json.dumps(key).encode(), digest_size=16).hexdigest())
+
+    def read(self, entry: str) -> Content | None:
+        """The arrays and tags of an entry; None where there is none, or its file is damaged."""
+        try:
+            with safetensors.safe_open(self._path(entry), framework="numpy") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        except (OSError, safetensors.SafetensorError, ValueError):
+            return None
+
+    def write(self, entry: str, arrays: Mapping[str, NDArray[Any] | None], tags: Mapping[str, str]) -> None:
+        """Write an entry, whole or not at all, in place of what was there; an array that is None is left out.
+
+        Raises RunError when it cannot be written.
+        """
+        path = self._path(entry)
+        known = {name: np.ascontiguousarray(array) for name, array in arrays.items() if array is not None}
+        content = save(known, {**tags, "created": datetime.now(UTC).isoformat(timespec="seconds")})
+        with disk_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, content)
+
+    def numbers(self) -> list[int]:
+        """The entries that are named by a number, in ascending order."""
+        names = [path.stem for path in self.folder.glob("*.safetensors")]
+        return sorted({int(name) for name in names if name.isascii() and name.isdecimal()})
+
+    def _path(self, entry: str) -> Path:
+        return self.folder / f"{entry}.safetensors"

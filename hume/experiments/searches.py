@@ -1,0 +1,109 @@
+"""HUME's search for an experiment, which runs only where nothing in the home is the same search already.
+
+    asked = ExperimentSearch(home, dataset, "simclr", "lite0", *preset("fast", …), num_seeds=100)
+    saved = asked.labelings(cache, "hume", "100 seeds, preset fast")
+
+The same search is a finished run of the same spaces, configuration, solver and setting with at least these seeds, or
+what another experiment keeps of the preset `fast`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hume.common.errors import HumeError
+from hume.common.progress import Progress, part
+from hume.data.dataset import Dataset
+from hume.engine.config import Config, preset
+from hume.engine.inner import InnerSolver
+from hume.experiments.cache import Cache
+from hume.experiments.saved_labelings import ScoredLabelings, load_scored, pair_key, save, scored_rows
+from hume.runs.discover import discover, of_search
+from hume.runs.run import Run
+from hume.runs.store import Store
+
+BASE_VALUES = ("seeds/all", "split-size/1", "temperature/0.1", "schedule/never")  # ablations: the preset as it is
+
+
+@dataclass(frozen=True, eq=False)
+class ExperimentSearch:
+    """A transductive search of seeds 0..n − 1."""
+
+    home: Path
+    dataset: Dataset
+    phi1: str
+    phi2: str
+    config: Config
+    solver: InnerSolver
+    num_seeds: int
+
+    def labelings(
+        self,
+        cache: Cache,
+        entry: str,
+        note: str,
+        *,
+        again: bool = False,
+        device: str = "cpu",
+        on_progress: Progress | None = None,
+    ) -> ScoredLabelings:
+        """The labelings that the entry holds, else those of the same search, else of a new one; kept in the entry.
+
+        note: how they were made, to which their origin is added where nothing is searched. again: search in any case.
+        Raises InputError for data that cannot be searched so, RunError when the home cannot be written.
+        """
+        saved = None if again else load_scored(cache, entry, self.dataset.num_samples, self.num_seeds)
+        if saved is not None:
+            return saved.of_seeds(slice(self.num_seeds))
+        known = None if again else next(self._known(), None)
+        if known is None:
+            made = discover(
+                self.dataset, phi1=self.phi1, phi2=self.phi2, config=self.config, solver=self.solver,
+                seeds=range(self.num_seeds), device=device, on_step=of_search(on_progress),
+            )  # fmt: skip
+            saved = ScoredLabelings(made.labelings, made.scores.cv_score, made.seconds, note)
+        else:
+            saved = replace(known.of_seeds(slice(self.num_seeds)), note=f"{note}, {known.note}")
+        save(cache, entry, saved)
+        part(on_progress, 0, 1)(1.0)
+        return saved
+
+    def _known(self) -> Iterator[ScoredLabelings]:
+        """What else is the same search, of at least as many seeds; the note of each says what it is."""
+        store = Store(self.home)
+        for name in store.names():
+            try:
+                run = store.open(name)
+                if self._is_same(run):
+                    seconds = float(run.scores()["seconds"])
+                    yield ScoredLabelings(run.labelings(), run.cv_score(), seconds, f"from run {name}")
+            except HumeError:  # unfinished, damaged, or of data that are gone
+                continue
+        for cache, entry in self._entries():
+            saved = load_scored(cache, entry, self.dataset.num_samples, self.num_seeds)
+            if saved is not None:
+                yield replace(saved, note=f"from {cache.folder.parent.name}: {entry}")
+
+    def _is_same(self, run: Run) -> bool:
+        """Whether a run was asked for the same and scored on the same rows; raises RunError for an unfinished one."""
+        asked = run.request
+        return (
+            asked.fingerprints == (self.dataset.space(self.phi1).fingerprint, self.dataset.space(self.phi2).fingerprint)
+            and asked.origin == "search"
+            and asked.setting == "transductive"
+            and asked.solver == self.solver
+            and replace(asked.config, precision=self.config.precision) == self.config  # that is no hyperparameter
+            and run.scores()["seeds"] == list(run.finished_seeds)
+            and run.finished_seeds[: self.num_seeds] == tuple(range(self.num_seeds))
+            and scored_rows(run.dataset()) == scored_rows(self.dataset)
+        )
+
+    def _entries(self) -> Iterator[tuple[Cache, str]]:
+        """Where other experiments keep their searches with the preset `fast`."""
+        K = self.config.num_classes
+        if (self.config, self.solver) == preset("fast", num_classes=K, num_samples=self.dataset.num_samples):
+            every_K, key = pair_key(self.dataset, self.phi1, self.phi2), pair_key(self.dataset, self.phi1, self.phi2, K)
+            yield Cache.keyed(self.home, "comparisons", key), "hume"
+            yield Cache.keyed(self.home, "class-counts", every_K), str(K)
+            for value in BASE_VALUES:
+                yield Cache.keyed(self.home, "ablations", key), value
