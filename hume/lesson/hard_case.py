@@ -23,7 +23,8 @@ from hume.common.errors import InputError
 from hume.common.progress import Progress, part
 from hume.data import thumbnails
 from hume.data.dataset import Dataset, Space, load_dataset
-from hume.engine.config import preset
+from hume.engine.config import Config, preset
+from hume.engine.inner import InnerSolver
 from hume.evaluation import metrics
 from hume.evaluation.metrics import Correlation
 from hume.evaluation.seed_statistics import SeedStatistics
@@ -105,9 +106,8 @@ def search_both(home: Path, digits: Dataset, on_progress: Progress | None = None
     Raises RunError when the home cannot be written; whatever `on_progress` raises ends the work.
     """
     dataset = with_profiles(digits)
-    settings = preset("fast", num_classes=NUM_CLASSES, num_samples=dataset.num_samples)
     for i, phi2 in enumerate((GOOD, HARD)):
-        asked = ExperimentSearch(home, dataset, PHI1, phi2, *settings, NUM_SEEDS)
+        asked = ExperimentSearch(home, dataset, PHI1, phi2, *_settings(dataset), NUM_SEEDS)
         note = f"{NUM_SEEDS} seeds, φ1 {PHI1}, φ2 {phi2}"
         asked.labelings(_cache(home), _entry(phi2), note, on_progress=part(on_progress, i / 2, (i + 1) / 2))
 
@@ -132,9 +132,12 @@ def read_both(home: Path, digits: Dataset) -> tuple[Case, Case] | None:
 def record(path: Path, digits: Dataset) -> None:
     """Write what both searches find to the file that comes with the package."""
     dataset = with_profiles(digits)
+    config, solver = _settings(dataset)
     arrays: dict[str, Any] = {"fingerprints": np.array(_fingerprints(digits))}
     for phi2 in (GOOD, HARD):
-        result = discover(dataset, phi1=PHI1, phi2=phi2, num_classes=NUM_CLASSES, seeds=range(NUM_SEEDS), device="cpu")
+        result = discover(
+            dataset, phi1=PHI1, phi2=phi2, config=config, solver=solver, seeds=range(NUM_SEEDS), device="cpu"
+        )
         arrays[f"{phi2} labelings"] = result.labelings.astype(np.uint8)
         arrays[f"{phi2} cv_score"] = result.scores.cv_score
         arrays[f"{phi2} phi1_score"] = judging.scores_in_phi1(dataset, PHI1, result.labelings, NUM_CLASSES)
@@ -151,6 +154,10 @@ def conclusion(good: Case, hard: Case) -> str:
         f"{chosen}**What gives it away needs no label**: the first space is asked about the same labelings. Where its "
         "opinion falls while that of the second rises, the second rewards something that the first does not hold."
     )
+
+
+def _settings(dataset: Dataset) -> tuple[Config, InnerSolver]:
+    return preset("fast", num_classes=NUM_CLASSES, num_samples=dataset.num_samples)
 
 
 def _fingerprints(digits: Dataset) -> list[str]:
