@@ -9,6 +9,7 @@ from sklearn.cluster import KMeans
 
 from hume.common.errors import InputError
 from hume.data.rows import Matrix, unit_length
+from hume.experiments.baselines.features import finite_rows
 
 __all__ = ["KMeansResult", "concatenate", "kmeans"]
 
@@ -33,7 +34,7 @@ def kmeans(
     rows than classes. Raises InputError for other shapes, values that are not finite, fewer samples than classes, or
     restarts < 1.
     """
-    features = _checked(features, "features")
+    features = finite_rows(features, "features")
     if not 1 <= num_classes <= features.shape[0]:
         raise InputError(f"num_classes is {num_classes}: choose 1 to {features.shape[0]}, the number of samples.")
     if restarts < 1:
@@ -57,22 +58,9 @@ def concatenate(phi1: Matrix, phi2: Matrix) -> Matrix:
 
     phi1: (N, d1), phi2: (N, d2). Returns (N, d1 + d2). Raises InputError for other shapes or values not finite.
     """
-    phi1, phi2 = _checked(phi1, "phi1"), _checked(phi2, "phi2")
+    phi1, phi2 = finite_rows(phi1, "phi1"), finite_rows(phi2, "phi2")
     if phi1.shape[0] != phi2.shape[0]:
         raise InputError(
             f"phi1 has {phi1.shape[0]} rows and phi2 {phi2.shape[0]}: give both spaces for the same samples."
         )
     return np.hstack([unit_length(phi1), unit_length(phi2)])
-
-
-def _checked(features: Matrix, name: str) -> Matrix:
-    features = np.asarray(features)
-    if features.ndim != 2 or features.size == 0:
-        raise InputError(f"{name} has shape {features.shape}: give (samples, dimensions), at least one of each.")
-    # Half precision is for storing: sums of squares need more.
-    if features.dtype != np.float64:
-        features = features.astype(np.float32)
-    finite = np.isfinite(features).all(axis=1)
-    if not finite.all():
-        raise InputError(f"row {np.argmin(finite)} of {name} holds values that are not finite: drop or mend the row.")
-    return features

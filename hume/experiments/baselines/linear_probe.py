@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
+from sklearn.preprocessing import StandardScaler
 
 from hume.common.errors import InputError
 from hume.data.rows import Matrix, unit_length
 from hume.evaluation.metrics import IntArray
+from hume.experiments.baselines.features import finite_rows
 
 __all__ = ["RIDGES", "ProbeResult", "cross_validated_probe", "linear_probe"]
 
@@ -59,7 +61,7 @@ def linear_probe(
     at most 200 steps).
     """
     start = perf_counter()
-    train, test = _checked(train, "train"), _checked(test, "test")
+    train, test = finite_rows(train, "train"), finite_rows(test, "test")
     truth = _checked_labels(train_labels, "train_labels", len(train))
     if train.shape[1] != test.shape[1]:
         raise InputError(f"train has {train.shape[1]} dimensions and test {test.shape[1]}: give rows of one space.")
@@ -85,7 +87,7 @@ def cross_validated_probe(
     own train rows. Raises InputError as `linear_probe` does, and when there are fewer than 2 folds or rows than folds.
     """
     start = perf_counter()
-    features = _checked(features, "features")
+    features = finite_rows(features, "features")
     truth = _checked_labels(labels, "labels", len(features))
     _check_ridges(ridges)
     if not 2 <= num_folds <= len(features):
@@ -110,9 +112,8 @@ def _learn(
     """The chosen ridge and the predictions (m,) for test rows; all rows have unit norm."""
     if (labels == labels[0]).all():  # nothing to tell apart
         return max(ridges), np.full(len(test), labels[0])
-    mean, deviation = train.mean(0), train.std(0)
-    deviation = np.where(deviation > 0, deviation, 1)
-    train, test = (train - mean) / deviation, (test - mean) / deviation
+    scaler = StandardScaler().fit(train)
+    train, test = scaler.transform(train), scaler.transform(test)
     descending = sorted(set(ridges), reverse=True)
     ridge = descending[0]
     if len(descending) > 1 and len(train) > HELD_OUT:
@@ -149,17 +150,6 @@ def _fit(train: Matrix, labels: NDArray[np.int64], ridge: float, model: Any = No
 
 def _unit(features: Matrix) -> Matrix:
     return unit_length(features).astype(np.float32, copy=False)
-
-
-def _checked(features: Matrix, name: str) -> Matrix:
-    features = np.asarray(features)
-    if features.ndim != 2 or features.size == 0:
-        raise InputError(f"{name} has shape {features.shape}: give (samples, dimensions), at least one of each.")
-    features = features.astype(np.float64 if features.dtype == np.float64 else np.float32)
-    finite = np.isfinite(features).all(axis=1)
-    if not finite.all():
-        raise InputError(f"row {np.argmin(finite)} of {name} holds values that are not finite: drop or mend the row.")
-    return features
 
 
 def _checked_labels(labels: IntArray, name: str, num_samples: int) -> NDArray[np.int64]:
