@@ -62,7 +62,7 @@ def test_a_run_has_the_same_vote(run):
     assert findings.vote.labeling.tolist() == EXPECTED["vote"]
     assert findings.vote.share.tolist() == EXPECTED["vote_share"]
     assert findings.vote_agreement.acc == pytest.approx(EXPECTED["scores"]["vote"]["acc"])
-    assert findings.accuracy.tolist() == pytest.approx(EXPECTED["scores"]["acc"])
+    assert findings.statistics.accuracy.tolist() == pytest.approx(EXPECTED["scores"]["acc"])
 
 
 def test_a_review_is_kept(run):
