@@ -6,34 +6,36 @@ of both is measured, in about a second on an idle machine, and what the machine 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from hume.common.devices import free_bytes, out_of_memory
+from hume.common.devices import out_of_memory
 from hume.common.errors import HumeError
-from hume.data import splits
-from hume.data.dataset import Dataset
-from hume.data.rows import Rows, moments
+from hume.data import space_rows, splits
+from hume.data.dataset import Dataset, Space
+from hume.data.rows import moments
 from hume.data.splits import Setting
 from hume.engine.config import Config
 from hume.engine.inner import Implicit, InnerSolver, Unrolled
 from hume.engine.prototypes import hard_labels
-from hume.engine.search import Step, largest_batch, search
+from hume.engine.search import Step, search
 from hume.engine.whitening import TRUNCATION, Whitening
-from hume.evaluation import cross_validation, metrics
-from hume.runs import discover
+from hume.evaluation import cross_validation
 from hume.runs.cost import LONGEST_PATIENCES, TYPICAL_PATIENCES, Sizes, iterations
 
-DRAWN_ROWS = 3000  # of a split; larger ones are measured in part
+DRAWN_ROWS = 3000  # of a split; of larger ones a part is measured
 SCORED_ROWS = 1000
-TASKS = (40, 160, 640)  # seeds times classes that are measured; with fewer a product waits for memory
-RUNG_SECONDS = 0.25  # after which no more seeds are tried
-TRYING_SECONDS, TRIES = 0.05, 10  # of one iteration, at most
-FEW, MORE = 1, 3  # splits and inner steps that are measured where more are asked for
+TASKS = (40, 320)  # seeds times classes: a search takes a start and so much a seed, which two numbers of them show
+ITERATIONS = 3
+INNER_STEPS = 10  # of more, so many are measured
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +71,6 @@ class Pace:
         """
         seeds = num_seeds * config.num_classes / self.num_classes
         (a, first), (b, second) = points[:2] if seeds < points[1][0] else points[-2:]
-        if seeds < points[-1][0] and seeds >= points[1][0]:
-            return float(np.interp(seeds, *zip(*points, strict=True)))
         return max(first + (seeds - a) * max(second - first, 0) / (b - a), first * min(1, seeds / a))
 
 
@@ -80,7 +80,7 @@ def measure(
 ) -> Pace | None:  # fmt: skip
     """Time a part of a search and its scores; None where that cannot be done, the search itself then says why."""
     try:
-        return _Part(dataset, phi1, phi2, config, solver, sizes, setting, device).pace()
+        return _measure((dataset.space(phi1), dataset.space(phi2)), dataset, config, solver, sizes, setting, device)
     except HumeError:
         return None
     except (MemoryError, RuntimeError) as error:
@@ -89,132 +89,62 @@ def measure(
         return None
 
 
-class _Part:
-    """Some rows of a search, on its device."""
-
-    def __init__(
-        self, dataset: Dataset, phi1: str, phi2: str, config: Config, solver: InnerSolver, sizes: Sizes,
-        setting: Setting, device: str,
-    ):  # fmt: skip
-        self.config, self.solver, self.sizes, self.device = config, solver, sizes, device
-        self.most = largest_batch(sizes.d1, sizes.d2, config, solver, free_bytes(device))
-        drawn = config.num_train + config.num_test
-        self.fewer = max(1, drawn // DRAWN_ROWS)  # the part of a split's rows that is measured is 1/fewer of it
-        self.n = min(sizes.searched, max(drawn // self.fewer + 1, SCORED_ROWS, config.num_classes))
-        start = perf_counter()
-        rows = _some(splits.searched_rows(dataset, setting), self.n)
-        one, other = dataset.space(phi1), dataset.space(phi2)
-        if sizes.on_disk:
-            _, (self.phi1, self.phi2) = discover.searched_pair(one, other, config, rows, device, on_disk=True)
-        else:
-            one, other = (replace(space, features=space.features[rows]) for space in (one, other))
-            _, (self.phi1, self.phi2) = discover.searched_pair(
-                one, other, config, np.ones(self.n, bool), device, on_disk=False
-            )
-        self._sync()
-        self.reading = (perf_counter() - start) * sizes.num_samples / self.n
-
-    def pace(self) -> Pace:
-        times, quarter = self.n / max(1, self.n // 4), self.phi2[torch.arange(max(1, self.n // 4))]
-        moment = self._usual(lambda: moments(quarter)) * times  # of as many rows as are here
-        start = perf_counter()
-        truncation = min(TRUNCATION, self.solver.truncation) if isinstance(self.solver, Implicit) else TRUNCATION
-        whitening = Whitening.of(self.phi2, None, truncation=truncation)
-        self._sync()
-        eigenvectors = max(0.0, perf_counter() - start - moment)
-        # In these coordinates whitening finds what it finds in those of φ2, and takes no time.
-        narrow = self.phi2 @ torch.nn.functional.normalize(whitening.transform, dim=0)
-        searched, scored = (rows / self.n for rows in (self.sizes.searched, self.sizes.scored))
-        implicit = isinstance(self.solver, Implicit)
-        iteration, step = self._iterations(narrow if implicit else self.phi2)
-        return Pace(
-            num_classes=self.config.num_classes,
-            reading=self.reading,
-            start=eigenvectors + moment * searched if implicit else 0.0,
-            iteration=iteration,
-            scoring=eigenvectors + moment * scored,
-            scores=self._scores(narrow, step.prototypes),
+def _measure(
+    pair: tuple[Space, Space], dataset: Dataset, config: Config, solver: InnerSolver, sizes: Sizes, setting: Setting,
+    device: str,
+) -> Pace:  # fmt: skip
+    seconds = partial(_seconds, device)
+    K, drawn = config.num_classes, config.num_train + config.num_test
+    fewer = max(1, drawn // DRAWN_ROWS)
+    n = min(sizes.searched, max(drawn // fewer + 1, SCORED_ROWS, K))
+    chosen = _some(splits.searched_rows(dataset, setting), n)
+    one, other = (replace(space, features=space.features[np.flatnonzero(chosen)]) for space in pair)
+    reading, (x1, x2) = seconds(
+        lambda: (
+            space_rows.unit_rows(one, centre=config.centre).to(device),
+            space_rows.as_tensor(other, device),
         )
+    )
+    moment, _ = seconds(lambda: moments(x2.clone()))
+    truncation = min(TRUNCATION, solver.truncation) if isinstance(solver, Implicit) else TRUNCATION
+    whitened, whitening = seconds(lambda: Whitening.of(x2.clone(), None, truncation=truncation))
+    eigenvectors = max(0.0, whitened - moment)
+    narrow = x2 @ torch.nn.functional.normalize(whitening.transform, dim=0)  # whose own whitening takes no time
+    inner = narrow if isinstance(solver, Implicit) else x2
 
-    def _iterations(self, phi2: Rows) -> tuple[tuple[tuple[int, float], ...], Step]:
-        """The seconds of an iteration for more and more seeds, and the last of them."""
-        points: list[tuple[int, float]] = []
-        seconds, seeds = 0.0, 0
-        for tasks in TASKS:
-            seeds = max(seeds + 1, -(-tasks // self.config.num_classes))
-            if len(points) > 1 and (seconds > RUNG_SECONDS or seeds > self.most):
-                break
-            start = perf_counter()
-            iteration, step = self._iteration(phi2, self.config, self.solver, seeds)
-            seconds = perf_counter() - start
-            points.append((seeds, iteration))
-        return tuple(points), step
-
-    def _iteration(self, phi2: Rows, config: Config, solver: InnerSolver, seeds: int) -> tuple[float, Step]:
-        """One iteration: where many splits or inner steps are asked for, on the line through few and more of them."""
-        if config.num_splits > MORE:
-            return _line(
-                lambda number: self._iteration(phi2, replace(config, num_splits=number), solver, seeds),
-                config.num_splits,
-            )
-        if isinstance(solver, Implicit | Unrolled) and solver.inner_steps > MORE:
-            shorter = solver
-            return _line(
-                lambda number: self._iteration(phi2, config, replace(shorter, inner_steps=number), seeds),
-                solver.inner_steps,
-            )
-        part = replace(
-            config,
-            num_train=max(1, config.num_train // self.fewer),
-            num_test=max(1, config.num_test // self.fewer),
-            num_iterations=TRIES + 1,
-            patience=None,
-        )
-        steps = search(self.phi1, phi2, part, solver=solver, seeds=range(seeds), seed_batch=seeds)
-        step = next(steps)  # with what is done once, and the device still cold
-        self._sync()
-        seconds = self._usual(lambda: next(steps))
-        steps.close()
-        return seconds * self.fewer, step
-
-    def _scores(self, phi2: Rows, prototypes: Tensor) -> tuple[tuple[int, float], ...]:
-        """The seconds of the scores; what does not grow with the seeds does not grow with the rows either."""
-        n, N = min(self.n, SCORED_ROWS), self.sizes.scored
-        rows = torch.arange(n)
-        x1, x2 = self.phi1[rows], phi2[rows]
-        seconds, more = [], min(len(prototypes), max(2, TASKS[1] // self.config.num_classes))
-        counts = (-(-more // 4), more)
-        for seeds in counts:
-            start = perf_counter()
-            labelings = hard_labels(x1, prototypes[:seeds]).to(torch.int32)
-            cross_validation.cross_validation_scores(x2, labelings, self.config.num_classes, num_folds=min(10, n))
-            self._sync()
-            seconds.append(perf_counter() - start)
-        labels = np.random.default_rng(0).integers(self.config.num_classes, size=(2, N))
-        agreement = self._usual(lambda: metrics.agreement(*labels))
-        slope = max(seconds[1] - seconds[0], 0) / (counts[1] - counts[0]) * N / n + agreement
-        once = max(0.0, seconds[0] - slope * counts[0])
-        return tuple((seeds, once + slope * seeds) for seeds in counts)
-
-    def _usual(self, work: Callable[[], object]) -> float:
-        """The median of the seconds of several tries."""
-        tries: list[float] = []
-        while not tries or (len(tries) < TRIES and sum(tries) < TRYING_SECONDS):
-            start = perf_counter()
-            work()
-            self._sync()
-            tries.append(perf_counter() - start)
-        return float(np.median(tries))
-
-    def _sync(self) -> None:
-        if torch.device(self.device).type == "cuda":
-            torch.cuda.synchronize(self.device)
+    times, short = float(fewer * config.num_splits), solver
+    if isinstance(solver, Implicit | Unrolled) and solver.inner_steps > INNER_STEPS:
+        times, short = times * solver.inner_steps / INNER_STEPS, replace(solver, inner_steps=INNER_STEPS)
+    part = replace(
+        config, num_train=max(1, config.num_train // fewer), num_test=max(1, config.num_test // fewer), num_splits=1,
+        num_iterations=ITERATIONS + 1, patience=None,
+    )  # fmt: skip
+    iteration, scores = [], []
+    for seeds in (max(1, TASKS[0] // K), max(2, TASKS[1] // K)):
+        running = search(x1, inner, part, solver=short, seeds=range(seeds), seed_batch=seeds)
+        next(running)  # with what is done once, and the device still cold
+        took, steps = seconds(partial(list[Step], islice(running, ITERATIONS)))
+        iteration.append((seeds, times * took / ITERATIONS))
+        labelings = hard_labels(x1[:SCORED_ROWS], steps[-1].prototypes).to(torch.int32)
+        took, _ = seconds(partial(cross_validation.cross_validation_scores, narrow[:SCORED_ROWS], labelings, K))
+        scores.append((seeds, took * sizes.scored / min(n, SCORED_ROWS)))
+    return Pace(
+        num_classes=K,
+        reading=reading * sizes.num_samples / n,
+        start=eigenvectors + moment * sizes.searched / n if isinstance(solver, Implicit) else 0.0,
+        iteration=tuple(iteration),
+        scoring=eigenvectors + moment * sizes.scored / n,
+        scores=tuple(scores),
+    )
 
 
-def _line(measured: Callable[[int], tuple[float, Step]], number: int) -> tuple[float, Step]:
-    """What `number` of something takes, from what `FEW` and `MORE` of it take."""
-    (few, _), (more, step) = measured(FEW), measured(MORE)
-    return more + (number - MORE) / (MORE - FEW) * max(more - few, 0), step
+def _seconds(device: str, work: Callable[[], T]) -> tuple[float, T]:
+    """How long some work takes on a device, and its result."""
+    start = perf_counter()
+    result = work()
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+    return perf_counter() - start, result
 
 
 def _some(rows: NDArray[np.bool_], number: int) -> NDArray[np.bool_]:

@@ -94,7 +94,7 @@ def expected(plan: Plan) -> Cost:
     )
 
 
-def say(plan: Plan, now: Cost, draw: Callable[[Cost], None]) -> None:
+def say(plan: Plan, now: Cost, draw: Callable[[Cost], object]) -> None:
     """Draw what a search takes; while that is measured the page looks again, and runs again once it is known."""
 
     @st.fragment(run_every=REFRESH if now.measuring else None)
