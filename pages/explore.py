@@ -148,7 +148,8 @@ def the_map(found: Findings, which: Which) -> Map | None:
         if now is None or now.state == "failed":
             st.rerun()
         bar, button = st.columns([6, 1], vertical_alignment="center")
-        bar.progress(min(1.0, now.share), text=f"Making the map, once for all runs: {now.stage}")
+        text = f"Making the map, once for all runs: {now.stage} {now.seconds:.0f} s so far."
+        bar.progress(min(1.0, now.share), text=text)
         button.button("Cancel", key="cancel map", on_click=_stop, args=(key,))
 
     wait()

@@ -1,11 +1,7 @@
 """Maps keep neighbours, are made once in a process of their own, and are found again on disk."""
 
-import json
-import subprocess
-import sys
 import time
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -19,8 +15,6 @@ from hume.data.dataset import load_space
 from hume.reporting import maps
 from hume.reporting.maps import Map, MapConfig, Maps, layout
 from tests.support.planted import planted
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +55,8 @@ def wait_until(condition, seconds=600):
 
 def processes():
     """The processes that are making maps for this one."""
-    return [child for child in psutil.Process().children() if "hume.reporting.maps" in child.cmdline()]
+    make = "hume.reporting.maps.layout:make_and_save"
+    return [child for child in psutil.Process().children() if make in child.cmdline()]
 
 
 def settled(background, key):
@@ -347,22 +342,6 @@ def test_a_cancelled_map_is_forgotten_and_the_next_one_starts(pair, background, 
     assert background.progress(after) is None
     assert background.progress(background.request(*pair, "phi1")) is None
     assert not (tmp_path / "home").exists()
-
-
-def test_the_process_ends_when_nobody_listens(folder, pair, tmp_path):
-    path = tmp_path / f"{maps.map_key(pair[0])}.safetensors"
-    spec = {"path": str(path), "spaces": [str(folder / "first.npy")], "config": asdict(MapConfig())}
-    with subprocess.Popen(
-        [sys.executable, "-m", "hume.reporting.maps", json.dumps(spec)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        process.stdout.close()
-        assert process.wait(120) == 1
-        assert process.stderr.read() == ""
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_space_without_a_file_cannot_be_mapped(pair, background):

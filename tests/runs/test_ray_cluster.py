@@ -263,7 +263,8 @@ def test_the_app_offers_the_cluster_that_is_named_and_outlives_it(ray_cluster, h
     assert home.open(name).request.cluster == ray_cluster.address
     jobs = services.services().jobs
     until(lambda: jobs.live(name) is not None and np.isfinite(jobs.live(name).accuracy).all())
-    [connection] = [each for each in psutil.Process().children() if "hume.runs.ray_cluster" in each.cmdline()]
+    serve = "hume.runs.ray_cluster.driver:serve"
+    [connection] = [child for child in psutil.Process().children() if serve in child.cmdline()]
     connection.kill()
     assert ended(name) == "failed"
     assert "was lost: finished seeds are kept, resume the run" in rerun(at).error[0].value

@@ -3,9 +3,9 @@
     <home>/maps/<key>.safetensors   rows (M,) and positions (M, 2) of one map
 
 UMAP [McInnes, Healy, Melville 2018, arXiv:1802.03426] needs seconds to minutes, and numba, which it is compiled with,
-holds Python's lock meanwhile: a thread of the page server would freeze every page. `Maps` therefore starts this package
-as a process (`python -m hume.reporting.maps`), one at a time, and passes on what it reports. A map belongs to the
-features and not to a run: all runs that share a space share its map.
+holds Python's lock meanwhile: a thread of the page server would freeze every page. `Maps` therefore makes each in a
+process of its own (`hume.common.process`), one at a time, and passes on what it reports. A map belongs to the features
+and not to a run: all runs that share a space share its map.
 """
 
 from hume.reporting.maps.background import MapProgress, Maps, Which

@@ -1,19 +1,17 @@
 """Maps made in a process of their own, one at a time, while pages go on."""
 
-import json
-import subprocess
-import sys
-import tempfile
 import threading
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from time import monotonic
+from typing import Literal, get_args
 
-from hume.common.errors import InputError
+from hume.common.errors import HumeError, InputError
+from hume.common.process import Process, ProcessError
 from hume.data.dataset import Space
 from hume.reporting.maps.layout import Map, MapConfig, load_map, map_key
 
+LEAVE_SECONDS = 10.0  # until a process that has made its map is gone
 Which = Literal["phi1", "phi2", "both"]
 
 
@@ -24,6 +22,7 @@ class MapProgress:
     state: Literal["waiting", "running", "failed"]
     share: float  # 0 to 1
     stage: str  # a sentence
+    seconds: float = 0.0  # since the map was requested
     error: str | None = None  # a sentence, when it failed
 
 
@@ -32,9 +31,10 @@ class _Job:
     """A map that was requested and is not there yet."""
 
     key: str
-    spec: dict[str, Any]  # what the process is told
+    spaces: list[Path]
+    requested: float  # a moment of the monotonic clock
     progress: MapProgress
-    process: subprocess.Popen[str] | None = None
+    process: Process | None = None
 
 
 class Maps:
@@ -69,16 +69,15 @@ class Maps:
         """
         first, second = _chosen(phi1, phi2, which)
         key = map_key(first, second, self._config)
-        paths = [str(space.path.resolve()) for space in (first, second) if space is not None and space.path is not None]
+        paths = [space.path.resolve() for space in (first, second) if space is not None and space.path is not None]
         if len(paths) < (1 if second is None else 2):
             raise InputError("a space that lies in no file cannot be mapped: save it with numpy.save first")
         with self._lock:
             known = self._jobs.get(key)
             busy = known is not None and known.progress.state != "failed"
             if not (busy or self._closed or self._path(key).exists()):
-                spec = {"path": str(self._path(key)), "spaces": paths, "config": asdict(self._config)}
                 self._jobs.pop(key, None)
-                self._jobs[key] = _Job(key, spec, MapProgress("waiting", 0.0, "Waiting for another map."))
+                self._jobs[key] = _Job(key, paths, monotonic(), MapProgress("waiting", 0.0, "Waiting for another map."))
                 self._start_next()
         return key
 
@@ -86,14 +85,14 @@ class Maps:
         """How far a map is; None when it is done, cancelled or was never requested: then ask `get`."""
         with self._lock:
             job = self._jobs.get(key)
-            return None if job is None else job.progress
+            return None if job is None else replace(job.progress, seconds=monotonic() - job.requested)
 
     def cancel(self, key: str) -> None:
         """Forget a request; a process that works on it is ended, and nothing of it stays on disk."""
         with self._lock:
             job = self._jobs.pop(key, None)
             if job is not None and job is self._running and job.process is not None:
-                job.process.terminate()
+                job.process.popen.terminate()
 
     def close(self) -> None:
         """Forget all requests and end the process that is at work; later requests start nothing."""
@@ -102,7 +101,7 @@ class Maps:
             self._jobs.clear()
             reader = self._reader
             if self._running is not None and self._running.process is not None:
-                self._running.process.terminate()
+                self._running.process.popen.terminate()
         if reader is not None:
             reader.join()
 
@@ -114,39 +113,28 @@ class Maps:
         job = next((job for job in self._jobs.values() if job.progress.state == "waiting"), None)
         if self._running is not None or job is None:
             return
-        errors = tempfile.TemporaryFile()  # noqa: SIM115 - the thread closes it
+        make, path = "hume.reporting.maps.layout:make_and_save", self._path(job.key)
         try:
-            # The package's own folder, so that `hume` is found wherever the program was started.
-            job.process = subprocess.Popen(
-                [sys.executable, "-m", "hume.reporting.maps", json.dumps(job.spec)],
-                cwd=Path(__file__).parents[3],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                encoding="utf-8",
-                errors="replace",
-            )
+            job.process = Process(make, path, job.spaces, self._config)
         except OSError as error:
-            errors.close()
             reason = f"the process that makes maps could not be started ({error.strerror}): close other programs"
             job.progress = replace(job.progress, state="failed", error=reason)
             return
         job.progress = MapProgress("running", 0.0, "Starting.")
         self._running = job
-        self._reader = threading.Thread(target=self._follow, args=(job, job.process, errors), daemon=True)
+        self._reader = threading.Thread(target=self._follow, args=(job, job.process), daemon=True)
         self._reader.start()
 
-    def _follow(self, job: _Job, process: subprocess.Popen[str], errors: IO[bytes]) -> None:
+    def _follow(self, job: _Job, process: Process) -> None:
         """Pass on what a process reports until it ends, then start the next."""
-        with errors, process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                with suppress(ValueError, TypeError):  # a library may print something of its own
-                    share, stage = json.loads(line)
-                    with self._lock:
-                        job.progress = MapProgress("running", share, stage)
-            code = process.wait()
-            error = None if code == 0 else _reason(code, errors)
+        error = None
+        try:
+            for share, stage in process.reports():
+                with self._lock:
+                    job.progress = MapProgress("running", share, stage)
+        except (HumeError, ProcessError) as failure:
+            error = _reason(failure)
+        process.close(LEAVE_SECONDS)
         with self._lock:
             if self._jobs.get(job.key) is job:
                 if error is None:
@@ -163,11 +151,14 @@ def _chosen(phi1: Space, phi2: Space, which: Which) -> tuple[Space, Space | None
     return (phi1, phi2) if which == "both" else (phi1 if which == "phi1" else phi2, None)
 
 
-def _reason(code: int, errors: IO[bytes]) -> str:
-    """One sentence about a process that failed: its last words."""
-    if code < 0:
-        return f"the process that makes the map was ended by signal {-code}: it may need more memory than there is"
-    errors.seek(0)
-    lines = errors.read().decode("utf-8", "replace").split("\n")
-    said = [line.strip() for line in lines if line.strip()]
-    return said[-1] if said else f"the process that makes the map ended with code {code} and said nothing"
+def _reason(failure: HumeError | ProcessError) -> str:
+    """One sentence about a process that failed."""
+    if isinstance(failure, HumeError):
+        return str(failure)
+    if failure.code is None:
+        return f"the map could not be made ({failure})"
+    if failure.code < 0:
+        return (
+            f"the process that makes the map was ended by signal {-failure.code}: it may need more memory than there is"
+        )
+    return f"the process that makes the map {failure} and said nothing"

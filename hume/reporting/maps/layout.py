@@ -5,9 +5,10 @@ UMAP: McInnes, Healy and Melville (2018), arXiv:1802.03426.
 
 import hashlib
 import json
-import re
+import os
+import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from sklearn.decomposition import PCA
 
 from hume.common.errors import InputError, RunError
 from hume.common.files import write_atomically
-from hume.data.dataset import Space
+from hume.data.dataset import Space, load_space
 from hume.evaluation import reliable
 from hume.experiments.baselines.kmeans import concatenate
 
@@ -33,7 +34,6 @@ MAX_ROWS = 70_000
 EXACT_ROWS = 20_000
 CHUNK_ROWS = 1_000
 MIN_ROWS = 4
-ROUND = re.compile(r"\r(\d+) (\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +197,7 @@ def _layout(
     on_progress: OnProgress,
 ) -> NDArray[np.float32]:
     """UMAP's positions (M, 2) from a start (M, 2) and the neighbours of each sample."""
-    bar = {"file": _Rounds(on_progress), "bar_format": "{n} {total}", "mininterval": 0.5, "disable": False}
+    on_progress(0.5, f"Laying out: {len(start):,} samples.")
     with _without_warnings():
         import umap
 
@@ -208,28 +208,12 @@ def _layout(
             random_state=config.seed,
             n_jobs=1,
             precomputed_knn=neighbors,
-            tqdm_kwds=bar,
         )
         # With neighbours and start given, UMAP only counts the data; it would copy and hash the features.
         positions: NDArray[np.float32] = model.fit_transform(start)
     if not np.isfinite(positions).all():
         raise RunError("UMAP found no finite positions for these features: map another space")
     return positions.astype(np.float32, copy=False)
-
-
-class _Rounds:
-    """The file that UMAP's progress bar is written to: turns its counts into progress."""
-
-    def __init__(self, on_progress: OnProgress):
-        self._on_progress = on_progress
-
-    def write(self, text: str) -> None:
-        if found := ROUND.match(text):
-            done, total = int(found[1]), int(found[2])
-            self._on_progress(0.5 + 0.5 * done / total, f"Laying out: {done} of {total} rounds.")
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
 
 @contextmanager
@@ -239,6 +223,28 @@ def _without_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         warnings.filterwarnings("ignore", r"precomputed_knn\[2\]", UserWarning)
         yield
+
+
+# --- in a process of its own -------------------------------------------------------------------
+
+
+def make_and_save(
+    report: Callable[[tuple[float, str]], None], path: Path, spaces: Sequence[Path], config: MapConfig
+) -> None:
+    """Make the map of one or two spaces from their files, what `Maps` calls in a process; reports progress.
+
+    Raises RunError when the files are no longer those that `path` is named after.
+    """
+    if hasattr(os, "nice"):
+        os.nice(10)
+    report((0.0, "Reading the features."))
+    first, *others = [load_space(space) for space in spaces]
+    second = others[0] if others else None
+    if map_key(first, second, config) != path.stem:
+        raise RunError(f"{' or '.join(map(str, spaces))} has changed since the map was requested: reload the page")
+    made = make_map(first, second, config, on_progress=lambda share, stage: report((share, stage)))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # at any other moment it ends this process and leaves nothing behind
+    save_map(path, made)
 
 
 # --- on disk ---------------------------------------------------------------------------------

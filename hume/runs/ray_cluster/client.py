@@ -4,29 +4,25 @@ import importlib.util
 import os
 import re
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from hume.common.devices import fits
-from hume.common.errors import HumeError, InputError, RunError
+from hume.common.errors import InputError, RunError
+from hume.common.process import Process, ProcessError
 from hume.data import space_rows, splits
 from hume.data.dataset import Dataset
 from hume.data.rows import subset
 from hume.data.splits import Setting
 from hume.engine.config import Config
 from hume.engine.inner import InnerSolver
-from hume.engine.search import FinishedSeed, Step
+from hume.engine.search import Step
 from hume.runs import cost
-from hume.runs.ray_cluster import wire
+from hume.runs.ray_cluster.worker import Reply
 
 ADDRESS = re.compile(r"auto|(ray://)?[^\s/]+:\d{1,5}")
 ANSWER_SECONDS = 5.0  # until something listens at an address
@@ -46,8 +42,8 @@ def check(address: str) -> int:
     ray://HOST:PORT from anywhere. Raises InputError or RunError when it cannot be searched on: Ray is not
     installed, nobody answers, the versions differ, nothing is free.
     """
-    with _connected(address, {"seeds": []}) as (_, slots):
-        return slots
+    [slots] = _reports(address, [], [], None, None, ())
+    return int(slots)
 
 
 def search(
@@ -62,21 +58,12 @@ def search(
     Raises as `check` does, and RunError when the cluster is lost or its workers keep dying.
     """
     reached = dict.fromkeys(seeds, 0.0)
-    kind = type(solver).__name__
-    request = {
-        "config": asdict(config),
-        "solver": {"kind": kind, **asdict(solver)},  # type: ignore[call-overload]
-        "seeds": list(seeds),
-    }
-    with _connected(address, request) as (process, _):
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # why is read below
-            wire.send(process.stdin, {}, [phi1.cpu().numpy(), phi2.cpu().numpy()])
-        del phi1, phi2  # the cluster has them
-        while any(share < 1 for share in reached.values()):
-            message = _receive(process, _lost(address))
-            if "seeds" in message[0]:
-                yield from _steps(message, config, reached)
+    reports = _reports(address, [phi1.cpu().numpy()], [phi2.cpu().numpy()], config, solver, list(seeds))
+    del phi1, phi2  # the process gets them
+    with closing(reports):
+        next(reports)
+        for reply in reports:
+            yield from _steps(reply, config, reached)
 
 
 def prepare_search(
@@ -109,38 +96,27 @@ def prepare_search(
 # --- the process ---------------------------------------------------------------------------------
 
 
-@contextmanager
-def _connected(address: str, request: dict[str, Any]) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """A process that is connected to the cluster, and how many batches that can search side by side."""
+def _reports(address: str, *request: Any) -> Generator[Any, None, None]:
+    """What `driver.serve` reports of a request."""
     _check_address(address)
-    # The package's own folder, so that `hume` is found wherever the program was started. In a session of its own,
-    # because Ctrl-C is for this process, which then ends that one.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hume.runs.ray_cluster"],
-        cwd=Path(__file__).parents[3],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+    silent = RunError(
+        f"the Ray cluster at {address} did not answer in {CONNECT_SECONDS:.0f} s: check that it is a Ray cluster"
     )
-    patience = threading.Timer(CONNECT_SECONDS, process.kill)
-    patience.start()
+    process = Process("hume.runs.ray_cluster.driver:serve", address, *request)
+    del request
+    connected = False
     try:
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # that it has ended is noticed below
-            wire.send(process.stdin, {"address": address, **request})
-        silent = (
-            f"the Ray cluster at {address} did not answer in {CONNECT_SECONDS:.0f} s: check that it is a Ray cluster"
-        )
-        slots = _receive(process, RunError(silent))[0]["slots"]
-        patience.cancel()
-        yield process, slots
-    except BaseException:
-        process.terminate()
-        raise
+        if not process.wait(CONNECT_SECONDS):
+            process.popen.kill()
+        for report in process.reports():
+            connected = True
+            yield report
+    except ProcessError as error:
+        if error.code is None:
+            raise RunError(f"the search on the Ray cluster at {address} failed ({error})") from None
+        raise (_lost(address) if connected else silent) from None
     finally:
-        patience.cancel()
-        _leave(process)
+        process.close(LEAVE_SECONDS)
 
 
 def _check_address(address: str) -> None:
@@ -167,18 +143,6 @@ def _has_ray() -> bool:
     return importlib.util.find_spec("ray") is not None
 
 
-def _receive(process: "subprocess.Popen[bytes]", silent: HumeError) -> wire.Message:
-    """The next message of the process; raises the error that it reports, or `silent` when it has ended."""
-    assert process.stdout is not None
-    message = wire.receive(process.stdout)
-    if message is None:
-        raise silent
-    words = message[0]
-    if "error" in words:
-        raise (InputError if words["input"] else RunError)(words["error"])
-    return message
-
-
 def _lost(address: str) -> RunError:
     return RunError(
         f"the connection to the Ray cluster at {address} was lost: finished seeds are kept, "
@@ -186,45 +150,25 @@ def _lost(address: str) -> RunError:
     )
 
 
-def _leave(process: "subprocess.Popen[bytes]") -> None:
-    try:
-        process.wait(LEAVE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for pipe in (process.stdin, process.stdout):
-        assert pipe is not None
-        with suppress(BrokenPipeError):  # of what it was not told any more
-            pipe.close()
-
-
 # --- steps ---------------------------------------------------------------------------------------
 
 
-def _steps(message: wire.Message, config: Config, reached: dict[int, float]) -> Iterator[Step]:
-    """The iterations that a worker tells of, see `Worker.advance`; keeps how far every seed is."""
-    words, arrays = message
-    objective, test_error, label_shares, prototypes = map(torch.from_numpy, arrays[:4])
-    ended = arrays[4:]
-    finished = tuple(
-        FinishedSeed(seed, found, curve, errors, converged)
-        for (seed, converged), found, curve, errors in zip(
-            words["finished"], ended[::3], ended[1::3], ended[2::3], strict=True
-        )
-    )
-    for i in range(len(objective)):
-        last = i + 1 == len(objective)
-        iteration = words["iteration"] + i
-        reached.update(dict.fromkeys(words["seeds"], (iteration + 1) / config.num_iterations))
-        if last:
-            reached.update({seed.seed: 1.0 for seed in finished})
+def _steps(reply: Reply, config: Config, reached: dict[int, float]) -> Iterator[Step]:
+    """The iterations of a reply; keeps how far every seed is."""
+    curves = [torch.from_numpy(curve) for curve in (reply.objective, reply.test_error, reply.label_shares)]
+    prototypes = torch.from_numpy(reply.prototypes)
+    for i, (objective, test_error, label_shares) in enumerate(zip(*curves, strict=True)):
+        iteration = reply.iteration + i
+        finished = reply.finished if i + 1 == len(reply.objective) else ()
+        reached.update(dict.fromkeys(reply.seeds, (iteration + 1) / config.num_iterations))
+        reached.update({seed.seed: 1.0 for seed in finished})
         yield Step(
             iteration=iteration,
-            seeds=tuple(words["seeds"]),
-            objective=objective[i],
-            test_error=test_error[i],
-            label_shares=label_shares[i],
+            seeds=reply.seeds,
+            objective=objective,
+            test_error=test_error,
+            label_shares=label_shares,
             prototypes=prototypes,
-            finished=finished if last else (),
+            finished=finished,
             progress=sum(reached.values()) / len(reached),
         )

@@ -4,6 +4,7 @@ import os
 import socket
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
@@ -15,11 +16,23 @@ from hume.common.devices import free_bytes
 from hume.common.errors import RunError
 from hume.engine.config import Config
 from hume.engine.inner import InnerSolver
-from hume.engine.search import Step, largest_batch, search
-from hume.runs.ray_cluster.wire import Message
+from hume.engine.search import FinishedSeed, Step, largest_batch, search
 
-REPLY_EVERY = 0.5  # seconds of searching that one reply tells of, at least
+REPLY_EVERY = 0.5  # seconds of searching in one reply, at least
 BYTES_PER_SECOND = 50e6  # that the prototypes of the replies may take of the network
+
+
+@dataclass(frozen=True, eq=False)
+class Reply:
+    """Some iterations of a batch, of which A seeds are under way."""
+
+    iteration: int  # the first
+    seeds: tuple[int, ...]  # (A,)
+    objective: NDArray[np.float32]  # (n, A)
+    test_error: NDArray[np.float32]  # (n, A)
+    label_shares: NDArray[np.float32]  # (n, A, K)
+    prototypes: NDArray[np.float32]  # (A, K, d1) of the last
+    finished: tuple[FinishedSeed, ...]  # with the last
 
 
 class Worker:
@@ -58,30 +71,19 @@ class Worker:
         phi1, phi2 = (_as_tensor(space).to(device) for space in self._spaces)
         self._steps = search(phi1, phi2, self._config, solver=self._solver, seeds=self._seeds, seed_batch=size)
 
-    def advance(self) -> Message:
-        """Search until a seed ends or some time is over, and tell of every iteration.
-
-        The words name the first iteration, the seeds (A), and of the seeds that ended their
-        numbers and whether they converged. The arrays are the objective and the test error
-        (n, A) and the label shares (n, A, K) of all iterations, the prototypes (A, K, d1) of
-        the last one, then prototypes, objective and test error of every seed that ended.
-        """
+    def advance(self) -> Reply:
+        """Search until a seed ends or some time is over, and report every iteration."""
         began = monotonic()
-        told: list[tuple[Tensor, ...]] = []
+        passed: list[tuple[Tensor, ...]] = []
         for step in self._steps:
             if step.iteration == 0:
-                told.clear()  # short of memory, a search begins again with fewer seeds
-            told.append((step.objective, step.test_error, step.label_shares))
+                passed.clear()  # short of memory, a search begins again with fewer seeds
+            passed.append((step.objective, step.test_error, step.label_shares))
             if step.finished or monotonic() - began >= max(REPLY_EVERY, step.prototypes.nbytes / BYTES_PER_SECOND):
                 break
-        words = {
-            "iteration": step.iteration + 1 - len(told),
-            "seeds": step.seeds,
-            "finished": [(seed.seed, seed.converged) for seed in step.finished],
-        }
-        arrays = [torch.stack(each).cpu().numpy() for each in zip(*told, strict=True)]
-        ended = [array for seed in step.finished for array in (seed.prototypes, seed.objective, seed.test_error)]
-        return words, [*arrays, step.prototypes.cpu().numpy(), *ended]
+        curves = (torch.stack(values).cpu().numpy() for values in zip(*passed, strict=True))
+        first = step.iteration + 1 - len(passed)
+        return Reply(first, step.seeds, *curves, step.prototypes.cpu().numpy(), step.finished)
 
 
 def _as_tensor(rows: NDArray[np.float32]) -> Tensor:

@@ -1,37 +1,32 @@
-"""The process that is connected to the cluster: the other side of `hume.runs.ray_cluster.search`.
-
-It reads a request and the two spaces on its standard input and reports on its standard output: how many batches
-the cluster takes, what its workers tell, and what went wrong. While there is nothing to report it says so, and
-ends when nobody listens.
-"""
+"""What runs in the process that is connected to the cluster, see `hume.runs.ray_cluster.search`."""
 
 import importlib
 import os
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import monotonic, sleep
-from typing import IO, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hume.common.errors import HumeError, InputError, RunError
+from hume.common.process import ROOT, first_line
 from hume.engine.config import Config
-from hume.engine.inner import Implicit, Unrolled
-from hume.runs.ray_cluster import wire
-from hume.runs.ray_cluster.worker import Worker
+from hume.engine.inner import InnerSolver
+from hume.runs.ray_cluster.worker import Reply, Worker
 
 # A worker computes one product of all its seeds at a time: more cores than these gain it little, and more workers
 # would each hold the features in the solver's coordinates.
 CPUS_PER_WORKER = 4
 FREE_SECONDS = 5.0  # in which the cluster hears that a former search gave its slots back
 BEGIN_SECONDS = 120.0  # until some worker has begun
-SAY_EVERY = 1.0  # seconds without a report
+LOOK_EVERY = 1.0  # seconds, whether any worker has begun
 MAX_DEATHS = 3  # of a batch's workers in a row, none of which finished a seed
-PACKAGE = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -62,13 +57,13 @@ class Batch:
         self.worker = self._hire(self.missing)
         self.replies = deque([self.worker.begin.remote(), self.worker.advance.remote(), self.worker.advance.remote()])
 
-    def heard(self, reply: wire.Message | None) -> None:
+    def heard(self, reply: Reply | None) -> None:
         """Take note of the first reply that was waited for, and ask for another."""
         self.replies.popleft()
         self.begun = True
         if reply is None:  # it has begun
             return
-        finished = {seed for seed, _ in reply[0]["finished"]}
+        finished = {seed.seed for seed in reply.finished}
         if finished:
             self._deaths = 0
             self.missing = [seed for seed in self.missing if seed not in finished]
@@ -84,55 +79,33 @@ class Batch:
         if self._deaths == MAX_DEATHS:
             raise RunError(
                 f"{MAX_DEATHS} workers of the cluster died one after the other over seeds {self.missing[0]} to "
-                f"{self.missing[-1]} ({_first_line(reason)}): finished seeds are kept, look at the cluster's logs "
+                f"{self.missing[-1]} ({first_line(reason)}): finished seeds are kept, look at the cluster's logs "
                 "and resume the run"
             )
         self.start()
 
 
-def main() -> int:
-    """Serve one request."""
-    out = _take_standard_output()
-    request = wire.receive(sys.stdin.buffer)
-    if request is None:
-        return 1
-    try:
-        _serve(request[0], out)
-    except BrokenPipeError:
-        return 1  # nobody listens any more
-    except Exception as error:
-        address = request[0]["address"]
-        said = str(error)
-        if not isinstance(error, HumeError):
-            said = f"the search on the Ray cluster at {address} failed ({type(error).__name__}: {_first_line(said)})"
-        with suppress(BrokenPipeError):
-            wire.send(out, {"error": said, "input": isinstance(error, InputError)})
-        return 1
-    return 0
+def serve(
+    report: Callable[[int | Reply], None],
+    address: str,
+    phi1: list[NDArray[np.float32]],
+    phi2: list[NDArray[np.float32]],
+    config: Config | None,
+    solver: InnerSolver | None,
+    seeds: Sequence[int],
+) -> None:
+    """Report how many batches the cluster takes, then what its workers reply until all seeds are there.
 
-
-def _take_standard_output() -> IO[bytes]:
-    """The standard output for messages alone; what Ray prints goes where errors go."""
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return out
-
-
-def _serve(request: dict[str, Any], out: IO[bytes]) -> None:
-    with _connected(request["address"]) as ray:
-        slots = _slots(ray, request["address"])
-        wire.send(out, {"slots": slots.number})
-        if not request["seeds"]:
+    Each space comes in a list, which is emptied: once Ray has it, this process lets go of it.
+    """
+    with _connected(address) as ray:
+        slots = _slots(ray, address)
+        report(slots.number)
+        if not seeds:
             return
-        spaces = wire.receive(sys.stdin.buffer)
-        if spaces is None:
-            return
-        solver = dict(request["solver"])
-        kind = Unrolled if solver.pop("kind") == "Unrolled" else Implicit
-        hire = partial(_hire, ray, slots, *map(ray.put, spaces[1]), Config(**request["config"]), kind(**solver))
-        del spaces  # Ray has them
-        shares = [request["seeds"][i :: slots.number] for i in range(slots.number)]
-        _search(ray, [Batch(share, hire) for share in shares if share], out)
+        hire = partial(_hire, ray, slots, ray.put(phi1.pop()), ray.put(phi2.pop()), config, solver)
+        shares = [seeds[i :: slots.number] for i in range(slots.number)]
+        _search(ray, [Batch(share, hire) for share in shares if share], report)
 
 
 def _hire(ray: Any, slots: Slots, *given: Any) -> Any:
@@ -140,16 +113,16 @@ def _hire(ray: Any, slots: Slots, *given: Any) -> Any:
     return ray.remote(Worker).options(**slots.options).remote(*given, slots.threads)
 
 
-def _search(ray: Any, batches: list[Batch], out: IO[bytes]) -> None:
-    """Pass on what the workers tell until all seeds are there."""
+def _search(ray: Any, batches: list[Batch], report: Callable[[Reply], None]) -> None:
+    """Pass on what the workers reply until all seeds are there."""
     heard = monotonic()
     while batches:
         waited = {batch.replies[0]: batch for batch in batches}
-        ready, _ = ray.wait(list(waited), timeout=SAY_EVERY)
+        ready, _ = ray.wait(list(waited), timeout=LOOK_EVERY)
         for reply in ready:
             batch = waited[reply]
             try:
-                message = ray.get(reply)
+                answer = ray.get(reply)
             except ray.exceptions.RayTaskError as error:
                 raise _failure(error) from None
             except ray.exceptions.RayError as error:
@@ -157,14 +130,12 @@ def _search(ray: Any, batches: list[Batch], out: IO[bytes]) -> None:
                 batch.died(str(error))
                 continue
             heard = monotonic()
-            batch.heard(message)
-            if message is not None:
-                wire.send(out, *message)
+            batch.heard(answer)
+            if answer is not None:
+                report(answer)
             if not batch.missing:
                 ray.kill(batch.worker)
         batches = [batch for batch in batches if batch.missing]
-        if not ready:
-            wire.send(out, {"waiting": True})
         if monotonic() - heard > BEGIN_SECONDS and not any(batch.begun for batch in batches):
             raise RunError(
                 f"no worker of the cluster began in {BEGIN_SECONDS:.0f} s: finished seeds are kept, "
@@ -177,14 +148,10 @@ def _failure(error: Any) -> HumeError:
     cause = error.cause
     if isinstance(cause, HumeError):
         return cause
-    said = f"{type(cause).__name__}: {_first_line(str(cause))}"
+    said = f"{type(cause).__name__}: {first_line(str(cause))}"
     if "memory" in said.lower():
         return RunError(f"a node of the cluster is out of memory ({said}): use a smaller split, or larger nodes")
     return RunError(f"a worker of the cluster failed ({said}): finished seeds are kept")
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
 
 
 # --- the cluster -----------------------------------------------------------------------------------
@@ -198,7 +165,7 @@ def _connected(address: str) -> Iterator[Any]:
         del os.environ["RAY_ADDRESS"]  # Ray would start a cluster
     ray: Any = importlib.import_module("ray")
     # Every node gets this code: the same seeds have to give the same labelings.
-    code = {"py_modules": [str(PACKAGE)], "excludes": ["/datasets", "__pycache__"]}
+    code = {"py_modules": [str(ROOT / "hume")], "excludes": ["/datasets", "__pycache__"]}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # where Ray packs the code
         try:
@@ -209,7 +176,7 @@ def _connected(address: str) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
-            os.chdir(PACKAGE)
+            os.chdir(ROOT)
 
 
 def _refusal(address: str, said: str) -> str:
@@ -220,7 +187,7 @@ def _refusal(address: str, said: str) -> str:
     if address == "auto" and "Could not find" in said:
         return "no Ray cluster runs on this machine: start one with `ray start --head`, or give its address"
     return (
-        f"the Ray cluster at {address} cannot be joined ({_first_line(said)}): check the address; "
+        f"the Ray cluster at {address} cannot be joined ({first_line(said)}): check the address; "
         "from a machine outside the cluster it is ray://HOST:10001"
     )
 
@@ -239,7 +206,3 @@ def _slots(ray: Any, address: str) -> Slots:
             raise RunError(f"the Ray cluster at {address} has no free {kind}: wait for those who use it, or add a node")
         sleep(0.2)
     return Slots(free, None if kind == "GPU" else each)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
