@@ -81,9 +81,18 @@ class Worker:
             passed.append((step.objective, step.test_error, step.label_shares))
             if step.finished or monotonic() - began >= max(REPLY_EVERY, step.prototypes.nbytes / BYTES_PER_SECOND):
                 break
-        curves = (torch.stack(values).cpu().numpy() for values in zip(*passed, strict=True))
-        first = step.iteration + 1 - len(passed)
-        return Reply(first, step.seeds, *curves, step.prototypes.cpu().numpy(), step.finished)
+        objective, test_error, label_shares = (
+            torch.stack(values).cpu().numpy() for values in zip(*passed, strict=True)
+        )
+        return Reply(
+            iteration=step.iteration + 1 - len(passed),
+            seeds=step.seeds,
+            objective=objective,
+            test_error=test_error,
+            label_shares=label_shares,
+            prototypes=step.prototypes.cpu().numpy(),
+            finished=step.finished,
+        )
 
 
 def _as_tensor(rows: NDArray[np.float32]) -> Tensor:
