@@ -19,23 +19,23 @@ Kind: TypeAlias = Literal[
     "shared less", "shared more", "shared alike",
 ]  # fmt: skip
 
-LEAST_SEEDS = 10  # fewer say nothing about the ends of an interval
+LEAST_SEEDS = 10  # with fewer the ends of an interval mean nothing
 ONE_CLASS = 1.0  # difference in the effective number of classes below which unevenness explains no score
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One thing that was looked at, what it showed, and which way that counts for the ranking of the seeds."""
+    """The result of one test, and whether it supports the ranking of the seeds."""
 
-    key: str  # what was looked at
-    kind: Kind  # what it showed
+    key: str  # what is tested
+    kind: Kind  # the result
     supports: Direction
     values: Mapping[str, float] = field(default_factory=dict)
     correlation: Correlation | None = None  # of ranks over the seeds
 
 
 def spread(seeds: SeedStatistics) -> Evidence:
-    """How far apart the scores are, and whether there are enough different ones to rank."""
+    """The spread of the scores, and whether enough of them differ to rank."""
     cv_score, num_samples = seeds.cv_score, seeds.labelings.shape[1]
     S, low, high = len(cv_score), float(cv_score.min()), float(cv_score.max())
     if S < LEAST_SEEDS:
@@ -51,7 +51,7 @@ def spread(seeds: SeedStatistics) -> Evidence:
 
 
 def alike(seeds: SeedStatistics) -> Evidence:
-    """How far the seeds agree: with one another and with the vote."""
+    """How well the seeds agree with one another and with the vote."""
     if len(seeds.cv_score) == 1:
         return Evidence("alike", "single seed", "doubt")
     share = seeds.vote_share
@@ -60,9 +60,9 @@ def alike(seeds: SeedStatistics) -> Evidence:
 
 
 def classes(seeds: SeedStatistics, *, equal: bool = True) -> tuple[Evidence, ...]:
-    """Whether classes stayed empty, and whether seeds with better scores have less even classes.
+    """Whether classes are empty, and whether seeds with better scores have less even classes.
 
-    equal: whether the search was asked for equal classes; where it was not, evenness is no evidence against anything.
+    equal: whether the search was for equal classes; where it was not, evenness is no evidence.
     """
     K, entropy, occupied = seeds.num_classes, seeds.label_entropy, seeds.occupied
     empty, num_seeds = int((occupied < K).sum()), len(occupied)
@@ -86,12 +86,12 @@ def above_chance(seeds: SeedStatistics) -> Evidence:
     return Evidence("chance", "above chance", "neither", {"corrected": corrected})
 
 
-def beside_controls(
+def compared_with_controls(
     cv_score: FloatArray, controls: Mapping[str, FloatArray], *, equal: bool = True
 ) -> tuple[Evidence, ...]:
-    """How the scores compare with those of the negative controls, as far as these were run.
+    """How the scores compare with those of the negative controls that were run.
 
-    equal: whether the search was asked for equal classes, as controls always are; where it was not, scores cannot be
+    equal: whether the search was for equal classes, as controls always are; where it was not, scores cannot be
     compared: unequal classes are easier to predict.
     """
     if not equal and controls:
@@ -133,9 +133,9 @@ def shared_with_others(seeds: SeedStatistics) -> Evidence:
 
 
 def _rank_correlation(x: FloatArray, y: FloatArray) -> Correlation | None:
-    """Rank correlation over seeds with its interval; None of too few seeds, or where either side is the same for all.
+    """Rank correlation over seeds with its interval; None for too few seeds, or where either side is constant.
 
-    Ranks are those of rounded numbers: differences in the last bit are none.
+    Numbers are rounded before ranking, so that differences in the last bit count as ties.
     """
     if len(x) < LEAST_SEEDS:
         return None

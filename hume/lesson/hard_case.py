@@ -148,7 +148,7 @@ def conclusion(good: Case, hard: Case) -> str:
     """What to take home from both, without any label."""
     higher = hard.cv_score.mean() > good.cv_score.mean()
     chosen = "The scores alone would have chosen the second pair. " if higher else ""
-    if hard.trust.verdict != "not to be trusted":
+    if hard.trust.verdict != "not reliable":
         return f"{chosen}Nothing gives the second pair away this time: its verdict is “{hard.trust.verdict}”."
     return (
         f"{chosen}**What gives it away needs no label**: the first space is asked about the same labelings. Where its "

@@ -142,7 +142,7 @@ def verdict(judged: Trust) -> str:
     texts = {
         way: [evidence(each) for each in judged.evidence if each.supports == way] for way in ("for", "doubt", "against")
     }
-    if judged.verdict == "trustworthy":
+    if judged.verdict == "reliable":
         return f"No evidence against the ranking of the seeds: {'; '.join(texts['for'])}."
     if judged.verdict == "unclear":
         return f"Unclear whether the ranking of the seeds is reliable here: {texts['doubt'][0]}."

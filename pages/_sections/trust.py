@@ -42,9 +42,9 @@ def section(found: Findings) -> None:
 def verdict(judged: Trust) -> None:
     """The verdict in one sentence, in its colour."""
     draw, icon = {
-        "trustworthy": (st.success, ":material/check_circle:"),
+        "reliable": (st.success, ":material/check_circle:"),
         "unclear": (st.info, ":material/help:"),
-        "not to be trusted": (st.warning, ":material/warning:"),
+        "not reliable": (st.warning, ":material/warning:"),
     }[judged.verdict]
     draw(plots.plain(experiment_sentences.verdict(judged)), icon=icon)
 

@@ -1,4 +1,4 @@
-"""Is the objective to be trusted: planted pairs that are good, that mislead, and one that no such test can tell."""
+"""Is the ranking of the seeds reliable: planted pairs that are good, that mislead, and one that no such test detects."""
 
 import json
 from itertools import combinations
@@ -87,7 +87,7 @@ def test_a_pair_in_which_both_spaces_hold_the_classes_is_trusted():
     labelings = leaving(truth, (0, 0.6))
     found = judged(phi1, phi2, labelings)
     assert np.corrcoef(found.seeds.cv_score, accuracy(truth, labelings))[0, 1] > 0.9
-    assert found.verdict == "trustworthy", verdict(found)
+    assert found.verdict == "reliable", verdict(found)
     assert supporting(found, "for") == {"phi1", "others"}
     assert verdict(found).startswith("No evidence against the ranking of the seeds")
 
@@ -99,7 +99,7 @@ def test_a_pair_in_which_phi2_prefers_an_irrelevant_feature_is_warned_of():
     labelings = misled(truth, irrelevant)
     found = judged(phi1, phi2, labelings)
     assert np.corrcoef(found.seeds.cv_score, accuracy(truth, labelings))[0, 1] < -0.5
-    assert found.verdict == "not to be trusted", verdict(found)
+    assert found.verdict == "not reliable", verdict(found)
     assert "phi1" in supporting(found, "against")
     assert "φ1 and φ2 rank the seeds in opposite order" in verdict(found)
 
@@ -111,7 +111,7 @@ def test_an_irrelevant_feature_of_both_spaces_cannot_be_told():
     labelings = misled(truth, irrelevant)
     found = judged(phi1, phi2, labelings)
     assert np.corrcoef(found.seeds.cv_score, accuracy(truth, labelings))[0, 1] < -0.5
-    assert found.verdict != "not to be trusted"
+    assert found.verdict != "not reliable"
 
 
 # --- what else decides ---------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def test_better_scores_for_what_the_others_do_not_share_are_warned_of():
     labelings, cv_score, _ = made_up()
     found = trust(seeds(labelings, cv_score[::-1], K), phi1_score=cv_score[::-1])
     assert supporting(found, "against") == {"others"}
-    assert found.verdict == "not to be trusted"
+    assert found.verdict == "not reliable"
 
 
 def test_better_scores_for_less_even_classes_are_warned_of():
@@ -152,14 +152,14 @@ def test_where_unequal_classes_were_asked_for_evenness_and_controls_speak_agains
 
 def test_all_samples_in_one_class_are_no_finding():
     found = trust(seeds(np.zeros((S, N), np.int32), np.ones(S), K), phi1_score=np.ones(S))
-    assert found.verdict == "not to be trusted"
+    assert found.verdict == "not reliable"
     assert supporting(found, "against") == {"chance"}
     assert np.array_equal(found.seeds.evenness, np.zeros(S))
 
 
 def test_classes_that_most_seeds_leave_empty_leave_it_unclear():
     labelings, cv_score, phi1_score = made_up()
-    assert trust(seeds(labelings, cv_score, K), phi1_score=phi1_score).verdict == "trustworthy"
+    assert trust(seeds(labelings, cv_score, K), phi1_score=phi1_score).verdict == "reliable"
     found = trust(seeds(labelings, cv_score, K + 1), phi1_score=phi1_score)
     assert found.verdict == "unclear"
     assert "leave classes empty" in verdict(found)
@@ -193,9 +193,9 @@ def test_scores_no_better_than_a_negative_control_are_warned_of():
     labelings, cv_score, phi1_score = made_up()
     low, high = np.full(20, 0.3), np.full(20, 0.99)
     controls = {"shuffled": low, "noise": low, "only-phi1": high}
-    assert trust(seeds(labelings, cv_score, K), phi1_score=phi1_score, controls=controls).verdict == "trustworthy"
+    assert trust(seeds(labelings, cv_score, K), phi1_score=phi1_score, controls=controls).verdict == "reliable"
     found = trust(seeds(labelings, cv_score, K), phi1_score=phi1_score, controls=controls | {"noise": high})
-    assert found.verdict == "not to be trusted"
+    assert found.verdict == "not reliable"
     assert supporting(found, "against") == {"noise"}
 
 
@@ -258,7 +258,7 @@ def test_controls_that_were_run_take_part(tmp_path):
     save(comparison_of(found).cache, "shuffled", SavedLabelings(found.run.labelings(), np.ones(12), 1.0, "all right"))
     after = of_run(found)
     assert list(after.controls) == ["shuffled"]
-    assert after.verdict == "not to be trusted"
+    assert after.verdict == "not reliable"
 
 
 def test_the_command_says_the_sentence_and_what_it_rests_on(tmp_path, monkeypatch, capsys):

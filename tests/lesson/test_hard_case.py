@@ -50,7 +50,7 @@ def test_the_misleading_pair_scores_higher_and_is_worse(both):
 
 
 def test_the_panel_warns_of_it_and_only_of_it_without_labels(both, digits, tmp_path):
-    assert [case.trust.verdict for case in both] == ["trustworthy", "not to be trusted"]
+    assert [case.trust.verdict for case in both] == ["reliable", "not reliable"]
     blind = hard_case.read_both(tmp_path, replace(digits, labels=None))
     assert [case.trust.evidence for case in blind] == [case.trust.evidence for case in both]
     with pytest.raises(InputError, match="no labels"):
