@@ -1,8 +1,8 @@
-"""Neighbours of more samples than can be compared pair by pair: approximate ones by faiss, and how many they miss.
+"""Approximate nearest neighbours by faiss, where there are too many samples to compare all pairs, and their recall.
 
 All pairs of ImageNet would take a day. An inverted file of faiss compares a sample only with those of the cells
-nearest to it; how many cells that are is chosen, and the share of the exact neighbours found is measured, on samples
-whose exact neighbours are known. Held are the leading directions of φ1 alone, in half precision.
+nearest to it; the number of cells is chosen, and the recall measured, on samples whose exact neighbours are computed.
+Only the leading directions of φ1 are held, in half precision.
 """
 
 import importlib
@@ -32,25 +32,25 @@ from hume.evaluation.neighbors import (
 
 Method: TypeAlias = Literal["auto", "exact", "approximate"]
 
-EXACT_SECONDS = 150.0  # all pairs are compared where that takes no longer: 50,000 × 2048 are
+EXACT_SECONDS = 150.0  # all pairs are compared where that takes no longer, as with 50,000 × 2048
 LONG_SECONDS = 3600.0  # and up to here where faiss is missing
 PER_NUMBER, PER_PAIR = 2.0e-11, 1.0e-8  # seconds of two cores to multiply two numbers, and to rank a pair, as measured
-GPU_TIMES = 100.0  # as fast as two cores is a GPU taken to be; not measured
+GPU_TIMES = 100.0  # assumed speed of a GPU relative to two cores; not measured
 
-TARGET = 0.95  # share of the exact neighbours that is enough
+TARGET = 0.95  # recall that is enough
 SAMPLED = 200  # samples to choose the number of cells with, and as many others to measure with
 LEADING_SHARE = 0.98  # of the rows' squared length that the directions held make up, where INDEX_BYTES hold these
 INDEX_BYTES = 2**30
 VECTOR = 16  # a multiple of which faiss multiplies at once; other widths took ten times as long
 BATCH_ROWS = 4096
-ROWS_PER_CELL = 40  # that the cells are learned from
-FEWEST_CELLS, LARGEST_SHARE = 4, 1 / 8  # of all cells that are looked into for one sample
-LEAST_GAIN = 0.01  # in the share found, that is worth looking into twice as many
+ROWS_PER_CELL = 40  # to train the cells with
+FEWEST_CELLS, LARGEST_SHARE = 4, 1 / 8  # of all cells that are searched for one sample
+LEAST_GAIN = 0.01  # in recall, for which twice as many cells are searched
 
 
 @dataclass(frozen=True)
 class Recall:
-    """How much of what is sought an approximate search finds."""
+    """Recall of an approximate search, as measured."""
 
     share: float  # of the exact nearest neighbours
     num_samples: int  # whose exact neighbours this was measured on
@@ -58,7 +58,7 @@ class Recall:
 
 @dataclass(frozen=True, eq=False)
 class NeighborCounts:
-    """What lines 3 and 4 of Algorithm G1 count, and how well."""
+    """The counts of lines 3 and 4 of Algorithm G1, and their recall."""
 
     agreement: NDArray[np.int64]  # (N,) A^nn
     recall: Recall | None  # None where neighbours are exact
@@ -74,45 +74,45 @@ def count_agreement(
     device: Device = "cpu",
     on_progress: Callable[[float], None] | None = None,
 ) -> NeighborCounts:
-    """Count A^nn(x) = Σ over z in N(x) of [τ(z) = τ(x)], exactly or nearly (Alg. G1 lines 3 and 4).
+    """Count A^nn(x) = Σ over z in N(x) of [τ(z) = τ(x)], exactly or approximately (Alg. G1 lines 3 and 4).
 
-    method: "exact" compares all pairs, "approximate" asks faiss, "auto" compares all pairs where that takes a minute
-    or two, for up to an hour where faiss is missing, and asks faiss beyond. It decides by sizes, not by how fast the
+    method: "exact" compares all pairs, "approximate" uses faiss, "auto" compares all pairs where that takes a minute
+    or two, for up to an hour where faiss is missing, and uses faiss beyond. It decides by sizes, not by how fast the
     machine is, so that the same data give the same counts. The other arguments are as for
     `neighbors.neighbor_agreement`; approximate neighbours are always computed on the CPU, and of equally near ones any
     may be taken. Raises InputError for an unknown method, and where faiss is needed and missing.
     """
-    told = on_progress or (lambda share: None)
+    report = on_progress or (lambda fraction: None)
     if chosen_method(method, phi1.shape, device) == "exact":
         counts = neighbor_agreement(
-            phi1, labeling, num_neighbors, chunk_bytes=chunk_bytes, device=device, on_progress=told
+            phi1, labeling, num_neighbors, chunk_bytes=chunk_bytes, device=device, on_progress=report
         )
         return NeighborCounts(counts, None)
     space = UnitRows(phi1)
     codes = codes_of(labeling, space.num_samples)
     k = clipped(num_neighbors, space.num_samples)
-    index = CellIndex(space, lambda share: told(0.3 * share))
+    index = CellIndex(space, lambda fraction: report(0.3 * fraction))
     sample = index.sample(2 * SAMPLED)
     exact, half = nearest(space, sample, k, chunk_bytes), len(sample) // 2
-    index.look_far_enough(sample[:half], exact[:half])
-    found = _share(index.search(sample[half:], k), exact[half:])
+    index.choose_cells(sample[:half], exact[:half])
+    recall = _recall(index.search(sample[half:], k), exact[half:])
     counts = np.empty(space.num_samples, np.int64)
     for start in range(0, space.num_samples, BATCH_ROWS):
         rows = np.arange(start, min(start + BATCH_ROWS, space.num_samples))
         neighbors = index.search(rows, k)
         counts[rows] = ((codes[neighbors] == codes[rows, None]) & (neighbors >= 0)).sum(axis=1)
-        told(0.3 + 0.7 * (rows[-1] + 1) / space.num_samples)
-    return NeighborCounts(counts, Recall(found, len(sample) - half))
+        report(0.3 + 0.7 * (rows[-1] + 1) / space.num_samples)
+    return NeighborCounts(counts, Recall(recall, len(sample) - half))
 
 
 def exact_seconds(num_samples: int, dim: int, device: Device = "cpu") -> float:
-    """Foretell how long two processor cores, or one GPU, compare all pairs of (num_samples, dim) features."""
+    """Predicted seconds for two processor cores, or one GPU, to compare all pairs of (num_samples, dim) features."""
     seconds = num_samples**2 * (dim * PER_NUMBER + PER_PAIR)
     return seconds / GPU_TIMES if torch.device(device).type == "cuda" else seconds
 
 
 def chosen_method(method: str, shape: tuple[int, ...], device: Device) -> Literal["exact", "approximate"]:
-    """The method for features of a shape; a shape that is none is left to the exact one to report."""
+    """The method for features of a shape; an invalid shape is left to the exact one to report."""
     if method not in get_args(Method):
         raise InputError(f"there is no neighbours' method {method!r}: choose 'auto', 'exact' or 'approximate'.")
     if method == "exact" or len(shape) != 2 or shape[0] < 2:
@@ -125,7 +125,7 @@ def chosen_method(method: str, shape: tuple[int, ...], device: Device) -> Litera
     if method == "auto" and seconds <= LONG_SECONDS:
         return "exact"
     raise InputError(
-        f"approximate neighbours need faiss: install it with `python -m pip install faiss-cpu`, or ask for exact ones "
+        f"approximate neighbours need faiss: install it with `python -m pip install faiss-cpu`, or choose exact ones "
         f"(--neighbors-method exact), which for {shape[0]:,} samples take about {_duration(seconds)}."
     )
 
@@ -159,35 +159,35 @@ class CellIndex:
         half, product = faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
         self._index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, cells, half, product, False)
         self._index.cp.min_points_per_centroid = 1
-        learned_from = self.sample(ROWS_PER_CELL * cells)
-        parts = [learned_from[start : start + BATCH_ROWS] for start in range(0, len(learned_from), BATCH_ROWS)]
-        self._index.train(np.concatenate([self._reduced(space.take(part)) for part in parts]))
-        for part, block in space.blocks(BATCH_ROWS):
+        train = self.sample(ROWS_PER_CELL * cells)
+        batches = [train[start : start + BATCH_ROWS] for start in range(0, len(train), BATCH_ROWS)]
+        self._index.train(np.concatenate([self._reduced(space.take(batch)) for batch in batches]))
+        for rows, block in space.blocks(BATCH_ROWS):
             self._index.add(self._reduced(block))
-            on_progress(part.stop / space.num_samples)
+            on_progress(rows.stop / space.num_samples)
 
     def sample(self, number: int) -> NDArray[np.int64]:
         """Numbers of that many samples, or of all."""
         total = self._space.num_samples
         return self._random.choice(total, min(number, total), replace=False)
 
-    def look_far_enough(self, rows: NDArray[np.int64], exact: NDArray[np.int64]) -> None:
-        """Look into as few cells as find TARGET of the exact neighbours, or after which more find hardly more."""
-        most, share = max(FEWEST_CELLS, int(LARGEST_SHARE * self._index.nlist)), -1.0
+    def choose_cells(self, rows: NDArray[np.int64], exact: NDArray[np.int64]) -> None:
+        """Search the fewest cells that reach a recall of TARGET, or beyond which recall hardly grows."""
+        most, best = max(FEWEST_CELLS, int(LARGEST_SHARE * self._index.nlist)), -1.0
         chosen = tried = FEWEST_CELLS
-        while share < TARGET and tried <= most:
+        while best < TARGET and tried <= most:
             self._index.nprobe = tried
-            found = _share(self.search(rows, exact.shape[1]), exact)
-            if found < share + LEAST_GAIN:
+            recall = _recall(self.search(rows, exact.shape[1]), exact)
+            if recall < best + LEAST_GAIN:
                 break
-            share, chosen, tried = found, tried, 2 * tried
+            best, chosen, tried = recall, tried, 2 * tried
         self._index.nprobe = chosen
 
     def search(self, rows: NDArray[np.int64], k: int) -> NDArray[np.int64]:
         """(c, k) numbers of samples near to the given ones, −1 where fewer are found."""
         _, found = self._index.search(self._reduced(self._space.take(rows)), k + 1)
         own = found == rows[:, None]
-        own[:, -1] |= ~own.any(axis=1)  # who did not find itself has one too many
+        own[:, -1] |= ~own.any(axis=1)  # a row that does not find itself has one too many
         others: NDArray[np.int64] = found[~own].reshape(len(rows), k)
         return others
 
@@ -205,6 +205,6 @@ class CellIndex:
         return reduced
 
 
-def _share(found: NDArray[np.int64], exact: NDArray[np.int64]) -> float:
-    """The share of the exact neighbours that was found."""
+def _recall(found: NDArray[np.int64], exact: NDArray[np.int64]) -> float:
+    """The share of the exact neighbours that is found."""
     return float(np.mean([np.isin(one, other).mean() for one, other in zip(exact, found, strict=True)]))

@@ -1,8 +1,8 @@
 """Cross-validation accuracy of many labelings at once: the paper's generalization score (Fig. 1).
 
-A labeling that people would give is easy to learn in φ2: a linear classifier trained on
-nine tenths of the rows predicts the labels of the last tenth. The score needs no ground
-truth, ranks the seeds, and chooses the labeling that the vote is matched to.
+The human labeling is easy to learn in φ2: a linear classifier trained on nine tenths of the
+rows predicts the labels of the last tenth. The score needs no ground truth, ranks the seeds,
+and chooses the labeling that the vote is matched to.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from hume.engine.whitening import TRUNCATION, Whitening
 
 BLOCK_ELEMENTS = 16_000_000  # numbers (rows, K, labelings) of the labelings that are fitted side by side
 PIECE_ELEMENTS = 4_000_000  # numbers (rows, K, labelings) that are computed at once
-BLOCK_ROWS = 50_000  # so many rows at once leave room for several labelings
+BLOCK_ROWS = 50_000  # rows at once, which leave memory for several labelings
 
 
 def cross_validation_scores(
@@ -40,19 +40,19 @@ def cross_validation_scores(
     seed: int = 0,
     on_fold: Callable[[int], None] | None = None,
 ) -> NDArray[np.float64]:
-    """Mean accuracy (S,) of a linear classifier on held-out folds, a labeling at a time but all at once.
+    """Cross-validation accuracy (S,) of a linear classifier for each of S labelings, all computed at once.
 
-    On every fold minimizes, over the rows of the other folds,
+    For every fold minimizes, over the rows of the other folds,
 
         CE(softmax(X W), labels) + (λ/2)‖W‖²
 
     which is scikit-learn's LogisticRegression(C=1/(λ n), fit_intercept=False), and predicts
     the fold's labels. All labelings share the folds, so that one matrix product serves
-    them all; accelerated gradient steps in whitened coordinates (see `inner.Whitening`)
-    go on until the gradient has shrunk by `tolerance`.
+    them all; accelerated gradient steps in whitened coordinates (see `engine.whitening`)
+    continue until the gradient has shrunk by `tolerance`.
 
     phi2: (N, d2) float32, in memory or on disk; labelings: (S, N) integers in 0..K−1, any
-    device. Rows on disk are whitened once and kept if they fit into memory then, else read
+    device. Rows on disk are whitened once and held if they fit into memory then, else read
     again at every step, for all folds at once. ridge: λ, by default the search's. on_fold is
     called with the number of folds done. precision: of the factors in the fits' products;
     predictions are float32 in any case (bfloat16 moves a score less than `tolerance` does).
@@ -60,14 +60,14 @@ def cross_validation_scores(
     Source: Section 3.2 and Figure 1 of the paper; Nesterov (1983); O'Donoghue and Candès (2015).
     """
     correct, done = torch.zeros(len(labelings), device=phi2.device), 0
-    for found in _held_out(
+    for held_out in _held_out(
         phi2, labelings, num_classes, num_folds, ridge, tolerance, max_steps, truncation, precision, seed
     ):
-        correct[found.part] += (found.predicted == found.given).sum(0)
-        for number in range(done, found.folds_done):
+        correct[held_out.batch] += (held_out.predicted == held_out.labels).sum(0)
+        for number in range(done, held_out.folds_done):
             if on_fold is not None:
                 on_fold(number + 1)
-        done = found.folds_done
+        done = held_out.folds_done
     return (correct / len(phi2)).double().cpu().numpy()
 
 
@@ -84,35 +84,35 @@ def held_out_predictions(
     precision: linear.Precision = "auto",
     seed: int = 0,
 ) -> NDArray[np.int64]:
-    """What φ2 expects every sample's class to be, had it seen only the other folds: (N,).
+    """Held-out predictions (N,): the class of every sample by the classifier in φ2 trained on the other folds.
 
-    The classifier and folds of `cross_validation_scores`, whose score of the labeling is the
-    share of samples where both agree. Where they differ, φ1 and φ2 disagree on the sample.
+    The classifier and folds are those of `cross_validation_scores`, whose score of the labeling
+    is the share of samples where both agree. Where they differ, φ1 and φ2 disagree on the sample.
 
     phi2: (N, d2) float32; labeling: (N,) integers in 0..K−1. Raises InputError as the scores do.
     """
-    expected = torch.empty(len(phi2), dtype=torch.int64, device=phi2.device)
-    for found in _held_out(
+    predictions = torch.empty(len(phi2), dtype=torch.int64, device=phi2.device)
+    for held_out in _held_out(
         phi2, labeling[None], num_classes, num_folds, ridge, tolerance, max_steps, truncation, precision, seed
     ):
-        expected[found.rows] = found.predicted[:, 0]
-    classes: NDArray[np.int64] = expected.cpu().numpy()
+        predictions[held_out.rows] = held_out.predicted[:, 0]
+    classes: NDArray[np.int64] = predictions.cpu().numpy()
     return classes
 
 
-class _Judged(NamedTuple):
-    """What classifiers say of rows that they have not seen."""
+class _HeldOut(NamedTuple):
+    """Predictions of n held-out rows for P of the labelings."""
 
     rows: Tensor | slice  # n of them
-    part: slice  # P of the labelings
+    batch: slice  # P of the labelings
     predicted: Tensor  # (n, P)
-    given: Tensor  # (n, P)
+    labels: Tensor  # (n, P)
     folds_done: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Fits:
-    """The labelings, what is left out of each fit, and how they are fitted."""
+    """The labelings, the folds, and how they are fitted."""
 
     labelings: Tensor  # (S, N)
     num_classes: int
@@ -124,7 +124,7 @@ class _Fits:
     coarse: bool  # whether rows enter the products of a fit as bfloat16
 
     @property
-    def parts(self) -> list[slice]:
+    def batches(self) -> list[slice]:
         """The labelings that are fitted side by side."""
         S, N = self.labelings.shape
         size = batch_size(S, N, self.num_classes)
@@ -147,11 +147,11 @@ def _held_out(
     truncation: float,
     precision: linear.Precision,
     seed: int,
-) -> Iterator[_Judged]:
-    """For every fold and part of the labelings, the classes of its rows that the other rows foretell."""
+) -> Iterator[_HeldOut]:
+    """For every fold and batch of labelings, the classes of its rows predicted from the other rows."""
     N = len(phi2)
     if not 2 <= num_folds <= N:
-        raise InputError(f"{num_folds} folds need at least 2 folds and as many rows, got {N} rows")
+        raise InputError(f"num_folds is {num_folds}: choose 2 to {N}, the number of rows")
     whitening = Whitening.of(phi2, ridge, truncation=truncation)
     ends = [N // num_folds * i + min(i, N % num_folds) for i in range(num_folds + 1)]  # as `tensor_split` cuts
     wanted = _Fits(
@@ -174,7 +174,7 @@ def _held_out(
 
 
 def _in_fold_order(phi2: Rows, wanted: _Fits) -> Tensor:
-    """The whitened rows (N, r), fold after fold: the rows outside of a fold are then what lies before and after."""
+    """The whitened rows (N, r), fold after fold: the rows outside of a fold are then those before and after it."""
     transform = wanted.whitening.transform
     position = torch.empty_like(wanted.order)
     position[wanted.order] = torch.arange(len(phi2))
@@ -187,22 +187,22 @@ def _in_fold_order(phi2: Rows, wanted: _Fits) -> Tensor:
     return x
 
 
-def _fold_by_fold(x: Tensor, wanted: _Fits) -> Iterator[_Judged]:
-    N, parts = len(x), wanted.parts
+def _fold_by_fold(x: Tensor, wanted: _Fits) -> Iterator[_HeldOut]:
+    N, batches = len(x), wanted.batches
     factors = x.bfloat16() if wanted.coarse else x
     for number, (start, stop) in enumerate(wanted.folds):
-        for part in parts:
-            labels = wanted.labelings[part][:, wanted.order].T.contiguous().to(x.device)  # (N, P)
+        for batch in batches:
+            labels = wanted.labelings[batch][:, wanted.order].T.contiguous().to(x.device)  # (N, P)
             size = _piece(labels.shape[1] * wanted.num_classes)
             train = [(factors[some], labels[some]) for some in (*_pieces(0, start, size), *_pieces(stop, N, size))]
             classifier = fit(train, wanted.num_classes, wanted.whitening, wanted.tolerance, wanted.max_steps)
             predicted = [linear.logits(x[some], classifier).argmax(1) for some in _pieces(start, stop, size)]
-            yield _Judged(
+            yield _HeldOut(
                 rows=wanted.order[start:stop].to(x.device),
-                part=part,
+                batch=batch,
                 predicted=torch.cat(predicted),
-                given=labels[start:stop],
-                folds_done=number + (part is parts[-1]),
+                labels=labels[start:stop],
+                folds_done=number + (batch is batches[-1]),
             )
 
 
@@ -215,7 +215,7 @@ def fit(
 ) -> Tensor:
     """Ridge logistic regression of labels (n, S) on whitened rows x (n, r), both in pieces: classifiers (r, K, S).
 
-    Where the rows are bfloat16, so are the factors of the products, and of nothing else.
+    Where the rows are bfloat16, so are the factors of the products, and nothing else.
     """
     n, S = sum(len(x) for x, _ in pieces), pieces[0][1].shape[1]
     labels = [given for _, given in pieces]
@@ -236,24 +236,24 @@ def fit(
 # --- whitened rows read again at every step --------------------------------------------------
 
 
-def _all_folds_at_once(x: StreamedRows, wanted: _Fits) -> Iterator[_Judged]:
-    """A pass over the disk serves the classifiers of all F folds: they are columns (F, P) beside each other."""
-    N, F, parts = len(x), len(wanted.folds), wanted.parts
+def _all_folds_at_once(x: StreamedRows, wanted: _Fits) -> Iterator[_HeldOut]:
+    """A pass over the disk serves the classifiers of all F folds: they are columns (F, P) of one product."""
+    N, F, batches = len(x), len(wanted.folds), wanted.batches
     fold = torch.empty(N, dtype=torch.int64)
     for number, (start, stop) in enumerate(wanted.folds):
         fold[wanted.order[start:stop]] = number
     fold = fold.to(x.device)
-    for i, part in enumerate(parts):
-        labels = wanted.labelings[part].T.contiguous().to(x.device)  # (N, P)
+    for i, batch in enumerate(batches):
+        labels = wanted.labelings[batch].T.contiguous().to(x.device)  # (N, P)
         classifiers = _fit_all_folds(x, labels, fold, wanted)
         for rows, some in _read_pieces(x, _piece(F * labels.shape[1] * wanted.num_classes)):
-            said = linear.logits(some, classifiers).argmax(1).view(len(some), F, -1)
-            yield _Judged(
+            predicted = linear.logits(some, classifiers).argmax(1).view(len(some), F, -1)
+            yield _HeldOut(
                 rows=rows,
-                part=part,
-                predicted=said[torch.arange(len(some), device=x.device), fold[rows]],
-                given=labels[rows],
-                folds_done=F * (i * N + rows.stop) // (len(parts) * N),
+                batch=batch,
+                predicted=predicted[torch.arange(len(some), device=x.device), fold[rows]],
+                labels=labels[rows],
+                folds_done=F * (i * N + rows.stop) // (len(batches) * N),
             )
 
 
@@ -281,7 +281,7 @@ def _fit_all_folds(x: StreamedRows, labels: Tensor, fold: Tensor, wanted: _Fits)
 
 
 def _read_pieces(x: StreamedRows, size: int) -> Iterator[tuple[slice, Tensor]]:
-    """A pass over the disk in pieces of at most `size` rows, each with where it lies."""
+    """A pass over the disk in pieces of at most `size` rows, each with its slice."""
     start = 0
     for block in x.blocks():
         for some in torch.split(block, size):
@@ -318,11 +318,11 @@ def _descend(
 ) -> Tensor:
     """Minimize from `start` (r, K, S), given the gradient of all but the ridge.
 
-    Nesterov's accelerated gradient with a step of 1; a seed whose momentum points uphill
-    forgets it. A seed ends when its gradient norm is below `tolerance` times its first, whatever
-    the others do; from then on the gradient is asked for those only that `keep` (S,) told to stay.
+    Nesterov's accelerated gradient with a step of 1; the momentum of a seed is reset where it
+    points uphill. A seed ends when its gradient norm is below `tolerance` times its first,
+    independently of the others; `keep` (S,) then drops its columns from the gradient.
     """
-    found, columns = start.clone(), torch.arange(start.shape[2], device=start.device)
+    minimum, columns = start.clone(), torch.arange(start.shape[2], device=start.device)
     point = classifier = start
     momentum = start.new_ones(start.shape[2])
     first: Tensor | None = None
@@ -332,10 +332,10 @@ def _descend(
         first = norm if first is None else first
         going = norm > tolerance * first
         if not going.all():
-            found[..., columns[~going]] = classifier[..., ~going]
+            minimum[..., columns[~going]] = classifier[..., ~going]
             columns, momentum, first = columns[going], momentum[going], first[going]
             if not len(columns):
-                return found
+                return minimum
             point, classifier, grad = point[..., going], classifier[..., going], grad[..., going]
             keep(going)
         moved = point - grad
@@ -344,5 +344,5 @@ def _descend(
         following = (1 + (1 + 4 * momentum**2).sqrt()) / 2
         point = moved + ((momentum - 1) / following) * (moved - classifier)
         classifier, momentum = moved, following
-    found[..., columns] = classifier
-    return found
+    minimum[..., columns] = classifier
+    return minimum

@@ -16,7 +16,7 @@ BLOCK_COUNTS = 2**24  # votes (samples, K) that are counted at once
 
 @dataclass(frozen=True, eq=False)
 class Vote:
-    """What the seeds agree on, in the class numbers of the best-scored seed."""
+    """The majority vote of the seeds, in the class numbers of the best-scored seed."""
 
     labeling: NDArray[np.int64]  # (N,) the class with the most votes
     share: FloatArray  # (N,) the winning class's share of the votes, 1/K to 1
@@ -26,13 +26,13 @@ class Vote:
 
     @cached_property
     def counts(self) -> NDArray[np.int32]:
-        """(N, K) votes for every class, counted when asked for; each row sums to the number of seeds."""
+        """(N, K) votes for every class; each row sums to the number of seeds."""
         return vote_counts(self.aligned, self.num_classes)
 
 
 @dataclass(frozen=True, eq=False)
 class TopNCurve:
-    """What the vote of the n best seeds is worth, for every n (Fig. 3a); acc and ari are None without ground truth."""
+    """Accuracy of the vote of the n best seeds, for every n (Fig. 3a); acc and ari are None without ground truth."""
 
     n: NDArray[np.int64]  # (S,) 1 to S
     acc: FloatArray | None  # (S,)
@@ -78,14 +78,14 @@ def vote_counts(aligned: IntArray, num_classes: int) -> NDArray[np.int32]:
     """
     aligned = _checked_labelings(aligned, num_classes)
     counts = np.zeros((aligned.shape[1], num_classes), dtype=np.int32)
-    everyone = np.arange(aligned.shape[1])
+    samples = np.arange(aligned.shape[1])
     for labeling in aligned:
-        counts[everyone, labeling] += 1
+        counts[samples, labeling] += 1
     return counts
 
 
 def count_winners(aligned: IntArray, num_classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The class of every sample with the most votes, the lowest of several, and its votes: (N,) both.
+    """The class with the most votes of every sample, the lowest of equals, and its votes: (N,) both.
 
     Arguments and errors as for `vote_counts`, whose table is held for some samples at a time: with a thousand
     classes that of all samples would be larger than the labelings.
@@ -128,9 +128,9 @@ def top_n_curve(
     truth: IntArray | None = None,
     rows: ArrayLike | None = None,
 ) -> TopNCurve:
-    """Ask how many seeds the vote needs: the vote of the n best-scored seeds for n = 1..S (Fig. 3a, App. F).
+    """How many seeds the vote needs: the vote of the n best-scored seeds for n = 1..S (Fig. 3a, App. F).
 
-    Arguments and errors as for `align`; truth: (N,) integers or None. Given `rows`, matching, vote and scores all see
+    Arguments and errors as for `align`; truth: (N,) integers or None. Given `rows`, matching, vote and scores use
     these rows only. Point n equals `majority_vote` of the n best seeds. One pass: a further seed costs O(N).
     """
     labelings, order = _checked(labelings, cv_scores, num_classes)
@@ -153,18 +153,18 @@ def top_n_curve(
 
 
 def _growing_votes(ballots: NDArray[np.integer], num_classes: int) -> NDArray[np.integer]:
-    """Put in the place of each ballot (S, N) the majority vote up to it; ties go to the lowest class, as in argmax."""
+    """Replace each ballot (S, N) by the majority vote up to it; ties go to the lowest class, as in argmax."""
     size = max(1, BLOCK_COUNTS // num_classes)
     for start in range(0, ballots.shape[1], size):
         some = ballots[:, start : start + size]
         counts = np.zeros((some.shape[1], num_classes), dtype=np.int32)
-        everyone = np.arange(len(counts))
+        samples = np.arange(len(counts))
         winner = np.zeros(len(counts), dtype=np.int64)
         for cast in some:
             ballot = cast.astype(np.int64)
-            counts[everyone, ballot] += 1
-            # Only the class just voted for can overtake, so there is no need to look at the others.
-            lead = counts[everyone, ballot] - counts[everyone, winner]
+            counts[samples, ballot] += 1
+            # Only the class just voted for can overtake: no other has to be compared.
+            lead = counts[samples, ballot] - counts[samples, winner]
             winner = np.where((lead > 0) | ((lead == 0) & (ballot < winner)), ballot, winner)
             cast[:] = winner
     return ballots
@@ -177,8 +177,8 @@ def _checked_labelings(labelings: IntArray, num_classes: int) -> IntArray:
     if not np.issubdtype(labelings.dtype, np.integer):
         raise InputError(f"the labelings hold {labelings.dtype} values: give the classes as integers.")
     if labelings.min() < 0 or labelings.max() >= num_classes:
-        found = f"{labelings.min()} to {labelings.max()}"
-        raise InputError(f"the labelings hold classes {found}: number them from 0 to {num_classes - 1}.")
+        classes = f"{labelings.min()} to {labelings.max()}"
+        raise InputError(f"the labelings hold classes {classes}: number them from 0 to {num_classes - 1}.")
     return labelings
 
 

@@ -19,24 +19,24 @@ Labels = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Picked:
-    """Reliable samples to learn from."""
+    """Reliable samples to train on."""
 
     rows: SampleNumbers  # (L,) sample numbers
     classes: SampleNumbers  # (L,) the vote's classes
-    passed_over: SampleNumbers  # (P,) samples that would be among them had they not been rejected
+    passed_over: SampleNumbers  # (P,) rejected samples that would otherwise be among them
 
 
 def pick(ranking: ReliabilityRanking, numbers: SampleNumbers, per_class: int, rejected: Collection[int] = ()) -> Picked:
-    """Take the n most reliable samples of every class that nobody rejected; fewer where a class has no more.
+    """Take the n most reliable samples of every class that are not rejected; fewer where a class has no more.
 
-    numbers: (n,) the sample numbers of the rows that were ranked. Raises InputError when nothing is left.
+    numbers: (n,) the sample numbers of the ranked rows. Raises InputError when all are rejected.
     """
     rows, classes = numbers[ranking.sequence], ranking.labeling[ranking.sequence]
     kept = ~np.isin(rows, np.array(list(rejected), np.int64))
     in_reach = rank_within_class(classes, kept) < per_class
     chosen = kept & in_reach
     if not chosen.any():
-        raise InputError("every reliable sample was rejected: keep at least one to learn from")
+        raise InputError("every reliable sample is rejected: keep at least one to train on")
     return Picked(rows[chosen], classes[chosen], rows[~kept & in_reach])
 
 
@@ -45,8 +45,8 @@ def draw_labels(
 ) -> SampleNumbers:
     """Draw n random rows of every true class among the given ones, all of a class that has fewer: (L,) sample numbers.
 
-    truth: (N,) classes of all samples; per_class: n, or one number for every true class (C,). Of one seed, fewer
-    labels are part of more.
+    truth: (N,) classes of all samples; per_class: n, or one number for every true class (C,). For one seed, a smaller
+    draw is a subset of a larger one.
     """
     order = np.random.default_rng([seed, 2]).permutation(numbers)
     order = order[np.argsort(truth[order], kind="stable")]

@@ -1,4 +1,4 @@
-"""How alike two labelings are, and whether the objective foretells it (Fig. 1, Tables 1 to 3).
+"""How well two labelings agree, and whether the objective predicts it (Fig. 1, Tables 1 to 3).
 
 Renaming the classes changes none of the scores of a labeling.
 """
@@ -34,8 +34,8 @@ IntArray: TypeAlias = NDArray[np.integer[Any]]
 FloatArray: TypeAlias = NDArray[np.float64]
 
 SMALL_RANGE = 1024  # classes below this number stay as they are, which is faster than sorting the samples
-MIN_PAIRS = 3  # two points always lie on a line
-MIN_RESAMPLES = 100  # fewer say nothing about the ends of an interval
+MIN_PAIRS = 3  # two points are always on a line
+MIN_RESAMPLES = 100  # with fewer the ends of an interval mean nothing
 CONSTANT = 1e-13  # spread relative to the mean below which rounding is all there is; SciPy's own bound
 
 
@@ -171,7 +171,7 @@ def rank_within_class(classes: IntArray, counted: NDArray[np.bool_] | None = Non
 def correlation(
     x: ArrayLike, y: ArrayLike, *, confidence: float = 0.95, num_resamples: int = 2000, seed: int = 0
 ) -> Correlation | None:
-    """Measure whether the objective foretells accuracy: Pearson's r over seeds, Figure 1 of the paper.
+    """Measure whether the objective predicts accuracy: Pearson's r over seeds, Figure 1 of the paper.
 
     With x the seeds' cross-validation scores and y their accuracies a positive r is good: labelings that generalize
     better resemble the human one more (with an error in place of the score, negative is good).
@@ -181,7 +181,7 @@ def correlation(
     when fewer than 3 pairs are left or either side is constant. Raises InputError for other shapes or settings.
     """
     if not 0 < confidence < 1:
-        raise InputError(f"confidence is {confidence}: give a share between 0 and 1, such as 0.95.")
+        raise InputError(f"confidence is {confidence}: give a number between 0 and 1, such as 0.95.")
     if num_resamples < MIN_RESAMPLES:
         raise InputError(f"num_resamples is {num_resamples}: give at least {MIN_RESAMPLES}.")
     pairs = _finite_pairs(x, y)  # (2, n)

@@ -20,7 +20,7 @@ BLOCK_ROWS = 16_384  # rows of a larger one that are read at once
 
 
 class RowSource(Protocol):
-    """A space (N, d) that gives the rows of a slice or of an array of row numbers: an array, a file, `StreamedRows`."""
+    """A space (N, d) indexed by a slice or an array of row numbers: an array, a memory map, `StreamedRows`."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -29,7 +29,7 @@ class RowSource(Protocol):
 
 
 class SomeRows:
-    """Some rows of a space (N, d), renumbered from 0; none is read before it is asked for."""
+    """Some rows of a space (N, d), renumbered from 0 and read lazily."""
 
     def __init__(self, phi1: RowSource, numbers: NDArray[np.int64]):
         self._phi1, self._numbers = phi1, numbers
@@ -42,7 +42,7 @@ class SomeRows:
 class UnitRows:
     """A space whose rows are read in float32 with unit L2 norm; a zero row stays zero.
 
-    The whole is held only where it takes no more than HELD_BYTES, else rows are read again whenever they are needed.
+    The space is held in memory where it takes no more than HELD_BYTES, else rows are read again when needed.
     Raises InputError for what is not a matrix, and when a row that is read has values that are not finite.
     """
 
@@ -65,8 +65,8 @@ class UnitRows:
     def blocks(self, size: int) -> Iterator[tuple[slice, Tensor]]:
         """All rows in their order, `size` at once."""
         for start in range(0, self.num_samples, size):
-            part = slice(start, min(start + size, self.num_samples))
-            yield part, self._read(part) if self._held is None else self._held[part]
+            rows = slice(start, min(start + size, self.num_samples))
+            yield rows, self._read(rows) if self._held is None else self._held[rows]
 
     def _read(self, rows: slice | NDArray[np.int64]) -> Tensor:
         with np.errstate(over="ignore"):  # what overflows is reported below
@@ -75,7 +75,7 @@ class UnitRows:
         norm = space.norm(dim=1, keepdim=True)
         if not norm.isfinite().all():
             row = np.arange(self.num_samples)[rows][int((~norm.isfinite()).nonzero()[0, 0])]
-            raise InputError(f"row {row} of phi1 holds values that are not finite or too large: drop or mend the row.")
+            raise InputError(f"row {row} of phi1 holds values that are not finite or too large: drop or fix the row.")
         return space.div_(torch.where(norm > 0, norm, 1.0))
 
 
@@ -88,7 +88,7 @@ def _rows_of(phi1: RowSource, rows: slice | NDArray[np.int64]) -> Any:
 def nearest_neighbors(
     phi1: RowSource, rows: ArrayLike, num_neighbors: int, *, chunk_bytes: int = CHUNK_BYTES, device: Device = "cpu"
 ) -> NDArray[np.int64]:
-    """Find the samples most like the given ones: N(x) = argmax^k over z ≠ x of ⟨φ1(x), φ1(z)⟩ (Alg. G1 line 3).
+    """Nearest neighbours of the given samples: N(x) = argmax^k over z ≠ x of ⟨φ1(x), φ1(z)⟩ (Alg. G1 line 3).
 
     rows: (R,) sample numbers. Returns (R, k) sample numbers, nearest first. The other arguments, k and errors are as
     for `neighbor_agreement`.
@@ -102,11 +102,11 @@ def nearest_neighbors(
 
 
 def nearest(space: UnitRows, rows: NDArray[np.int64], k: int, chunk_bytes: int = CHUNK_BYTES) -> NDArray[np.int64]:
-    """`nearest_neighbors` of a space that is open already; k is at most N − 1."""
-    found = np.empty((rows.size, k), dtype=np.int64)
-    for part, neighbors in _chunks(space, rows, k, chunk_bytes):
-        found[part] = neighbors.cpu().numpy()
-    return found
+    """`nearest_neighbors` in an open space; k is at most N − 1."""
+    nearest_rows = np.empty((rows.size, k), dtype=np.int64)
+    for chunk, neighbors in _chunks(space, rows, k, chunk_bytes):
+        nearest_rows[chunk] = neighbors.cpu().numpy()
+    return nearest_rows
 
 
 def neighbor_agreement(
@@ -132,10 +132,10 @@ def neighbor_agreement(
     labels = torch.tensor(codes_of(labeling, space.num_samples), device=space.device)
     k = clipped(num_neighbors, space.num_samples)
     agreed = np.empty(space.num_samples, dtype=np.int64)
-    for part, neighbors in _chunks(space, np.arange(space.num_samples), k, chunk_bytes):
-        agreed[part] = (labels[neighbors] == labels[part, None]).sum(dim=1).cpu().numpy()
+    for chunk, neighbors in _chunks(space, np.arange(space.num_samples), k, chunk_bytes):
+        agreed[chunk] = (labels[neighbors] == labels[chunk, None]).sum(dim=1).cpu().numpy()
         if on_progress is not None:
-            on_progress(part.stop / space.num_samples)
+            on_progress(chunk.stop / space.num_samples)
     return agreed
 
 
@@ -150,41 +150,41 @@ def codes_of(labeling: IntArray, num_samples: int) -> NDArray[np.int64]:
 def clipped(num_neighbors: int, num_samples: int) -> int:
     """As many neighbours as a sample can have; raises InputError for less than one."""
     if num_neighbors < 1:
-        raise InputError(f"num_neighbors is {num_neighbors}: ask for at least 1.")
+        raise InputError(f"num_neighbors is {num_neighbors}: give at least 1.")
     return min(num_neighbors, num_samples - 1)
 
 
 def _chunks(space: UnitRows, rows: NDArray[np.int64], k: int, chunk_bytes: int) -> Iterator[tuple[slice, Tensor]]:
-    """Yield parts of `rows` with the (c, k) nearest neighbours of each, nearest first."""
+    """Yield chunks of `rows` with the (c, k) nearest neighbours of each, nearest first."""
     size = max(1, chunk_bytes // (4 * space.block_rows))
     for start in range(0, rows.size, size):
-        part = slice(start, min(start + size, rows.size))
-        yield part, _nearest(space, rows[part], k)
+        chunk = slice(start, min(start + size, rows.size))
+        yield chunk, _nearest(space, rows[chunk], k)
 
 
 def _nearest(space: UnitRows, rows: NDArray[np.int64], k: int) -> Tensor:
-    """(c, k) numbers of the samples most like the given ones, nearest first, holding c similarities a row of a block.
+    """(c, k) numbers of the samples nearest to the given ones, nearest first, holding c similarities a row of a block.
 
-    What is kept from block to block stands by ascending number, so that the lower ones of equals go on.
+    Candidates are carried from block to block by ascending number, so that of equals the lower ones stay.
     """
     queries, own = space.take(rows), torch.from_numpy(rows).to(space.device)
     values, numbers = queries.new_empty(len(rows), 0), own.new_empty(len(rows), 0)
-    for part, block in space.blocks(space.block_rows):
+    for some, block in space.blocks(space.block_rows):
         similarity = queries @ block.T  # (c, rows of the block)
-        here = ((own >= part.start) & (own < part.stop)).nonzero()[:, 0]
-        similarity[here, own[here] - part.start] = -torch.inf
+        here = ((own >= some.start) & (own < some.stop)).nonzero()[:, 0]
+        similarity[here, own[here] - some.start] = -torch.inf
         if len(block) == space.num_samples:
             return _top_columns(similarity, k)
         near = _top_columns(similarity, min(k, len(block))).sort(dim=1).values
         values = torch.cat([values, similarity.gather(1, near)], dim=1)
-        numbers = torch.cat([numbers, near + part.start], dim=1)
+        numbers = torch.cat([numbers, near + some.start], dim=1)
         kept = _top_columns(values, min(k, values.shape[1])).sort(dim=1).values
         values, numbers = values.gather(1, kept), numbers.gather(1, kept)
     return numbers.gather(1, values.argsort(dim=1, descending=True, stable=True))
 
 
 def _top_columns(similarity: Tensor, k: int) -> Tensor:
-    """The k largest entries of each row, (c, k) columns; topk alone leaves open which of equal ones it takes."""
+    """The k largest entries of each row, (c, k) columns; of equal ones the first, which topk does not guarantee."""
     values, columns = similarity.topk(k, dim=1)
     if k == 0:
         return columns

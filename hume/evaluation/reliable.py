@@ -1,4 +1,4 @@
-"""Samples whose label can be trusted: many seeds and many neighbours agree on it (Algorithm G1, App. E and G)."""
+"""Reliable samples: many seeds and many neighbours agree on their label (Algorithm G1, App. E and G)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,14 +38,14 @@ class ReliableSamples:
     vote_agreement: NDArray[np.int64]  # (R,) seeds that agree with the vote
     neighbor_agreement: NDArray[np.int64]  # (R,) neighbours with the same class
     num_classes: int
-    per_class: int  # how many were asked for in each class
+    per_class: int  # how many were requested of each class
     shortages: dict[int, int]  # class -> how many samples it has where these are fewer; 0 for an empty class
     neighbor_recall: Recall | None = None  # of approximate neighbours, as measured; None where they are exact
 
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityRanking:
-    """All samples with what Algorithm G1 counts, from which the best of every class can be taken at no further cost.
+    """All samples with the counts of Algorithm G1, from which `top` takes the best of every class at no further cost.
 
     `dataclasses.replace(ranking, order="prose")` sorts the same counts the other way. Raises InputError for an
     unknown order.
@@ -74,7 +74,7 @@ class ReliabilityRanking:
 
     @cached_property
     def neighbor_share(self) -> FloatArray:
-        """(N,) the neighbours with the same class as a share of what could be: a class has only so many samples."""
+        """(N,) neighbours with the same class as a share of the most there can be, which the class size limits."""
         sizes = np.bincount(self.labeling, minlength=self.num_classes)[self.labeling]
         most = np.clip(np.minimum(self.num_neighbors, sizes - 1), 1, None)
         share: FloatArray = self.neighbor_agreement / most
@@ -88,7 +88,7 @@ class ReliabilityRanking:
     def top(self, per_class: int) -> ReliableSamples:
         """Take the `per_class` best samples of every class, or all of a class that has fewer (lines 6 to 10)."""
         if per_class < 1:
-            raise InputError(f"per_class is {per_class}: ask for at least 1 sample a class.")
+            raise InputError(f"per_class is {per_class}: give at least 1 sample a class.")
         rows = self.sequence[self.ranks < per_class]
         sizes = np.bincount(self.labeling, minlength=self.num_classes)
         return ReliableSamples(
@@ -105,7 +105,7 @@ class ReliabilityRanking:
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityStatistics:
-    """How balanced and how right a set of reliable samples is against the ground truth (Tables E1 and E2)."""
+    """Balance and accuracy of a set of reliable samples, against the ground truth (Tables E1 and E2)."""
 
     balance: NDArray[np.int64]  # (K_true,) samples of every true class
     balance_mean: float
@@ -134,9 +134,9 @@ def reliability_ranking(
     aligned: (S, N) classes in 0..K − 1, as `ensemble.align` returns them; phi1: (N, d1). order: "algorithm" sorts by
     (neighbours, votes), both descending, as Algorithm G1 is printed; "prose" by (votes, neighbours), as the text of
     Appendix G has it. Samples equal in both come by ascending number. neighbors_method: as for
-    `approximate.count_agreement`; `neighbor_recall` tells whether they are approximate. The remaining arguments and
-    errors are as for `neighbor_agreement` and `ensemble.count_winners`. For reliable samples in any number:
-    `.top(per_class)`.
+    `approximate_neighbors.count_agreement`; `neighbor_recall` is not None where they are approximate. The remaining
+    arguments and errors are as for `neighbor_agreement` and `ensemble.count_winners`. For reliable samples in any
+    number: `.top(per_class)`.
     """
     _check_order(order)
     labeling, votes = count_winners(aligned, num_classes)
@@ -172,7 +172,7 @@ def reliable_samples(
     neighbors_method: Method = "auto",
     device: Device = "cpu",
 ) -> ReliableSamples:
-    """Pick a balanced set of trustworthy pseudo-labels: R = ∪_k top-N_k of the ranked class k (Algorithm G1).
+    """Pick a balanced set of reliable pseudo-labels: R = ∪_k top-N_k of the ranked class k (Algorithm G1).
 
     per_class: N_k, at least 1; a class with fewer gives all it has and is listed in `shortages`. The other arguments,
     the rule for ties and the errors are as for `reliability_ranking`, which serves several `per_class` at once.
@@ -223,7 +223,7 @@ def reliability_statistics(
 def reliability_curve(
     ranking: ReliabilityRanking, truth: IntArray | None, max_per_class: int
 ) -> tuple[NDArray[np.int64], FloatArray] | None:
-    """Ask how many samples a class can be trusted: accuracy of the n best of every class (Figs. 3b and E1).
+    """Accuracy of the n most reliable samples of every class, for every n (Figs. 3b and E1).
 
     Returns n = 1..max_per_class and the accuracy over all samples of `ranking.top(n)`, matched to the truth as in
     `reliability_statistics`; None where truth is None. Raises InputError for other shapes or max_per_class < 1.
@@ -231,13 +231,13 @@ def reliability_curve(
     if truth is None:
         return None
     if max_per_class < 1:
-        raise InputError(f"max_per_class is {max_per_class}: ask for at least 1 sample a class.")
+        raise InputError(f"max_per_class is {max_per_class}: give at least 1 sample a class.")
     rows, labeling = ranking.sequence, ranking.labeling
     correct = _is_correct(rows, labeling[rows], truth, labeling, ranking.num_classes)
     # How many samples have each rank in their class, and how many of these are right.
-    standing = np.bincount(ranking.ranks, minlength=max_per_class)[:max_per_class]
+    samples = np.bincount(ranking.ranks, minlength=max_per_class)[:max_per_class]
     right = np.bincount(ranking.ranks, weights=correct, minlength=max_per_class)[:max_per_class]
-    return np.arange(1, max_per_class + 1), right.cumsum() / standing.cumsum()
+    return np.arange(1, max_per_class + 1), right.cumsum() / samples.cumsum()
 
 
 def _check_order(order: str) -> None:

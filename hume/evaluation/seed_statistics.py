@@ -12,15 +12,15 @@ from hume.data.rows import spread_over
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Correlation, FloatArray, IntArray, rank_within_class
 
-MOST_ROWS = 10_000  # rows on which seeds are compared with one another and judged in φ1
+MOST_ROWS = 10_000  # rows on which seeds are compared with one another and scored in φ1
 OUTLYING = 5.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SeedStatistics:
-    """What S labelings and their scores say about one another; each number is computed when first asked for.
+    """Statistics of S labelings and their scores, each computed when first read.
 
-    The names of classes change none of it, and only what says so needs the ground truth.
+    Renaming classes changes none of them; those that need the ground truth are None without it.
     """
 
     cv_score: FloatArray  # (S,) cross-validation score in φ2, 0 to 1
@@ -49,7 +49,7 @@ class SeedStatistics:
 
     @cached_property
     def failed(self) -> NDArray[np.bool_]:
-        """(S,) which seeds failed by their scores, see `failed`."""
+        """(S,) which seeds failed, by their scores."""
         return failed(self.cv_score)
 
     @cached_property
@@ -125,9 +125,9 @@ class SeedStatistics:
 
 
 def stability(labelings: IntArray, num_classes: int) -> float | None:
-    """How alike labelings (S, n) are: the mean adjusted Rand index of all pairs; None of a single one.
+    """How well labelings (S, n) agree: the mean adjusted Rand index of all pairs; None of a single one.
 
-    1 is the same labeling each time, about 0 what labelings have in common by chance.
+    1 for equal labelings, about 0 for agreement by chance.
     """
     pairs = rand_indices(labelings, num_classes)[np.triu_indices(len(labelings), 1)]
     return float(pairs.mean()) if len(pairs) else None
@@ -153,14 +153,14 @@ def rand_indices(labelings: IntArray, num_classes: int) -> FloatArray:
 
 
 def _pairs(counts: NDArray[np.int64]) -> float:
-    """How many pairs of samples are together in groups of these sizes."""
+    """How many pairs of samples are in the same group, for groups of these sizes."""
     return float((counts * (counts - 1)).sum()) / 2
 
 
 def failed(cv_score: FloatArray) -> NDArray[np.bool_]:
     """Which seeds (S,) failed by their scores: below the median by more than `OUTLYING` standard deviations.
 
-    The deviation is 1.4826 times the median absolute one, which failed seeds do not stretch.
+    The deviation is 1.4826 times the median absolute one, which is robust to failed seeds.
     """
     median = np.median(cv_score)
     deviation = 1.4826 * np.median(np.abs(cv_score - median))
@@ -169,7 +169,7 @@ def failed(cv_score: FloatArray) -> NDArray[np.bool_]:
 
 
 def typical_samples(closeness: FloatArray, labeling: IntArray, num_classes: int, number: int) -> NDArray[np.int64]:
-    """The samples of every class that are the closest to its prototype, closest first.
+    """The samples of every class closest to its prototype, closest first.
 
     closeness: (N,) to the prototype of the sample's own class; labeling: (N,). Returns row numbers (K, number), −1
     where a class has fewer samples.

@@ -107,9 +107,7 @@ def judge_run(findings: Findings) -> FloatArray:
 def comparison_of(findings: Findings) -> Comparison:
     """The comparison on a run's pair of spaces, which runs and saves its negative controls."""
     request = findings.run.request
-    return Comparison(
-        findings.run.home, findings.dataset, request.phi1, request.phi2, num_classes=findings.num_classes
-    )
+    return Comparison(findings.run.home, findings.dataset, request.phi1, request.phi2, num_classes=findings.num_classes)
 
 
 def known_controls(comparison: Comparison) -> dict[str, FloatArray]:

@@ -381,7 +381,7 @@ def _asked(view: _View) -> str:
     header = ["name", "symbol", "value", "meaning"]
     return f"""<section>
 <h2>What was asked</h2>
-{table("The run", ["", ""], provenance.asked(view.found), numeric=(), kind="keys")}
+{table("The run", ["", ""], provenance.settings(view.found), numeric=(), kind="keys")}
 {table("Hyperparameters, with the paper's symbols", header, settings, numeric=(2,)) if settings else ""}
 </section>"""
 

@@ -1,6 +1,6 @@
-"""What a search takes, said before it is launched: memory by formula, seconds from how fast it was measured to go.
+"""Predicted cost of a search: its memory by formula; its time is measured, see `hume.runs.pace`.
 
-`hume.runs.pace` measures. The formulas follow `hume.engine.search`, `hume.engine.inner`, `hume.engine.prototypes`,
+The formulas follow `hume.engine.search`, `hume.engine.inner`, `hume.engine.prototypes`,
 `hume.engine.whitening` and `hume.evaluation.cross_validation`. `benchmarks/estimate.py` compares both with runs.
 """
 
@@ -23,11 +23,11 @@ from hume.evaluation import cross_validation
 # How long a seed is searched before `patience` ends it, in multiples of `patience`, and the last of the seeds. Of 20
 # and of 100 seeds with a patience of 100, all converged: on digits a seed after 4.0 times its patience and the last one
 # after 5.5 times, on Fashion-MNIST after 3.6 and 5.5 times, on 5,000 digits of MNIST after 4.4 and 6.5 times (simclr
-# and lite0 each); a shorter patience takes more of its own (5 to 6 times at 50).
+# and lite0 each); a shorter patience takes a larger multiple (5 to 6 times at 50).
 TYPICAL_PATIENCES = 4.0
 LONGEST_PATIENCES = 5.5
-# The directions that whitening keeps of a wide φ2 at a truncation of 1 %: 404 of EfficientNet-Lite0's 1,280. They
-# fall as a power of the truncation: 109, 58 and 31 at 5, 10 and 20 %. A narrow space is kept whole.
+# The directions of a wide φ2 that whitening keeps at a truncation of 1 %: 404 of EfficientNet-Lite0's 1,280. They
+# fall as a power of the truncation: 109, 58 and 31 at 5, 10 and 20 %. A narrow space keeps all.
 TYPICAL_RANK = 400
 RANK_POWER = -0.85
 
@@ -93,14 +93,14 @@ class Sizes:
 
 
 def iterations(config: Config, patiences: float) -> int:
-    """How many iterations a seed is searched that needs so many times its patience; known where there is none."""
+    """Iterations of a seed that ends after so many times its patience; exact where there is no patience."""
     if config.patience is None:
         return config.num_iterations
     return min(config.num_iterations, round(patiences * config.patience))
 
 
 def copies(num_samples: int, d1: int, d2: int, *, searched: int) -> int:
-    """The bytes that a search in memory takes for its spaces, however few seeds and classes it has.
+    """The bytes that a search in memory takes for its spaces, whatever its seeds and classes.
 
     That is both as float32, the searched rows of both where these are not all, and φ2 once more, whitened.
     """
@@ -111,7 +111,7 @@ def copies(num_samples: int, d1: int, d2: int, *, searched: int) -> int:
 def least_bytes(
     num_samples: int, d1: int, d2: int, config: Config, solver: InnerSolver, num_seeds: int, *, on_disk: bool
 ) -> int:
-    """The memory that a search and its scores take at least: one seed after the other, spaces `on_disk` or not."""
+    """The least memory, in bytes, of a search and its scores: one seed at a time, spaces `on_disk` or not."""
     sizes = Sizes(
         num_samples=num_samples, searched=num_samples, scored=num_samples, d1=d1, d2=d2, num_seeds=num_seeds, batch=1,
         on_disk=on_disk,
@@ -120,9 +120,9 @@ def least_bytes(
 
 
 def most_bytes(sizes: Sizes, config: Config, solver: InnerSolver) -> int:
-    """The most memory that a search and its scores hold at one time, on top of a process with the dataset open.
+    """The peak memory, in bytes, of a search and its scores, on top of a process with the dataset open.
 
-    Spaces may fit into memory to score that do not fit to search.
+    Spaces that do not fit into memory to search may fit to score.
     """
     return 4 * max(_search_numbers(sizes, config, solver), _score_numbers(sizes, config.num_classes))
 
@@ -144,7 +144,7 @@ def _search_numbers(sizes: Sizes, config: Config, solver: InnerSolver) -> int:
 
 
 def _score_numbers(sizes: Sizes, num_classes: int) -> int:
-    """The most numbers held while scoring: φ1 is still there, φ2 is read again."""
+    """The most numbers held while scoring: φ1 is still held, φ2 is read again."""
     N, S, r, K = sizes.scored, sizes.num_seeds, sizes.rank(), num_classes
     labels = sizes.num_samples * 3 * S
     batch = cross_validation.batch_size(S, N, K)

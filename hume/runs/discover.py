@@ -1,4 +1,4 @@
-"""What a search has found, and how good it is: scores of all seeds, the vote, the correlation.
+"""Run a search on a dataset: check that it fits into memory, search all seeds, score them and let them vote.
 
 Ground truth is optional everywhere. Where it is missing, what needs it is None.
 """
@@ -40,11 +40,11 @@ def discover(
     device: str = "auto",
     on_step: Callable[[Step], None] | None = None,
 ) -> Result:
-    """Search a dataset for its human labeling, score what was found and let it vote, all in memory.
+    """Search a dataset for its human labeling, score the labelings of all seeds and let them vote, all in memory.
 
     phi1, phi2 name two of the dataset's spaces, its default pair if left out; num_classes
-    is taken from the dataset when it knows; `config` and `solver` replace the preset's.
-    `on_step` sees every iteration. `Store` does the same on disk.
+    defaults to the dataset's; `config` and `solver` replace the preset's. `on_step` is
+    called with every iteration. `Store` does the same on disk.
     Raises InputError for data that cannot be searched.
     """
     start = perf_counter()
@@ -62,31 +62,31 @@ def discover(
         )
         config, solver = config or chosen[0], solver or chosen[1]
     phi1_rows, steps = prepare_search(dataset, first, second, config, solver, seeds, setting, device)
-    found: list[FinishedSeed] = []
+    finished: list[FinishedSeed] = []
     for step in steps:
-        found.extend(step.finished)
+        finished.extend(step.finished)
         if on_step is not None:
             on_step(step)
-    found.sort(key=lambda seed: seed.seed)
-    labelings = label_all(phi1_rows, found)
+    finished.sort(key=lambda seed: seed.seed)
+    labelings = label_all(phi1_rows, finished)
     return Result(
         config=config,
         solver=solver,
         setting=setting,
         evaluated=evaluated_rows(dataset),
-        seeds=tuple(seed.seed for seed in found),
-        prototypes=np.stack([seed.prototypes for seed in found]),
+        seeds=tuple(seed.seed for seed in finished),
+        prototypes=np.stack([seed.prototypes for seed in finished]),
         labelings=labelings,
-        objective=np.array([seed.final_objective for seed in found]),
+        objective=np.array([seed.final_objective for seed in finished]),
         scores=score_labelings(dataset, second, labelings, config.num_classes, device=device),
         seconds=perf_counter() - start,
         device=device,
     )
 
 
-def classes_of(dataset: Dataset, asked: int | None) -> int:
-    """The number of classes to search for; raises InputError when neither the caller nor the dataset tells."""
-    number = asked if asked is not None else dataset.num_classes
+def classes_of(dataset: Dataset, requested: int | None) -> int:
+    """The number of classes to search for; raises InputError when neither the caller nor the dataset gives one."""
+    number = requested if requested is not None else dataset.num_classes
     if number is None:
         raise InputError(f"{dataset.name} does not say how many classes it has: give num_classes")
     return number
@@ -103,17 +103,17 @@ def prepare_search(
     device: str,
     seed_batch: int | None = None,
 ) -> tuple[Rows, Iterator[Step]]:
-    """All rows of φ1 as the search sees them, (N, d1) on the device, and the search itself, not yet begun.
+    """All rows of φ1 as the search sees them, (N, d1) on the device, and the iterator of the search's steps.
 
     Spaces whose copies do not fit comfortably into memory stay on disk. Where there are several
     GPUs, `cuda` searches on all of them. Raises InputError when there is not enough memory for the rest.
     """
     rows = searched_rows(dataset, setting)
-    one, other = dataset.space(phi1), dataset.space(phi2)
-    N, d1, d2 = len(one.features), one.features.shape[1], other.features.shape[1]
+    space1, space2 = dataset.space(phi1), dataset.space(phi2)
+    N, d1, d2 = len(space1.features), space1.features.shape[1], space2.features.shape[1]
     on_disk = not fits(cost.copies(N, d1, d2, searched=int(rows.sum())), device)
     _check_memory(cost.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk), on_disk, device)
-    first, searched = searched_pair(one, other, config, rows, device, on_disk=on_disk)
+    first, searched = searched_pair(space1, space2, config, rows, device, on_disk=on_disk)
     return first, _search(device, searched, config, solver, seeds, seed_batch)
 
 
@@ -149,15 +149,15 @@ def _check_memory(needed: int, on_disk: bool, device: str) -> None:
     free = min(free_bytes("cpu"), free_bytes(device))
     if needed > free:
         raise InputError(
-            f"this search needs {needed / 2**30:.1f} GiB of memory{' beside its spaces on disk' if on_disk else ''}, "
-            f"{free / 2**30:.1f} GiB are free: lower num_train and num_test, ask for fewer classes or fewer seeds"
+            f"this search needs {needed / 2**30:.1f} GiB of memory{', with its spaces on disk' if on_disk else ''}, "
+            f"and {free / 2**30:.1f} GiB are free: lower num_train and num_test, the number of classes or of seeds"
         )
 
 
-SEARCHED = 0.8  # share of the time of a search with its scores that the search takes
+SEARCHED = 0.8  # the search's share of the time of a search with its scores
 
 
 def of_search(on_progress: Progress | None) -> Callable[[Step], None]:
-    """What to give a search that is scored afterwards as `on_step`: it tells the share of both."""
-    tell = part(on_progress, 0, SEARCHED)
-    return lambda step: tell(min(1.0, step.progress))
+    """An `on_step` that reports the progress of a search whose scores follow."""
+    report = part(on_progress, 0, SEARCHED)
+    return lambda step: report(min(1.0, step.progress))

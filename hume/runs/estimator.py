@@ -1,4 +1,4 @@
-"""HUME as scikit-learn users expect it: an estimator over a pair of spaces."""
+"""HUME as a scikit-learn estimator over a pair of spaces."""
 
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ class HUME(BaseEstimator):  # type: ignore[misc]
         HUME(num_classes=10).fit_predict(phi1, phi2)
 
     num_classes: K. num_seeds: random starts whose labelings vote. preset: `fast` or one of
-    the paper's. random_state: the first seed's number. device: "cpu", "cuda" or "auto".
+    the paper's. random_state: the first seed. device: "cpu", "cuda" or "auto".
 
     After `fit`: labels_ (N,) the vote; vote_share_ (N,) the share of seeds behind each label;
     cv_scores_ (S,); prototypes_ (S, K, d1), classes named as in the vote; objective_ (S,).
@@ -50,7 +50,7 @@ class HUME(BaseEstimator):  # type: ignore[misc]
         """Search on spaces phi1 (N, d1) and phi2 (N, d2), rows in the same order."""
         first, second = _features(phi1, "phi1"), _features(phi2, "phi2")
         dataset = Dataset(name="arrays", spaces={"phi1": Space("phi1", first), "phi2": Space("phi2", second)})
-        found = discover.discover(
+        result = discover.discover(
             dataset,
             phi1="phi1",
             phi2="phi2",
@@ -59,34 +59,34 @@ class HUME(BaseEstimator):  # type: ignore[misc]
             preset=self.preset,
             device=self.device,
         )
-        vote = found.scores.vote
+        vote = result.scores.vote
         self.n_features_in_ = first.shape[1]
-        self.mean_ = first.mean(0, dtype=np.float64).astype(np.float32) if found.config.centre else np.float32(0)
+        self.mean_ = first.mean(0, dtype=np.float64).astype(np.float32) if result.config.centre else np.float32(0)
         self.labels_ = vote.labeling
         self.vote_share_ = vote.share
-        self.cv_scores_ = found.scores.cv_score
-        self.objective_ = found.objective
-        reference = found.labelings[vote.reference]
+        self.cv_scores_ = result.scores.cv_score
+        self.objective_ = result.objective
+        reference = result.labelings[vote.reference]
         self.prototypes_ = np.stack(
             [
                 prototypes[np.argsort(match_classes(labeling, reference, self.num_classes))]
-                for prototypes, labeling in zip(found.prototypes, found.labelings, strict=True)
+                for prototypes, labeling in zip(result.prototypes, result.labelings, strict=True)
             ]
         )
         return self
 
     def fit_predict(self, phi1: ArrayLike, phi2: ArrayLike) -> NDArray[np.int64]:
-        """Search, and return the vote's label of every row, (N,)."""
+        """Search, and return the vote's class of every row, (N,)."""
         labels: NDArray[np.int64] = self.fit(phi1, phi2).labels_
         return labels
 
     def predict(self, phi1: ArrayLike) -> NDArray[np.int64]:
-        """The vote of the found prototypes on new rows phi1 (M, d1), (M,)."""
+        """Predict the classes (M,) of new rows phi1 (M, d1) by the vote of all prototypes."""
         check_is_fitted(self, "prototypes_")
-        given = _features(phi1, "phi1")
-        if given.shape[1] != self.n_features_in_:
-            raise InputError(f"phi1 has {given.shape[1]} features, the fitted one had {self.n_features_in_}")
-        rows = torch.from_numpy(given - self.mean_)
+        features = _features(phi1, "phi1")
+        if features.shape[1] != self.n_features_in_:
+            raise InputError(f"phi1 has {features.shape[1]} features and the fitted one {self.n_features_in_}")
+        rows = torch.from_numpy(features - self.mean_)
         unit: Tensor = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp(min=1e-12)
         labelings = hard_labels(unit, torch.from_numpy(self.prototypes_)).numpy()
         votes: NDArray[np.int64] = vote_counts(labelings, self.num_classes).argmax(1)

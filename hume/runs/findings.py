@@ -1,8 +1,8 @@
-"""What a finished run has found, put so that pages, reports and the command line read the same numbers.
+"""The results of a finished run, so that pages, reports and the command line show the same numbers.
 
-Everything is computed when it is first asked for and kept. Classes of all labelings carry
-the numbers of the best-scored seed, as in the vote; scores see the evaluated rows, pictures
-and exports see all.
+Everything is computed when first read, then cached. Classes of all labelings have the
+numbers of the best-scored seed, as in the vote; scores are computed on the evaluated rows,
+figures and exports on all.
 """
 
 from collections.abc import Callable
@@ -31,12 +31,12 @@ from hume.runs.run import Run
 RowChoice = Literal["all", "train", "test"]
 RELIABLE_COLUMNS = ("row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept")
 LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share")
-MAX_RANKINGS = 8  # kept at once, so that a slider that was played with does not fill the memory
+MAX_RANKINGS = 8  # cached at once, so that moving a slider does not fill the memory
 
 
 @dataclass(frozen=True, eq=False)
 class SeedFindings:
-    """One seed: how it scores, where it ranks, and the labeling it found."""
+    """One seed: its score, its rank and its labeling."""
 
     seed: int
     rank: int  # 1 is the best cross-validation score
@@ -45,12 +45,12 @@ class SeedFindings:
     state: str  # converged, stopped at T, imported
     labeling: NDArray[np.integer[Any]]  # (N,) in the vote's class numbers
     agreement: Agreement | None
-    typical: NDArray[np.int64]  # (K, m) the samples that each class's prototype likes best, −1 where it has fewer
+    typical: NDArray[np.int64]  # (K, m) the samples closest to each class's prototype, −1 where it has fewer
     confusion: NDArray[np.int64] | None  # (K, K_true) on the evaluated rows
 
 
 class Findings:
-    """The results of one finished run; raises RunError when it is not finished or its data changed."""
+    """The results of one finished run; raises RunError when it is not finished or its data have changed."""
 
     def __init__(self, run: Run):
         self.run = run
@@ -66,7 +66,7 @@ class Findings:
 
     @cached_property
     def statistics(self) -> SeedStatistics:
-        """How the seeds score and relate to each other on the evaluated rows, in the order of `seeds`."""
+        """Scores, agreement and class sizes of the seeds on the evaluated rows, in the order of `seeds`."""
         return SeedStatistics(
             cv_score=np.array(self.values["cv_score"], np.float64),
             num_classes=self.num_classes,
@@ -82,14 +82,14 @@ class Findings:
     @property
     def correlation(self) -> Correlation | None:
         """Of score and accuracy over the seeds; None without ground truth or with too few different seeds."""
-        found = self.values["correlation"]
-        return None if found["r"] is None else Correlation(**found)
+        values = self.values["correlation"]
+        return None if values["r"] is None else Correlation(**values)
 
     @property
     def vote_agreement(self) -> Agreement | None:
-        """How the vote agrees with the ground truth, None where there is none."""
-        found = self.values["vote"]
-        return None if found["acc"] is None else Agreement(**found)
+        """How well the vote agrees with the ground truth; None where there is none."""
+        values = self.values["vote"]
+        return None if values["acc"] is None else Agreement(**values)
 
     @cached_property
     def states(self) -> list[str]:
@@ -110,7 +110,7 @@ class Findings:
 
     @cached_property
     def top_n(self) -> ensemble.TopNCurve:
-        """What the vote of the n best seeds is worth, for every n (Fig. 3a)."""
+        """Accuracy of the vote of the n best seeds, for every n (Fig. 3a)."""
         scores, truth = self.statistics.cv_score, self.dataset.labels
         return ensemble.top_n_curve(self.aligned, scores, self.num_classes, truth, self.evaluated)
 
@@ -136,7 +136,7 @@ class Findings:
         ]
 
     def seed(self, seed: int, num_typical: int = 12) -> SeedFindings:
-        """All about one seed; raises InputError when the run has no such seed."""
+        """Everything about one seed; raises InputError when the run has no such seed."""
         if seed not in self.seeds:
             raise InputError(f"run {self.run.name!r} has no seed {seed}: choose one of its {len(self.seeds)}")
         i = self.seeds.index(seed)
@@ -158,7 +158,7 @@ class Findings:
     def _typical(
         self, prototypes: NDArray[np.float32], labeling: NDArray[np.integer[Any]], number: int
     ) -> NDArray[np.int64]:
-        # (N,) how close the winning class is, whatever its number
+        # (N,) the largest inner product with a prototype
         closeness = np.concatenate([(block.numpy() @ prototypes.T).max(axis=1) for block in blocks(self._phi1)])
         return typical_samples(closeness, labeling, self.num_classes, number)
 
@@ -166,7 +166,7 @@ class Findings:
 
     @property
     def true_names(self) -> list[str]:
-        """What the ground truth calls its classes; numbers where it has no names."""
+        """The names of the true classes; numbers where they have none."""
         if self.dataset.classes is not None:
             return list(self.dataset.classes)
         return [] if self.dataset.labels is None else [str(k) for k in range(int(self.dataset.labels.max()) + 1)]
@@ -176,8 +176,8 @@ class Findings:
         truth = self.dataset.labels
         if truth is None:
             return None
-        seen = self.evaluated
-        return metrics.contingency_table(labeling[seen], truth[seen], self.num_classes, len(self.true_names))
+        rows = self.evaluated
+        return metrics.contingency_table(labeling[rows], truth[rows], self.num_classes, len(self.true_names))
 
     @cached_property
     def match(self) -> NDArray[np.int64] | None:
@@ -209,15 +209,15 @@ class Findings:
         return self.run.phi1_rows(self.dataset)
 
     def neighbors(self, row: int, space: Literal["phi1", "phi2"], number: int) -> NDArray[np.int64]:
-        """(number,) the samples most like one sample in φ1 or φ2 by the cosine, nearest first."""
-        found: NDArray[np.int64] = reliable.nearest_neighbors(
+        """(number,) the nearest neighbours of one sample in φ1 or φ2 by the cosine, nearest first."""
+        neighbors: NDArray[np.int64] = reliable.nearest_neighbors(
             self.phi1 if space == "phi1" else self.dataset.space(self.run.request.phi2).features, [row], number
         )[0]
-        return found
+        return neighbors
 
     @cached_property
     def expected(self) -> NDArray[np.int64]:
-        """(N,) the vote's class that a linear classifier in φ2, which did not see the sample, expects."""
+        """(N,) held-out predictions of the vote's class by a linear classifier in φ2."""
         return cross_validation.held_out_predictions(
             space_rows.rows(self.dataset.space(self.run.request.phi2)),
             torch.from_numpy(self.vote.labeling),
@@ -262,8 +262,8 @@ class Findings:
             while len(self._rankings) >= MAX_RANKINGS:
                 self._rankings.pop(next(iter(self._rankings)), None)
             self._rankings[key] = ranking
-        found = self._rankings[key]
-        return found if found.order == order else replace(found, order=order)
+        ranking = self._rankings[key]
+        return ranking if ranking.order == order else replace(ranking, order=order)
 
     @cached_property
     def _rankings(self) -> dict[tuple[int, RowChoice, Method], ReliabilityRanking]:
@@ -280,10 +280,10 @@ class Findings:
         return replace(samples, rows=chosen[samples.rows]), statistics
 
     def reliable_table(self, samples: reliable.ReliableSamples, review: Review) -> list[tuple[Any, ...]]:
-        """The rows of the CSV file under `RELIABLE_COLUMNS`; what was rejected stays in, as not kept."""
+        """The rows of the CSV file under `RELIABLE_COLUMNS`; rejected samples are listed as not kept."""
         files = self.dataset.file_names
         ranks = (metrics.rank_within_class(samples.classes) + 1).tolist()
-        found = zip(
+        columns = zip(
             samples.rows.tolist(),
             samples.classes.tolist(),
             samples.vote_agreement.tolist(),
@@ -302,5 +302,5 @@ class Findings:
                 rank,
                 "no" if row in review.rejected else "yes",
             )
-            for row, number, votes, neighbors, rank in found
+            for row, number, votes, neighbors, rank in columns
         ]

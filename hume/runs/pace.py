@@ -1,7 +1,7 @@
-"""How fast a search goes here and now: a few real iterations of what is asked, on a part of its rows and seeds, timed.
+"""Predicted time of a search on this machine: a few of its iterations are timed, on some of its rows and seeds.
 
-A search takes time in proportion to its seeds and its rows (R² 0.999 and 0.995), besides what it does once. So a part
-of both is measured, in about a second on an idle machine, and what the machine does meanwhile is in the result.
+A search takes time in proportion to its seeds and its rows (R² 0.999 and 0.995), plus what it does once. So some of
+both are measured, in about a second on an idle machine; any other load on the machine is part of the result.
 """
 
 from collections.abc import Callable
@@ -29,18 +29,18 @@ from hume.engine.whitening import TRUNCATION, Whitening
 from hume.evaluation import cross_validation
 from hume.runs.cost import LONGEST_PATIENCES, TYPICAL_PATIENCES, Sizes, iterations
 
-DRAWN_ROWS = 3000  # of a split; of larger ones a part is measured
+DRAWN_ROWS = 3000  # of a split; of larger ones a fraction is measured
 SCORED_ROWS = 1000
 TASKS = (40, 320)  # seeds times classes: a search takes a start and so much a seed, which two numbers of them show
 ITERATIONS = 3
-INNER_STEPS = 10  # of more, so many are measured
+INNER_STEPS = 10  # at most, that are measured
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """What a search and its scores take, measured: seconds by the number of seeds, for any patience and iterations."""
+    """Measured time of a search and its scores: seconds by the number of seeds, for any patience and iterations."""
 
     num_classes: int
     reading: float  # seconds: the rows of both spaces, once
@@ -50,12 +50,12 @@ class Pace:
     scores: tuple[tuple[int, float], ...]  # seeds and the seconds of their scores
 
     def seconds(self, sizes: Sizes, config: Config) -> tuple[float, float]:
-        """Of the search and of its scores."""
+        """Seconds of the search and of its scores."""
         scores = self.scoring + self._of(self.scores, sizes.num_seeds, config)
         return self._search(sizes, config), scores
 
     def _search(self, sizes: Sizes, config: Config) -> float:
-        """Every batch goes on with all its seeds for a typical time, then with its last one."""
+        """Every batch runs with all its seeds for a typical time, then with its last one."""
         typical, longest = (iterations(config, times) for times in (TYPICAL_PATIENCES, LONGEST_PATIENCES))
         full, rest = divmod(sizes.num_seeds, sizes.batch)
         seconds = self.reading
@@ -65,7 +65,7 @@ class Pace:
         return seconds
 
     def _of(self, points: tuple[tuple[int, float], ...], num_seeds: int, config: Config) -> float:
-        """The seconds for so many seeds: on the lines through what was measured, with the classes that were measured.
+        """The seconds for so many seeds, interpolated between the measured numbers of seeds.
 
         Classes and seeds are columns of the same products: one stands for the other.
         """
@@ -78,7 +78,7 @@ def measure(
     dataset: Dataset, phi1: str, phi2: str, config: Config, solver: InnerSolver, sizes: Sizes, setting: Setting,
     device: str,
 ) -> Pace | None:  # fmt: skip
-    """Time a part of a search and its scores; None where that cannot be done, the search itself then says why."""
+    """Time a fraction of a search and its scores; None where that fails, for which the search then raises the error."""
     try:
         return _measure((dataset.space(phi1), dataset.space(phi2)), dataset, config, solver, sizes, setting, device)
     except HumeError:
@@ -122,7 +122,7 @@ def _measure(
     iteration, scores = [], []
     for seeds in (max(1, TASKS[0] // K), max(2, TASKS[1] // K)):
         running = search(x1, inner, part, solver=short, seeds=range(seeds), seed_batch=seeds)
-        next(running)  # with what is done once, and the device still cold
+        next(running)  # includes what is done once, on a cold device
         took, steps = seconds(partial(list[Step], islice(running, ITERATIONS)))
         iteration.append((seeds, times * took / ITERATIONS))
         labelings = hard_labels(x1[:SCORED_ROWS], steps[-1].prototypes).to(torch.int32)
@@ -139,7 +139,7 @@ def _measure(
 
 
 def _seconds(device: str, work: Callable[[], T]) -> tuple[float, T]:
-    """How long some work takes on a device, and its result."""
+    """The seconds that some work takes on a device, and its result."""
     start = perf_counter()
     result = work()
     if torch.device(device).type == "cuda":

@@ -1,4 +1,4 @@
-"""What a run was asked to do and by what it was done, as rows of plain words; tables everywhere show the same."""
+"""The settings and the provenance of a run, as rows of text that tables everywhere show."""
 
 import importlib.metadata
 import tomllib
@@ -15,41 +15,41 @@ from hume.runs.run import Run
 
 SETTINGS = {"transductive": "the search saw all rows", "inductive": "the search saw the train rows only"}
 MEANINGS = {
-    "num_classes": ("K", "classes to find"),
+    "num_classes": ("K", "classes"),
     "num_iterations": ("T", "steps of the search, at most"),
     "step_size": ("α", "step size of Adam on the prototypes"),
     "temperature": ("γ", "temperature of the sparsemax"),
     "entropy_weight": ("η", "weight of the label entropy, which keeps classes from emptying"),
-    "class_sizes": ("π", "shares of the classes that are asked for, whichever class has them; – is equal shares"),
+    "class_sizes": ("π", "requested shares of the classes, in any order; – is equal shares"),
     "num_train": ("|X_tr|", "rows that a random split trains on"),
     "num_test": ("|X_te|", "rows that a random split tests on"),
     "num_splits": ("", "random splits averaged in a step"),
     "anneal_at": ("", "steps after which γ and α are divided by 10"),
     "clip_norm": ("", "largest gradient norm of a seed"),
-    "centre": ("", "whether φ1 loses its mean row before it is normalized"),
+    "centre": ("", "whether the mean row is subtracted from φ1 before it is normalized"),
     "encoder": ("", "how W1 W1ᵀ = I is kept"),
     "patience": ("", "steps without gain after which a seed ends"),
-    "min_gain": ("", "what counts as a gain, in nats of the objective"),
-    "split_seed": ("", "the stream of random splits"),
+    "min_gain": ("", "least gain that counts, in nats of the objective"),
+    "split_seed": ("", "seed of the random splits"),
     "precision": ("", "number type of products; auto is float32 on a CPU, bfloat16 on a GPU that has it"),
     "inner_steps": ("m", "steps of the classifier in φ2"),
-    "inner_step_size": ("α", "their size"),
+    "inner_step_size": ("α", "step size of the classifier in φ2"),
     "bias": ("", "whether the classifier in φ2 has a bias"),
     "ridge": ("λ", "ridge of the classifier in φ2; – is a share of φ2's variance"),
     "truncation": ("", "share of a direction of φ2 below which the ridge drops it"),
 }  # symbol of the paper, where it has one, and meaning
 
 
-def asked(found: Findings) -> list[tuple[str, str]]:
-    """What was searched, how, on what and when: (name, words)."""
-    request, dataset, values = found.run.request, found.dataset, found.values
+def settings(findings: Findings) -> list[tuple[str, str]]:
+    """What was searched, how, on what and when: (name, text)."""
+    request, dataset, values = findings.run.request, findings.dataset, findings.values
     imported = request.origin == "authors"
     return [
         ("Dataset", f"{dataset.card.get('name') or dataset.name}, {dataset.num_samples:,} rows"),
         ("φ1: labels are made here", _described(dataset.space(request.phi1))),
         ("φ2: labels are judged here", _described(dataset.space(request.phi2))),
-        ("Classes K", f"{found.num_classes:,}"),
-        ("Seeds", f"{len(found.seeds):,}: {_ranges(found.seeds)}"),
+        ("Classes K", f"{findings.num_classes:,}"),
+        ("Seeds", f"{len(findings.seeds):,}: {_ranges(findings.seeds)}"),
         ("Setting", f"{request.setting}: {SETTINGS[request.setting]}"),
         ("Search", "imported from the authors' layout" if imported else f"{solver_name(request.solver)} inner solver"),
         ("Time", f"{values['seconds']:.1f} s on the {values['device'].upper()}{_products(values)}"),
@@ -64,15 +64,15 @@ def _products(values: dict[str, Any]) -> str:
 
 
 def hyperparameters(run: Run) -> list[tuple[str, str, str, str]]:
-    """Name, symbol, value and meaning of every hyperparameter; none for an imported run, which does not know."""
+    """Name, symbol, value and meaning of every hyperparameter; none for an imported run, which records none."""
     if run.request.origin == "authors":
         return []
-    settings = {**asdict(run.request.config), **asdict(run.request.solver)}  # type: ignore[call-overload]
-    return [(name, MEANINGS[name][0], _value(value), MEANINGS[name][1]) for name, value in settings.items()]
+    values = {**asdict(run.request.config), **asdict(run.request.solver)}  # type: ignore[call-overload]
+    return [(name, MEANINGS[name][0], _value(value), MEANINGS[name][1]) for name, value in values.items()]
 
 
 def date(iso: str) -> str:
-    """A moment in words, "23 November 2026, 15:04 UTC"; iso: as a run keeps it."""
+    """A time as text, "23 November 2026, 15:04 UTC"; iso: as a run records it."""
     moment = datetime.fromisoformat(iso)
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
@@ -89,9 +89,9 @@ def version() -> str:
 
 
 def _described(space: Space) -> str:
-    """A space's title, how it was made and its licence, as far as the card says."""
+    """A space's title, dimensions, origin and licence, as far as the card has them."""
     known = [space.title or space.name, f"{space.features.shape[1]:,} dimensions", space.made, space.licence]
-    return " · ".join(part for part in known if part)
+    return " · ".join(item for item in known if item)
 
 
 def _ranges(numbers: Sequence[int]) -> str:

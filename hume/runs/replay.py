@@ -1,7 +1,7 @@
-"""A run seen again: what its seeds labeled how at every recorded moment, from `hume.runs.trajectory`.
+"""Replay of a run: the labelings of its seeds at every recorded frame, from `hume.runs.trajectory`.
 
-Everything is computed on some rows, 1,000 by default: a share of them is off by at most 3 percentage points, 95 %
-of the time, and a hundred seeds take seconds. Ground truth is optional, and only ever shown.
+Everything is computed on a sample of rows, 1,000 by default: a share of them is off by at most 3 percentage points,
+95 % of the time, and a hundred seeds take seconds. Ground truth is optional, and only displayed.
 """
 
 from collections.abc import Sequence
@@ -30,27 +30,27 @@ Labels = NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
-    """Where every seed is at every moment; one that has ended stays where it ended."""
+    """The state of every seed at every frame; a seed that has ended keeps its last state."""
 
     seeds: NDArray[np.int64]  # (S,)
-    iterations: NDArray[np.int64]  # (F,) updates made so far, 0 first, ascending
+    iterations: NDArray[np.int64]  # (F,) updates so far, 0 first, ascending
     ends: NDArray[np.int64]  # (S,) the iteration after which each seed ended
     objective: NDArray[np.float64]  # (F, S) Eq. 7, nats, averaged over the iterations before
-    settled: NDArray[np.float64]  # (F, S) share of the rows that have the class in which they end
-    changes: NDArray[np.float64]  # (F − 1, S) share of the rows that change class from one moment to the next
+    settled: NDArray[np.float64]  # (F, S) share of the rows that have their final class
+    changes: NDArray[np.float64]  # (F − 1, S) share of the rows that change class from one frame to the next
     acc: NDArray[np.float64] | None  # (F, S) clustering accuracy on the rows; None without ground truth
-    rows: NDArray[np.int64]  # (n,) the rows that all this is computed on
+    rows: NDArray[np.int64]  # (n,) the sampled rows
 
 
 @dataclass(frozen=True, eq=False)
 class Movers:
-    """Rows that change class between two moments."""
+    """Rows that change class between two frames."""
 
     rows: NDArray[np.int64]  # (m,)
-    number: NDArray[np.int64]  # (m,) how often each changes
-    latest: NDArray[np.int64]  # (m,) the frame with which it does last
-    before: Labels  # (m,) its class at the first moment
-    after: Labels  # (m,) at the last; the same as `before` for a row that came back
+    number: NDArray[np.int64]  # (m,) of changes
+    latest: NDArray[np.int64]  # (m,) the frame of the last change
+    before: Labels  # (m,) class at the first frame
+    after: Labels  # (m,) at the last; the same as `before` for a row that changed back
 
 
 Reason = Literal["imported", "unfinished", "not recorded", "too many seeds", "too many frames"]
@@ -58,7 +58,7 @@ Reason = Literal["imported", "unfinished", "not recorded", "too many seeds", "to
 
 @dataclass(frozen=True)
 class MissingTrajectories:
-    """Why a run's trajectories are not all there."""
+    """Why trajectories of a run are missing."""
 
     reason: Reason
     recorded: int  # seeds that have one
@@ -68,7 +68,7 @@ class MissingTrajectories:
 
 
 def sample_rows(dataset: Dataset, num_rows: int = NUM_ROWS) -> NDArray[np.int64]:
-    """So many of the rows that scores are computed on, (n,) ascending, always the same ones."""
+    """A fixed random sample (n,), ascending, of the rows that scores are computed on."""
     rows = np.flatnonzero(splits.evaluated_rows(dataset))
     if len(rows) > num_rows:
         rows = np.sort(np.random.default_rng(0).choice(rows, num_rows, replace=False))
@@ -76,10 +76,10 @@ def sample_rows(dataset: Dataset, num_rows: int = NUM_ROWS) -> NDArray[np.int64]
 
 
 def labelings(phi1_rows: Tensor, trajectory: Trajectory) -> Labels:
-    """How a seed labels some rows at every frame, (F, n): the class of the closest prototype.
+    """The labeling of some rows by a seed at every frame, (F, n): the class of the closest prototype.
 
     phi1_rows: (n, d1) as the search saw them, from `Run.phi1_rows`. Frames hold 11 bits of each number, so a row
-    that lies between two classes may get the other one: the last frame is the seed's labeling but for these.
+    between two classes may get the other one: the last frame is the seed's labeling except for these.
     """
     prototypes = torch.from_numpy(trajectory.prototypes).float().to(phi1_rows.device)
     return hard_labels(phi1_rows, prototypes).cpu().numpy().astype(np.int32)
@@ -91,7 +91,7 @@ def changes(labeled: Labels) -> NDArray[np.float64]:
 
 
 def settled(labeled: Labels) -> NDArray[np.float64]:
-    """The share of the rows that have the class in which they end, (F,), of labelings (F, n): 1 at the last."""
+    """The share of the rows that have their final class, (F,), of labelings (F, n): 1 at the last."""
     return np.asarray((labeled == labeled[-1]).mean(axis=1), np.float64)
 
 
@@ -103,8 +103,8 @@ def accuracy(labeled: Labels, truth: NDArray[np.integer[Any]]) -> NDArray[np.flo
 def objective_at(curve: NDArray[np.float32], iterations: NDArray[np.int64]) -> NDArray[np.float64]:
     """Eq. 7 at some iterations, (F,), from a seed's curve (T,), averaged because single splits are noisy.
 
-    The average is over the quarter of the way that lies before, 20 iterations at most, and over the last 20 at the
-    seed's end, which makes it the objective that the run tells.
+    The average is over the last quarter of the iterations so far, 20 at most, and over the last 20 at the seed's end,
+    which gives the objective that the run reports.
     """
     T = len(curve)
     sums = np.concatenate([[0.0], np.cumsum(curve, dtype=np.float64)])
@@ -122,34 +122,34 @@ def cloud(
     num_rows: int = NUM_ROWS,
     on_progress: Progress | None = None,
 ) -> Cloud:
-    """Put all recorded seeds, or those of `seeds` that were recorded, beside each other at the same moments.
+    """Align all recorded seeds, or those of `seeds` that were recorded, at the same frames.
 
-    The moments are the frames of the seed that took longest; every other seed shows its latest frame at each.
+    The frames are those of the seed that took longest; every other seed shows its latest frame at each.
     Raises InputError when none of the seeds was recorded.
     """
-    found = [read_trajectory(run, seed) for seed in recorded_seeds(run) if seeds is None or seed in seeds]
-    trajectories = [trajectory for trajectory in found if trajectory is not None]
+    read = [read_trajectory(run, seed) for seed in recorded_seeds(run) if seeds is None or seed in seeds]
+    trajectories = [trajectory for trajectory in read if trajectory is not None]
     if not trajectories:
         raise InputError(f"nothing of run {run.name!r} was recorded: search again to replay it")
-    iterations = max(trajectories, key=lambda each: int(each.iterations[-1])).iterations
+    iterations = max(trajectories, key=lambda trajectory: int(trajectory.iterations[-1])).iterations
     rows = sample_rows(dataset, num_rows)
     phi1 = run.phi1_rows(dataset)[torch.from_numpy(rows)]
     truth = None if dataset.labels is None else dataset.labels[rows]
     columns: list[list[NDArray[np.float64]]] = []
-    for number, each in enumerate(trajectories):
-        own = labelings(phi1, each)
-        place = _latest(each.iterations, iterations)
-        curve = run.seed_array(each.seed, "objective")
-        acc = np.zeros(0) if truth is None else accuracy(own, truth)[place]
-        objective = objective_at(curve, each.iterations)[place]
-        columns.append([objective, settled(own)[place], changes(own[place]), acc])
+    for number, trajectory in enumerate(trajectories):
+        labeled = labelings(phi1, trajectory)
+        latest = _latest(trajectory.iterations, iterations)
+        curve = run.seed_array(trajectory.seed, "objective")
+        acc = np.zeros(0) if truth is None else accuracy(labeled, truth)[latest]
+        objective = objective_at(curve, trajectory.iterations)[latest]
+        columns.append([objective, settled(labeled)[latest], changes(labeled[latest]), acc])
         if on_progress is not None:
             on_progress((number + 1) / len(trajectories))
     objective, still, moved, acc = (np.stack(column, axis=1) for column in zip(*columns, strict=True))
     return Cloud(
-        seeds=np.array([each.seed for each in trajectories], np.int64),
+        seeds=np.array([trajectory.seed for trajectory in trajectories], np.int64),
         iterations=iterations,
-        ends=np.array([each.iterations[-1] for each in trajectories], np.int64),
+        ends=np.array([trajectory.iterations[-1] for trajectory in trajectories], np.int64),
         objective=objective,
         settled=still,
         changes=moved,
@@ -159,18 +159,18 @@ def cloud(
 
 
 def followed(run: Run, dataset: Dataset, cloud: Cloud, seed: int, reference: NDArray[np.integer[Any]]) -> Labels:
-    """How one seed of a cloud labels the cloud's rows at each of its moments, (F, n), in the classes of a reference.
+    """The labelings of a cloud's rows by one of its seeds at every frame, (F, n), in the classes of a reference.
 
     reference: (N,) the seed's last labeling with its classes renamed, as those of `Findings.aligned` are. Raises
     InputError for a seed that was not recorded.
     """
-    way = read_trajectory(run, seed)
-    if way is None:
+    trajectory = read_trajectory(run, seed)
+    if trajectory is None:
         raise InputError(f"seed {seed} of run {run.name!r} was not recorded: follow another one")
-    place = _latest(way.iterations, cloud.iterations)
-    own = labelings(run.phi1_rows(dataset)[torch.from_numpy(cloud.rows)], way)
-    names = metrics.match_classes(own[-1], reference[cloud.rows], run.request.config.num_classes)
-    return names.astype(np.int32)[own[place]]
+    latest = _latest(trajectory.iterations, cloud.iterations)
+    labeled = labelings(run.phi1_rows(dataset)[torch.from_numpy(cloud.rows)], trajectory)
+    names = metrics.match_classes(labeled[-1], reference[cloud.rows], run.request.config.num_classes)
+    return names.astype(np.int32)[labeled[latest]]
 
 
 def movers(
@@ -183,12 +183,11 @@ def movers(
 ) -> Movers:
     """Find the rows that change class from frame `start` to frame `end`, by default the last one.
 
-    labeled: (F, n), see `labelings`; rows: (n,) what these rows are called. A row that goes and comes back counts.
-    First come those that change with the latest frame, or those that change most often; then the other way round,
-    then by their place.
+    labeled: (F, n), see `labelings`; rows: (n,) their numbers. A row that changes back counts. First come those with
+    the latest change, or those that change most often; ties are sorted by the other of the two, then by position.
     """
-    part = labeled[start : (len(labeled) - 1 if end is None else end) + 1]
-    moved = part[1:] != part[:-1]  # (f − 1, n)
+    frames = labeled[start : (len(labeled) - 1 if end is None else end) + 1]
+    moved = frames[1:] != frames[:-1]  # (f − 1, n)
     number = moved.sum(axis=0)
     chosen = np.flatnonzero(number)
     number = number[chosen]
@@ -196,12 +195,12 @@ def movers(
     keys = (-number, -latest) if order == "recent" else (-latest, -number)  # the last key counts most
     ranked = np.lexsort(keys)
     chosen = chosen[ranked]
-    return Movers(rows[chosen], number[ranked], latest[ranked], part[0, chosen], part[-1, chosen])
+    return Movers(rows[chosen], number[ranked], latest[ranked], frames[0, chosen], frames[-1, chosen])
 
 
-def _latest(frames: NDArray[np.int64], moments: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The place of a seed's latest frame at each of some moments, both in iterations, ascending."""
-    return np.maximum(np.searchsorted(frames, moments, side="right") - 1, 0)
+def _latest(frames: NDArray[np.int64], iterations: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The position of a seed's latest frame at each of some iterations; both ascending, frames in iterations."""
+    return np.maximum(np.searchsorted(frames, iterations, side="right") - 1, 0)
 
 
 def recorded_seeds(run: Run) -> tuple[int, ...]:
@@ -222,7 +221,7 @@ def read_trajectory(run: Run, seed: int) -> Trajectory | None:
 
 
 def missing_trajectories(run: Run, max_bytes: int = MAX_BYTES) -> MissingTrajectories | None:
-    """What is missing of a run's trajectories; None where every finished seed has all its frames."""
+    """Which trajectories of a run are missing, and why; None where every finished seed has all its frames."""
     recorded, finished, frames = len(recorded_seeds(run)), run.finished_seeds, 0
     reason: Reason
     if run.request.origin == "authors":

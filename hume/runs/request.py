@@ -1,4 +1,4 @@
-"""What a run was asked to do, as run.json records it."""
+"""The request of a run: its data and settings, as run.json records them."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -20,10 +20,10 @@ def solver_name(solver: InnerSolver) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a run was asked to do: all that `resume` needs."""
+    """The data and settings of a run: all that `resume` needs."""
 
     dataset: str  # a name, or a folder
-    files: dict[str, str | None] | None  # phi1, phi2 and labels, when single files were given in place of a dataset
+    files: dict[str, str | None] | None  # phi1, phi2 and labels, for a run on single files in place of a dataset
     phi1: str
     phi2: str
     fingerprints: tuple[str, str]  # of both spaces

@@ -1,4 +1,4 @@
-"""What a search found and how good it is: labelings, scores of all seeds, the vote, the correlation.
+"""The result of a search: labelings, scores of all seeds, the vote, the correlation.
 
 Ground truth is optional everywhere. Where it is missing, what needs it is None.
 """
@@ -26,7 +26,7 @@ LABEL_TYPE = np.int32
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Every seed's generalization, the vote, and how both agree with the ground truth."""
+    """Every seed's cross-validation accuracy, the vote, and how well both agree with the ground truth."""
 
     cv_score: NDArray[np.float64]  # (S,) cross-validation accuracy on φ2, 0 to 1
     vote: ensemble.Vote
@@ -37,7 +37,7 @@ class Scores:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Result:
-    """One search: what was asked, what was found, how it scores, how long it took and where."""
+    """One search: its settings, labelings, scores, time and device."""
 
     config: Config
     solver: InnerSolver
@@ -52,10 +52,10 @@ class Result:
     device: str
 
 
-def label_all(phi1: Rows, found: Sequence[FinishedSeed]) -> NDArray[np.int32]:
+def label_all(phi1: Rows, seeds: Sequence[FinishedSeed]) -> NDArray[np.int32]:
     """The labelings (S, N) of finished seeds on rows phi1 (N, d1) of unit norm, in one pass over them."""
-    prototypes = torch.from_numpy(np.stack([seed.prototypes for seed in found]))
-    labels = np.empty((len(found), len(phi1)), LABEL_TYPE)
+    prototypes = torch.from_numpy(np.stack([seed.prototypes for seed in seeds]))
+    labels = np.empty((len(seeds), len(phi1)), LABEL_TYPE)
     start = 0
     for block in label_blocks(phi1, prototypes.to(phi1.device)):
         labels[:, start : start + len(block)] = block.T.cpu().numpy()
@@ -77,9 +77,9 @@ def score_labelings(
     rows = evaluated_rows(dataset)
     if cv_score is None:
         features = space_rows.rows(dataset.space(phi2), rows, device=device)
-        seen = torch.from_numpy(labelings if rows.all() else labelings[:, rows])
+        scored = torch.from_numpy(labelings if rows.all() else labelings[:, rows])
         cv_score = cross_validation.cross_validation_scores(
-            features, seen, num_classes, num_folds=min(10, len(features)), on_fold=on_fold
+            features, scored, num_classes, num_folds=min(10, len(features)), on_fold=on_fold
         )
     vote = ensemble.majority_vote(labelings, cv_score, num_classes, None if rows.all() else rows)
     if dataset.labels is None:

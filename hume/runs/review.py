@@ -1,7 +1,7 @@
-"""What a reader decided about a run: names for its classes, samples thrown out; every step can be undone.
+"""The user's review of a run: names of its classes and rejected samples; every step can be undone.
 
-Kept in `review.json` beside the run's results, so that a reload, a second tab and the
-command line all see the same.
+Saved in `review.json` with the run's results, so that a reload, a second tab and the
+command line show the same.
 """
 
 import json
@@ -26,15 +26,15 @@ class Review:
 
     names: dict[int, str] = field(default_factory=dict)  # class -> name, only the named ones
     rejected: frozenset[int] = frozenset()  # sample numbers
-    steps: tuple[dict[str, Any], ...] = ()  # how to take back each step, the last one last
+    steps: tuple[dict[str, Any], ...] = ()  # how to undo each step, oldest first
 
     def name(self, number: int) -> str:
-        """What a class is called: its name, else its number."""
+        """The name of a class, else its number."""
         return self.names.get(number) or f"Class {number}"
 
 
 def read(run: Run) -> Review:
-    """What has been decided about a run so far; raises RunError when the file is damaged."""
+    """The review of a run so far; raises RunError when the file is damaged."""
     path = run.folder / "review.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -56,9 +56,9 @@ def _step(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def name_class(run: Run, number: int, name: str) -> Review:
-    """Call a class by a name, or by its number again when the name is empty.
+    """Name a class, or remove its name when the new one is empty.
 
-    Raises InputError for a class that the run does not have and for a name that is too long or has no visible form.
+    Raises InputError for a class that the run does not have and for a name that is too long or not printable.
     """
     number, name = int(number), " ".join(name.split())  # numpy's integers are no JSON
     if not 0 <= number < run.request.config.num_classes:
@@ -78,7 +78,7 @@ def name_class(run: Run, number: int, name: str) -> Review:
 
 
 def reject(run: Run, row: int, rejected: bool = True) -> Review:
-    """Throw a sample out of the reliable ones, or take it back in."""
+    """Reject a reliable sample, or accept it again."""
     row = int(row)
 
     def change(review: Review) -> Review:
@@ -90,7 +90,7 @@ def reject(run: Run, row: int, rejected: bool = True) -> Review:
 
 
 def undo(run: Run) -> Review:
-    """Take back the last step; nothing happens when there is none."""
+    """Undo the last step, if there is one."""
 
     def change(review: Review) -> Review:
         if not review.steps:
@@ -105,7 +105,7 @@ def undo(run: Run) -> Review:
 
 
 def describe(step: dict[str, Any]) -> str:
-    """What undoing a step would do, in words for a button."""
+    """The label of the button that undoes a step."""
     if "row" in step:
         return f"{'reject' if step['rejected'] else 'keep'} sample {step['row']} again"
     return f"call class {step['class']} {step['name'] or 'by its number'} again"
@@ -128,7 +128,7 @@ def _with(review: Review, step: dict[str, Any] | None) -> tuple[dict[str, Any], 
 
 
 def _change(run: Run, change: Callable[[Review], Review]) -> Review:
-    """Read, change and write under a lock, so that two tabs lose none of each other's steps."""
+    """Read, change and write under a lock, so that no step of another tab is lost."""
     path = run.folder / "review.json"
     check_folder(run.folder, run.name)
     try:
@@ -143,5 +143,5 @@ def _change(run: Run, change: Callable[[Review], Review]) -> Review:
                 }
                 write_atomically(path, json.dumps(values, ensure_ascii=False).encode())
     except OSError as error:
-        raise RunError(f"cannot write {path} ({error.strerror or error}): make room and try again") from None
+        raise RunError(f"cannot write {path} ({error.strerror or error}): free disk space and try again") from None
     return after

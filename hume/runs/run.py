@@ -1,10 +1,10 @@
-"""One run on disk: what was asked, what is there of it, and the work that is missing.
+"""One run on disk: its request, the results so far, and the work that is missing.
 
-run.json              what was asked
+run.json              the request
 seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
-trajectories/*.safetensors  how it got there, see `hume.runs.trajectory`; may be missing
-scores.json           what came out; there once the run is finished
-review.json           what a reader decided, see `hume.runs.review`
+trajectories/*.safetensors  prototypes during the search, see `hume.runs.trajectory`; optional
+scores.json           the scores; present once the run is finished
+review.json           the user's review, see `hume.runs.review`
 lock                  held by the process that works on the run
 """
 
@@ -36,12 +36,12 @@ from hume.runs.request import Request
 from hume.runs.trajectory import Recorder
 
 State = Literal["finished", "running", "interrupted"]
-_looking = threading.Lock()  # two threads that look at a free lock at once would each find it held
+_checking = threading.Lock()  # two threads that check a free lock at once would each find it held
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One run on disk: what was asked, and what is there of it."""
+    """One run on disk: its request and its results so far."""
 
     name: str
     folder: Path
@@ -55,7 +55,7 @@ class Run:
 
     @property
     def missing_seeds(self) -> tuple[int, ...]:
-        """The seeds that were asked for and are not on disk."""
+        """The requested seeds whose results are not on disk."""
         done = set(self.finished_seeds)
         return tuple(seed for seed in self.request.seeds if seed not in done)
 
@@ -66,14 +66,14 @@ class Run:
             return "finished"
         check_folder(self.folder, self.name)
         try:
-            with _looking, FileLock(self.folder / "lock", timeout=0):
+            with _checking, FileLock(self.folder / "lock", timeout=0):
                 return "interrupted"
         except Timeout:
             return "running"
 
     @property
     def version(self) -> tuple[int, int]:
-        """Changes whenever seeds or scores are written: what a cache of this run's results has to be keyed by."""
+        """Changes whenever seeds or scores are written: the key for caches of this run's results."""
         try:
             scored = (self.folder / "scores.json").stat().st_mtime_ns
         except FileNotFoundError:
@@ -81,11 +81,11 @@ class Run:
         return len(self.finished_seeds), scored
 
     def held(self) -> AbstractContextManager[None]:
-        """Keep every other process from working on the run; raises RunError when one does already."""
+        """Lock the run against other processes; raises RunError when another one works on it."""
         return held(self.folder, self.name)
 
     def dataset(self) -> Dataset:
-        """The data of this run; raises RunError when they changed since."""
+        """The data of this run; raises RunError when they have changed."""
         files = self.request.files
         if files is not None:
             labels = files["labels"]
@@ -96,7 +96,7 @@ class Run:
             dataset = load_dataset(self.request.dataset, [self.home / "datasets"])
         now = (dataset.space(self.request.phi1).fingerprint, dataset.space(self.request.phi2).fingerprint)
         if now != self.request.fingerprints:
-            raise RunError(f"the spaces of run {self.name!r} have changed since it was made: start a new run")
+            raise RunError(f"the spaces of run {self.name!r} have changed since it was created: start a new run")
         return dataset
 
     def execute(
@@ -107,13 +107,12 @@ class Run:
         on_step: Callable[[Step], None] | None = None,
         on_fold: Callable[[int], None] | None = None,
     ) -> dict[str, Any]:
-        """Search the seeds that are missing, score all, and return what `scores.json` then holds.
+        """Search the seeds that are missing, score all, and return the content of `scores.json`.
 
-        Every seed is on disk as soon as it has ended, with `record` its trajectory beside it.
-        Without `search` the seeds that are there are scored as they are; a later call may
-        search the others. Whatever `on_step` or `on_fold` raise ends the work and leaves the
-        run interrupted. Raises RunError when another process works on the run, its data
-        changed or the disk is full.
+        Every seed is written as soon as it has ended, with `record` its trajectory too. Without
+        `search` only the finished seeds are scored; a later call may search the others. An
+        exception of `on_step` or `on_fold` ends the work and leaves the run interrupted. Raises
+        RunError when another process works on the run, its data have changed or the disk is full.
         """
         with disk_errors(self.folder), self.held():
             return self._execute(search, record, on_step, on_fold)
@@ -133,48 +132,48 @@ class Run:
         device = devices.choose_device(request.device)
         if search:
             if request.origin == "authors":
-                raise RunError(f"run {self.name!r} was not imported to its end: import its tasks again, as another run")
+                raise RunError(f"the import of run {self.name!r} is not complete: import its tasks again, as a new run")
             recorder = Recorder(self.folder, request.seeds, request.config.num_iterations).record if record else None
-            self._search(dataset, device, start, [watch for watch in (recorder, on_step) if watch is not None])
+            self._search(dataset, device, start, [call for call in (recorder, on_step) if call is not None])
         searched = perf_counter()
         scored = result.score_labelings(
             dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
         )
-        place = device if request.cluster is None else "cluster"
-        return self.write_scores(scored, searched - start, perf_counter() - searched, place, request.config.precision)
+        device = device if request.cluster is None else "cluster"
+        return self.write_scores(scored, searched - start, perf_counter() - searched, device, request.config.precision)
 
-    def _search(self, dataset: Dataset, device: str, start: float, watching: Sequence[Callable[[Step], None]]) -> None:
-        """Search the seeds that are missing, here or on the cluster, and put each on disk when it has ended."""
+    def _search(self, dataset: Dataset, device: str, start: float, callbacks: Sequence[Callable[[Step], None]]) -> None:
+        """Search the seeds that are missing, here or on the cluster, and write each when it has ended."""
         request = self.request
-        asked = (
+        arguments = (
             dataset, request.phi1, request.phi2, request.config, request.solver, self.missing_seeds, request.setting
         )  # fmt: skip
         phi1, steps = (
-            discover.prepare_search(*asked, device, request.seed_batch)
+            discover.prepare_search(*arguments, device, request.seed_batch)
             if request.cluster is None
-            else ray_cluster.prepare_search(*asked, request.cluster)
+            else ray_cluster.prepare_search(*arguments, request.cluster)
         )
         try:
             for number, step in enumerate(steps):
-                # The scores are of fewer seeds than there will be; a search that cannot begin leaves them.
+                # Existing scores are of fewer seeds than there will be; a search that fails to start keeps them.
                 if number == 0:
                     (self.folder / "scores.json").unlink(missing_ok=True)
                 if step.finished:
                     labelings = result.label_all(phi1, step.finished)
                     for seed, labeling in zip(step.finished, labelings, strict=True):
                         self.write_seed(seed, labeling, perf_counter() - start)
-                for watch in watching:
-                    watch(step)
+                for callback in callbacks:
+                    callback(step)
         finally:
             if isinstance(steps, Generator):
-                steps.close()  # a cluster is let go of before the error is told
+                steps.close()  # a cluster is released before the error is reported
 
     def _seconds_so_far(self) -> float:
-        """What the search of the seeds that are there took, so that a resumed run tells all its time."""
+        """Seconds of the search of the finished seeds, so that a resumed run reports its total time."""
         return max((float(self._seed_tags(seed)["seconds"]) for seed in self.finished_seeds), default=0.0)
 
     def write_seed(self, seed: FinishedSeed, labeling: NDArray[np.int32], seconds: float) -> None:
-        """Put one finished seed on disk, with its labeling of all rows (N,)."""
+        """Write one finished seed, with its labeling of all rows (N,)."""
         arrays = {
             "prototypes": seed.prototypes,
             "labeling": labeling,
@@ -194,9 +193,9 @@ class Run:
         device: str,
         precision: str | None = None,
     ) -> dict[str, Any]:
-        """Put the scores of all seeds on disk, which makes the run a finished one.
+        """Write the scores of all seeds, which makes the run a finished one.
 
-        `precision` is the number type that the search's products had; None for a run that was imported.
+        `precision` is the number type of the search's products; None for an imported run.
         """
         values = {
             "seeds": list(self.finished_seeds),
@@ -214,9 +213,9 @@ class Run:
         return values
 
     def phi1_rows(self, dataset: Dataset) -> Rows:
-        """φ1 as this run's search saw it, all rows: (N, d1) of unit norm, on the CPU or, too large for it, on disk."""
-        seen, space = splits.searched_rows(dataset, self.request.setting), dataset.space(self.request.phi1)
-        return space_rows.rows(space, unit=True, centre=self.request.config.centre, mean_rows=seen)
+        """All rows of φ1 as this run's search saw them, (N, d1) of unit norm: in memory or, if too large, on disk."""
+        searched, space = splits.searched_rows(dataset, self.request.setting), dataset.space(self.request.phi1)
+        return space_rows.rows(space, unit=True, centre=self.request.config.centre, mean_rows=searched)
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -232,7 +231,7 @@ class Run:
         return array
 
     def converged(self) -> NDArray[np.bool_]:
-        """Whether each finished seed (S,) ended because it had settled, not because its iterations were used up."""
+        """Whether each finished seed (S,) converged, rather than used up its iterations."""
         return np.array([self._seed_tags(seed)["converged"] == "True" for seed in self.finished_seeds])
 
     def _seed_tags(self, seed: int) -> dict[str, str]:
@@ -252,11 +251,11 @@ class Run:
         return np.stack(self.array("prototypes"))
 
     def objective(self) -> NDArray[np.float64]:
-        """Eq. 7 at the end of every finished seed, (S,), nats; NaN for a seed that was imported."""
+        """Eq. 7 at the end of every finished seed, (S,), nats; NaN for an imported seed."""
         return np.array([final_objective(curve) for curve in self.array("objective")])
 
     def scores(self) -> dict[str, Any]:
-        """What a finished run found, as `scores.json` holds it; raises RunError for an unfinished one."""
+        """The content of `scores.json` of a finished run; raises RunError for an unfinished one."""
         try:
             values: dict[str, Any] = json.loads((self.folder / "scores.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -272,7 +271,7 @@ class Run:
 
 
 def check_folder(folder: Path, name: str) -> None:
-    """Raise RunError when a run's folder is gone: a lock in it would make it anew, in the way of a restored run."""
+    """Raise RunError when a run's folder is gone: a lock would create it again and block restoring the run."""
     if not folder.is_dir():
         raise RunError(f"run {name!r} is no longer in {folder}: it was renamed or deleted, see `list`")
 
@@ -291,6 +290,6 @@ def held(folder: Path, name: str) -> Iterator[None]:
     try:
         lock = FileLock(folder / "lock", timeout=1).acquire()  # `state` holds the lock for a moment
     except Timeout:
-        raise RunError(f"run {name!r} is being worked on by another process: wait for it") from None
+        raise RunError(f"run {name!r} is in use by another process: wait for it") from None
     with lock:
         yield

@@ -1,17 +1,12 @@
-"""Runs on disk: one folder a run, which is all there is of it, and nothing lost when a run is killed.
+"""The runs of a home folder, one self-contained folder a run; a killed run loses none of its finished seeds.
 
-    <home>/runs/<name>/run.json     what was asked: a folder with this file is a run
-                       seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
-                       trajectories/*.safetensors   how it got there, see `hume.runs.trajectory`
-                       scores.json  what came out; there once the run is finished
-                       review.json  what a reader decided: class names, rejected samples
-                       lock         held by the process that works on the run
+    <home>/runs/<name>/             a run, see `hume.runs.run` for its files
     <home>/trash/<name>             deleted runs, until they are restored or the trash is emptied
 
 The home is HUME_HOME, else the platform's data folder. Every file and every new run is
-written beside its place and then moved into it, so that a reader sees it whole or not at
-all. A run whose lock is free and whose scores are missing was interrupted; `resume` does
-what is missing. The registry `hume.db` that older versions kept is not read.
+written under another name and then renamed, so that it is complete or absent for every
+reader. A run whose lock is free and whose scores are missing was interrupted; `resume` does
+what is missing. The registry `hume.db` of older versions is not read.
 """
 
 import json
@@ -58,11 +53,11 @@ class Store:
 
     @property
     def dataset_roots(self) -> list[Path]:
-        """Where a user's own datasets lie."""
+        """The folder of the user's own datasets."""
         return [self.home / "datasets"]
 
     def load_dataset(self, name_or_folder: str | Path) -> Dataset:
-        """An embedded dataset, one of this home or any folder, see `spaces.load_dataset`."""
+        """An embedded dataset, one of this home or any folder, see `hume.data.dataset.load_dataset`."""
         return datasets.load_dataset(name_or_folder, self.dataset_roots)
 
     def create(
@@ -81,10 +76,10 @@ class Store:
         name: str | None = None,
         origin: Literal["search", "authors"] = "search",
     ) -> "Run":
-        """Make a new run of what it is asked to do; with `cluster`, its address, it is searched there.
+        """Create a new run; with `cluster`, its address, it is searched there.
 
-        Raises InputError for data that cannot be searched so and for a name that cannot be
-        a folder or is taken, before anything is written; RunError when the home cannot be
+        Raises InputError for data that cannot be searched and for a name that is taken or
+        cannot be a folder, before anything is written; RunError when the home cannot be
         written.
         """
         created = datetime.now(UTC)
@@ -95,7 +90,7 @@ class Store:
         check_seeds(seeds, seed_batch)
         if cluster is not None and seed_batch is not None:
             raise InputError("a cluster chooses its batches itself: leave out either --seed-batch or --cluster")
-        # Whoever goes on with the run, on another machine perhaps, is to compute as whoever began it.
+        # A run resumed on another machine computes with the precision it started with.
         coarse = uses_bfloat16(config.precision, device)
         config = replace(config, precision="bfloat16" if coarse else "float32")
         if origin == "search":
@@ -104,7 +99,7 @@ class Store:
         files = None
         if dataset.folder is None:
             if first.path is None or second.path is None:
-                raise InputError(f"{dataset.name} has no files to come back to: save its spaces as .npy first")
+                raise InputError(f"{dataset.name} has no files to load it from again: save its spaces as .npy first")
             files = {"phi1": str(first.path), "phi2": str(second.path), "labels": _text(dataset.labels_path)}
         request = Request(
             dataset=dataset.name if dataset.folder is None or self._is_named(dataset) else str(dataset.folder),
@@ -123,14 +118,14 @@ class Store:
             seed_batch=seed_batch,
         )
         folder = self.home / "runs" / name
-        with disk_errors(folder), unfinished(folder) as made:
-            (made / "seeds").mkdir(parents=True)
-            write_atomically(made / "run.json", json.dumps(request.to_json(), indent=2).encode())
-            os.utime(made / "run.json", (created.timestamp(),) * 2)
+        with disk_errors(folder), unfinished(folder) as temporary:
+            (temporary / "seeds").mkdir(parents=True)
+            write_atomically(temporary / "run.json", json.dumps(request.to_json(), indent=2).encode())
+            os.utime(temporary / "run.json", (created.timestamp(),) * 2)
             if not (folder / "run.json").exists():
                 with suppress(OSError):
-                    (folder / "seeds").rmdir()  # left by a version that was killed while it made a run
-            _claim(made, folder)
+                    (folder / "seeds").rmdir()  # left by an older version that was killed while it created a run
+            _claim(temporary, folder)
         return Run(name, folder, request, self.home)
 
     def open(self, name: str) -> "Run":
@@ -139,7 +134,7 @@ class Store:
         return Run(name, folder, read_request(name, folder), self.home)
 
     def rename(self, name: str, new: str) -> "Run":
-        """Give a run another name; its folder moves along.
+        """Rename a run and its folder.
 
         Raises InputError for a name that is taken or cannot be a folder, RunError while a process works on the run.
         """
@@ -152,40 +147,40 @@ class Store:
         return self.open(new)
 
     def delete(self, name: str) -> str:
-        """Move a run, also a damaged one, to the trash, from where `restore` brings it back.
+        """Move a run, also a damaged one, to the trash, from where `restore` moves it back.
 
-        Returns its name in the trash, another one where a run of that name lies there already.
+        Returns its name in the trash, another one where a run of that name is there already.
         Raises RunError when there is no such run or a process works on it.
         """
         folder, trash = self._folder(name), set(self.trash())
-        place = self.home / "trash" / name
+        target = self.home / "trash" / name
         if name in trash:
             stem = name[:90]
-            place = place.with_name(next(f"{stem}-{i}" for i in count(2) if f"{stem}-{i}" not in trash))
-        with disk_errors(place), held(folder, name):
-            place.parent.mkdir(exist_ok=True)
-            folder.rename(place)
-            os.utime(place)
-        return place.name
+            target = target.with_name(next(f"{stem}-{i}" for i in count(2) if f"{stem}-{i}" not in trash))
+        with disk_errors(target), held(folder, name):
+            target.parent.mkdir(exist_ok=True)
+            folder.rename(target)
+            os.utime(target)
+        return target.name
 
     def restore(self, name: str) -> "Run":
-        """Bring a deleted run back; raises RunError when it is not in the trash, InputError when its name is taken."""
-        place, folder = self.home / "trash" / name, self.home / "runs" / name
+        """Restore a deleted run; raises RunError when it is not in the trash, InputError when its name is taken."""
+        source, folder = self.home / "trash" / name, self.home / "runs" / name
         if name not in self.trash():
             raise RunError(f"there is no run {name!r} in the trash of {self.home}: it was emptied")
-        read_request(name, place)
+        read_request(name, source)
         with disk_errors(folder):
             folder.parent.mkdir(exist_ok=True)
-            _claim(place, folder)
+            _claim(source, folder)
         return self.open(name)
 
     def trash(self) -> list[str]:
         """The names of the deleted runs, the last deleted first."""
-        places = [place for place in (self.home / "trash").glob("*") if NAME.fullmatch(place.name)]
-        return [place.name for place in sorted(places, key=lambda place: -place.stat().st_mtime)]
+        folders = [folder for folder in (self.home / "trash").glob("*") if NAME.fullmatch(folder.name)]
+        return [folder.name for folder in sorted(folders, key=lambda folder: -folder.stat().st_mtime)]
 
     def empty_trash(self, older_than: timedelta = timedelta(0)) -> list[str]:
-        """Remove for good what was deleted longer ago than that; returns the names."""
+        """Remove for good the runs that were deleted longer ago than that; returns their names."""
         limit = (datetime.now(UTC) - older_than).timestamp()
         gone = [name for name in self.trash() if (self.home / "trash" / name).stat().st_mtime <= limit]
         for name in gone:
@@ -199,15 +194,15 @@ class Store:
 
     def names(self) -> list[str]:
         """The names of all runs, the newest first, damaged ones too."""
-        made = []
+        created = []
         with disk_errors(self.home), suppress(FileNotFoundError), os.scandir(self.home / "runs") as folders:
             for folder in folders:
                 path = os.path.join(folder.path, "run.json")  # noqa: PTH118 - thousands of them, in no time
                 with suppress(OSError):
                     written = os.stat(path).st_mtime_ns  # noqa: PTH116
                     if NAME.fullmatch(folder.name):
-                        made.append((_created(path, written), written, folder.name))
-        return [name for *_, name in sorted(made, reverse=True)]
+                        created.append((_created(path, written), written, folder.name))
+        return [name for *_, name in sorted(created, reverse=True)]
 
     def _folder(self, name: str) -> Path:
         folder = self.home / "runs" / name
@@ -227,21 +222,21 @@ class Store:
 
 @lru_cache(maxsize=100_000)
 def _created(path: str, written: int) -> str:
-    """When a run was made, UTC, as its run.json says; of a damaged one when that was `written`, in nanoseconds."""
+    """When a run was created, UTC, by its run.json; for a damaged one when that was `written`, in nanoseconds."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads(Path(path).read_bytes())["created"])
     return datetime.fromtimestamp(written / 1e9, UTC).isoformat(timespec="seconds")
 
 
 def _claim(folder: Path, target: Path, *, over_empty: bool = True) -> None:
-    """Move a run's folder to a name that is free: of two processes that want the name, one gets it."""
+    """Move a run's folder to a free name; of two processes that claim the same name, one succeeds."""
     try:
         if not over_empty and target.exists():
             raise FileExistsError
         folder.rename(target)  # which fails where there is anything in the target
     except OSError:
         if (target / "run.json").exists():
-            raise InputError(f"there is a run {target.name!r} already: choose another name or resume it") from None
+            raise InputError(f"a run {target.name!r} exists already: choose another name or resume it") from None
         if target.exists():
             raise InputError(f"{target} exists already: choose another name") from None
         raise

@@ -1,14 +1,13 @@
-"""How a search went: its prototypes at some of its iterations, so that any finished run can be replayed.
+"""Trajectories: the prototypes of a search at some of its iterations, so that any finished run can be replayed.
 
     <run>/trajectories/<seed>.safetensors   iterations (F,), prototypes (F, K, d1) float16
 
-Objective and test error of every iteration are in the seed's own file. `hume.runs.replay` turns all of it into what
-can be seen.
+Objective and test error of every iteration are in the seed's own file. `hume.runs.replay` computes labelings from both.
 
-Frames are taken at iterations in geometric progression: 0, 1, 2, … to 16, then ever further apart. Labels move
-most at the beginning: on the embedded images half of the rows have the class in which they end after 3 iterations
-of about 360, four fifths after 20, so frames at even distances would show all of it in the first three. And a
-search that may end at any time is cut equally fine wherever it ends.
+Frames are recorded at iterations in geometric progression: 0, 1, 2, … to 16, then at growing distances. Labels change
+most at the beginning: on the embedded images half of the rows have their final class after 3 iterations of about 360,
+four fifths after 20, so evenly spaced frames would show all of it in the first three. And the resolution is the same
+wherever a search ends.
 """
 
 import shutil
@@ -32,21 +31,21 @@ MEBIBYTE = 2**20
 MAX_FRAMES = 64  # a seed
 MIN_FRAMES = 16  # rather than fewer, only some of the seeds are recorded
 MAX_BYTES = 64 * MEBIBYTE  # a run
-ROOM = 256 * MEBIBYTE  # that stay free on the disk: what a run has found matters more than how
+ROOM = 256 * MEBIBYTE  # that stay free on the disk: results matter more than trajectories
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """One seed's prototypes on their way, the first frame at its start, the last one what it found."""
+    """One seed's prototypes during the search, from the random start to the final ones."""
 
     seed: int
-    iterations: NDArray[np.int64]  # (F,) updates made so far, ascending
+    iterations: NDArray[np.int64]  # (F,) updates so far, ascending
     prototypes: NDArray[np.float16]  # (F, K, d1)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is recorded of a run: so many `frames` a seed at most, of the first `seeds` seeds."""
+    """What is recorded of a run: at most `frames` frames a seed, of the first `seeds` seeds."""
 
     frames: int
     seeds: int
@@ -64,16 +63,16 @@ def plan(num_seeds: int, num_classes: int, dim: int, max_bytes: int = MAX_BYTES)
 
 
 def times(num_iterations: int, number: int) -> tuple[int, ...]:
-    """The iterations, from 0 and at most so many, at which frames are taken; the end of the search is one more.
+    """The iterations, from 0 and at most `number`, at which frames are recorded; the end of the search is one more.
 
-    The next one is always where a geometric progression to the end would have it, but never the same again.
+    The next one is where a geometric progression to the end has it, at least one iteration later.
     """
-    found = [0]
-    while len(found) < number and found[-1] < num_iterations - 1:
-        last = max(found[-1], 1)
-        ratio = (num_iterations / last) ** (1 / (number - len(found) + 1))
-        found.append(max(found[-1] + 1, round(found[-1] * ratio)))
-    return tuple(found)
+    iterations = [0]
+    while len(iterations) < number and iterations[-1] < num_iterations - 1:
+        last = max(iterations[-1], 1)
+        ratio = (num_iterations / last) ** (1 / (number - len(iterations) + 1))
+        iterations.append(max(iterations[-1] + 1, round(iterations[-1] * ratio)))
+    return tuple(iterations)
 
 
 # --- recording -----------------------------------------------------------------------------------
@@ -81,7 +80,7 @@ def times(num_iterations: int, number: int) -> tuple[int, ...]:
 
 @dataclass(eq=False)
 class _Frame:
-    """The prototypes of one batch; they stay on its device, without a wait for it, until their seeds end."""
+    """The prototypes of one batch; they stay on its device, without synchronization, until their seeds end."""
 
     iteration: int
     seeds: tuple[int, ...]
@@ -90,12 +89,11 @@ class _Frame:
 
 
 class Recorder:
-    """Watch a search's steps and write every seed's trajectory when it ends, without holding the search up.
+    """Record a search's steps and write every seed's trajectory when it ends, without slowing the search.
 
-    folder: the run's; seeds: all that were asked for, of which the first are recorded, see `plan`. At most
-    `max_bytes` are held and written, and nothing is written where less than `room` would stay free on the disk.
-    A trajectory is no reason to end a search: where the disk or the memory fails, recording ends, nothing is raised,
-    and what is there stays.
+    folder: the run's; seeds: all requested ones, of which the first are recorded, see `plan`. At most `max_bytes` are
+    held and written, and nothing is written where less than `room` bytes would stay free on the disk. Recording never
+    ends a search: where the disk or the memory fails, recording ends, nothing is raised, and what is written stays.
     """
 
     def __init__(
@@ -128,17 +126,17 @@ class Recorder:
             fitting = plan(len(self._seeds), num_classes, dim, self._max_bytes)
             self._times = times(self._num_iterations, fitting.frames - 1)
             self._chosen = frozenset(self._seeds[: fitting.seeds])
-        places = [i for i, seed in enumerate(step.seeds) if seed in self._chosen]
-        if not places:
+        positions = [i for i, seed in enumerate(step.seeds) if seed in self._chosen]
+        if not positions:
             return
-        self._take(step, places)
-        for found in step.finished:
-            if found.seed in self._chosen:
-                self._write(found, self._frames.pop(found.seed))
+        self._take(step, positions)
+        for seed in step.finished:
+            if seed.seed in self._chosen:
+                self._write(seed, self._frames.pop(seed.seed))
 
-    def _take(self, step: Step, places: list[int]) -> None:
-        seeds = tuple(step.seeds[i] for i in places)
-        if step.iteration == 0:  # also of a batch that is begun again, in halves or by another worker
+    def _take(self, step: Step, positions: list[int]) -> None:
+        seeds = tuple(step.seeds[i] for i in positions)
+        if step.iteration == 0:  # also of a batch that is started again, in halves or by another worker
             self._frames.update({seed: [] for seed in seeds})
         taken = self._frames.setdefault(seeds[0], [])  # a batch's seeds have the same ones
         latest = taken[-1] if taken else None
@@ -149,22 +147,22 @@ class Recorder:
             self._times, latest.iteration
         ):
             return
-        some = step.prototypes if len(places) == len(step.seeds) else step.prototypes[places]
-        frame = _Frame(step.iteration, seeds, some.half(), weakref.ref(step.prototypes))
+        chosen = step.prototypes if len(positions) == len(step.seeds) else step.prototypes[positions]
+        frame = _Frame(step.iteration, seeds, chosen.half(), weakref.ref(step.prototypes))
         for seed in seeds:
             self._frames.setdefault(seed, []).append(frame)
 
-    def _write(self, found: FinishedSeed, frames: list[_Frame]) -> None:
+    def _write(self, seed: FinishedSeed, frames: list[_Frame]) -> None:
         if shutil.disk_usage(self._folder.parent).free < self._room:
             raise OSError(f"less than {self._room} bytes are free")
-        kept = torch.stack([frame.prototypes[frame.seeds.index(found.seed)] for frame in frames]).cpu().numpy()
+        recorded = torch.stack([frame.prototypes[frame.seeds.index(seed.seed)] for frame in frames]).cpu().numpy()
         arrays = {
-            "iterations": np.array([*(frame.iteration for frame in frames), len(found.objective)], np.int32),
-            "prototypes": np.concatenate([kept, found.prototypes[None].astype(np.float16)]),
+            "iterations": np.array([*(frame.iteration for frame in frames), len(seed.objective)], np.int32),
+            "prototypes": np.concatenate([recorded, seed.prototypes[None].astype(np.float16)]),
         }
         self._folder.mkdir(exist_ok=True)
-        # A power cut may damage it, which `read` notices: the disk is several times slower when waited for.
-        write_atomically(trajectory_path(self._folder.parent, found.seed), save(arrays), flush=False)
+        # Flushing is several times slower; a file damaged by a power cut is detected when read.
+        write_atomically(trajectory_path(self._folder.parent, seed.seed), save(arrays), flush=False)
 
 
 def trajectory_path(folder: Path, seed: int) -> Path:

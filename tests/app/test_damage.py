@@ -104,7 +104,7 @@ def test_results_whose_data_changed_leave_the_other_pages_usable(home, data):
     finished(home, data, "stale")
     np.save(data.folder / "spaces" / "phi2.npy", np.random.default_rng(1).normal(size=(240, 8)).astype(np.float32))
     for page in OF_A_RUN:
-        assert "have changed since it was made: start a new run" in look(page, run="stale").error[0].value
+        assert "have changed since it was created: start a new run" in look(page, run="stale").error[0].value
     assert look("start", run="stale", start_data="birds").button(key="launch")
     assert look("search", run="stale", dataset="birds").button(key="launch")
     assert tables(look("runs", run="stale"))["runs"]["state"].tolist() == ["finished"]

@@ -80,7 +80,7 @@ def test_data_that_changed_since_are_one_sentence(server: AppServer, page: Page)
         for path in UNDERSTAND:
             visit(page, server, path, "run=exchanged")
             expect(page.get_by_test_id("stAlert")).to_have_count(1)
-            expect(page.get_by_test_id("stAlert")).to_contain_text("have changed since it was made: start a new run")
+            expect(page.get_by_test_id("stAlert")).to_contain_text("have changed since it was created: start a new run")
         for path in ("", "search", "runs"):
             visit(page, server, path, "run=exchanged&start_data=exchanged")
             assert page.get_by_role("button").count() > 3, "the page goes on"

@@ -134,9 +134,9 @@ def test_a_dataset_that_runs_need_stays(store):
 
 
 def test_what_came_with_the_project_is_copied_before_it_is_changed(store):
-    with pytest.raises(InputError, match="came with the project"):
+    with pytest.raises(InputError, match="is an embedded dataset and cannot be changed"):
         own_dataset(store, "digits")
-    with pytest.raises(InputError, match="no dataset 'nowhere' of your own"):
+    with pytest.raises(InputError, match="no dataset 'nowhere' in this home"):
         own_dataset(store, "nowhere")
     made = copy_dataset(store, "digits")
     assert made.name == "digits-2"

@@ -354,10 +354,10 @@ def test_memory_that_cannot_suffice_is_said_before_anything_is_read(tmp_path, mo
     monkeypatch.setattr(StreamedRows, "_read", None)
     monkeypatch.setattr(space_rows, "as_tensor", None)
     monkeypatch.setattr(discover, "free_bytes", lambda device: 2**20)
-    for where, share in (("", 0.5), (" beside its spaces on disk", 0.0)):
+    for where, share in (("", 0.5), (", with its spaces on disk", 0.0)):
         monkeypatch.setattr(devices, "COMFORTABLE_SHARE", share)
         with pytest.raises(
-            InputError, match=rf"this search needs 0\.\d GiB of memory{where}, 0\.0 GiB are free: lower"
+            InputError, match=rf"this search needs 0\.\d GiB of memory{where}, and 0\.0 GiB are free: lower"
         ):
             discover.prepare_search(pair, "a", "b", config, solver, range(1000), "transductive", "cpu")
 

@@ -129,7 +129,7 @@ def true_recall(phi1, k):
     exact = neighbors.nearest(space, everyone, k)
     sample = index.sample(2 * approximate_neighbors.SAMPLED)
     half = sample[: len(sample) // 2]
-    index.look_far_enough(half, exact[half])
+    index.choose_cells(half, exact[half])
     found = index.search(everyone, k)
     assert all(row not in near for row, near in enumerate(found.tolist()))
     return np.mean([np.isin(one, other).mean() for one, other in zip(exact, found, strict=True)])

@@ -1,4 +1,4 @@
-"""Is the ranking of the seeds reliable: planted pairs that are good, that mislead, and one that no such test detects."""
+"""Is the ranking of the seeds reliable: planted pairs that are good, that mislead, and one that no test detects."""
 
 import json
 from itertools import combinations

@@ -162,7 +162,7 @@ def export_request(
         labeling=found.vote.labeling.astype(np.int64),
         vote_share=found.vote.share,
         provenance={
-            **dict(provenance.asked(found)),
+            **dict(provenance.settings(found)),
             "Reliable samples": f"{samples.per_class} a class asked for, {int((~kept).sum())} rejected by hand",
         },
         truth=_true_labels(found, samples.rows[kept], samples.classes[kept]) if true_labels else None,
