@@ -1,4 +1,4 @@
-"""What Algorithm 1 is given besides the data: its hyperparameters, their presets, their checks."""
+"""Hyperparameters of Algorithm 1: presets and validation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +15,9 @@ PresetName = Literal["fast", "paper", "paper-stl10", "paper-imagenet"]
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What Algorithm 1 needs besides the data; defaults from Appendix A.
+    """Hyperparameters of Algorithm 1; defaults from Appendix A.
 
-    Raises InputError, naming the field and its value, when a value cannot be used.
+    Raises InputError, naming the field and its value, for an invalid value.
     """
 
     num_classes: int  # K
@@ -25,14 +25,14 @@ class Config:
     step_size: float = 0.001  # α, Adam's
     temperature: float = 0.1  # γ, of the sparsemax
     entropy_weight: float = 10.0  # η
-    class_sizes: tuple[float, ...] | None = None  # π, any order and unit, kept as shares; None for equal classes
+    class_sizes: tuple[float, ...] | None = None  # π, any order and unit, stored as fractions; None for equal classes
     num_train: int = 9000  # |X_tr|, rows a split trains on
     num_test: int = 1000  # |X_te|, rows a split tests on
     num_splits: int = 20  # random splits averaged in one iteration
     anneal_at: tuple[int, ...] = (100, 200)  # iterations after which γ and α are divided by 10
     clip_norm: float | None = 1.0  # largest gradient norm of a seed
     centre: bool = False  # subtract the mean row of φ1 before its L2 normalization
-    encoder: Literal["householder", "retraction"] = "householder"  # how W1 W1ᵀ = I is kept
+    encoder: Literal["householder", "retraction"] = "householder"  # how W1 W1ᵀ = I is enforced
     patience: int | None = None  # stop a seed whose objective gains less than `min_gain` in so many iterations
     min_gain: float = 0.005  # nats of Eq. 7
     split_seed: int = 0  # the stream of random splits, the same for all seeds
@@ -69,10 +69,10 @@ class Config:
 def preset(
     name: PresetName, *, num_classes: int, num_samples: int, setting: Setting = "transductive"
 ) -> tuple[Config, InnerSolver]:
-    """A configuration with its inner solver: Appendix A of the paper, or our fast default.
+    """The configuration and inner solver of a preset: Appendix A of the paper, or the fast default.
 
-    num_samples is the number of rows the search sees. `paper` is for CIFAR-10 and others
-    of its size, `paper-stl10` and `paper-imagenet` have the splits and steps that
+    num_samples is the number of rows the search uses. `paper` is for CIFAR-10 and others
+    of its size, `paper-stl10` and `paper-imagenet` use the splits and steps that
     Appendix A gives for these. `fast` draws at most 3,000 rows an iteration, fewer when
     the data has fewer.
     Raises InputError for an unknown name.
@@ -101,40 +101,40 @@ def preset(
     if name == "paper-imagenet":
         config = Config(num_classes=num_classes, step_size=0.1, num_train=14_000, num_test=6_000, anneal_at=())
         return config, Unrolled(inner_steps=100, inner_step_size=0.1)
-    raise InputError(f"there is no preset {name!r}: choose one of {', '.join(get_args(PresetName))}")
+    raise InputError(f"unknown preset {name!r}: choose one of {', '.join(get_args(PresetName))}")
 
 
 def preset_of(config: Config, solver: InnerSolver, setting: Setting) -> PresetName | None:
-    """The preset that a configuration and a solver come from, None when anything was changed."""
+    """The preset equal to a configuration and a solver, None if there is none."""
     for name in get_args(PresetName):
-        same = preset(
+        candidate = preset(
             name, num_classes=config.num_classes, num_samples=config.num_train + config.num_test, setting=setting
         )
-        if same == (replace(config, precision=same[0].precision), solver):  # that is no hyperparameter
-            found: PresetName = name
-            return found
+        if candidate == (replace(config, precision=candidate[0].precision), solver):  # precision is no hyperparameter
+            matching: PresetName = name
+            return matching
     return None
 
 
 def check_seeds(seeds: Sequence[int], seed_batch: int | None) -> None:
-    """Raise InputError unless these are different seeds that can be searched in batches of that size."""
+    """Raise InputError unless the seeds are distinct and non-negative and the batch size is positive."""
     if len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
-        raise InputError("seeds must be different numbers of at least 0")
+        raise InputError("seeds must be distinct integers of at least 0")
     if seed_batch is not None and seed_batch < 1:
         raise InputError(f"a batch needs at least 1 seed, got seed_batch={seed_batch}")
 
 
 def check_sizes(phi1: tuple[int, ...], phi2: tuple[int, ...], config: Config) -> None:
-    """Raise InputError unless spaces of shapes (N, d1) and (N, d2) fit together and the configuration."""
+    """Raise InputError unless spaces of shapes (N, d1) and (N, d2) match each other and the configuration."""
     N, d1 = phi1
     if phi2[0] != N:
         raise InputError(f"the two spaces must have the same rows: φ1 has {N}, φ2 has {phi2[0]}")
     if config.num_classes > N:
-        raise InputError(f"{config.num_classes} classes need at least as many rows, got {N}: ask for fewer classes")
+        raise InputError(f"{config.num_classes} classes need at least as many rows, got {N}: choose fewer classes")
     if config.num_classes > d1:
         raise InputError(
             f"{config.num_classes} orthonormal prototypes need a φ1 of at least as many dimensions, got {d1}: "
-            "ask for fewer classes or choose a wider space"
+            "choose fewer classes or a wider space"
         )
     drawn = config.num_train + config.num_test
     if drawn > N:

@@ -1,11 +1,11 @@
-"""The inner problem: fit a linear classifier to a task and see how it generalizes (Eqs. 4, 5).
+"""The inner problem: fit a linear classifier to a task and measure how it generalizes (Eqs. 4, 5).
 
 Given rows X of φ2 and a task T, both split in two, a solver fits W on the train part,
 
     W(T) = argmin over W of CE(softmax(X W), T)
 
-and returns the cross-entropy on the test part with its gradient in the whole task, the
-way through W(T) included. `Unrolled` does what the paper does; `Implicit` reaches the
+and returns the cross-entropy on the test part with its gradient in the whole task,
+including the path through W(T). `Unrolled` follows the paper; `Implicit` reaches the
 same objective with a few matrix products. Classifiers are (r, K, S), tasks (n, K, S).
 """
 
@@ -38,17 +38,17 @@ class InnerProblem(Protocol):
         """
 
     def keep(self, seeds: Tensor) -> None:
-        """Go on with the seeds at these positions only."""
+        """Drop all seeds except those at these positions."""
 
 
 class InnerSolver(Protocol):
     """How the inner problem is solved and its solution differentiated."""
 
     def start(self, phi2: Rows, num_classes: int, seeds: Sequence[int]) -> InnerProblem:
-        """Make ready for rows phi2 (N, d2), float32, on the device where the work is to be done."""
+        """Set up the problem for rows phi2 (N, d2), float32, on the device of the computation."""
 
     def floats_per_seed(self, num_train: int, dim: int, num_classes: int) -> int:
-        """How many numbers the solver holds for one seed, to choose a batch that fits in memory."""
+        """The number of floats held per seed, to choose a batch that fits in memory."""
 
 
 # --- the paper's solver -------------------------------------------------------------------
@@ -66,8 +66,8 @@ class Unrolled:
         ∂L/∂T   = (α/n) X Σ_t λ_{t+1}
 
     (it leaves out a term that is constant over a row's classes, which sparsemax removes).
-    Only the classifiers W_t are kept, m·d2·K numbers a seed; P_t is computed again.
-    The authors' code adds a bias, Eq. 5 has none: `bias` chooses.
+    Only the classifiers W_t are stored, m·d2·K numbers a seed; P_t is recomputed.
+    The authors' code adds a bias, Eq. 5 has none: see `bias`.
     """
 
     inner_steps: int = 300
@@ -94,7 +94,7 @@ class UnrolledProblem:
         self._solver = solver
         self._phi2 = phi2
         self._num_classes = num_classes
-        # The prototypes of a seed come from manual_seed(seed): start elsewhere. Only 32 bits count.
+        # The prototypes of a seed use manual_seed(seed): use another stream here. Only 32 bits count.
         self._starts = [torch.Generator().manual_seed(2**31 + seed) for seed in seeds]
 
     def rows(self, index: Tensor) -> Tensor:
@@ -103,14 +103,14 @@ class UnrolledProblem:
 
     def generalization(self, x: Tensor, task: Tensor, num_train: int) -> tuple[Tensor, Tensor]:
         train, rate = x[:num_train], self._solver.inner_step_size / num_train
-        path = [self._random_start(x).to(task.dtype)]
+        trajectory = [self._random_start(x).to(task.dtype)]
         for _ in range(self._solver.inner_steps):
-            residual = torch.softmax(logits(train, path[-1]), 1).sub_(task[:num_train])
-            path.append(path[-1] - transposed_product(train, residual).mul_(rate))
+            residual = torch.softmax(logits(train, trajectory[-1]), 1).sub_(task[:num_train])
+            trajectory.append(trajectory[-1] - transposed_product(train, residual).mul_(rate))
 
-        loss, adjoint, grad_test = cross_entropy(x[num_train:], path.pop(), task[num_train:])
+        loss, adjoint, grad_test = cross_entropy(x[num_train:], trajectory.pop(), task[num_train:])
         total = torch.zeros_like(adjoint)
-        for classifier in reversed(path):
+        for classifier in reversed(trajectory):
             total += adjoint
             p = torch.softmax(logits(train, classifier), 1)
             curvature = softmax_jacobian(p, logits(train, adjoint))
@@ -130,12 +130,12 @@ class UnrolledProblem:
         self._starts = [self._starts[i] for i in seeds.tolist()]
 
 
-# --- ours -----------------------------------------------------------------------------------
+# --- the implicit solver --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
 class Implicit:
-    """A ridge classifier that follows the task, differentiated as the solution it is.
+    """A warm-started ridge classifier, differentiated by the implicit function theorem.
 
     Gradient descent stopped at time α·m acts like a ridge of strength λ = 1/(α m), so solve
 
@@ -143,8 +143,8 @@ class Implicit:
 
     in whitened coordinates, where gradient steps have size 1 (see `Whitening`). By the
     implicit function theorem ∂L/∂T = X a/n with H a = ∂L/∂W, H the Hessian of the inner
-    problem. The task moves little between two iterations of the search: W and a both start
-    from where they were, and each takes `inner_steps` steps an iteration,
+    problem. The task changes little between two iterations of the search: W and a both start
+    from their last values, and each takes `inner_steps` steps an iteration,
 
         W ← W − ∂/∂W,   a ← a + ∂L/∂W − H a
 
@@ -162,13 +162,13 @@ class Implicit:
         if self.inner_steps < 1:
             raise InputError(f"the implicit solver needs at least 1 step, got inner_steps={self.inner_steps}")
         if not 0 <= self.truncation < 1:
-            raise InputError(f"the truncation must lie between 0 and 1, got truncation={self.truncation}")
+            raise InputError(f"the truncation must be between 0 and 1, got truncation={self.truncation}")
 
     @classmethod
     def like(cls, unrolled: Unrolled) -> "Implicit":
-        """The ridge that stands for an unrolled solver's early stopping: λ = 1/(α m).
+        """The ridge equivalent to an unrolled solver's early stopping: λ = 1/(α m).
 
-        It does not follow the scale of φ2 and may be large beside all of it, so no direction is dropped.
+        It is independent of the scale of φ2 and may exceed all of its variance, so no direction is dropped.
         """
         return cls(ridge=1 / (unrolled.inner_step_size * unrolled.inner_steps), truncation=0)
 
@@ -180,7 +180,7 @@ class Implicit:
 
 
 class ImplicitProblem:
-    """The state of `Implicit`: whitened rows, and for every seed its classifier and adjoint."""
+    """The state of `Implicit`: whitened rows, and a classifier and an adjoint for every seed."""
 
     def __init__(self, solver: Implicit, phi2: Rows, num_classes: int, num_seeds: int):
         whitening = Whitening.of(phi2, solver.ridge, truncation=solver.truncation)
@@ -193,7 +193,7 @@ class ImplicitProblem:
 
     @property
     def classifier(self) -> Tensor:
-        """The classifiers W2 as the last call left them, in the coordinates of φ2: (d2, K, S)."""
+        """The classifiers W2 after the last call, in the coordinates of φ2: (d2, K, S)."""
         return torch.einsum("dr,rks->dks", self._transform, self._classifier)
 
     def rows(self, index: Tensor) -> Tensor:

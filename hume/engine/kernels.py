@@ -1,8 +1,8 @@
-"""Sparsemax and Jacobians on the processor, compiled: one pass over memory instead of up to two dozen.
+"""Compiled CPU kernels for sparsemax and Jacobians: one pass over memory instead of up to two dozen.
 
-Tasks are (n, K, S), seeds lie side by side, so that the inner loops run over them in vector
-registers while the few classes of a row stay in the nearest cache. Rows are shared among as
-many threads as torch uses; the interpreter is free meanwhile.
+Tasks are (n, K, S), seeds contiguous, so that the inner loops run over them in vector
+registers while the few classes of a row stay in the nearest cache. Rows are split among as
+many threads as torch uses, without the interpreter lock.
 """
 
 from collections.abc import Callable
@@ -16,39 +16,39 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-# Fewer numbers are not worth waking another thread for.
+# Below this, starting another thread costs more than it saves.
 ELEMENTS_PER_THREAD = 50_000
 
 
 def compiled(kernel: Callable[..., None]) -> Callable[..., None]:
-    """Have a kernel compiled at its first call, and kept on disk where there is a place to keep it."""
+    """Compile a kernel at its first call, cached on disk where a cache folder is writable."""
     try:
-        found: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(kernel)
-    except RuntimeError:  # neither the package's folder nor a cache of the user's can be written
-        found = njit(nogil=True, error_model="numpy")(kernel)
-    return found
+        function: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(kernel)
+    except RuntimeError:  # neither the package's folder nor the user's cache is writable
+        function = njit(nogil=True, error_model="numpy")(kernel)
+    return function
 
 
 def over_rows(kernel: Callable[..., None], *tensors: Tensor) -> None:
-    """Call a kernel on tensors (n, ...), contiguous and on the processor, a share of the rows a thread."""
+    """Call a kernel on contiguous CPU tensors (n, ...), with a block of rows per thread."""
     arrays: list[NDArray[Any]] = [tensor.detach().numpy() for tensor in tensors]
     num_threads = max(1, min(torch.get_num_threads(), tensors[0].numel() // ELEMENTS_PER_THREAD))
     if num_threads == 1:
         kernel(*arrays)
         return
     edges = np.linspace(0, len(arrays[0]), num_threads + 1).astype(int)
-    # Threads of a pool that outlives the call would be missing after a fork.
+    # A pool that outlives the call would lose its threads after a fork.
     with ThreadPoolExecutor(num_threads - 1) as pool:
-        shares = [[array[a:b] for array in arrays] for a, b in pairwise(edges)]
-        others = [pool.submit(kernel, *share) for share in shares[1:]]
-        kernel(*shares[0])
-        for other in others:
-            other.result()
+        slices = [[array[a:b] for array in arrays] for a, b in pairwise(edges)]
+        pending = [pool.submit(kernel, *rows) for rows in slices[1:]]
+        kernel(*slices[0])
+        for future in pending:
+            future.result()
 
 
 @compiled
 def project(scores: NDArray[Any], task: NDArray[Any]) -> None:  # pragma: no cover - compiled
-    """Sparsemax of scores (n, K, S) into `task`; `hume.engine.simplex.project` says how."""
+    """Sparsemax of scores (n, K, S) into `task`; see `hume.engine.simplex.project`."""
     n, K, S = scores.shape
     zero, one = scores.dtype.type(0), scores.dtype.type(1)
     top = np.empty(S, scores.dtype)
@@ -84,7 +84,7 @@ def project(scores: NDArray[Any], task: NDArray[Any]) -> None:  # pragma: no cov
 
 @compiled
 def project_backward(task: NDArray[Any], grad: NDArray[Any], out: NDArray[Any]) -> None:  # pragma: no cover - compiled
-    """Sparsemax's Jacobian times `grad`, all (n, K, S), into `out`; `hume.engine.simplex.project_backward` says how."""
+    """Sparsemax's Jacobian times `grad`, all (n, K, S), into `out`; see `hume.engine.simplex.project_backward`."""
     n, K, S = task.shape
     zero, one = task.dtype.type(0), task.dtype.type(1)
     mean = np.empty(S, task.dtype)

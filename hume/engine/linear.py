@@ -14,7 +14,7 @@ def uses_bfloat16(precision: Precision, device: torch.device | str) -> bool:
     """Whether rows enter matrix products as bfloat16; sums, softmax and the objective are float32 in any case.
 
     `auto` is bfloat16 on GPUs that have it and float32 on every CPU: processors with and without bfloat16 units then
-    find the same labelings, to rounding, and reach the same verdicts (docs/performance.md has what that costs).
+    find the same labelings, to rounding, and reach the same conclusions (docs/performance.md gives the cost).
     """
     if precision != "auto":
         return precision == "bfloat16"
@@ -34,13 +34,13 @@ def cross_entropy(x: Tensor, classifier: Tensor, task: Tensor) -> tuple[Tensor, 
 
 
 def logits(x: Tensor, classifier: Tensor) -> Tensor:
-    """x (n, r) times classifier (r, K, S): one matrix product for all classes and seeds, as exact as x is."""
+    """x (n, r) times classifier (r, K, S): one matrix product for all classes and seeds, in the precision of x."""
     r, K, S = classifier.shape
     return (x @ classifier.reshape(r, K * S).to(x.dtype)).to(classifier.dtype).view(-1, K, S)
 
 
 def transposed_product(x: Tensor, values: Tensor) -> Tensor:
-    """xᵀ (r, n) times values (n, K, S): (r, K, S), as exact as x is."""
+    """xᵀ (r, n) times values (n, K, S): (r, K, S), in the precision of x."""
     n, K, S = values.shape
     return (x.mT @ values.reshape(n, K * S).to(x.dtype)).to(values.dtype).view(-1, K, S)
 

@@ -1,8 +1,8 @@
 """The task encoder: orthonormal prototypes and the labels they give (Eq. 3).
 
-A prototype is a unit vector a class in φ1; K of them, orthonormal, make a task. An
-encoder holds the prototypes of S seeds, (S, K, d1), and moves them down a gradient
-with Adam while W1 W1ᵀ = I holds. How it holds is what tells the encoders apart:
+A prototype is a unit vector in φ1 for one class; K of them, orthonormal, define a task. An
+encoder holds the prototypes of S seeds, (S, K, d1), and updates them by gradient descent
+with Adam subject to W1 W1ᵀ = I. Encoders differ in how they enforce it:
 `Householder` is the published parametrization, `Retraction` is cheaper.
 """
 
@@ -16,7 +16,7 @@ from torch.nn.utils import parametrizations, parametrize
 from hume.data.rows import Rows, blocks
 from hume.engine import simplex
 
-BLOCK_ELEMENTS = 4_000_000  # cosines that are computed at once when all rows are labeled
+BLOCK_ELEMENTS = 4_000_000  # cosines computed at once when all rows are labeled
 
 
 def random_prototypes(seeds: Sequence[int], num_classes: int, dim: int) -> Tensor:
@@ -34,7 +34,7 @@ def random_prototypes(seeds: Sequence[int], num_classes: int, dim: int) -> Tenso
 
 
 def class_scores(phi1: Tensor, prototypes: Tensor) -> Tensor:
-    """Cosine similarity (n, K, S) of rows (n, d1), unit norm, to the prototypes (S, K, d1), as exact as the rows."""
+    """Cosine similarity (n, K, S) of rows (n, d1), unit norm, to prototypes (S, K, d1), as exact as the rows."""
     S, K, d1 = prototypes.shape
     columns = prototypes.permute(2, 1, 0).reshape(d1, K * S)
     return (phi1 @ columns.to(phi1.dtype)).to(prototypes.dtype).view(-1, K, S)
@@ -56,7 +56,7 @@ def hard_labels(phi1: Rows, prototypes: Tensor, block_elements: int = BLOCK_ELEM
 
 
 def label_blocks(phi1: Rows, prototypes: Tensor, block_elements: int = BLOCK_ELEMENTS) -> Iterator[Tensor]:
-    """`hard_labels` (n, S) of some rows after others, in one pass over phi1."""
+    """`hard_labels` (n, S) in blocks of rows, in one pass over phi1."""
     S, K, _ = prototypes.shape
     for block in blocks(phi1):
         for rows in torch.split(block, max(1, block_elements // (S * K))):
@@ -64,7 +64,7 @@ def label_blocks(phi1: Rows, prototypes: Tensor, block_elements: int = BLOCK_ELE
 
 
 class Encoder(Protocol):
-    """Prototypes of several seeds that can be moved down a gradient."""
+    """Prototypes of several seeds, updated by gradient descent."""
 
     def prototypes(self) -> Tensor:
         """The current prototypes, (S, K, d1), orthonormal rows per seed."""
@@ -76,16 +76,16 @@ class Encoder(Protocol):
         """
 
     def keep(self, seeds: Tensor) -> None:
-        """Go on with the seeds at these positions only."""
+        """Drop all seeds except those at these positions."""
 
 
 class Retraction:
     """Adam in the tangent space of the orthonormal matrices, then back onto them.
 
-    The gradient loses the part that would leave the manifold, G − sym(G Wᵀ) W; after the
-    step the nearest orthonormal matrix, the polar factor, takes the place of W (Absil,
-    Mahony and Sepulchre, 2008, Sec. 3.5 and 4.1). Renaming the classes renames
-    the result: no class is special.
+    The gradient is projected onto the tangent space, G − sym(G Wᵀ) W; after the
+    step the nearest orthonormal matrix, the polar factor, replaces W (Absil,
+    Mahony and Sepulchre, 2008, Sec. 3.5 and 4.1). It is equivariant to permutations
+    of the classes.
     """
 
     def __init__(self, prototypes: Tensor):
@@ -142,7 +142,7 @@ class Householder:
 
 
 class _Adam:
-    """Adam's direction (Kingma and Ba, 2014) for parameters (S, ...); seeds can be dropped on the way."""
+    """Adam's direction (Kingma and Ba, 2014) for parameters (S, ...); seeds can be dropped between steps."""
 
     def __init__(self, like: Tensor, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8):
         self._mean, self._square = torch.zeros_like(like), torch.zeros_like(like)
@@ -162,9 +162,9 @@ class _Adam:
 
 
 def completed(prototypes: Tensor) -> Tensor:
-    """Orthonormal bases of R^d1, (S, d1, d1), whose first K columns are the prototypes; the same at every call.
+    """Orthonormal bases of R^d1, (S, d1, d1), whose first K columns are the prototypes; deterministic.
 
-    K = d1 prototypes are a basis already, and stay as they are: their rows are in place, as torch wants them.
+    K = d1 prototypes are a basis already and are returned unchanged, in rows, as torch expects.
     """
     _, K, d1 = prototypes.shape
     if d1 == K:
@@ -191,8 +191,8 @@ def polar_factor(matrices: Tensor, num_steps: int = 12) -> Tensor:
 
         T = (3 I − Z Y)/2,   Y ← Y T,   Z ← T Z,   from Y = A Aᵀ/c, Z = I,
 
-    where c bounds the largest eigenvalue. It needs products only: no device has to be waited for,
-    as it has to be for eigenvectors. An eigenvalue of 0.003 c is there after 12 steps; a search's
+    where c bounds the largest eigenvalue. It uses matrix products only and needs no synchronization
+    with the device, unlike eigenvectors. An eigenvalue of 0.003 c converges in 12 steps; a search's
     step leaves none below 0.1 c (Higham, Functions of Matrices, 2008, Sec. 6.7).
     """
     gram = matrices @ matrices.mT

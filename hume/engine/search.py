@@ -1,7 +1,7 @@
-"""Algorithm 1: search for the labelings that generalize best, many seeds side by side (Eqs. 4, 7).
+"""Algorithm 1: search for the labelings that generalize best, many seeds in parallel (Eqs. 4, 7).
 
-`search` is a generator of steps. Whoever iterates draws the progress, stores what has
-finished, or stops: the search knows no page, terminal or disk.
+`search` is a generator of steps. The caller draws the progress, stores finished seeds or
+stops: the search depends on no page, terminal or disk.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,13 +20,13 @@ from hume.engine.inner import InnerProblem, InnerSolver
 from hume.engine.linear import transposed_product, uses_bfloat16
 from hume.engine.prototypes import Encoder, Householder, Retraction, random_prototypes, soft_labels
 
-# The last objectives of a seed that are averaged into the one reported: single splits are noisy.
+# The reported objective is averaged over so many last iterations: single splits are noisy.
 FINAL_WINDOW = 20
 
 
 @dataclass(frozen=True)
 class FinishedSeed:
-    """What one seed found."""
+    """The result of one seed."""
 
     seed: int
     prototypes: NDArray[np.float32]  # (K, d1), orthonormal rows
@@ -49,7 +49,7 @@ def final_objective(curve: NDArray[np.float32]) -> float:
 class Step:
     """One iteration of one batch of seeds.
 
-    The tensors are on the search's device: whoever looks at their numbers waits for it, the search does not.
+    The tensors are on the search's device: reading their values synchronizes with it, the search does not.
     """
 
     iteration: int  # from 0
@@ -59,7 +59,7 @@ class Step:
     label_shares: Tensor  # (A, K) the mean task
     prototypes: Tensor  # (A, K, d1) before the update
     finished: tuple[FinishedSeed, ...]  # seeds that end with this iteration
-    progress: float  # share of the whole search that is done, 0 to 1, if no other seed converges early
+    progress: float  # of the whole search, 0 to 1, assuming that no other seed converges early
 
     def latest_prototypes(self) -> Tensor:
         """(A, K, d1) the prototypes as far as they are known: those of seeds that end with this iteration as found."""
@@ -78,15 +78,15 @@ def search(
     seeds: Sequence[int] = range(100),
     seed_batch: int | None = None,
 ) -> Iterator[Step]:
-    """Find, for every seed, the prototypes W1 that minimize Eq. 7; yield one step an iteration.
+    """Find, for every seed, the prototypes W1 that minimize Eq. 7; yield one step per iteration.
 
     phi1 is (N, d1) with rows of unit L2 norm (see `spaces.unit_rows`), phi2 (N, d2); both
-    float32 on the device that is to do the work, or on disk, from where the rows of every
+    float32 on the device of the computation, or on disk, from where the rows of every
     split are read. All seeds of a batch see the same random splits, so that one matrix
-    product serves them all, and a seed's result does not depend on the seeds beside it. By
-    default a batch is as large as memory allows; one that does not fit after all is begun
-    again in halves.
-    Raises InputError when the spaces do not fit together or are too small for the
+    product serves them all, and a seed's result does not depend on the other seeds. By
+    default a batch is as large as memory allows; one that does not fit after all is
+    restarted at half the size.
+    Raises InputError when the spaces do not match or are too small for the
     configuration, MemoryError when not even one seed fits. Source: Algorithm 1.
     """
     check_sizes(tuple(phi1.shape), tuple(phi2.shape), config)
@@ -97,10 +97,10 @@ def search(
         batch, fitted = remaining[:size], True
         try:
             for step in _search_batch(phi1, phi2, config, solver, batch):
-                ended = {found.seed for found in step.finished}
+                ended = {result.seed for result in step.finished}
                 remaining = [seed for seed in remaining if seed not in ended]
-                under_way = len(step.seeds) - len(step.finished)
-                done = len(seeds) - len(remaining) + under_way * (step.iteration + 1) / config.num_iterations
+                in_progress = len(step.seeds) - len(step.finished)
+                done = len(seeds) - len(remaining) + in_progress * (step.iteration + 1) / config.num_iterations
                 yield replace(step, progress=done / len(seeds))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
@@ -108,17 +108,17 @@ def search(
             if len(batch) == 1:
                 raise MemoryError("not even one seed fits into memory") from error
             fitted = False
-        if not fitted:  # here the failed batch is forgotten, inside of `except` its traceback still holds it
+        if not fitted:  # here the failed batch is freed; inside `except` its traceback still holds it
             size = max(1, len([seed for seed in batch if seed in remaining]) // 2)
 
 
 def largest_batch(d1: int, d2: int, config: Config, solver: InnerSolver, free: int) -> int:
-    """How many seeds on spaces (N, d1) and (N, d2) fit into a third of the bytes that are free, at least 1."""
+    """The number of seeds on spaces (N, d1) and (N, d2) that fit into a third of the free bytes, at least 1."""
     return max(1, free // 3 // (4 * floats_per_seed(d1, d2, config, solver)))
 
 
 def floats_per_seed(d1: int, d2: int, config: Config, solver: InnerSolver) -> int:
-    """How many numbers a seed of a batch holds while it is searched, besides the two spaces."""
+    """The number of floats held per seed during a search, in addition to the two spaces."""
     K, drawn = config.num_classes, config.num_train + config.num_test
     floats = solver.floats_per_seed(config.num_train, d2, K) + 6 * drawn * K + 6 * K * d1
     if config.encoder == "householder":
@@ -134,8 +134,8 @@ def _search_batch(phi1: Rows, phi2: Rows, config: Config, solver: InnerSolver, s
     splits = torch.Generator().manual_seed(config.split_seed)
     stopping = EarlyStopping(config, len(seeds))
     active = np.arange(len(seeds))
-    places, pace = torch.from_numpy(active).to(start.device), start.new_ones(len(seeds))
-    # Eq. 7 and its first term at every iteration; they stay on the device until a seed may end.
+    positions, pace = torch.from_numpy(active).to(start.device), start.new_ones(len(seeds))
+    # Eq. 7 and its first term at every iteration, on the device until a seed may end.
     curves = start.new_full((2, config.num_iterations, len(seeds)), torch.nan)
 
     for iteration in range(config.num_iterations):
@@ -144,15 +144,15 @@ def _search_batch(phi1: Rows, phi2: Rows, config: Config, solver: InnerSolver, s
         grad, test_error, shares = _gradient(phi1, problem, config, prototypes, config.temperature * anneal, splits)
         evenness = simplex.label_entropy(shares, _class_sizes(config, shares.device))
         objective = test_error - config.entropy_weight * evenness
-        curves[0, iteration, places], curves[1, iteration, places] = objective, test_error
+        curves[0, iteration, positions], curves[1, iteration, positions] = objective, test_error
         encoder.step(grad, (config.step_size * anneal * pace).view(-1, 1, 1), config.clip_norm)
 
         ends = np.zeros(len(active), bool)
         finished: tuple[FinishedSeed, ...] = ()
         if stopping.is_due(iteration):
-            seen = curves[:, : iteration + 1].cpu().numpy()
-            ends = stopping.update(iteration, active, seen[0])
-            finished = _finished(encoder, active, ends, seeds, seen, stopping.converged)
+            history = curves[:, : iteration + 1].cpu().numpy()
+            ends = stopping.update(iteration, active, history[0])
+            finished = _finished(encoder, active, ends, seeds, history, stopping.converged)
             pace = torch.from_numpy(stopping.pace[active]).to(pace)
         yield Step(
             iteration=iteration,
@@ -168,10 +168,10 @@ def _search_batch(phi1: Rows, phi2: Rows, config: Config, solver: InnerSolver, s
             return
         if ends.any():
             active = active[~ends]
-            stay = torch.from_numpy(np.flatnonzero(~ends)).to(places.device)
-            places, pace = places[stay], pace[stay]
-            encoder.keep(stay)
-            problem.keep(stay)
+            remaining = torch.from_numpy(np.flatnonzero(~ends)).to(positions.device)
+            positions, pace = positions[remaining], pace[remaining]
+            encoder.keep(remaining)
+            problem.keep(remaining)
 
 
 def _finished(
@@ -182,7 +182,7 @@ def _finished(
     curves: NDArray[np.float32],
     converged: NDArray[np.bool_],
 ) -> tuple[FinishedSeed, ...]:
-    """What the seeds that end have found; curves is (2, T, S), ends (A,)."""
+    """The results of the seeds that end; curves is (2, T, S), ends (A,)."""
     if not ends.any():
         return ()
     prototypes = encoder.prototypes().cpu().numpy()[ends]
@@ -205,11 +205,11 @@ def _gradient(
     S, K, d1 = prototypes.shape
     grad, error, shares = prototypes.new_zeros(d1, K, S), prototypes.new_zeros(S), prototypes.new_zeros(K, S)
     drawn = config.num_train + config.num_test
-    coarse, sizes = uses_bfloat16(config.precision, phi1.device), _class_sizes(config, phi1.device)
+    half, sizes = uses_bfloat16(config.precision, phi1.device), _class_sizes(config, phi1.device)
     for _ in range(config.num_splits):
         rows = _to(phi1.device, torch.randperm(len(phi1), generator=splits)[:drawn])
         x1, x2 = phi1[rows], problem.rows(rows)
-        if coarse:
+        if half:
             x1, x2 = x1.bfloat16(), x2.bfloat16()
         labels = soft_labels(x1, prototypes, temperature)
         test_error, task_grad = problem.generalization(x2, labels, config.num_train)
@@ -225,17 +225,17 @@ def _class_sizes(config: Config, device: torch.device) -> Tensor | None:
     return None if config.class_sizes is None else _to(device, torch.tensor(config.class_sizes))
 
 
-def _to(device: torch.device, numbers: Tensor) -> Tensor:
-    """Send numbers from the CPU without waiting for the device to take them."""
-    return numbers.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else numbers.to(device)
+def _to(device: torch.device, tensor: Tensor) -> Tensor:
+    """Copy a CPU tensor to a device without synchronizing with it."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 class EarlyStopping:
-    """Decides for every seed, by its own objective alone, when to slow down and when to end.
+    """Decides for every seed, by its own objective alone, when to lower the step size and when to stop.
 
     A seed whose mean objective over the last `patience` iterations is not `min_gain` below
-    that of the `patience` before goes on for `patience` more with a tenth of the step size,
-    so that the noise of single splits settles, and ends.
+    that of the `patience` before continues for `patience` more with a tenth of the step size,
+    so that the noise of single splits averages out, and stops.
     """
 
     def __init__(self, config: Config, num_seeds: int):
@@ -245,22 +245,22 @@ class EarlyStopping:
         self.pace = np.ones(num_seeds)  # the factor on every seed's step size
 
     def _judges_plateaus(self, iteration: int) -> bool:
-        """Whether it is time to look for plateaus: at every iteration the luckiest moment would be taken for one."""
+        """Whether to test for plateaus: a test at every iteration would stop at a lucky split."""
         patience, elapsed = self._config.patience, iteration + 1
         return bool(patience and elapsed >= 2 * patience and elapsed % max(1, patience // 2) == 0)
 
     def is_due(self, iteration: int) -> bool:
-        """Whether `update` has to be asked after this iteration; at all others nothing changes."""
+        """Whether `update` must be called after this iteration; after all others it changes nothing."""
         return self._judges_plateaus(iteration) or bool((self._ends_at == iteration).any())
 
     def update(self, iteration: int, active: NDArray[np.intp], objectives: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """After an iteration, which of the active seeds end with it: (A,). objectives is (iteration + 1, S)."""
+        """Which of the active seeds end with this iteration, (A,); objectives is (iteration + 1, S)."""
         patience = self._config.patience
         if patience and self._judges_plateaus(iteration):
             recent = objectives[-patience:].mean(0)
             before = objectives[-2 * patience : -patience].mean(0)
-            settled = (recent > before - self._config.min_gain) & (self.pace == 1)
-            self.pace[settled] = 0.1
-            self.converged |= settled
-            self._ends_at[settled] = np.minimum(self._ends_at[settled], iteration + patience)
+            plateau = (recent > before - self._config.min_gain) & (self.pace == 1)
+            self.pace[plateau] = 0.1
+            self.converged |= plateau
+            self._ends_at[plateau] = np.minimum(self._ends_at[plateau], iteration + patience)
         return self._ends_at[active] <= iteration

@@ -1,7 +1,7 @@
 """The probability simplex: sparsemax labels and their entropy (Eqs. 3 and 6).
 
-Tasks of many seeds are held as one tensor (n, K, S): rows, classes, seeds. Seeds lie
-side by side in memory, so that a sum over the few classes runs over long vectors.
+Tasks of many seeds are one tensor (n, K, S): rows, classes, seeds. Seeds are
+contiguous in memory, so that a sum over the few classes runs over long vectors.
 """
 
 import math
@@ -20,7 +20,7 @@ SMALLEST_SHARE = 1e-8
 def sparsemax(scores: Tensor, dim: int = -1) -> Tensor:
     """Solve argmin over p in the simplex of ‖p − z‖², the sparse counterpart of softmax.
 
-    scores: any shape, floating; the simplex lies along `dim`. Differentiable.
+    scores: any shape, floating; the simplex is along `dim`. Differentiable.
     Source: Martins and Astudillo (2016); the paper's Eq. 3.
     """
     K = scores.shape[dim]
@@ -32,11 +32,11 @@ def sparsemax(scores: Tensor, dim: int = -1) -> Tensor:
 def project(scores: Tensor) -> Tensor:
     """Sparsemax over the classes of scores (n, K, S).
 
-    The threshold t solves Σ_k max(z_k − t, 0) = 1. On the processor Newton's method finds it: the
+    The threshold t solves Σ_k max(z_k − t, 0) = 1. On the CPU Newton's method finds it: the
     left side is convex and piecewise linear in t, so steps from t = max z − 1 rise to the root and
-    reach it exactly after at most K of them; a handful do, because few classes are in the support.
-    Elsewhere the classes are sorted, because whoever looks whether Newton's method has arrived
-    would have to wait for the device.
+    reach it exactly after at most K of them; a handful suffice, because few classes are in the support.
+    On other devices the classes are sorted, because a test for convergence of Newton's method
+    would synchronize with the device.
     """
     if scores.device.type == "cpu":
         task = torch.empty(scores.shape, dtype=scores.dtype)
@@ -46,12 +46,12 @@ def project(scores: Tensor) -> Tensor:
 
 
 def project_by_sorting(scores: Tensor) -> Tensor:
-    """Sparsemax over the classes of scores (n, K, S) on any device, without a look at a single number.
+    """Sparsemax over the classes of scores (n, K, S) on any device, without synchronizing with it.
 
-    With z sorted, t = max over k of (z_1 + … + z_k − 1)/k: the quotient rises while z_k lies above
+    With z sorted, t = max over k of (z_1 + … + z_k − 1)/k: the quotient rises while z_k is above
     the threshold of the k − 1 before it, and falls from there on.
     """
-    z = scores - scores.amax(1, keepdim=True)  # beside a large maximum a threshold of 1 would be rounded away
+    z = scores - scores.amax(1, keepdim=True)  # next to a large maximum a threshold of 1 would be rounded away
     sums = z.sort(dim=1, descending=True).values.cumsum(1)
     sizes = torch.arange(1, z.shape[1] + 1, device=z.device, dtype=z.dtype).view(1, -1, 1)
     threshold = sums.sub_(1).div_(sizes).amax(1, keepdim=True)
@@ -88,9 +88,9 @@ class _Sparsemax(torch.autograd.Function):
 
 
 def size_shares(class_sizes: Sequence[float], num_classes: int) -> tuple[float, ...]:
-    """Turn sizes of K classes, in any unit and order, into shares of sum 1, the largest first.
+    """Normalize the sizes of K classes, in any unit and order, to fractions of sum 1, the largest first.
 
-    Shares stay as they are, to the last bit. Raises InputError unless these are K positive numbers.
+    Fractions are returned bit for bit. Raises InputError unless these are K positive numbers.
     """
     sizes = tuple(class_sizes)
     if len(sizes) != num_classes:
@@ -102,18 +102,18 @@ def size_shares(class_sizes: Sequence[float], num_classes: int) -> tuple[float, 
     unit = 1 if abs(total - 1) < 1e-9 else total
     shares = tuple(sorted((float(size / unit) for size in sizes), reverse=True))
     if shares[-1] < SMALLEST_SHARE:
-        raise InputError(f"a class of less than {SMALLEST_SHARE:g} of all samples is none, got class_sizes={sizes}")
+        raise InputError(f"a class must have at least {SMALLEST_SHARE:g} of all samples, got class_sizes={sizes}")
     return shares
 
 
 def label_entropy(shares: Tensor, class_sizes: Tensor | None = None) -> Tensor:
-    """How well the sizes of a task's classes are those that are expected: R = log K − KL(τ̄ ‖ π), in nats.
+    """How well the class sizes of a task match those expected: R = log K − KL(τ̄ ‖ π), in nats.
 
     shares: (K, S), the mean task τ̄ of every seed; the result is (S,). Without `class_sizes` π is 1/K for every
     class and R = −Σ_k τ̄_k log τ̄_k is Eq. 6, the entropy: 0 for one class and log K for equal ones. A share below
     1e-8 counts as 1e-8 inside the logarithm: an empty class adds nothing, and its gradient stays finite.
 
-    class_sizes: (K,), positive, the largest first, of sum 1. They say how large classes are, not which of them is
+    class_sizes: (K,), positive, the largest first, of sum 1. They state how large classes are, not which of them is
     which, so π is the order of the sizes that is nearest to τ̄: by the rearrangement inequality
     Σ_k τ̄_k log π_k is largest where the r-th largest share meets the r-th largest size.
     """

@@ -7,11 +7,9 @@ from torch import Tensor
 
 from hume.data.rows import Rows, moments
 
-# The ridge as a share of φ2's total variance, and what the ridge may leave of a direction before it is dropped,
-# for those who judge labelings and for the search: docs/method.md says how they were chosen without labels.
+# The ridge as a fraction of φ2's total variance, and the fraction of a direction below which the ridge drops it,
+# for cross-validation (SEARCH_TRUNCATION is the search's): docs/method.md says how they were chosen without labels.
 RIDGE_SHARE = 0.01
-
-
 TRUNCATION = 0.01
 
 

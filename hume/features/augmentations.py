@@ -1,6 +1,6 @@
-"""Pictures in batches, and random views of them: crop, flip, change colours, blur, erase; one draw a picture.
+"""Batches of pictures and random augmentations of them: crop, flip, colour, blur, erase; one draw per picture.
 
-A whole batch is changed at once, on the device it lies on. All draws come from a generator on
+A whole batch is augmented at once, on its device. All draws come from a generator on
 the CPU that the caller passes, so a seed gives the same views on every device.
 """
 
@@ -15,15 +15,15 @@ from torch import Tensor
 
 from hume.common.errors import InputError
 
-LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.601)
-REDUCED_AT_ONCE = 64  # large pictures that are floating point at the same time
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
+REDUCED_AT_ONCE = 64  # large pictures held as floating point at once
 
 
 @dataclass(frozen=True, eq=False)
 class StoredPictures:
-    """Stored pictures (N, H, W) or (N, H, W, 3) uint8, often memory-mapped, that are read by row.
+    """Stored pictures (N, H, W) or (N, H, W, 3) uint8, often memory-mapped, read by row.
 
-    side: of the longer edge of what comes out, in pixels; larger pictures are reduced, none is enlarged.
+    side: longer edge of the output, in pixels; larger pictures are reduced, none is enlarged.
     """
 
     images: NDArray[np.uint8]
@@ -44,18 +44,18 @@ class StoredPictures:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of what comes out."""
+        """Height and width of the output."""
         H, W = self.images.shape[1:3]
         scale = min(1.0, self.side / max(H, W))
         return max(1, round(H * scale)), max(1, round(W * scale))
 
     def batch(self, rows: NDArray[np.int64] | slice) -> Tensor:
-        """The pictures of some rows: (B, channels, H, W) in [0, 1]."""
+        """The pictures of these rows: (B, channels, H, W) in [0, 1]."""
         stored = torch.from_numpy(np.array(self.images[rows])).to(self.device)
         stored = stored.unsqueeze(1) if self.channels == 1 else stored.permute(0, 3, 1, 2)
         if self.size == tuple(stored.shape[2:]):
             return stored.float() / 255
-        return torch.cat([self._reduced(some) for some in torch.split(stored, REDUCED_AT_ONCE)])
+        return torch.cat([self._reduced(chunk) for chunk in torch.split(stored, REDUCED_AT_ONCE)])
 
     def _reduced(self, stored: Tensor) -> Tensor:
         x = F.interpolate(stored.float(), self.size, mode="bilinear", align_corners=False, antialias=True)
@@ -64,17 +64,17 @@ class StoredPictures:
 
 @dataclass(frozen=True)
 class Views:
-    """How a random view may differ from its picture."""
+    """Strengths of the random augmentations."""
 
-    min_scale: float = 0.25  # smallest share of the area that a crop keeps
+    min_scale: float = 0.25  # smallest fraction of the area in a crop
     flip: bool = True  # mirror half of the views
     colour: float = 0.4  # strength of changes in brightness, contrast, saturation and hue
-    grey: float = 0.2  # share of colour pictures that lose their colours
-    blur: float = 0.0  # share that is blurred
-    erase: float = 0.5  # share in which a square is blackened
+    grey: float = 0.2  # fraction of colour pictures turned grey
+    blur: float = 0.0  # fraction that is blurred
+    erase: float = 0.5  # fraction in which a square is blackened
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """A view of every picture: (B, C, H, W) in [0, 1], C 1 or 3; the result has the same shape and range."""
+        """Augment every picture: (B, C, H, W) in [0, 1], C 1 or 3, to the same shape and range."""
         draw = Draws(len(images), images.device, generator)
         view = self._recoloured(self._cropped(images, draw), draw)
         if self.blur:
@@ -83,7 +83,7 @@ class Views:
         return self._erased(view, draw) if self.erase else view
 
     def _cropped(self, images: Tensor, draw: "Draws") -> Tensor:
-        """A box of random area and shape, stretched to the whole picture; half of them mirrored."""
+        """A crop of random area and aspect ratio, resized to the whole picture; half of them mirrored."""
         side = draw.uniform(self.min_scale, 1).sqrt()
         stretch = draw.uniform(-0.5 * math.log(4 / 3), 0.5 * math.log(4 / 3)).exp()
         width, height = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)
@@ -95,7 +95,7 @@ class Views:
         return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
     def _recoloured(self, view: Tensor, draw: "Draws") -> Tensor:
-        """Brightness, contrast, saturation and hue, one linear map of the colours a picture."""
+        """Brightness, contrast, saturation and hue, one linear map of the colours per picture."""
         contrast = draw.uniform(1 - self.colour, 1 + self.colour)
         brightness = draw.uniform(-self.colour / 2, self.colour / 2)
         if view.shape[1] == 1:
@@ -112,23 +112,23 @@ class Views:
         return scaled + ((1 - contrast) * mean + brightness).view(-1, 1, 1, 1)
 
     def _blurred(self, view: Tensor, draw: "Draws") -> Tensor:
-        """Some pictures under a Gaussian of random width, at most a fiftieth of the side."""
+        """Gaussian blur of some pictures, of random width, at most a fiftieth of the side."""
         largest = max(view.shape[2:]) / 50
         chosen, sigma = draw.happens(self.blur), draw.uniform(0.1, 1.0) * largest
-        some, radius = view[chosen], math.ceil(2 * largest)
+        blurred, radius = view[chosen], math.ceil(2 * largest)
         taps = torch.arange(-radius, radius + 1, device=view.device)
         weights = (-0.5 * (taps / sigma[chosen].unsqueeze(1)) ** 2).exp()
         weights = (weights / weights.sum(1, keepdim=True)).view(-1, len(taps), 1, 1, 1)
         for dim in (2, 3):
             padding = (0, 0, radius, radius) if dim == 2 else (radius, radius, 0, 0)
-            padded, length = F.pad(some, padding, mode="replicate"), some.shape[dim]
-            some = sum((weights[:, i] * padded.narrow(dim, i, length) for i in range(len(taps))), 0 * some)
+            padded, length = F.pad(blurred, padding, mode="replicate"), blurred.shape[dim]
+            blurred = sum((weights[:, i] * padded.narrow(dim, i, length) for i in range(len(taps))), 0 * blurred)
         view = view.clone()
-        view[chosen] = some
+        view[chosen] = blurred
         return view
 
     def _erased(self, view: Tensor, draw: "Draws") -> Tensor:
-        """A black square of a tenth to four tenths of the side somewhere in some pictures."""
+        """A black square of a tenth to four tenths of the side at a random position in some pictures."""
         H, W = view.shape[2:]
         side = (draw.uniform(0.1, 0.4) * draw.happens(self.erase)).view(-1, 1, 1)
         rows = torch.linspace(0, 1, H, device=view.device).view(1, H, 1)
@@ -140,7 +140,7 @@ class Views:
 
 @dataclass(frozen=True)
 class Draws:
-    """One random number a picture, drawn on the CPU and brought to where the pictures are."""
+    """One random number per picture, drawn on the CPU and moved to the pictures' device."""
 
     count: int
     device: torch.device
@@ -149,8 +149,8 @@ class Draws:
     def uniform(self, low: float, high: float) -> Tensor:
         return torch.empty(self.count).uniform_(low, high, generator=self.generator).to(self.device)
 
-    def happens(self, share: float) -> Tensor:
-        return self.uniform(0, 1) < share
+    def happens(self, probability: float) -> Tensor:
+        return self.uniform(0, 1) < probability
 
 
 def _turn(angle: Tensor) -> Tensor:

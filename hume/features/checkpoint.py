@@ -1,9 +1,9 @@
-"""What an unfinished extraction has so far, so that it goes on after any interruption and ends with the same bytes.
+"""Checkpoints of an extraction, so that it resumes after any interruption and ends with the same bytes.
 
-In the dataset's folder `work`, under the key of what is computed, lie
+In the dataset's folder `work`, under the key of the space:
 
     <key>.npy            the header of the finished file, then the rows done so far
-    <key>.extract.json   how many rows are done, in what batches, and which originals could not be read
+    <key>.extract.json   the number of rows done, the batch size, and the originals that could not be read
 """
 
 import io
@@ -25,22 +25,22 @@ from hume.common.files import disk_errors, write_atomically
 from hume.data.feature_files import write_npy_header
 
 SAVED_EVERY = 3.0  # seconds
-LISTED = 300  # problems that a card names; all are counted
+LISTED = 300  # problems listed in a card; all are counted
 
 
 @dataclass
 class Record:
-    """What is known of an extraction beside its rows."""
+    """State of an extraction, without its rows."""
 
     key: str
     name: str
     backbone: str
     of: int  # N
     dim: int  # d
-    batch: int  # between whose ends it may be interrupted
+    batch: int  # rows appended at once
     size: int | None = None
     weights: str | None = None
-    step: int = 0  # pictures that go through the network at once; the batch, unless memory was short
+    step: int = 0  # pictures per forward pass; the batch, unless memory was short
     done: int = 0  # rows
     seconds: float = 0.0
     num_problems: int = 0
@@ -53,20 +53,20 @@ class Record:
 
 
 class Work:
-    """The rows done so far on disk: never more in the record than in the file."""
+    """The rows done so far, on disk: the record never counts more rows than the file has."""
 
-    def __init__(self, place: Path, begun: Record) -> None:
-        self.array, self.path = place / f"{begun.key}.npy", place / f"{begun.key}.extract.json"
-        self.record = begun
+    def __init__(self, folder: Path, record: Record) -> None:
+        self.array, self.path = folder / f"{record.key}.npy", folder / f"{record.key}.extract.json"
+        self.record = record
         self.dtype: np.dtype[Any] = np.dtype(np.float16)
-        with disk_errors(place.parent):
-            if not self._goes_on():
+        with disk_errors(folder.parent):
+            if not self._resume():
                 self.array.write_bytes(self._header())
             self.file: BinaryIO = self.array.open("r+b")
         self.saved = time.monotonic()
 
-    def _goes_on(self) -> bool:
-        """Take over what an earlier call left, where it is whole and of the same shape."""
+    def _resume(self) -> bool:
+        """Resume from an earlier call's checkpoint, if it is complete and of the same shape."""
         earlier = read_record(self.path)
         if earlier is None or (earlier.of, earlier.dim) != (self.record.of, self.record.dim) or earlier.done < 1:
             return False
@@ -103,24 +103,24 @@ class Work:
             self.save()
 
     def _widen(self) -> None:
-        """Go on in float32, which holds the values that float16 does not; earlier rows stay as they were rounded."""
+        """Continue in float32 after a value beyond float16's range; earlier rows stay rounded to float16."""
         half, record = len(self._header()), self.record
-        part = self.array.with_name(f".part-{record.key}")
-        with disk_errors(self.array.parent.parent), part.open("wb") as wide:
+        widened = self.array.with_name(f".part-{record.key}")
+        with disk_errors(self.array.parent.parent), widened.open("wb") as file:
             self.dtype = np.dtype(np.float32)
-            wide.write(self._header())
+            file.write(self._header())
             self.file.seek(half)
             for start in range(0, record.done, record.batch):
                 count = (min(record.done, start + record.batch) - start) * record.dim
-                wide.write(np.frombuffer(self.file.read(2 * count), np.float16).astype(np.float32).tobytes())
-            wide.flush()
-            os.fsync(wide.fileno())
+                file.write(np.frombuffer(self.file.read(2 * count), np.float16).astype(np.float32).tobytes())
+            file.flush()
+            os.fsync(file.fileno())
             self.file.close()
-            part.replace(self.array)
+            widened.replace(self.array)
             self.file = self.array.open("r+b")
 
     def save(self) -> None:
-        """Make sure of the rows done, then say so; raises RunError when the disk is full."""
+        """Flush the rows, then write the record; raises RunError when the disk is full."""
         with disk_errors(self.array.parent.parent):
             self.file.flush()
             os.fsync(self.file.fileno())
@@ -128,19 +128,19 @@ class Work:
         self.saved = time.monotonic()
 
     def close(self) -> None:
-        """Keep what is done, as far as the disk lets."""
+        """Save a checkpoint if the disk allows, and close the file."""
         with suppress(RunError):
             self.save()
         with suppress(OSError):
             self.file.close()
 
-    def forget(self) -> None:
-        """Remove what is left beside the finished rows."""
+    def discard_record(self) -> None:
+        """Remove the record of a finished extraction."""
         self.path.unlink(missing_ok=True)
 
 
 def read_record(path: Path) -> Record | None:
-    """The record in a file, None where it is missing or damaged."""
+    """Read a record; None if it is missing or damaged."""
     try:
         return Record(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -148,14 +148,14 @@ def read_record(path: Path) -> Record | None:
 
 
 @contextmanager
-def alone(place: Path, key: str) -> Iterator[None]:
-    """Hold an extraction's lock; raises RunError while another holds it."""
-    lock = FileLock(place / f"{key}.lock")
+def extraction_lock(folder: Path, key: str) -> Iterator[None]:
+    """Hold an extraction's lock; raises RunError while another process holds it."""
+    lock = FileLock(folder / f"{key}.lock")
     try:
-        with disk_errors(place.parent):
+        with disk_errors(folder.parent):
             lock.acquire(blocking=False)
     except Timeout:
-        raise RunError("these features are being computed already: wait for them, or stop that computation") from None
+        raise RunError("these features are already being computed: wait for them or stop that computation") from None
     try:
         yield
     finally:

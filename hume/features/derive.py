@@ -1,4 +1,4 @@
-"""Spaces made of other spaces: side by side, centred, of unit length, reduced by PCA; in bounded memory.
+"""Spaces derived from other spaces: concatenated, centred, normalized, reduced by PCA; in bounded memory.
 
 derive(folder, Recipe(spaces=("simclr", "lite0"), unit=True, pca=128))
 """
@@ -28,70 +28,72 @@ Balance = Literal["unit", "scale", "none"]
 Block: TypeAlias = "tuple[range, Tensor]"  # row numbers, and the rows (n, d)
 Change: TypeAlias = "Callable[[range, Tensor], Tensor]"
 
-BALANCED = {"unit": "each row of each divided by its L2 norm", "scale": "each divided by its typical norm", "none": ""}
+BALANCED = {"unit": "rows of each divided by their L2 norm", "scale": "each divided by its typical norm", "none": ""}
 EXACT_DIM = 4096  # up to here PCA decomposes the whole covariance; above, leading directions are iterated
-SPARE = 32  # directions iterated beyond those asked for
+SPARE = 32  # directions iterated beyond those requested
 ITERATIONS = 8
-NOTHING = 1e-9  # of the largest variance: what rounding to float32 leaves of none
+NO_VARIANCE = 1e-9  # of the largest variance: rounding to float32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What a derived space is made of, in this order; another order is had by deriving twice.
+    """How to derive a space, in this order; for another order derive twice.
 
-    Rows of several spaces are laid side by side. Then the mean row is taken away, every row divided by its
-    L2 norm, and only the leading directions of the variance are kept, if asked for.
+    Rows of several spaces are concatenated. Then the mean row is subtracted, every row divided by its
+    L2 norm, and projected on the leading principal directions, each step only if requested.
     """
 
     spaces: tuple[str, ...]
-    balance: Balance = "unit"  # so that no space outweighs the others; nothing to do for one space
+    balance: Balance = "unit"  # so that no space outweighs the others; ignored for one space
     centre: bool = False
     unit: bool = False
-    pca: int | None = None  # directions to keep
-    whiten: bool = False  # give each of them variance 1
-    train_rows: bool = False  # take mean and directions of the rows outside the test split
+    pca: int | None = None  # number of directions
+    whiten: bool = False  # scale each of them to variance 1
+    train_rows: bool = False  # fit mean and directions on the rows outside the test split
 
     def __post_init__(self) -> None:
         if not self.spaces:
             raise InputError("a derived space needs at least one space: name one")
         if len(set(self.spaces)) < len(self.spaces):
-            raise InputError(f"{' + '.join(self.spaces)} names a space twice: name each once")
+            raise InputError(f"{' + '.join(self.spaces)} names a space twice: name each space once")
         if self.balance not in BALANCED:
             raise InputError(f"balance is {self.balance!r}: choose one of {', '.join(BALANCED)}")
         if self.pca is not None and self.pca < 1:
-            raise InputError(f"PCA to {self.pca} dimensions is none: ask for at least 1")
+            raise InputError(f"PCA to {self.pca} dimensions is not possible: choose at least 1")
         if self.whiten and self.pca is None:
-            raise InputError("only directions of a PCA can be whitened: say how many to keep")
+            raise InputError("whitening needs a PCA: set the number of directions")
         if len(self.spaces) == 1 and not (self.centre or self.unit or self.pca):
-            raise InputError(f"nothing is to be done with {self.spaces[0]}: centre, unit length, PCA or another space")
+            raise InputError(
+                f"{self.spaces[0]} alone would stay unchanged: add centring, unit length, PCA or another space"
+            )
 
     @property
     def balanced(self) -> Balance:
-        """How several spaces are balanced; one is left as it is."""
+        """The balance of several spaces; none for one."""
         return self.balance if len(self.spaces) > 1 else "none"
 
     @property
     def short(self) -> str:
         """The recipe as a title: simclr + lite0, centred, L2, PCA 128."""
-        kept = f"PCA {self.pca}" + (", whitened" if self.whiten else "") if self.pca else ""
-        parts = [" + ".join(self.spaces), "centred" if self.centre else "", "L2" if self.unit else "", kept]
+        reduced = f"PCA {self.pca}" + (", whitened" if self.whiten else "") if self.pca else ""
+        parts = [" + ".join(self.spaces), "centred" if self.centre else "", "L2" if self.unit else "", reduced]
         return ", ".join(filter(None, parts))
 
 
 def derive(
     folder: DatasetFolder, recipe: Recipe, name: str | None = None, *, on_progress: Progress | None = None
 ) -> str:
-    """Add the space that a recipe describes to a dataset; returns its name, or that of an equal one that is there.
+    """Add the space that a recipe describes to a dataset; returns its name, or that of an equal existing space.
 
     PCA: rows x − µ projected on the eigenvectors of C = E[xxᵀ] − µµᵀ with the largest eigenvalues λ, divided by √λ
-    where whitened; above 4,096 dimensions by subspace iteration from a fixed start. Signs are such that the largest
+    where whitened; above 4,096 dimensions by subspace iteration from a fixed start. By sign convention the largest
     entry of each direction is positive. Written as `write_features` does.
 
-    Raises InputError for a space that is not there, a name that is taken, a row without a direction (naming it),
-    more directions than there are, and RunError when the disk is full.
+    Raises InputError for an unknown space, a name that is taken, a row of zero length (naming it),
+    more directions than dimensions, and RunError when the disk is full.
     """
     dataset = folder.load()
-    parents = [dataset.space(each) for each in recipe.spaces]
+    parents = [dataset.space(parent) for parent in recipe.spaces]
     key = _key(recipe, parents, dataset)
     twin = folder.space_with_key(key)
     if twin is not None:
@@ -99,25 +101,25 @@ def derive(
     if name is not None:
         check_name(name, "space")
         if name in dataset.spaces:
-            raise InputError(f"{folder.name} has a space {name!r} already: choose another name")
+            raise InputError(f"{folder.name} already has a space {name!r}: choose another name")
     pipeline = _Pipeline(recipe, parents, _fitted_rows(recipe, dataset), on_progress)
-    kept = pipeline.fit()
+    explained = pipeline.fit()
     with unfinished(folder.path / "space") as part:
         with disk_errors(folder.path):
             shape = (dataset.num_samples, pipeline.dim)
             write_features(part, shape, lambda: (rows.numpy() for _, rows in pipeline.blocks()), pipeline.report)
-        made = name or folder.free_space_name(recipe.short)
-        folder.add_space(made, part, {**_entry(recipe, parents, kept), "key": key})
-    return made
+        added = name or folder.free_space_name(recipe.short)
+        folder.add_space(added, part, {**_entry(recipe, parents, explained), "key": key})
+    return added
 
 
 class _Pipeline:
-    """The rows of the parents in blocks, changed by every step that was fitted so far."""
+    """The parents' rows in blocks, transformed by every step fitted so far."""
 
     def __init__(
-        self, recipe: Recipe, parents: list[Space], seen: NDArray[np.bool_] | None, on_progress: Progress | None
+        self, recipe: Recipe, parents: list[Space], fit_rows: NDArray[np.bool_] | None, on_progress: Progress | None
     ):
-        self.recipe, self.seen, self.on_progress = recipe, seen, on_progress
+        self.recipe, self.fit_rows, self.on_progress = recipe, fit_rows, on_progress
         self.sources: list[StreamedRows] = [streamed(space) for space in parents]
         self.num_rows = len(self.sources[0])
         self.dim = sum(source.shape[1] for source in self.sources)
@@ -130,12 +132,10 @@ class _Pipeline:
         return 0 if self.recipe.pca is None else 1 if self.dim <= EXACT_DIM else 2 + ITERATIONS
 
     def fit(self) -> float | None:
-        """Take means, scales and directions from the rows; returns the share of the variance that PCA kept."""
+        """Fit means, scales and directions; returns the fraction of the variance that PCA explains."""
         recipe = self.recipe
         if recipe.pca is not None and recipe.pca > self.dim:
-            raise InputError(
-                f"PCA to {recipe.pca} dimensions of {self.dim} is not possible: ask for at most {self.dim}"
-            )
+            raise InputError(f"PCA to {recipe.pca} dimensions of {self.dim} is not possible: choose at most {self.dim}")
         if recipe.balanced == "scale":
             self._fit_scales()
         if recipe.centre:
@@ -146,60 +146,60 @@ class _Pipeline:
             self.changes.append(lambda numbers, rows: rows / norms(rows, " + ".join(recipe.spaces), otherwise, numbers))
         if recipe.pca is None:
             return None
-        mean, directions, kept = self._directions(recipe.pca)
+        mean, directions, explained = self._directions(recipe.pca)
         self.changes.append(lambda _, rows: (rows - mean) @ directions)
         self.dim = recipe.pca
-        return kept
+        return explained
 
-    # --- passing over the rows ---------------------------------------------------------------
+    # --- passes over the rows ---------------------------------------------------------------
 
     def blocks(self) -> Iterator[Block]:
-        """All rows, as every step so far leaves them, float32."""
+        """All rows after every step so far, float32."""
         size = max(1, BLOCK_BYTES // (4 * sum(source.shape[1] for source in self.sources)))
         for start in range(0, self.num_rows, size):
             numbers = range(start, min(start + size, self.num_rows))
-            rows = self._side_by_side(numbers)
+            rows = self._concatenated(numbers)
             for change in self.changes:
                 rows = change(numbers, rows)
             yield numbers, rows
 
-    def _side_by_side(self, numbers: range) -> Tensor:
+    def _concatenated(self, numbers: range) -> Tensor:
         index = torch.arange(numbers.start, numbers.stop)
-        parts = []
+        features = []
         for source, scale in zip(self.sources, self.scales, strict=True):
             rows = source[index]
             if self.recipe.balanced == "unit":
                 rows = rows / norms(rows, source.place, "is all zeros", numbers)
-            parts.append(rows / scale)
-        return torch.cat(parts, 1)
+            features.append(rows / scale)
+        return torch.cat(features, 1)
 
     def _fitted(self) -> Iterator[Tensor]:
-        """The rows that means and directions are taken from; one pass."""
+        """One pass over the rows that means and directions are fitted on."""
         for numbers, rows in self.blocks():
-            yield rows if self.seen is None else rows[torch.from_numpy(self.seen[numbers.start : numbers.stop])]
+            yield rows if self.fit_rows is None else rows[torch.from_numpy(self.fit_rows[numbers.start : numbers.stop])]
             self.report(numbers.stop / self.num_rows)
         self.passed += 1
 
     def report(self, done: float) -> None:
-        """Report the progress of one pass as that of all."""
+        """Report the progress of one pass as part of all passes."""
         if self.on_progress is not None:
             self.on_progress((self.passed + done) / self.passes)
 
     # --- fitting -----------------------------------------------------------------------------
 
     def _fit_scales(self) -> None:
-        """Each space's root mean square norm, so that none outweighs the others while rows keep their lengths."""
+        """Each space's root mean square norm, so that spaces weigh the same while their rows keep relative lengths."""
         dims = [source.shape[1] for source in self.sources]
         squares = np.zeros(len(dims))
         for rows in self._fitted():
-            squares += [float(part.double().square().sum()) for part in torch.split(rows, dims, 1)]
+            squares += [float(x.double().square().sum()) for x in torch.split(rows, dims, 1)]
         if not (squares > 0).all():
             raise InputError(f"{self.recipe.spaces[int(squares.argmin())]} is all zeros: leave it out")
         self.scales = np.sqrt(squares / self._num_fitted).tolist()
 
     @property
     def _num_fitted(self) -> int:
-        return self.num_rows if self.seen is None else int(self.seen.sum())
+        return self.num_rows if self.fit_rows is None else int(self.fit_rows.sum())
 
     def _mean(self) -> Tensor:
         total = torch.zeros(self.dim, dtype=torch.float64)
@@ -208,38 +208,40 @@ class _Pipeline:
         return (total / self._num_fitted).float()
 
     def _directions(self, count: int) -> tuple[Tensor, Tensor, float]:
-        """The mean row (d,), the leading directions (d, count), and the share of the variance that they hold."""
+        """The mean row (d,), the leading directions (d, count), and the fraction of the variance they explain."""
         if self.dim <= EXACT_DIM or count + SPARE >= self.dim:
             mean, total, values, vectors = self._decomposed()
         else:
             mean, total, values, vectors = self._iterated(count)
         values, vectors = values[:count].clamp(min=0), vectors[:, :count]
-        rank = int((values > NOTHING * values[0]).sum()) if values[0] > 0 else 0
+        rank = int((values > NO_VARIANCE * values[0]).sum()) if values[0] > 0 else 0
         if rank == 0:
-            raise InputError(f"all rows of {' + '.join(self.recipe.spaces)} are the same: PCA finds no direction")
+            raise InputError(f"all rows of {' + '.join(self.recipe.spaces)} are equal: PCA needs rows that differ")
         if self.recipe.whiten and rank < count:
-            raise InputError(f"only {rank} directions have any variance, {count} cannot be whitened: ask for {rank}")
+            raise InputError(
+                f"only {rank} directions have any variance, {count} cannot be whitened: choose at most {rank}"
+            )
         signs = vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
         vectors = vectors * signs / (values.sqrt() if self.recipe.whiten else 1)
         return mean.float(), vectors.float(), float(values.sum() / total)
 
     def _decomposed(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Mean, total variance, all eigenvalues falling, and eigenvectors of the covariance."""
+        """Mean, total variance, all eigenvalues in descending order, and eigenvectors of the covariance."""
         if not fits(4 * 8 * self.dim**2, "cpu"):
-            raise InputError(f"PCA of {self.dim} dimensions needs more memory than is free: ask for fewer directions")
+            raise InputError(f"PCA of {self.dim} dimensions needs more memory than is free: choose fewer directions")
         mean = torch.zeros(self.dim, dtype=torch.float64)
         moment = torch.zeros(self.dim, self.dim, dtype=torch.float64)
         for rows in self._fitted():
-            for part in map(Tensor.double, torch.split(rows, MOMENT_ROWS)):
-                mean += part.sum(0)
-                moment.addmm_(part.mT, part)
+            for chunk in map(Tensor.double, torch.split(rows, MOMENT_ROWS)):
+                mean += chunk.sum(0)
+                moment.addmm_(chunk.mT, chunk)
         mean /= self._num_fitted
         moment = moment.div_(self._num_fitted).sub_(torch.outer(mean, mean))
         values, vectors = torch.linalg.eigh(moment)
         return mean, moment.trace(), values.flip(0), vectors.flip(1)
 
     def _iterated(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """`_decomposed` for the leading directions only: subspace iteration, one pass over the rows a step.
+        """`_decomposed` for the leading directions only: subspace iteration, one pass over the rows per step.
 
         Source: Halko, Martinsson, Tropp, Finding structure with randomness, SIAM Review 53 (2011), Alg. 4.4.
         """
@@ -266,54 +268,54 @@ class _Pipeline:
         return image / self._num_fitted
 
 
-# --- what the card says --------------------------------------------------------------------------
+# --- the entry in the card --------------------------------------------------------------------------
 
 
 def _fitted_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.bool_] | None:
     if not recipe.train_rows:
         return None
     if dataset.test_rows is None or dataset.test_rows.all():
-        raise InputError(f"{dataset.name} has no training rows apart from test rows: take all rows")
+        raise InputError(f"{dataset.name} has no training rows apart from test rows: use all rows")
     return ~dataset.test_rows
 
 
 def _key(recipe: Recipe, parents: list[Space], dataset: Dataset) -> str:
-    asked = asdict(recipe) | {"balance": recipe.balanced, "parents": [space.fingerprint for space in parents]}
-    del asked["spaces"]  # the same features under another name are the same
-    digest = hashlib.blake2b(json.dumps(asked, sort_keys=True).encode(), digest_size=DIGEST_BYTES)
+    settings = asdict(recipe) | {"balance": recipe.balanced, "parents": [space.fingerprint for space in parents]}
+    del settings["spaces"]  # the same features may have another name
+    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=DIGEST_BYTES)
     if recipe.train_rows and dataset.test_rows is not None:
         digest.update(np.packbits(dataset.test_rows).tobytes())
     return f"derived-{digest.hexdigest()}"
 
 
-def _entry(recipe: Recipe, parents: list[Space], kept: float | None) -> dict[str, Any]:
+def _entry(recipe: Recipe, parents: list[Space], explained: float | None) -> dict[str, Any]:
     licences = dict.fromkeys(space.licence for space in parents if space.licence)
     return {
         "title": recipe.short,
         "kind": "derived",
-        "made": _in_words(recipe, parents, kept),
+        "made": _description(recipe, parents, explained),
         "licence": "; ".join(licences) or "not stated",
         "recipe": asdict(recipe),
     }
 
 
-def _in_words(recipe: Recipe, parents: list[Space], kept: float | None) -> str:
+def _description(recipe: Recipe, parents: list[Space], explained: float | None) -> str:
     given = " and ".join(f"{space.name} ({space.features.shape[1]:,} dimensions)" for space in parents)
-    first = f"Made from {given}"
+    first = f"Derived from {given}"
     if len(parents) > 1:
-        first += " side by side" + (f", {BALANCED[recipe.balanced]} before" if recipe.balanced != "none" else "")
+        first += ", concatenated" + (f", {BALANCED[recipe.balanced]}" if recipe.balanced != "none" else "")
     steps = []
     if recipe.centre:
-        steps.append("the mean row was taken away")
+        steps.append("the mean row is subtracted")
     if recipe.unit:
-        steps.append("every row was divided by its L2 norm")
+        steps.append("every row is divided by its L2 norm")
     if recipe.pca is not None:
         directions = (
-            f"the {recipe.pca:,} leading directions of a PCA were kept, with {100 * (kept or 0):.1f} % of the variance"
+            f"{recipe.pca:,} principal components are kept, with {100 * (explained or 0):.1f} % of the variance"
         )
-        steps.append(directions + (", each given variance 1" if recipe.whiten else ""))
-    whose = " Only rows outside the test split were looked at for that." if recipe.train_rows else ""
+        steps.append(directions + (", each scaled to variance 1" if recipe.whiten else ""))
+    fitted = " Only rows outside the test split are used to fit them." if recipe.train_rows else ""
     if not steps:
-        return f"{first}.{whose}"
+        return f"{first}.{fitted}"
     then = ", then ".join(steps)
-    return f"{first}. {then[0].upper()}{then[1:]}.{whose}"
+    return f"{first}. {then[0].upper()}{then[1:]}.{fitted}"

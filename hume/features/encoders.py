@@ -1,7 +1,7 @@
-"""Networks that turn pictures into features: a small one for CPUs, ResNet-18 and ResNet-50 from torchvision.
+"""Encoders from pictures to features: a small network for CPUs, ResNet-18 and ResNet-50 from torchvision.
 
 All weights are drawn from a generator that the caller passes; torch's global one is neither
-read nor changed. An encoder is kept as one .safetensors file that says what network it is.
+read nor changed. An encoder is saved as one .safetensors file with its architecture as metadata.
 """
 
 import json
@@ -23,17 +23,17 @@ from hume.common.files import atomically
 EncoderName = Literal["small", "resnet18", "resnet50"]
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
 WIDTHS: dict[EncoderName, int] = {"small": 256, "resnet18": 512, "resnet50": 2048}
-SMALL_PICTURE = 64  # up to this side ResNets start as for CIFAR: a 3x3 convolution, nothing pooled
+SMALL_PICTURE = 64  # up to this side ResNets start as for CIFAR: a 3x3 convolution, no pooling
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
 @contextmanager
 def needed(package: str, why: str) -> Iterator[None]:
-    """Turn a failing import in the block into an InputError that names what to install."""
+    """Turn a failing import in the block into an InputError that names the package to install."""
     try:
         yield
-    except (ImportError, RuntimeError) as error:  # torchvision beside another torch raises RuntimeError
+    except (ImportError, RuntimeError) as error:  # torchvision with another torch raises RuntimeError
         raise InputError(f"{why} needs {package}, which cannot be loaded ({error}): pip install {package}") from None
 
 
@@ -59,7 +59,7 @@ class ResidualBlock(nn.Module):
 def make_encoder(name: EncoderName, channels: int, side: int, generator: torch.Generator) -> nn.Module:
     """An untrained network from pictures (B, channels, H, W) in [0, 1] to pooled features (B, WIDTHS[name]).
 
-    side: of the pictures, in pixels; up to 64 the ResNets keep the full picture in their first
+    side: of the pictures, in pixels; up to 64 the ResNets keep the full resolution in their first
     layers. Raises InputError where torchvision is needed and missing.
     """
     return fresh(lambda: _small(channels) if name == "small" else _resnet(name, channels, side), generator)
@@ -85,13 +85,13 @@ def _resnet(name: EncoderName, channels: int, side: int) -> nn.Module:
     return network
 
 
-# --- first weights -------------------------------------------------------------------------------
+# --- initial weights -------------------------------------------------------------------------------
 
 
 def fresh(make: Callable[[], Network], generator: torch.Generator) -> Network:
-    """What `make` builds of convolutions, linear layers and batch norms, its weights drawn from the generator.
+    """Build a network of convolutions, linear layers and batch norms, its weights drawn from the generator.
 
-    It is built without memory, so that its own draws from the global generator do not happen. Buffers
+    It is built on the meta device, so that nothing is drawn from the global generator. Buffers
     outside batch norms are left for the caller to fill.
     """
     with torch.device("meta"):
@@ -110,7 +110,7 @@ def _draw(module: nn.Module, generator: torch.Generator) -> None:
     elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
         module.reset_parameters()
     elif next(module.parameters(recurse=False), None) is not None:
-        raise TypeError(f"no rule for the first weights of {type(module).__name__}")
+        raise TypeError(f"no rule for the initial weights of {type(module).__name__}")
     if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
         nn.init.zeros_(module.bias)
 
@@ -119,9 +119,9 @@ def _draw(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def save_encoder(path: Path, encoder: nn.Module, name: EncoderName, channels: int, side: int, **more: Any) -> None:
-    """Keep an encoder's weights, and what is needed to build it again, in one .safetensors file."""
+    """Save an encoder's weights, and what is needed to rebuild it, in one .safetensors file."""
     path.parent.mkdir(exist_ok=True)
     weights = {key: value.cpu().contiguous() for key, value in encoder.state_dict().items()}
-    about = {"encoder": name, "channels": channels, "side": side} | more
+    metadata = {"encoder": name, "channels": channels, "side": side} | more
     with atomically(path) as part:
-        save_file(weights, part, metadata={"hume": json.dumps(about)})
+        save_file(weights, part, metadata={"hume": json.dumps(metadata)})

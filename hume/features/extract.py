@@ -1,6 +1,6 @@
 """phi2 of the paper: a pretrained network's features of every image of a dataset, computed once (Appendix A).
 
-What was done before an interruption is kept by `hume.features.checkpoint`.
+Interrupted extractions are stored by `hume.features.checkpoint`.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from hume.common.progress import Progress
 from hume.data.folder import DatasetFolder
 from hume.data.originals import Pictures
 from hume.features.backbones import Backbone
-from hume.features.checkpoint import Record, Work, alone, read_record
+from hume.features.checkpoint import Record, Work, extraction_lock, read_record
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
 KEY_BYTES = 16
 THREADS = 4  # that decode pictures ahead of the network
 LARGEST_BATCH = {"cpu": 32, "cuda": 256}
-TIMES_INPUT = 100  # what a network holds of a picture at its widest, in sizes of the prepared picture
-SLIMMEST = 32  # times as long as wide; a slimmer picture, made as wide as a network wants it, would fill the memory
+TIMES_INPUT = 100  # peak memory of a network per picture, in sizes of the prepared picture
+SLIMMEST = 32  # largest aspect ratio; a slimmer picture, resized to a network's input, would fill the memory
 
-Prepared = tuple[Tensor, str | None]  # a picture (3, H, W), and what was wrong with its original
+Prepared = tuple[Tensor, str | None]  # a picture (3, H, W), and the problem with its original
 
 
 @dataclass(frozen=True)
 class Pending:
-    """An extraction that has begun and not ended; the same call of `extract` goes on with it."""
+    """An unfinished extraction; the same call of `extract` resumes it."""
 
     key: str
-    name: str  # of the space that it would make
+    name: str  # of the space
     backbone: str
-    size: int | None  # what `load_backbone` was asked for beside the name
+    size: int | None  # passed to `load_backbone` with the name
     weights: Path | None
     done: int  # rows
     of: int
@@ -65,80 +65,77 @@ def extract(
     batch_size: int | None = None,
     on_progress: Progress | None = None,
 ) -> str:
-    """Give a dataset the space phi(x_1), …, phi(x_N) of a pretrained network, (N, d); returns the space's name.
+    """Add the space phi(x_1), …, phi(x_N) of a pretrained network, (N, d), to a dataset; returns the space's name.
 
-    What was computed before, here or for another dataset beside it with the same images, is not computed again, and
-    what was interrupted goes on where it was. Where an original cannot be read any more, its row is made from the
-    stored picture, and the card counts and lists it. Stored as float16, as float32 where a value does not fit.
+    Features computed before, here or for another dataset in the same folder with the same images, are reused, and
+    an interrupted extraction is resumed. Where an original can no longer be read, its row is computed from the
+    stored picture, and the card counts and lists it. Stored as float16, or float32 if a value overflows.
 
-    batch_size: pictures that go through the network at once, by the free memory when None. on_progress: told the share
-    done after every batch; whatever it raises ends the work.
+    batch_size: pictures per forward pass, by the free memory when None. on_progress: called with the fraction
+    done after every batch; an exception from it ends the work.
     Raises InputError for a dataset without images and for a picture whose features are not finite, RunError for a full
-    disk and while another process computes the same; what is done is kept then.
+    disk and while another process computes the same; the rows done so far are saved.
     """
     key = features_key(folder, backbone)
     wanted = name or backbone.space_name
-    ready = folder.space_with_key(key) or _from_a_twin(folder, key, wanted)
+    ready = folder.space_with_key(key) or _from_other_dataset(folder, key, wanted)
     if ready is not None:
         return ready
     with disk_errors(folder.path):
-        place = folder.work
-    with alone(place, key):
+        work_folder = folder.work
+    with extraction_lock(work_folder, key):
         ready = folder.space_with_key(key)  # it may have been finished while this waited
         if ready is not None:
             return ready
         pictures = Pictures(folder)
-        begun = Record(key, wanted, backbone.name, len(pictures), backbone.dim, batch_size or default_batch(backbone))
-        begun.size = None if backbone.own_size else backbone.side
-        begun.weights = None if backbone.weights is None else str(backbone.weights)
-        with closing(Work(place, begun)) as work:
+        record = Record(key, wanted, backbone.name, len(pictures), backbone.dim, batch_size or default_batch(backbone))
+        record.size = None if backbone.own_size else backbone.side
+        record.weights = None if backbone.weights is None else str(backbone.weights)
+        with closing(Work(work_folder, record)) as work:
             _fill(work, pictures, backbone, on_progress)
-        made = folder.free_space_name(wanted)
-        folder.add_space(made, work.array, _entry(work.record, backbone))
-        work.forget()
-    return made
+        added = folder.free_space_name(wanted)
+        folder.add_space(added, work.array, _entry(work.record, backbone))
+        work.discard_record()
+    return added
 
 
 def features_key(folder: DatasetFolder, backbone: Backbone) -> str:
-    """Stands for the images, the network, its weights, its preprocessing and precision; the same for the same space."""
-    parts = (folder.digest, backbone.identity, backbone.weights_digest, backbone.preprocessing, backbone.precision)
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=KEY_BYTES).hexdigest()
+    """A digest of the images, the network, its weights, its preprocessing and precision: equal for equal spaces."""
+    inputs = (folder.digest, backbone.identity, backbone.weights_digest, backbone.preprocessing, backbone.precision)
+    return hashlib.blake2b(json.dumps(inputs).encode(), digest_size=KEY_BYTES).hexdigest()
 
 
 def pending(folder: DatasetFolder) -> list[Pending]:
-    """The extractions that have begun and not ended, by name."""
+    """The unfinished extractions, by name."""
     records = [read_record(path) for path in (folder.path / "work").glob("*.extract.json")]
-    there = [each for each in records if each and (folder.path / "work" / f"{each.key}.npy").exists()]
-    found = [
-        Pending(
-            each.key, each.name, each.backbone, each.size, Path(each.weights) if each.weights else None, each.done,
-            each.of,
-        )
-        for each in there
-    ]  # fmt: skip
-    return sorted(found, key=lambda each: (each.name, each.key))
+    unfinished = [
+        Pending(r.key, r.name, r.backbone, r.size, Path(r.weights) if r.weights else None, r.done, r.of)
+        for r in records
+        if r and (folder.path / "work" / f"{r.key}.npy").exists()
+    ]
+    return sorted(unfinished, key=lambda extraction: (extraction.name, extraction.key))
 
 
 def discard(folder: DatasetFolder, key: str) -> None:
-    """Remove what an unfinished extraction has so far; raises RunError while it is under way."""
+    """Remove an unfinished extraction; raises RunError while it is running."""
     if not re.fullmatch(f"[0-9a-f]{{{2 * KEY_BYTES}}}", key):
-        raise InputError(f"{key!r} is no key of an extraction: choose one of those that are pending")
-    with alone(folder.work, key):
+        raise InputError(f"{key!r} is not the key of an extraction: choose one of the pending ones")
+    with extraction_lock(folder.work, key):
         for suffix in (".npy", ".extract.json"):
             (folder.work / f"{key}{suffix}").unlink(missing_ok=True)
 
 
 def default_batch(backbone: Backbone) -> int:
-    """How many pictures go through a network at once: what a quarter of the free memory holds, few on a CPU."""
-    room = free_bytes(backbone.device) // 4 // (3 * 4 * backbone.side**2 * TIMES_INPUT)
-    return max(1, min(room, LARGEST_BATCH.get(backbone.device.type, 32)))
+    """Pictures per forward pass: as many as fit into a quarter of the free memory, few on a CPU."""
+    fitting = free_bytes(backbone.device) // 4 // (3 * 4 * backbone.side**2 * TIMES_INPUT)
+    return max(1, min(fitting, LARGEST_BATCH.get(backbone.device.type, 32)))
 
 
 # --- from pictures to rows -----------------------------------------------------------------
 
 
 def _fill(work: Work, pictures: Pictures, backbone: Backbone, on_progress: Progress | None) -> None:
-    """Compute the rows that are not there yet, in batches that begin where they would without an interruption."""
+    """Compute the missing rows, in the same batches as without an interruption."""
     record = work.record
     with closing(_ahead(pictures, backbone, record)) as prepared:
         while record.done < record.of:
@@ -151,7 +148,7 @@ def _fill(work: Work, pictures: Pictures, backbone: Backbone, on_progress: Progr
 
 
 def _ahead(pictures: Pictures, backbone: Backbone, record: Record) -> Generator[Prepared]:
-    """The prepared pictures in their order, decoded in threads, at most two batches ahead of whoever asks."""
+    """The prepared pictures in order, decoded in threads, at most two batches ahead of the network."""
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         coming = (pool.submit(_prepared, pictures, backbone, row) for row in range(record.done, record.of))
         queue = deque(islice(coming, 2 * record.batch))
@@ -168,7 +165,7 @@ def _prepared(pictures: Pictures, backbone: Backbone, row: int) -> Prepared:
     picture, problem = pictures[row]
     width, height = picture.size
     if max(width, height) > SLIMMEST * min(width, height):
-        picture, note = _middle(picture), f"it is {width} × {height} pixels: only its middle is used"
+        picture, note = _centre(picture), f"it is {width} × {height} pixels: only its centre is used"
         problem = note if problem is None else f"{problem}; {note}"
     try:
         return backbone.preprocess(picture), problem
@@ -178,7 +175,7 @@ def _prepared(pictures: Pictures, backbone: Backbone, row: int) -> Prepared:
         raise InputError(f"the picture of row {row} cannot be prepared for {backbone.title} ({error})") from None
 
 
-def _middle(picture: "Image") -> "Image":
+def _centre(picture: "Image") -> "Image":
     (width, height), longest = picture.size, SLIMMEST * min(picture.size)
     across, down = min(width, longest), min(height, longest)
     left, top = (width - across) // 2, (height - down) // 2
@@ -186,26 +183,26 @@ def _middle(picture: "Image") -> "Image":
 
 
 def _rows(images: Tensor, backbone: Backbone, record: Record, pictures: Pictures) -> NDArray[np.float32]:
-    """Features (B, d) of a batch; where half precision overflows the batch is computed once more without it."""
-    found = _in_steps(images, backbone, record, exact=False)
-    if backbone.precision != "float32" and not found.isfinite().all():
-        found = _in_steps(images, backbone, record, exact=True)
-    bad = (~found.isfinite()).any(1).nonzero()
+    """Features (B, d) of a batch; if half precision overflows, the batch is recomputed in float32."""
+    features = _in_steps(images, backbone, record, exact=False)
+    if backbone.precision != "float32" and not features.isfinite().all():
+        features = _in_steps(images, backbone, record, exact=True)
+    bad = (~features.isfinite()).any(1).nonzero()
     if len(bad):
         row = record.done + int(bad[0])
         raise InputError(
             f"{backbone.title} gives features that are not finite numbers for row {row} of {record.of}"
-            f"{f', {pictures.names[row]}' if pictures.names else ''}: look at its picture, or fetch the weights again"
+            f"{f', {pictures.names[row]}' if pictures.names else ''}: check its picture, or download the weights again"
         )
-    rows: NDArray[np.float32] = found.numpy()
+    rows: NDArray[np.float32] = features.numpy()
     return rows
 
 
 def _in_steps(images: Tensor, backbone: Backbone, record: Record, *, exact: bool) -> Tensor:
-    """The batch in steps that fit into memory, halved for good whenever one does not."""
+    """The features of a batch, in steps that fit into memory; a step that does not is halved for all later ones."""
     while True:
         try:
-            return torch.cat([backbone.features(part, exact=exact) for part in torch.split(images, record.step)])
+            return torch.cat([backbone.features(step, exact=exact) for step in torch.split(images, record.step)])
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -214,41 +211,41 @@ def _in_steps(images: Tensor, backbone: Backbone, record: Record, *, exact: bool
                     f"not even one picture fits into the memory of {backbone.device} with {backbone.title}: "
                     "choose a smaller side or a smaller network"
                 ) from None
-        record.step //= 2  # here the failed step is forgotten, inside of `except` its traceback still holds it
+        record.step //= 2  # here the failed step is freed; inside `except` its traceback still holds it
 
 
-# --- what the dataset is told --------------------------------------------------------------
+# --- the entry in the card --------------------------------------------------------------
 
 
-def _from_a_twin(folder: DatasetFolder, key: str, wanted: str) -> str | None:
-    """Take the space with this key from another dataset beside this one, linked or copied; None where there is none."""
+def _from_other_dataset(folder: DatasetFolder, key: str, wanted: str) -> str | None:
+    """Link or copy the space with this key from another dataset in the same folder; None if there is none."""
     for card in sorted(folder.path.parent.glob("[!.]*/card.json")):
         try:
             spaces = json.loads(card.read_text(encoding="utf-8")).get("spaces", {})
-            found = next(
-                name for name, entry in spaces.items() if entry.get("key") == key and not entry.get("num_problems")
+            name = next(
+                other for other, entry in spaces.items() if entry.get("key") == key and not entry.get("num_problems")
             )
         except (OSError, ValueError, AttributeError, StopIteration):
             continue
-        source = card.parent / "spaces" / f"{found}.npy"
+        source = card.parent / "spaces" / f"{name}.npy"
         if card.parent != folder.path and source.is_file():
-            with unfinished(folder.path / "space") as part:
+            with unfinished(folder.path / "space") as copy:
                 with disk_errors(folder.path):
                     try:
-                        os.link(source, part)
+                        os.link(source, copy)
                     except OSError:  # another disk, or one without links
-                        copyfile(source, part)
-                made = folder.free_space_name(wanted)
-                folder.add_space(made, part, spaces[found])
-            return made
+                        copyfile(source, copy)
+                added = folder.free_space_name(wanted)
+                folder.add_space(added, copy, spaces[name])
+            return added
     return None
 
 
 def _entry(record: Record, backbone: Backbone) -> dict[str, Any]:
-    """What the card says of the space."""
+    """The card's entry for the space."""
     made = backbone.made
     if record.num_problems:
-        made += f" {record.num_problems} of {record.of} pictures are not as they came; the card lists them."
+        made += f" {record.num_problems} of {record.of} pictures differ from their originals; the card lists them."
     return {
         "title": backbone.title,
         "kind": "pretrained",

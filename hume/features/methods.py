@@ -1,7 +1,7 @@
-"""Self-supervised training by comparing two views of every picture: SimCLR, MoCo v2 and BYOL.
+"""Self-supervised methods that compare two views of every picture: SimCLR, MoCo v2 and BYOL.
 
-Losses, heads and momentum come from lightly. A method is asked for `loss(view1, view2)`, told
-after every step of the optimizer with `after_step(progress)`, and its `encoder` is what is kept.
+Losses, heads and momentum come from lightly. A method computes `loss(view1, view2)`, is updated
+after every step of the optimizer with `after_step(progress)`, and its `encoder` is saved.
 """
 
 import copy
@@ -26,26 +26,26 @@ with needed("lightly", "self-supervised training"):
     from lightly.utils.scheduler import cosine_schedule
 
 EMBEDDING = 128  # dimensions in which SimCLR and MoCo compare views
-KEY_GROUPS = 4  # parts of a batch that MoCo normalizes apart
-GROUP_ROWS = 16  # at least so many pictures in each
+KEY_GROUPS = 4  # groups of a batch that MoCo normalizes separately
+GROUP_ROWS = 16  # fewest pictures in a group
 
 
 class Method(nn.Module):
-    """What all methods share: an encoder, a head, and the precision that both compute in."""
+    """Base of all methods: an encoder, a head, and the precision of both."""
 
     def __init__(self, encoder: nn.Module, head: nn.Module, precision: torch.dtype):
         super().__init__()
         self.encoder, self.head, self.precision = encoder, head, precision
 
     def loss(self, view1: Tensor, view2: Tensor) -> Tensor:
-        """How little two views (B, C, H, W) of the same pictures agree: lower is better; computed in float32."""
+        """Disagreement of two views (B, C, H, W) of the same pictures, lower is better, in float32."""
         raise NotImplementedError
 
     def after_step(self, progress: float) -> None:
-        """Do what follows a step of the optimizer; progress: share of the training that is done."""
+        """Update after a step of the optimizer; progress: fraction of the training done."""
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        """What is trained, for an optimizer: norms and biases are not decayed."""
+        """The trained parameters, for an optimizer: norms and biases are not decayed."""
         decayed, free = get_weight_decay_parameters([self])
         return [
             {"params": [p for p in decayed if p.requires_grad], "weight_decay": weight_decay},
@@ -53,7 +53,7 @@ class Method(nn.Module):
         ]
 
     def embed(self, views: Tensor, *networks: nn.Module) -> Tensor:
-        """Views through networks, one after another, in the method's precision; the result in float32."""
+        """Pass views through networks in sequence, in the method's precision; the result is float32."""
         x = views.contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32):
             for network in networks:
@@ -80,8 +80,8 @@ class SimCLR(Method):
 class MoCo(Method):
     """A view is like the other one seen by a slow copy of the network, unlike those in a queue (Chen et al., 2020).
 
-    Batch norm would give away which key is of the same batch (He et al., 2020, Section 3.3): as many
-    GPUs would, queries and keys are normalized in parts of the batch, each in other ones.
+    Batch norm would leak which key is of the same batch (He et al., 2020, Section 3.3): as several
+    GPUs would, queries and keys are normalized in different groups of the batch.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class MoCo(Method):
 
     def loss(self, view1: Tensor, view2: Tensor) -> Tensor:
         groups = min(KEY_GROUPS, max(1, len(view1) // GROUP_ROWS))
-        queries = torch.cat([self.embed(part, self.encoder, self.head) for part in view1.chunk(groups)])
+        queries = torch.cat([self.embed(group, self.encoder, self.head) for group in view1.chunk(groups)])
         keys = torch.empty_like(queries)
         with torch.no_grad():
             for i in range(groups):
@@ -119,7 +119,7 @@ class MoCo(Method):
         update_momentum(self.head, self.slow_head, self.momentum)
 
     def get_extra_state(self) -> dict[str, Tensor]:
-        """The queue, which lightly leaves out of what is kept."""
+        """The queue, which lightly leaves out of the state."""
         return {"queue": self.bank.bank, "end": self.bank.bank_ptr}
 
     def set_extra_state(self, state: dict[str, Tensor]) -> None:
@@ -128,7 +128,7 @@ class MoCo(Method):
 
 
 class BYOL(Method):
-    """A small network foretells, from one view, what a slow copy says of the other (Grill et al., 2020)."""
+    """A small network predicts, from one view, a slow copy's output for the other (Grill et al., 2020)."""
 
     def __init__(
         self, encoder: nn.Module, width: int, generator: torch.Generator, precision: torch.dtype, *, momentum: float
@@ -156,7 +156,7 @@ class BYOL(Method):
 
 
 def slow_copy(network: nn.Module) -> nn.Module:
-    """A copy that no optimizer changes: it follows the network by its momentum."""
+    """A copy without gradients, updated by momentum."""
     copied = copy.deepcopy(network)
     deactivate_requires_grad(copied)
     return copied

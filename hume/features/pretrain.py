@@ -1,11 +1,11 @@
-"""Self-supervised pretraining on a dataset's own pictures: the space φ1 that the paper asks for.
+"""Self-supervised pretraining on a dataset's own pictures: the paper's space φ1.
 
-No label is read for training. `pretrain` is a generator of records: whoever draws the loss takes
-them, and closing the generator stops the training, which then can be resumed. The k-nearest-
-neighbour score in a record is for display, where labels exist; nothing is chosen by it.
+No label is used for training. `pretrain` is a generator of records, for the caller to draw the loss;
+closing it stops the training, which then can be resumed. The k-nearest-neighbour
+score in a record is for display only, where labels exist.
 
-Every step draws from a generator of its own, made from the seed and the step's number. So a training
-that was interrupted and resumed goes on as if nothing had happened.
+Every step has its own random generator, derived from the seed and the step's number, so a resumed
+training gives the same result as an uninterrupted one.
 """
 
 import hashlib
@@ -55,53 +55,53 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Unfinished:
-    """A training that was stopped; `pretrain(folder, config, train_rows=train_rows)` goes on with it."""
+    """A stopped training; `pretrain(folder, config, train_rows=train_rows)` resumes it."""
 
     key: str
     config: PretrainConfig
     step: int
     num_steps: int
     seconds: float
-    train_rows: NDArray[np.int64] | None  # where the caller chose them
+    train_rows: NDArray[np.int64] | None  # if the caller chose them
 
 
 def pretrain(
     folder: DatasetFolder, config: PretrainConfig, *, device: str = "cpu", train_rows: ArrayLike | None = None
 ) -> Generator[Epoch, None, str]:
-    """Train an encoder on a dataset's pictures and give the dataset the features of all its rows as a space.
+    """Train an encoder on a dataset's pictures and add the features of all its rows to it as a space.
 
-    The generator's value is the space's name; the encoder's weights lie in `encoders/<name>.safetensors`.
-    What was made from the same pictures by the same settings is not computed again. A training that
-    was stopped goes on where it was, its earlier records first.
+    The generator's value is the space's name; the encoder's weights are in `encoders/<name>.safetensors`.
+    A space trained on the same pictures with the same settings is reused. A stopped training
+    is resumed, its earlier records first.
 
-    train_rows: numbers of the rows to train on, or a mask (N,); all, unless the settings say otherwise.
-    Raises InputError where there are no or too few images or a library is missing; RunError when the
-    loss is no longer a number, memory or the disk is full, or the same training is under way.
+    train_rows: numbers of the rows to train on, or a mask (N,); by default as the settings say.
+    Raises InputError for missing or too few images or a missing library; RunError when the
+    loss is not finite, memory or the disk is full, or the same training is running.
     """
     dataset = folder.load()
     pictures = StoredPictures(images_of(dataset), config.side, device)
     chosen = None if train_rows is None else _row_numbers(train_rows, len(pictures))
     rows = _training_rows(dataset, config, chosen)
     key = training_key(folder, config, rows)
-    known = folder.space_with_key(key)
-    if known is not None:
-        return known
-    place = folder.work / f"pretrain-{key}"
+    existing = folder.space_with_key(key)
+    if existing is not None:
+        return existing
+    work_folder = folder.work / f"pretrain-{key}"
     with _memory_errors(config):
-        training = Training(config, pictures, rows, dataset.labels, place)
-    with _only_one(place), _memory_errors(config):
+        training = Training(config, pictures, rows, dataset.labels, work_folder)
+    with _training_lock(work_folder), _memory_errors(config):
         training.restore()
         if chosen is not None:
-            write_array(place / "train_rows.npy", chosen)
+            write_array(work_folder / "train_rows.npy", chosen)
         yield from training.run()
         features = yield from training.write_features()
         name = _register(folder, training, features, key)
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(work_folder, ignore_errors=True)
     return name
 
 
 def training_key(folder: DatasetFolder, config: PretrainConfig, rows: NDArray[np.int64]) -> str:
-    """Stands for a dataset's pictures, the rows trained on, and the settings."""
+    """A digest of a dataset's pictures, the rows trained on, and the settings."""
     digest = hashlib.blake2b(folder.digest.encode(), digest_size=DIGEST_BYTES)
     digest.update(json.dumps(asdict(config), sort_keys=True).encode())
     digest.update(rows.tobytes())
@@ -109,8 +109,8 @@ def training_key(folder: DatasetFolder, config: PretrainConfig, rows: NDArray[np
 
 
 def pending(folder: DatasetFolder) -> list[Unfinished]:
-    """The trainings on this dataset that were stopped before their end."""
-    found = []
+    """The unfinished trainings on this dataset."""
+    unfinished = []
     for state in sorted((folder.path / "work").glob("pretrain-*/state.json")):
         try:
             known = json.loads(state.read_text(encoding="utf-8"))
@@ -118,30 +118,30 @@ def pending(folder: DatasetFolder) -> list[Unfinished]:
             rows = state.with_name("train_rows.npy")
             chosen = np.load(rows, allow_pickle=False) if rows.exists() else None
             key = state.parent.name.removeprefix("pretrain-")
-            found.append(Unfinished(key=key, config=config, train_rows=chosen, **known))
-        except (OSError, KeyError, ValueError, TypeError):  # of another version, or damaged: it cannot be gone on with
+            unfinished.append(Unfinished(key=key, config=config, train_rows=chosen, **known))
+        except (OSError, KeyError, ValueError, TypeError):  # of another version, or damaged: it cannot be resumed
             continue
-    return found
+    return unfinished
 
 
 def discard(folder: DatasetFolder, key: str) -> None:
-    """Forget an unfinished training; raises InputError when there is none of that key."""
-    place = folder.path / "work" / f"pretrain-{key}"
-    if not re.fullmatch("[0-9a-f]+", key) or not place.is_dir():
-        raise InputError(f"{folder.name} has no unfinished training {key!r}: it was finished or discarded before")
-    with _only_one(place):
+    """Remove an unfinished training; raises InputError for an unknown key."""
+    work_folder = folder.path / "work" / f"pretrain-{key}"
+    if not re.fullmatch("[0-9a-f]+", key) or not work_folder.is_dir():
+        raise InputError(f"{folder.name} has no unfinished training {key!r}: it is finished or discarded")
+    with _training_lock(work_folder):
         pass
-    shutil.rmtree(place)
+    shutil.rmtree(work_folder)
 
 
 def _register(folder: DatasetFolder, training: Training, features: Path, key: str) -> str:
-    """Give the dataset the new space, keep the encoder beside it; the space's name."""
+    """Add the new space and the encoder to the dataset; returns the space's name."""
     config, pictures = training.config, training.pictures
-    what = "all" if len(training.rows) == len(pictures) else f"{len(training.rows):,} of the"
+    fraction = "all" if len(training.rows) == len(pictures) else f"{len(training.rows):,} of the"
     entry = {
         "title": config.title,
         "kind": "self-supervised",
-        "made": f"Trained without labels for {config.epochs} epoch{'s' * (config.epochs > 1)} on {what} "
+        "made": f"Trained without labels for {config.epochs} epoch{'s' * (config.epochs > 1)} on {fraction} "
         f"{len(pictures):,} images of this dataset; pooled features, {WIDTHS[config.encoder]:,} dimensions.",
         "licence": str(folder.card().get("licence", "")),
         "key": key,
@@ -152,7 +152,7 @@ def _register(folder: DatasetFolder, training: Training, features: Path, key: st
             "loss": [round(record.loss, 4) for record in training.records if record.step % training.epoch_steps == 0],
         },
     }
-    encoder = training.place / "encoder.safetensors"
+    encoder = training.folder / "encoder.safetensors"
     with disk_errors(folder.path):
         save_encoder(encoder, training.method.encoder, config.encoder, pictures.channels, max(pictures.size), key=key)
         (folder.path / "encoders").mkdir(exist_ok=True)
@@ -183,21 +183,21 @@ def _row_numbers(rows: ArrayLike, num_images: int) -> NDArray[np.int64]:
             f"train_rows is {given.dtype} of shape {given.shape}: give row numbers or a mask ({num_images},)"
         )
     if given.min() < 0 or given.max() >= num_images:
-        raise InputError(f"train_rows has {given.min()} to {given.max()}: row numbers go from 0 to {num_images - 1}")
+        raise InputError(f"train_rows has {given.min()} to {given.max()}: give row numbers from 0 to {num_images - 1}")
     return np.unique(given).astype(np.int64)
 
 
 @contextmanager
-def _only_one(place: Path) -> Iterator[None]:
-    """Hold a training's folder, so that two jobs do not write it at the same time."""
-    with disk_errors(place):
-        place.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(place / "lock", timeout=0, thread_local=False)
+def _training_lock(folder: Path) -> Iterator[None]:
+    """Hold a training's lock, so that no two jobs write its folder at the same time."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock", timeout=0, thread_local=False)
     try:
-        with disk_errors(place):
+        with disk_errors(folder):
             lock.acquire()
     except Timeout:
-        raise RunError("the same training is under way already: wait for its end, or stop it first") from None
+        raise RunError("the same training is already running: wait for it or stop it first") from None
     try:
         yield
     finally:
@@ -206,7 +206,7 @@ def _only_one(place: Path) -> Iterator[None]:
 
 @contextmanager
 def _memory_errors(config: PretrainConfig) -> Iterator[None]:
-    """Turn an allocation that failed into one sentence."""
+    """Turn a failed allocation into a RunError."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

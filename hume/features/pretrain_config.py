@@ -1,4 +1,4 @@
-"""What a self-supervised training is asked for, and what suits some pictures and a machine."""
+"""Settings of a self-supervised training, and defaults for a dataset and a machine."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -23,14 +23,14 @@ ENCODER_TITLES: dict[EncoderName, str] = {
     "resnet50": "ResNet-50",
 }
 
-FEWEST = 8  # pictures that can be told from each other at all
+FEWEST = 8  # pictures that a training needs
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """How to train; `defaults` chooses what suits the pictures and the machine.
+    """Settings of a training; `defaults` chooses them for the pictures and the machine.
 
-    Raises InputError, quoting the value, for what cannot be trained with.
+    Raises InputError, quoting the value, for an invalid setting.
     """
 
     method: MethodName = "simclr"
@@ -41,8 +41,8 @@ class PretrainConfig:
     weight_decay: float = 1e-4
     temperature: float = 0.2  # of SimCLR and MoCo
     momentum: float = 0.99  # of the slow copy of MoCo and BYOL; BYOL's rises to 1
-    queue: int = 4096  # keys that MoCo keeps
-    side: int = 64  # larger pictures are reduced to it
+    queue: int = 4096  # keys in MoCo's memory bank
+    side: int = 64  # pixels; larger pictures are reduced to it
     min_scale: float = 0.25  # of views: see hume.features.augmentations.Views
     flip: bool = True
     colour: float = 0.4
@@ -50,13 +50,13 @@ class PretrainConfig:
     blur: float = 0.0
     erase: float = 0.5
     precision: Precision = "float32"
-    train_split_only: bool = False  # leave the test split out of the training, for the inductive setting
+    train_split_only: bool = False  # exclude the test split from training, for the inductive setting
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name, known in (("method", METHODS), ("encoder", ENCODERS), ("precision", get_args(Precision))):
             if getattr(self, name) not in known:
-                raise InputError(f"there is no {name} {getattr(self, name)!r}: choose one of {', '.join(known)}")
+                raise InputError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(known)}")
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             if not low <= value <= high:  # a NaN is not
@@ -93,9 +93,9 @@ CPU_SIDE, GPU_SIDE = 64, 224
 
 
 def defaults(folder: DatasetFolder, device: str = "cpu", **choices: Any) -> PretrainConfig:
-    """Settings for a dataset's pictures on a device, with what the reader chose in place of them.
+    """Settings for a dataset's pictures on a device, overridden by the caller's choices.
 
-    On a CPU the small network and as many epochs as take about ten minutes on two cores that know
+    On a CPU the small network and as many epochs as take about ten minutes on two cores with
     bfloat16; on a GPU a ResNet-18. Raises InputError for a dataset without images, or a choice out of range.
     """
     on_cpu = torch.device(device).type == "cpu"
@@ -118,11 +118,11 @@ def defaults(folder: DatasetFolder, device: str = "cpu", **choices: Any) -> Pret
 
 
 def _fast_precision(device: str) -> Precision:
-    """What the device multiplies fastest; a CPU without bfloat16 instructions is far slower with them."""
+    """The device's fastest precision; a CPU without bfloat16 instructions is far slower in bfloat16."""
     if torch.device(device).type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return "bfloat16" if known.get("avx512_bf16") or known.get("amx_bf16") else "float32"
+    features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return "bfloat16" if features.get("avx512_bf16") or features.get("amx_bf16") else "float32"
 
 
 def images_of(dataset: Dataset) -> NDArray[np.uint8]:

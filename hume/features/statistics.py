@@ -1,4 +1,4 @@
-"""What the numbers of one space look like: lengths of rows, directions, duplicates, rows and columns without a say."""
+"""Statistics of one space: row norms, spectrum, duplicate rows, constant rows and columns."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ from hume.data.dataset import Space
 from hume.data.rows import BLOCK_BYTES, spread_over
 
 BINS = 40
-FIRST = 5  # examples named of every finding
+FIRST = 5  # examples listed of each kind
 SPECTRUM_ROWS = 10_000  # spread over the space, where it has more
-WIDE = 4096  # of more dimensions the spectrum is that of ...
+WIDE = 4096  # with more dimensions the spectrum is that of ...
 WIDE_ROWS = 2048  # ... so many rows
-READING = 0.6  # share of the time, where all rows are read
+READING = 0.6  # fraction of the progress for reading the rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SpaceFacts:
-    """The rows X (N, d) of a space in numbers; rows that are not finite are counted and otherwise left out."""
+    """Statistics of the rows X (N, d) of a space; rows that are not finite are counted and otherwise excluded."""
 
     num_rows: int  # N
     num_columns: int  # d
@@ -30,53 +30,53 @@ class SpaceFacts:
     norm_median: float  # of the L2 norms of the rows
     norm_edges: NDArray[np.float64]  # (B + 1,) of a histogram of the norms
     norm_counts: NDArray[np.int64]  # (B,)
-    spectrum: NDArray[np.float64]  # (d,) shares of the variance by direction, falling; zeros where all rows are equal
-    spectrum_rows: int  # it was taken from so many rows
+    spectrum: NDArray[np.float64]  # (d,) fractions of the variance, descending; zeros if all rows are equal
+    spectrum_rows: int  # rows that it is computed from
     effective_rank: float  # (Σλ)² / Σλ², the participation ratio of the eigenvalues λ of the covariance
-    directions_90: int  # leading directions that hold 90 % of the variance
+    directions_90: int  # leading directions with 90 % of the variance
     num_duplicates: int  # rows that are equal to an earlier one
     duplicate_pairs: tuple[tuple[int, int], ...]  # the first of them: (earlier row, row)
     num_zero: int  # rows of zeros
     zero_rows: tuple[int, ...]  # the first of them
-    num_constant: int  # other rows of one number
+    num_constant: int  # other rows of one repeated number
     constant_rows: tuple[int, ...]
     num_constant_columns: int
-    num_not_finite: int  # rows with NaN, infinity or what float32 cannot hold
+    num_not_finite: int  # rows with NaN, infinity or values beyond float32
     not_finite_rows: tuple[int, ...]
 
     @property
     def sampled(self) -> bool:
-        """Whether the spectrum is that of a part of the rows."""
+        """Whether the spectrum is computed from a sample of the rows."""
         return self.spectrum_rows < self.num_rows - self.num_not_finite
 
 
 def space_facts(space: Space, on_progress: Progress | None = None) -> SpaceFacts:
-    """Look once at every row of a space, in bounded memory.
+    """Compute the statistics of a space in one pass over its rows, in bounded memory.
 
-    The spectrum, eigenvalues of the covariance of the rows, is taken from at most 10,000 rows spread over the
+    The spectrum, eigenvalues of the covariance of the rows, is computed from at most 10,000 rows spread over the
     space (2,048 above 4,096 dimensions, where it has at most so many directions). Two rows are duplicates when
     all their numbers are equal. 20,000 × 2,048 take about 4 s on one core.
     """
     report = part(on_progress, 0, 1)
-    seen = _Seen(*space.features.shape)
+    totals = _RowStatistics(*space.features.shape)
     for start, rows in _blocks(space):
-        seen.add(start, rows)
-        report(READING * (start + len(rows)) / seen.num_rows)
-    values, used = _eigenvalues(space, seen.finite)
+        totals.add(start, rows)
+        report(READING * (start + len(rows)) / totals.num_rows)
+    values, used = _eigenvalues(space, totals.finite)
     report(1.0)
-    shares = np.zeros(seen.num_columns)
+    shares = np.zeros(totals.num_columns)
     total = values.sum()
     if total > 0:
         shares[: len(values)] = values / total
-    norms = seen.norms[seen.finite].astype(np.float64)
+    norms = totals.norms[totals.finite].astype(np.float64)
     counts, edges = np.histogram(norms, bins=BINS) if len(norms) else (np.zeros(1, np.int64), np.array([0.0, 1.0]))
-    zero = seen.finite & (seen.norms == 0)
-    constant = seen.finite & seen.constant & ~zero
-    columns = (seen.low == seen.high) if len(norms) else np.zeros(seen.num_columns, bool)
-    pairs = _duplicates(seen.digests, seen.finite)
+    zero = totals.finite & (totals.norms == 0)
+    constant = totals.finite & totals.constant & ~zero
+    columns = (totals.low == totals.high) if len(norms) else np.zeros(totals.num_columns, bool)
+    pairs = _duplicates(totals.digests, totals.finite)
     return SpaceFacts(
-        num_rows=seen.num_rows,
-        num_columns=seen.num_columns,
+        num_rows=totals.num_rows,
+        num_columns=totals.num_columns,
         dtype=space.features.dtype.name,
         norm_median=float(np.median(norms)) if len(norms) else 0.0,
         norm_edges=edges.astype(np.float64),
@@ -92,14 +92,14 @@ def space_facts(space: Space, on_progress: Progress | None = None) -> SpaceFacts
         num_constant=int(constant.sum()),
         constant_rows=_first(constant),
         num_constant_columns=int(columns.sum()),
-        num_not_finite=int((~seen.finite).sum()),
-        not_finite_rows=_first(~seen.finite),
+        num_not_finite=int((~totals.finite).sum()),
+        not_finite_rows=_first(~totals.finite),
     )
 
 
 @dataclass(eq=False)
-class _Seen:
-    """What one pass over the rows keeps: some bytes a row, some a column."""
+class _RowStatistics:
+    """What one pass over the rows collects: some bytes per row, some per column."""
 
     num_rows: int
     num_columns: int
@@ -119,31 +119,31 @@ class _Seen:
         self.high = np.full(self.num_columns, -np.inf, np.float32)
 
     def add(self, start: int, rows: NDArray[np.float32]) -> None:
-        place = slice(start, start + len(rows))
-        finite = self.finite[place] = np.isfinite(rows).all(1)
+        block = slice(start, start + len(rows))
+        finite = self.finite[block] = np.isfinite(rows).all(1)
         with np.errstate(over="ignore", invalid="ignore"):
-            self.norms[place] = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
-        self.constant[place] = (rows == rows[:, :1]).all(1)
+            self.norms[block] = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
+        self.constant[block] = (rows == rows[:, :1]).all(1)
         good = rows if finite.all() else rows[finite]
         self.low = np.minimum(self.low, good.min(0, initial=np.inf))
         self.high = np.maximum(self.high, good.max(0, initial=-np.inf))
         digests = b"".join(hashlib.blake2b(row, digest_size=16).digest() for row in rows)
-        self.digests[place] = np.frombuffer(digests, np.uint64).reshape(-1, 2)
+        self.digests[block] = np.frombuffer(digests, np.uint64).reshape(-1, 2)
 
 
 def _blocks(space: Space) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """All rows in order as float32; adding zero makes −0 the 0 that it equals."""
+    """All rows in order as float32; adding zero turns −0 into 0."""
     features = space.features
     size = max(1, BLOCK_BYTES // (4 * features.shape[1]))
     for start in range(0, len(features), size):
-        with np.errstate(over="ignore"):  # what float32 cannot hold counts as infinite
+        with np.errstate(over="ignore"):  # values beyond float32 count as infinite
             yield start, np.ascontiguousarray(features[start : start + size], np.float32) + np.float32(0)
 
 
 def _eigenvalues(space: Space, finite: NDArray[np.bool_]) -> tuple[NDArray[np.float64], int]:
-    """Eigenvalues of the covariance of some rows, falling, and the number of these rows.
+    """Eigenvalues of the covariance of a sample of rows, descending, and the number of these rows.
 
-    With more dimensions than rows those of the Gram matrix, which are the same but for zeros.
+    With more dimensions than rows they come from the Gram matrix, which has the same nonzero ones.
     """
     d = space.features.shape[1]
     numbers = np.flatnonzero(finite)
@@ -163,7 +163,7 @@ def _eigenvalues(space: Space, finite: NDArray[np.bool_]) -> tuple[NDArray[np.fl
 
 
 def _duplicates(digests: NDArray[np.uint64], finite: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Every row that equals an earlier one, with the first such: (D, 2), by the later row's number."""
+    """Pairs (first equal row, row) of every row that equals an earlier one: (D, 2), by the later row's number."""
     numbers = np.flatnonzero(finite)
     order = numbers[np.lexsort((numbers, digests[numbers, 1], digests[numbers, 0]))]
     new = np.ones(len(order), bool)

@@ -1,4 +1,4 @@
-"""A self-supervised training under way: its steps, its checkpoints, what it tells, and the features at its end."""
+"""A self-supervised training: its steps, checkpoints and records, and the features at its end."""
 
 import json
 import math
@@ -26,34 +26,34 @@ from hume.features.pretrain_config import FEWEST, PretrainConfig
 if TYPE_CHECKING:
     from hume.features.methods import Method
 
-WARM_UP = 0.1  # share of the steps in which the learning rate rises
+WARM_UP = 0.1  # fraction of the steps in which the learning rate rises
 SILENT = 5.0  # seconds without a record, at most, so that a training can be stopped
-KEPT_EVERY = 60.0  # seconds between two checkpoints, at most
-RECORDS = 25  # an epoch, at most
-PROBES = 50  # k-nearest-neighbour scores a training, at most
-PROBE_ROWS = 2_500  # a fifth of them is asked about, the others are the neighbours
+SAVED_EVERY = 60.0  # seconds between two checkpoints, at most
+RECORDS = 25  # per epoch, at most
+PROBES = 50  # k-nearest-neighbour scores per training, at most
+PROBE_ROWS = 2_500  # a fifth of them are queries, the others neighbours
 NEIGHBORS = 20  # or a tenth of the rows
 FEATURE_ROWS = 256  # pictures whose features are computed at once
-WEIGHTS, ORDER, VIEWS, PROBE = range(4)  # what a generator is for, so that no two are the same
+WEIGHTS, ORDER, VIEWS, PROBE = range(4)  # the purpose of a generator, so that no two are equal
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """How far a training is; a record every few steps, and, once it has ended, while features are written."""
+    """The progress of a training: a record every few steps and, after its end, while features are written."""
 
-    epoch: int  # the one under way or just ended, from 1
+    epoch: int  # the current one or the one just ended, from 1
     num_epochs: int
     step: int  # steps done, of all epochs
     num_steps: int
-    loss: float  # mean since the record before
-    knn_score: float | None  # accuracy in 0..1, at the end of some epochs and only where labels exist
-    seconds: float  # of training, those before an interruption included
-    written: float = 0.0  # share of the rows whose features are on disk
-    note: str = ""  # what differs from what was asked for
+    loss: float  # mean since the last record
+    knn_score: float | None  # accuracy in 0..1, after some epochs and only where labels exist
+    seconds: float  # of training, including those before an interruption
+    written: float = 0.0  # fraction of the rows whose features are on disk
+    note: str = ""  # deviations from the settings
 
 
 class Training:
-    """A training and all that is needed to go on with it after a stop."""
+    """A training and all that is needed to resume it."""
 
     def __init__(
         self,
@@ -61,9 +61,9 @@ class Training:
         pictures: StoredPictures,
         rows: NDArray[np.int64],
         labels: NDArray[np.int64] | None,
-        place: Path,
+        folder: Path,
     ):
-        self.config, self.pictures, self.rows, self.labels, self.place = config, pictures, rows, labels, place
+        self.config, self.pictures, self.rows, self.labels, self.folder = config, pictures, rows, labels, folder
         self.batch_size = min(config.batch_size, len(rows))
         self.epoch_steps = len(rows) // self.batch_size
         self.num_steps = config.epochs * self.epoch_steps
@@ -74,12 +74,12 @@ class Training:
         self.optimizer = torch.optim.AdamW(self.method.parameter_groups(config.weight_decay), lr=config.learning_rate)
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self.step, self.seconds, self.records = 0, 0.0, list[Epoch]()
-        self.kept_step, self.kept_at = -1, perf_counter()  # of the checkpoint on disk
+        self.saved_step, self.saved_at = -1, perf_counter()  # of the checkpoint on disk
 
     # --- steps ---
 
     def run(self) -> Iterator[Epoch]:
-        """Train to the end, the records of before an interruption first; closing it keeps what has been done."""
+        """Train to the end, yielding earlier records first; closing the generator saves a checkpoint."""
         yield from list(self.records)
         self.method.train()
         every, losses, reported = max(1, self.epoch_steps // RECORDS), list[Tensor](), perf_counter()
@@ -99,16 +99,16 @@ class Training:
             self.seconds += perf_counter() - start
             if not losses:
                 self.records[-1] = replace(self.records[-1], seconds=self.seconds)
-                yield from self._show(self.records[-1], ended)
+                yield from self._yield(self.records[-1], ended)
 
-    def _show(self, record: Epoch, ended: bool) -> Iterator[Epoch]:
-        """Give a record away; a checkpoint is written at an epoch's end, every minute, and when nobody wants more."""
-        if ended or perf_counter() - self.kept_at > KEPT_EVERY:
-            self.keep()
+    def _yield(self, record: Epoch, ended: bool) -> Iterator[Epoch]:
+        """Yield a record; save a checkpoint after an epoch, every minute, and when the generator is closed."""
+        if ended or perf_counter() - self.saved_at > SAVED_EVERY:
+            self.save_checkpoint()
         try:
             yield record
         except BaseException:
-            self.keep()
+            self.save_checkpoint()
             raise
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
@@ -116,7 +116,7 @@ class Training:
         return np.asarray(self.rows[order.numpy()])
 
     def _train(self, rows: NDArray[np.int64]) -> Tensor:
-        """One step of the optimizer; the loss before it."""
+        """Take one step of the optimizer; returns the loss before it."""
         from lightly.utils.scheduler import cosine_warmup_schedule
 
         rate, warm_up = self.config.learning_rate, math.ceil(WARM_UP * self.num_steps)
@@ -135,7 +135,7 @@ class Training:
     def _record(self, epoch: int, loss: float, ended: bool) -> None:
         if not math.isfinite(loss):
             raise RunError(
-                f"the loss was no longer a number after step {self.step} of {self.num_steps}: train again with a "
+                f"the loss is not finite after step {self.step} of {self.num_steps}: train again with a "
                 f"lower learning rate than {self.config.learning_rate:g}, or in float32"
             )
         probe = ended and (epoch % math.ceil(self.config.epochs / PROBES) == 0 or epoch == self.config.epochs)
@@ -145,11 +145,11 @@ class Training:
         )
 
     def _knn_score(self) -> float | None:
-        """The accuracy of the nearest neighbours' commonest label, on a sample; None without labels."""
+        """The k-nearest-neighbour accuracy on a sample; None without labels."""
         if self.labels is None:
             return None
         rows = torch.randperm(len(self.pictures), generator=stream(self.config.seed, PROBE))[:PROBE_ROWS].numpy()
-        features = torch.cat([self._features(some, fast=True) for some in np.array_split(rows, len(rows) // 100 + 1)])
+        features = torch.cat([self._features(chunk, fast=True) for chunk in np.array_split(rows, len(rows) // 100 + 1)])
         self.method.train()
         return knn_score(features, torch.from_numpy(self.labels[rows]), max(1, len(rows) // 5))
 
@@ -157,18 +157,18 @@ class Training:
 
     @torch.no_grad()
     def _features(self, rows: NDArray[np.int64] | slice, *, fast: bool = False) -> Tensor:
-        """Of whole pictures, in float32 unless it may be fast."""
+        """Features of whole pictures, in float32, or in the training's precision where `fast`."""
         self.method.eval()
         images, encoder = self.pictures.batch(rows), self.method.encoder
         features: Tensor = self.method.embed(images, encoder) if fast else encoder(images)
         return features.float().cpu()
 
     def write_features(self) -> Generator[Epoch, None, Path]:
-        """Write the features of all rows to a .npy file, in float16 where every value fits, else in float32."""
+        """Write the features of all rows to a .npy file, in float16 if every value fits, else in float32."""
         N, d = len(self.pictures), WIDTHS[self.config.encoder]
-        path, last = self.place / "features.npy", self.records[-1]
+        path, last = self.folder / "features.npy", self.records[-1]
         for dtype in (np.dtype(np.float16), np.dtype(np.float32)):
-            with disk_errors(self.place), path.open("wb") as file:
+            with disk_errors(self.folder), path.open("wb") as file:
                 write_npy_header(file, (N, d), dtype)
                 for start in range(0, N, FEATURE_ROWS):
                     with np.errstate(over="ignore"):
@@ -179,13 +179,13 @@ class Training:
                     yield replace(last, written=min(1.0, (start + len(block)) / N))
                 else:
                     return path
-        raise RunError("the trained network's features are not numbers: train again with a lower learning rate")
+        raise RunError("the trained network's features are not finite: train again with a lower learning rate")
 
     # --- the disk ---
 
-    def keep(self) -> None:
-        """Write a checkpoint of this step, unless it is there."""
-        if self.kept_step == self.step:
+    def save_checkpoint(self) -> None:
+        """Save a checkpoint of this step, unless it exists."""
+        if self.saved_step == self.step:
             return
         state = {
             "method": self.method.state_dict(),
@@ -195,27 +195,27 @@ class Training:
             "seconds": self.seconds,
             "records": [asdict(record) for record in self.records],
         }
-        with disk_errors(self.place):
-            with atomically(self.place / "checkpoint.pt") as part, part.open("xb") as file:
+        with disk_errors(self.folder):
+            with atomically(self.folder / "checkpoint.pt") as part, part.open("xb") as file:
                 torch.save(state, file)
             self._write_state()
-        self.kept_step, self.kept_at = self.step, perf_counter()
+        self.saved_step, self.saved_at = self.step, perf_counter()
 
     def _write_state(self) -> None:
-        """Write what `pending` reads."""
+        """Write the file that `pending` reads."""
         known = {
             "config": asdict(self.config),
             "step": self.step,
             "num_steps": self.num_steps,
             "seconds": self.seconds,
         }
-        write_atomically(self.place / "state.json", json.dumps(known, indent=2).encode())
+        write_atomically(self.folder / "state.json", json.dumps(known, indent=2).encode())
 
     def restore(self) -> None:
-        """Go on from the checkpoint where there is one; raises RunError when it cannot be read."""
-        path = self.place / "checkpoint.pt"
+        """Resume from the checkpoint if there is one; raises RunError when it cannot be read."""
+        path = self.folder / "checkpoint.pt"
         if not path.exists():
-            with disk_errors(self.place):
+            with disk_errors(self.folder):
                 self._write_state()
             return
         try:
@@ -227,7 +227,7 @@ class Training:
             self.step, self.seconds = state["step"], state["seconds"]
         except (OSError, EOFError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
             raise RunError(f"{path} is damaged ({error}): discard this training and start it again") from None
-        self.kept_step = self.step
+        self.saved_step = self.step
 
 
 def make_method(config: PretrainConfig, pictures: StoredPictures, num_images: int) -> "Method":
@@ -246,12 +246,12 @@ def make_method(config: PretrainConfig, pictures: StoredPictures, num_images: in
 
 
 def _queue(config: PretrainConfig, num_images: int) -> int:
-    """The length of MoCo's queue: few pictures would be in a long one many times."""
+    """The length of MoCo's queue: a long one would hold few pictures many times."""
     return min(config.queue, max(FEWEST, num_images // 2))
 
 
 def _note(config: PretrainConfig, num_images: int) -> str:
-    """What a training on few images does otherwise than asked."""
+    """How a training on few images deviates from its settings."""
     changes = []
     if num_images < config.batch_size:
         changes.append(f"a batch holds all {num_images} images, not {config.batch_size}")
@@ -260,14 +260,14 @@ def _note(config: PretrainConfig, num_images: int) -> str:
     return f"few images: {' and '.join(changes)}" if changes else ""
 
 
-def stream(seed: int, *place: int) -> torch.Generator:
-    """The generator for one purpose and place in a training, independent of all others."""
-    state = np.random.SeedSequence(seed, spawn_key=place).generate_state(1)
+def stream(seed: int, *key: int) -> torch.Generator:
+    """The generator for one purpose and step of a training, independent of all others."""
+    state = np.random.SeedSequence(seed, spawn_key=key).generate_state(1)
     return torch.Generator().manual_seed(int(state[0]))
 
 
 def knn_score(features: Tensor, labels: Tensor, num_queries: int) -> float:
-    """The share of the first rows whose label is the commonest among their nearest other rows, by cosine.
+    """Accuracy of the most common label among the nearest neighbours, by cosine, for the first rows.
 
     features: (N, d), labels: (N,) integers from 0; the rows after the first `num_queries` are the neighbours.
     """

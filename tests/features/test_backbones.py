@@ -207,15 +207,15 @@ def test_a_folder_that_lacks_weights_or_holds_a_pickle_is_refused(tiny_dino, tmp
     [
         ("resnet5", "did you mean resnet50"),
         ("wishful", "choose one of efficientnet-lite0"),
-        ("keras:resnet50", "there is no network"),
-        ("timm:", "there is no network"),
+        ("keras:resnet50", "unknown network"),
+        ("timm:", "unknown network"),
         ("timm:resnet5O", "did you mean resnet50"),
         ("timm:resnet50.none", "timm has no weights of resnet50 called 'none'"),
         ("torchvision:resnet51", "did you mean resnet50"),
         ("open_clip:ViT-B-3", "did you mean ViT-B-32"),
         ("open_clip:ViT-B-32/opena", "did you mean openai"),
-        ("open_clip:ViT-B-32", "does not say which weights"),
-        ("transformers:/no/such/folder", "there is no folder"),
+        ("open_clip:ViT-B-32", "does not name its weights"),
+        ("transformers:/no/such/folder", "does not exist"),
     ],
 )
 def test_an_unknown_name_is_answered_with_near_ones(name, says, offline):
@@ -269,7 +269,7 @@ def test_a_file_that_is_no_plain_weights_is_refused(small, tmp_path):
     for file, says in {
         "pickled.pth": "never loaded",
         "list.pth": "does not fit",
-        "numbers.pth": "holds no weights",
+        "numbers.pth": "has no weights",
         "cut.pth": "cut short or damaged",
         "cut.safetensors": "cut short or damaged",
         "program.pt": "TorchScript",
@@ -277,7 +277,7 @@ def test_a_file_that_is_no_plain_weights_is_refused(small, tmp_path):
         "text.npz": r"text\.npz",
         "weights.h5": r"give one of \.safetensors",
         "other.safetensors": "does not fit timm:test_resnet",
-        "absent.pth": "there is no file",
+        "absent.pth": "does not exist",
     }.items():
         with pytest.raises(InputError, match=says):
             load_backbone(NAME, weights=tmp_path / file)
@@ -298,7 +298,7 @@ def test_a_size_that_a_network_cannot_take_is_refused(small, tmp_path):
 @cases("name", ["resnet50", "clip-vitb32", "dinov2-vits14", "transformers:facebook/dinov2-small"])
 def test_without_a_network_the_file_to_fetch_is_named(name, offline):
     assert not available(name)
-    with pytest.raises(InputError, match=r"out of reach: fetch .* from https://"):
+    with pytest.raises(InputError, match=r"unreachable: download .* from https://"):
         load_backbone(name)
 
 
@@ -318,7 +318,7 @@ def test_a_user_who_is_offline_by_choice_is_not_connected(offline, monkeypatch):
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(fetching, "reachable", lambda address: pytest.fail(f"{address} was asked"))
-    with pytest.raises(InputError, match="out of reach"):
+    with pytest.raises(InputError, match="unreachable"):
         load_backbone(NAME)
     assert constants.HF_HUB_DISABLE_TELEMETRY
 

@@ -106,7 +106,7 @@ def test_the_card_says_how_it_was_made(made):
     assert space.kind == "derived"
     assert space.licence == "MIT"
     assert space.title == "first + second, centred, L2, PCA 5, whitened"
-    assert space.made.startswith("Made from first (6 dimensions) and second (4 dimensions) side by side")
+    assert space.made.startswith("Derived from first (6 dimensions) and second (4 dimensions), concatenated")
     assert made.card()["spaces"][name]["recipe"]["pca"] == 5
     assert not list(made.path.glob(".part-*"))
 
@@ -116,7 +116,7 @@ def test_the_card_says_how_it_was_made(made):
     [
         ({"spaces": ()}, "at least one"),
         ({"spaces": ("a", "a")}, "twice"),
-        ({"spaces": ("a",)}, "nothing is to be done"),
+        ({"spaces": ("a",)}, "stay unchanged"),
         ({"spaces": ("a", "b"), "balance": "half"}, "balance"),
         ({"spaces": ("a",), "pca": 0}, "at least 1"),
         ({"spaces": ("a",), "unit": True, "whiten": True}, "whitened"),
@@ -156,5 +156,5 @@ def test_rows_without_a_direction_are_named(tmp_path):
         derive(folder, Recipe(spaces=("zero", "line")))
     with pytest.raises(InputError, match="only 1 directions"):
         derive(folder, Recipe(spaces=("line",), pca=2, whiten=True))
-    with pytest.raises(InputError, match="are the same"):
+    with pytest.raises(InputError, match="are equal"):
         derive(folder, Recipe(spaces=("same",), pca=1))

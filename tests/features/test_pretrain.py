@@ -239,10 +239,10 @@ def test_a_stop_while_features_are_written_costs_only_them(folder):
 def test_an_unfinished_training_can_be_discarded(folder):
     training = pretrain(folder, tiny())
     next(training)
-    with pytest.raises(RunError, match="under way already"):
+    with pytest.raises(RunError, match="already running"):
         next(pretrain(folder, tiny()))
     (unfinished,) = pending(folder)
-    with pytest.raises(RunError, match="under way already"):
+    with pytest.raises(RunError, match="already running"):
         discard(folder, unfinished.key)
     training.close()
     discard(folder, unfinished.key)
@@ -320,7 +320,7 @@ def test_there_may_be_no_test_split_to_leave_out(folder):
 
 def test_a_loss_that_is_no_number_is_told(folder, monkeypatch):
     monkeypatch.setattr(Training, "_train", lambda *_: torch.tensor(float("nan")))
-    with pytest.raises(RunError, match=r"no longer a number after step 1 of 9.*0\.0015"):
+    with pytest.raises(RunError, match=r"not finite after step 1 of 9.*0\.0015"):
         next(pretrain(folder, tiny()))
 
 

@@ -1,6 +1,6 @@
-"""Networks that others trained, ready to turn images into features: phi2 of the paper, Appendix A.
+"""Pretrained networks as feature extractors: phi2 of the paper, Appendix A.
 
-`load_backbone` takes a name from `KNOWN`, or a library and its own name for a model, as `timm:resnet50`.
+`load_backbone` takes a name from `KNOWN`, or a library and its name for a model, as `timm:resnet50`.
 """
 
 from hume.features.backbones.core import Backbone, available, load_backbone

@@ -1,4 +1,4 @@
-"""A network that others trained, ready to turn images into features."""
+"""Load a pretrained network as a feature extractor."""
 
 import importlib.util
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from hume.features.backbones import from_open_clip, from_timm, from_torchvision,
 from hume.features.backbones.fetching import Origin, cached
 from hume.features.backbones.known import KNOWN
 from hume.features.backbones.parts import Loaded, Preprocess, Request, need, unknown
-from hume.features.backbones.weights import first_words, weights_digest
+from hume.features.backbones.weights import short_message, weights_digest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,73 +28,73 @@ SOURCES: dict[str, Source] = {
     "torchvision": (from_torchvision.load, from_torchvision.origin),
     "transformers": (from_transformers.load, from_transformers.origin),
 }
-SMALLEST = 16  # pixels of a side that an override may ask for
+SMALLEST = 16  # pixels, the smallest side that can be chosen
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Backbone:
-    """A pretrained network phi: pictures to pooled features (B, d), with its own preprocessing (Appendix A)."""
+    """A pretrained network phi from pictures to pooled features (B, d), with its own preprocessing (Appendix A)."""
 
     name: str
     title: str
     licence: str
-    made: str  # what its features are, in words
+    made: str  # description of its features
     dim: int  # d
     network: nn.Module  # float images (B, 3, H, W) -> (B, d)
     preprocess: Preprocess  # a picture -> (3, H, W) float32
-    preprocessing: str  # stands for all that `preprocess` does
-    identity: str  # stands for the architecture
+    preprocessing: str  # identifies `preprocess`
+    identity: str  # identifies the architecture
     weights_digest: str
     side: int  # H and W
     own_size: bool  # the side is the model's own
-    weights: Path | None  # the file they came from, where one was given
+    weights: Path | None  # the caller's file, if given
     device: torch.device
 
     @property
     def precision(self) -> str:
-        """The type that the network computes in; on a GPU half precision where torch deems it safe."""
+        """The type that the network computes in; on a GPU half precision where autocast allows it."""
         return "float16" if self.device.type == "cuda" else "float32"
 
     @property
     def space_name(self) -> str:
-        """A name for the space that it makes."""
+        """The default name of its space."""
         short = Path(self.name).name if self.name.startswith("transformers:") else self.name.split(":", 1)[-1]
         return short if self.own_size else f"{short}-{self.side}"
 
     @torch.inference_mode()
     def features(self, images: Tensor, *, exact: bool = False) -> Tensor:
-        """Features (B, d) float32 on the CPU of prepared images (B, 3, H, W); `exact` forgoes half precision."""
+        """Features (B, d) float32 on the CPU of prepared images (B, 3, H, W); `exact` disables half precision."""
         moved = images.to(self.device, memory_format=torch.channels_last)
         half = self.precision != "float32" and not exact
         with torch.autocast("cuda", dtype=torch.float16) if half else nullcontext():
-            found: Tensor = self.network(moved)
-        return found.float().cpu().contiguous()
+            features: Tensor = self.network(moved)
+        return features.float().cpu().contiguous()
 
 
 def load_backbone(
     name: str, *, weights: Path | None = None, device: torch.device | str = "cpu", size: int | None = None
 ) -> Backbone:
-    """Load a pretrained network by a usual name (see `KNOWN`) or by its library's.
+    """Load a pretrained network by its common name (see `KNOWN`) or its library's.
 
     name: `timm:<model>`, `open_clip:<arch>[/<tag>]`, `torchvision:<model>`, `transformers:<id or folder>` or one of
-    `KNOWN`. weights: a local file for when the network is out of reach: .safetensors, .pth or .pt with tensors alone,
-    Google's .npz for BiT; for transformers a folder. size: side of the pictures in pixels, the model's own by default;
-    images much smaller than that lose little at a smaller one, and it is faster.
+    `KNOWN`. weights: a local file for machines without internet: .safetensors, .pth or .pt with only tensors,
+    Google's .npz for BiT; for transformers a folder. size: side of the pictures in pixels, by default the model's own;
+    for much smaller images a smaller one is faster and loses little.
 
-    Raises InputError for an unknown name, a missing library, weights that cannot be had or do not fit, and a size that
-    the network cannot take.
+    Raises InputError for an unknown name, a missing library, unavailable or unsuitable weights, and a size that
+    the network does not accept.
     """
     request, source = _resolve(name, size)
     if size is not None and size < SMALLEST:
-        raise InputError(f"pictures of {size} pixels are too small for a network: ask for at least {SMALLEST}")
+        raise InputError(f"pictures of {size} pixels are too small for a network: choose at least {SMALLEST}")
     loaded = SOURCES[source][0](request, weights)
     network: Any = loaded.network.eval().requires_grad_(False)
     side = _side(loaded, name)
     if loaded.patch and side % loaded.patch:
-        near = max(loaded.patch, round(side / loaded.patch) * loaded.patch)
-        raise InputError(f"{name} cuts pictures into squares of {loaded.patch} pixels: ask for a side as {near}")
+        nearest = max(loaded.patch, round(side / loaded.patch) * loaded.patch)
+        raise InputError(f"{name} has patches of {loaded.patch} pixels: choose a multiple, as {nearest}")
     digest = weights_digest(network)
-    network = network.to(memory_format=torch.channels_last)  # as fast or faster on every network that was timed
+    network = network.to(memory_format=torch.channels_last)  # as fast or faster on every network timed
     known = KNOWN.get(name)
     return Backbone(
         name=name,
@@ -115,9 +115,9 @@ def load_backbone(
 
 
 def available(name: str) -> bool:
-    """Whether a network can be loaded here without any download: its library and its weights are on this machine.
+    """Whether a network can be loaded without a download: its library and weights are on this machine.
 
-    Of the names in `KNOWN` this loads no library but the hub's client. Raises InputError for an unknown name.
+    For names in `KNOWN` this loads no library but the hub's client. Raises InputError for an unknown name.
     """
     request, source = _resolve(name, None)
     if importlib.util.find_spec(source) is None:
@@ -138,7 +138,7 @@ def _resolve(name: str, size: int | None) -> tuple[Request, str]:
     source, _, model = (known.model if known else name).partition(":")
     if source not in SOURCES or not model:
         choice = f"choose one of {', '.join(KNOWN)}, or a library's model as {':…, '.join(SOURCES)}:…"
-        raise unknown("there is no network", name, KNOWN, choice)
+        raise unknown("unknown network", name, KNOWN, choice)
     crop = known.crop if known else None
     return Request(name=name, model=model, size=size or (known.side if known else None), crop=crop), source
 
@@ -151,7 +151,7 @@ def _in_colour(preprocess: Preprocess) -> Preprocess:
 
 
 def _side(loaded: Loaded, name: str) -> int:
-    """The side of prepared pictures, which must be the same whatever the original's shape."""
+    """The side of prepared pictures, which must be the same for all originals."""
     blank = need("PIL.Image", "an image").new
     shapes = {tuple(loaded.preprocess(blank("RGB", size)).shape) for size in ((64, 48), (48, 64))}
     if len(shapes) > 1 or next(iter(shapes))[1] != next(iter(shapes))[2]:
@@ -162,14 +162,14 @@ def _side(loaded: Loaded, name: str) -> int:
 @torch.inference_mode()
 def _dim(network: nn.Module, side: int, name: str) -> int:
     try:
-        found = network(torch.zeros(1, 3, side, side))
+        features = network(torch.zeros(1, 3, side, side))
     except (RuntimeError, ValueError, AssertionError, IndexError) as error:
         raise InputError(
-            f"{name} cannot take pictures of {side} pixels ({first_words(error)}): choose another side"
+            f"{name} does not accept pictures of {side} pixels ({short_message(error)}): choose another side"
         ) from None
-    if not isinstance(found, Tensor) or found.ndim != 2:
-        raise InputError(f"{name} gives no row of features a picture: choose a model for classification")
-    return int(found.shape[1])
+    if not isinstance(features, Tensor) or features.ndim != 2:
+        raise InputError(f"{name} does not return one feature vector per picture: choose a model for classification")
+    return int(features.shape[1])
 
 
 def _made(name: str, loaded: Loaded, side: int) -> str:

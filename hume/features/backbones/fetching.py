@@ -1,4 +1,4 @@
-"""Weights from where their makers keep them: taken from this machine's cache, else fetched, else a sentence at once."""
+"""Pretrained weights, from the local cache or downloaded; a prompt error when their host is unreachable."""
 
 import os
 import re
@@ -15,17 +15,17 @@ import torch
 
 from hume.common.errors import InputError
 from hume.features.backbones.parts import need
-from hume.features.backbones.weights import first_words
+from hume.features.backbones.weights import short_message
 
-PATIENCE = 5.0  # seconds for a host to answer; left alone, the hub's client tries for 23
+PATIENCE = 5.0  # seconds for a host to answer; the hub's client by itself tries for 23
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a network's weights are kept: in a repository of the Hugging Face hub, or at one address."""
+    """Where a network's weights are stored: in a repository of the Hugging Face hub, or at one address."""
 
     repo: str = ""
-    files: tuple[str, ...] = ()  # the first of them that is there counts
+    files: tuple[str, ...] = ()  # the first that exists is used
     url: str = ""
 
     @property
@@ -38,61 +38,61 @@ class Origin:
 
 
 def hub() -> ModuleType:
-    """The hub's client, told to report nothing about its use."""
+    """The hub's client, with telemetry disabled."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    client = need("huggingface_hub", "fetching weights")
+    client = need("huggingface_hub", "downloading weights")
     settings().HF_HUB_DISABLE_TELEMETRY = True
     return client
 
 
 def settings() -> Any:
     """The constants of the hub's client."""
-    return need("huggingface_hub.constants", "fetching weights")
+    return need("huggingface_hub.constants", "downloading weights")
 
 
 def cached(origin: Origin) -> Path | None:
-    """The weights where they were fetched before, None where they were not."""
+    """The weights in the cache; None if they are not there."""
     if origin.url:
         path = Path(torch.hub.get_dir()) / "checkpoints" / origin.file
         return path if path.is_file() else None
     for file in origin.files:
-        found = hub().try_to_load_from_cache(origin.repo, file)
-        if isinstance(found, str):
-            return Path(found)
+        path_or_flag = hub().try_to_load_from_cache(origin.repo, file)
+        if isinstance(path_or_flag, str):
+            return Path(path_or_flag)
     return None
 
 
 def fetch(origin: Origin, name: str, hint: str = "") -> Path:
-    """The file of a network's weights, fetched unless it is here already.
+    """The file of a network's weights, downloaded unless it is in the cache.
 
-    hint: another way to come by the weights, for the sentence where the network is out of reach.
-    Raises InputError then, within seconds, naming the file to fetch on another machine.
+    hint: another way to get the weights, appended to the error when the host is unreachable.
+    Raises InputError then, within seconds, naming the file to download on another machine.
     """
-    here = cached(origin)
-    if here is not None:
-        return here
+    path = cached(origin)
+    if path is not None:
+        return path
     host = urlsplit(origin.url).netloc or "huggingface.co"
     if not (reachable(f"https://{host}") if origin.url else hub_reachable()):
         raise InputError(
-            f"the weights of {name} are not on this machine and {host} is out of reach: fetch {origin.file} from "
-            f"{origin.page} where it can be reached and give its path as the weights file{hint}"
+            f"the weights of {name} are not on this machine and {host} is unreachable: download {origin.file} from "
+            f"{origin.page} on another machine and give its path as the weights file{hint}"
         )
     try:
         return _from_address(origin) if origin.url else _from_hub(origin)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"the weights of {name} could not be fetched from {origin.page} ({first_words(error)}): "
-            "try again, or fetch the file by hand and give its path as the weights file"
+            f"the weights of {name} cannot be downloaded from {origin.page} ({short_message(error)}): "
+            "try again, or download the file by hand and give its path as the weights file"
         ) from None
 
 
 def hub_reachable() -> bool:
-    """Whether the hub may be asked, which `HF_HUB_OFFLINE` forbids, and answers at once."""
+    """Whether the hub is allowed (see `HF_HUB_OFFLINE`) and reachable."""
     return not settings().HF_HUB_OFFLINE and reachable(str(settings().ENDPOINT))
 
 
 def reachable(address: str, seconds: float = PATIENCE) -> bool:
-    """Whether a web server answers within so many seconds, through a proxy where one is set."""
+    """Whether a web server answers within so many seconds, through a proxy if one is set."""
     answered = threading.Event()
 
     def ask() -> None:
@@ -105,7 +105,7 @@ def reachable(address: str, seconds: float = PATIENCE) -> bool:
         except (OSError, ValueError):
             return
 
-    # In a thread, as a name server that keeps silent is waited for longer than any timeout says.
+    # In a thread: the timeout does not cover a name server that does not answer.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
@@ -113,7 +113,7 @@ def reachable(address: str, seconds: float = PATIENCE) -> bool:
 
 
 def _from_hub(origin: Origin) -> Path:
-    missing = need("huggingface_hub.errors", "fetching weights").RemoteEntryNotFoundError
+    missing = need("huggingface_hub.errors", "downloading weights").RemoteEntryNotFoundError
     for file in origin.files:
         try:
             return Path(hub().hf_hub_download(origin.repo, file))

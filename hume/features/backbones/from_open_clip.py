@@ -1,4 +1,4 @@
-"""The image towers of CLIP and its kin from open_clip, with the preprocessing of their weights."""
+"""Image towers of CLIP models from open_clip, with the preprocessing of their weights."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ PREPARED = ("mean", "std", "interpolation", "resize_mode")
 
 
 class _Tower(nn.Module):
-    """An image tower that gives its pooled output alone."""
+    """An image tower that returns only its pooled output."""
 
     def __init__(self, visual: nn.Module) -> None:
         super().__init__()
@@ -24,14 +24,14 @@ class _Tower(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         pooled: Tensor | tuple[Tensor, ...] = self.visual(images)
-        return pooled if isinstance(pooled, Tensor) else pooled[0]  # CoCa gives its tokens too
+        return pooled if isinstance(pooled, Tensor) else pooled[0]  # CoCa also returns tokens
 
 
 def origin(request: Request) -> Origin:
-    """Where the weights with a tag are kept; raises InputError for a model or tag that open_clip does not know."""
+    """Where the weights with a tag are stored; raises InputError for a model or tag unknown to open_clip."""
     _, tag, record = _record(request)
     if tag is None:
-        raise InputError(f"{request.name} does not say which weights: add a tag, as in ViT-B-32/openai, or give a file")
+        raise InputError(f"{request.name} does not name its weights: add a tag, as in ViT-B-32/openai, or give a file")
     repo, _, file = str(record.get("hf_hub", "")).rpartition("/")
     if repo:
         safe = f"{Path(file).stem}.safetensors"
@@ -40,7 +40,7 @@ def origin(request: Request) -> Origin:
 
 
 def load(request: Request, weights: Path | None) -> Loaded:
-    """What CLIP's `encode_image` gives, before it is normalized; raises InputError."""
+    """The output of CLIP's `encode_image` before normalization; raises InputError."""
     open_clip = need("open_clip", request.name)
     arch, tag, record = _record(request)
     path = weights or fetch(origin(request), request.name)
@@ -64,14 +64,14 @@ def load(request: Request, weights: Path | None) -> Loaded:
         preprocess=transforms.image_transform_v2(transforms.PreprocessCfg(**prepared), is_train=False),
         preprocessing=f"open_clip {json.dumps(prepared, sort_keys=True)}",
         identity=f"open_clip:{arch}{' quick' if quick else ''}",
-        pooling="the output of its image tower, in the space that pictures share with captions",
-        licence=f"as the makers of {arch}{f' ({tag})' if tag else ''} say",
+        pooling="the output of its image tower, in the space shared with captions",
+        licence=f"see the authors of {arch}{f' ({tag})' if tag else ''}",
         patch=max(patch) if isinstance(patch, tuple) else patch,
     )
 
 
 def _record(request: Request) -> tuple[str, str | None, dict[str, Any]]:
-    """Architecture, tag and what open_clip has on record of the tag."""
+    """Architecture, tag and open_clip's configuration of the tag."""
     open_clip = need("open_clip", request.name)
     arch, _, tag = request.model.partition("/")
     if arch not in open_clip.list_models():

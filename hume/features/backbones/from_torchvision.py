@@ -1,4 +1,4 @@
-"""Networks of torchvision, with the preprocessing that belongs to their weights."""
+"""Networks from torchvision, with the preprocessing of their weights."""
 
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,19 @@ from hume.features.backbones.weights import read_weights, weights_errors
 
 
 def origin(request: Request) -> Origin:
-    """Where torchvision's best weights of a model are kept; raises InputError for a model that it does not have."""
+    """Where torchvision's best weights of a model are stored; raises InputError for an unknown model."""
     return Origin(url=_best_weights(request).url)
 
 
 def load(request: Request, weights: Path | None) -> Loaded:
-    """A classifier of torchvision up to what its last layer sees, for a ResNet the average pool; raises InputError."""
+    """A torchvision classifier without its last layer, for a ResNet up to the average pool; raises InputError."""
     best = _best_weights(request)
     path = weights or fetch(origin(request), request.name)
     state = read_weights(path, request.name)
     options = {"init_weights": False} if request.model in ("googlenet", "inception_v3") else {}
     network = need("torchvision.models", request.name).get_model(request.model, weights=None, **options)
     if hasattr(network, "transform_input"):
-        network.transform_input = True  # as torchvision does wherever it fetches the weights itself
+        network.transform_input = True  # as torchvision does when it downloads the weights itself
     _drop_classifier(network, state, request)
     with weights_errors(path, request.name):
         network.load_state_dict(state)
@@ -34,7 +34,7 @@ def load(request: Request, weights: Path | None) -> Loaded:
         preprocess=transform,
         preprocessing=f"torchvision {' '.join(repr(transform).split())}",
         identity=f"torchvision:{request.model}",
-        pooling="the pooled features that its classifier sees",
+        pooling="the pooled input of its classifier",
         licence="BSD-3-Clause",
     )
 
@@ -50,14 +50,14 @@ def _best_weights(request: Request) -> Any:
 
 
 def _drop_classifier(network: nn.Module, state: dict[str, Any], request: Request) -> None:
-    """Let the last linear layer pass on what it gets, and forget its weights, however many classes they have."""
+    """Replace the last linear layer by the identity and remove its weights from the state."""
     linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     if not linear:
         raise InputError(f"{request.name} has no linear layer to take features from: choose another model")
     parent, _, child = linear[-1].rpartition(".")
     setattr(network.get_submodule(parent), child, nn.Identity())
-    for part in ("weight", "bias"):
-        state.pop(f"{linear[-1]}.{part}", None)
+    for parameter in ("weight", "bias"):
+        state.pop(f"{linear[-1]}.{parameter}", None)
 
 
 def _transform(best: Any, request: Request) -> Any:

@@ -1,4 +1,4 @@
-"""Vision models of transformers, from the Hugging Face hub or a local folder, with their own image processor."""
+"""Vision models from transformers, from the Hugging Face hub or a local folder, with their own image processor."""
 
 import hashlib
 import inspect
@@ -11,46 +11,46 @@ from torch import Tensor, nn
 from hume.common.errors import InputError
 from hume.features.backbones.fetching import Origin, hub, hub_reachable
 from hume.features.backbones.parts import Loaded, Preprocess, Request, need
-from hume.features.backbones.weights import first_words
+from hume.features.backbones.weights import short_message
 
 FILES = ("model.safetensors", "model.safetensors.index.json")
 WANTED = ["*.json", "*.safetensors"]
 
 
 class _Pooled(nn.Module):
-    """A vision model that gives one row a picture."""
+    """A vision model that returns one feature vector per picture."""
 
     def __init__(self, model: nn.Module, *, interpolate: bool) -> None:
         super().__init__()
         self.model = model
         self.encode = getattr(model, "get_image_features", model.forward)
-        takes = "interpolate_pos_encoding" in inspect.signature(self.encode).parameters
-        self.options: dict[str, Any] = {"interpolate_pos_encoding": True} if takes and interpolate else {}
+        accepts = "interpolate_pos_encoding" in inspect.signature(self.encode).parameters
+        self.options: dict[str, Any] = {"interpolate_pos_encoding": True} if accepts and interpolate else {}
         self.class_token = any(name.endswith("embeddings.cls_token") for name, _ in model.named_parameters())
 
     def forward(self, images: Tensor) -> Tensor:
-        found = self.encode(pixel_values=images, **self.options)
-        if isinstance(found, Tensor):
-            return found
+        output = self.encode(pixel_values=images, **self.options)
+        if isinstance(output, Tensor):
+            return output
         if self.class_token and not hasattr(self.model, "get_image_features"):
-            token: Tensor = found.last_hidden_state[:, 0]
+            token: Tensor = output.last_hidden_state[:, 0]
             return token
-        pooled: Tensor | None = getattr(found, "pooler_output", None)
+        pooled: Tensor | None = getattr(output, "pooler_output", None)
         if pooled is not None:
             return pooled.flatten(1)
-        last: Tensor = found.last_hidden_state
+        last: Tensor = output.last_hidden_state
         return last.mean(1) if last.ndim == 3 else last.mean((2, 3))
 
 
 def origin(request: Request) -> Origin:
-    """Where a model of the hub is kept; a local folder has none."""
+    """Where a model is stored on the hub; empty for a local folder."""
     return Origin() if Path(request.model).is_dir() else Origin(repo=request.model, files=FILES)
 
 
 def load(request: Request, weights: Path | None) -> Loaded:
-    """A vision model of transformers up to its pooled features; code that comes with a model is never run.
+    """A vision model from transformers up to its pooled features; code that comes with a model is never run.
 
-    Raises InputError for a model that is out of reach, has no safetensors, or misses weights.
+    Raises InputError for a model that is unavailable, has no safetensors, or lacks weights.
     """
     transformers = need("transformers", request.name)
     folder = _folder(request, weights)
@@ -65,7 +65,7 @@ def load(request: Request, weights: Path | None) -> Loaded:
         )
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
         raise InputError(
-            f"{request.name} cannot be loaded from {folder} ({first_words(error)}): it must hold config.json, "
+            f"{request.name} cannot be loaded from {folder} ({short_message(error)}): it must hold config.json, "
             "preprocessor_config.json and model.safetensors of a vision model"
         ) from None
     own = getattr(getattr(config, "vision_config", config), "image_size", None)
@@ -79,13 +79,13 @@ def load(request: Request, weights: Path | None) -> Loaded:
         preprocessing=f"transformers {json.dumps(processor.to_dict(), sort_keys=True, default=str)} {request.size}",
         identity=f"transformers:{config.model_type} {_digest(config)}",
         pooling="the class token of its last layer" if network.class_token else "its pooled output",
-        licence=f"as the card of {request.model} says",
+        licence=f"see the model card of {request.model}",
         patch=_patch(config),
     )
 
 
 def _folder(request: Request, weights: Path | None) -> str:
-    """The folder with the model's files, fetched unless it is here."""
+    """The folder with the model's files, downloaded unless it is in the cache."""
     if weights is not None:
         if not weights.is_dir():
             raise InputError(f"{weights} is not a folder: for {request.name} give the one with its config.json")
@@ -94,29 +94,29 @@ def _folder(request: Request, weights: Path | None) -> str:
         return request.model
     client, errors = hub(), (OSError, ValueError, RuntimeError)
     if request.model.count("/") > 1 or request.model.startswith((".", "/", "~")):
-        raise InputError(f"there is no folder {request.model}: check the path")
+        raise InputError(f"folder {request.model} does not exist: check the path")
     try:
-        here = Path(client.snapshot_download(request.model, allow_patterns=WANTED, local_files_only=True))
-        if any((here / file).exists() for file in FILES):
-            return str(here)
+        cached = Path(client.snapshot_download(request.model, allow_patterns=WANTED, local_files_only=True))
+        if any((cached / file).exists() for file in FILES):
+            return str(cached)
     except errors:
         pass
     if not hub_reachable():
         raise InputError(
-            f"{request.model} is not on this machine and huggingface.co is out of reach: fetch config.json, "
-            f"preprocessor_config.json and model.safetensors from https://huggingface.co/{request.model} where it can "
-            "be reached, put them into one folder and name it as transformers:/path/of/the/folder"
+            f"{request.model} is not on this machine and huggingface.co is unreachable: download config.json, "
+            f"preprocessor_config.json and model.safetensors from https://huggingface.co/{request.model} on another "
+            "machine into one folder and name it as transformers:/path/of/the/folder"
         )
     try:
         return str(client.snapshot_download(request.model, allow_patterns=WANTED))
     except errors as error:
         raise InputError(
-            f"{request.model} could not be fetched from huggingface.co ({first_words(error)}): check the name"
+            f"{request.model} cannot be downloaded from huggingface.co ({short_message(error)}): check the name"
         ) from None
 
 
 def _preprocess(processor: Any, size: int | None) -> Preprocess:
-    """The image processor for one picture, at another side where one is asked for."""
+    """The image processor for one picture, resized to `size` if given."""
     options = {} if size is None else _resized(processor.to_dict(), size)
 
     def prepare(picture: Any) -> Tensor:
@@ -127,7 +127,7 @@ def _preprocess(processor: Any, size: int | None) -> Preprocess:
 
 
 def _resized(settings: dict[str, Any], side: int) -> dict[str, Any]:
-    """The processor's sizes, all in proportion, so that its output has the side."""
+    """The processor's sizes, scaled in proportion so that its output has this side."""
     cropped = settings.get("crop_size") if settings.get("do_center_crop") else None
     own = max((cropped or settings["size"]).values())
     return {
@@ -138,7 +138,7 @@ def _resized(settings: dict[str, Any], side: int) -> dict[str, Any]:
 
 
 def _digest(config: Any) -> str:
-    """Stands for the architecture, without where it was read from and by which version."""
+    """A digest of the architecture, independent of its source and of the library's version."""
     settings = {k: v for k, v in config.to_dict().items() if k not in ("_name_or_path", "transformers_version")}
     text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

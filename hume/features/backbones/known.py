@@ -1,4 +1,4 @@
-"""The networks that users of the method ask for by their usual names."""
+"""Common pretrained networks by name."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A network by its usual name, and what one would like to know before choosing it."""
+    """A network by its common name, with what matters for choosing it."""
 
     name: str
     title: str
@@ -18,9 +18,9 @@ class Known:
     dim: int  # d
     licence: str
     megabytes: int  # of its file of weights
-    trained: str  # on what, in words
+    trained: str  # description of its training data
     origin: Origin
-    side: int | None = None  # where pictures are not prepared as the source would
+    side: int | None = None  # where preprocessing differs from the source's
     crop: float | None = None
 
 
