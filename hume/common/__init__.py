@@ -1,1 +1,1 @@
-"""What knows nothing of HUME: errors, files, devices, numbers as text."""
+"""Utilities independent of HUME: errors, files, devices, numbers as text."""

@@ -11,10 +11,10 @@ from hume.common.files import write_atomically
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A table as the bytes of one CSV file, UTF-8.
+    """Encode a table as one CSV file, UTF-8.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe in front. Where there
-    is a letter beyond ASCII a byte order mark stands first, without which spreadsheets
+    Text that a spreadsheet would take for a formula is prefixed with an apostrophe. Non-ASCII
+    text is preceded by a byte order mark, without which spreadsheets
     garble it.
     """
     text = io.StringIO(newline="")
@@ -26,7 +26,7 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
-    """Write a table as one CSV file (see `csv_bytes`), whole or not at all; returns its absolute path.
+    """Write a table atomically as one CSV file (see `csv_bytes`); returns its absolute path.
 
     Raises RunError when the file cannot be written.
     """
@@ -35,7 +35,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
     except OSError as error:
-        raise RunError(f"cannot write {path} ({error.strerror}): choose another place") from None
+        raise RunError(f"cannot write {path} ({error.strerror}): choose another folder") from None
     return path.resolve()
 
 

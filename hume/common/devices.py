@@ -1,4 +1,4 @@
-"""Processors and their memory: which device to use, how much is free, what fits."""
+"""Devices and their memory: which to use, how much is free, what fits."""
 
 import sys
 from pathlib import Path
@@ -10,14 +10,14 @@ from hume.common.errors import InputError
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory was short; torch has a class of error for that in few of the cases."""
-    words = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "can't start new thread")
+    """Whether an error means too little memory; torch often raises a plain RuntimeError for it."""
+    messages = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "can't start new thread")
     known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or (isinstance(error, RuntimeError) and any(some in str(error) for some in words))
+    return known or (isinstance(error, RuntimeError) and any(message in str(error) for message in messages))
 
 
 def choose_device(name: str) -> str:
-    """Turn auto, cpu or cuda into a device that is there; raises InputError when it is not."""
+    """Resolve auto, cpu or cuda to an available device; raises InputError when there is none."""
     if name not in ("auto", "cpu", "cuda"):
         raise InputError(f"there is no device {name!r}: choose auto, cpu or cuda")
     available = torch.cuda.is_available()
@@ -27,7 +27,7 @@ def choose_device(name: str) -> str:
 
 
 def devices() -> list[str]:
-    """The devices that this machine can search on, the fastest first."""
+    """The devices of this machine, the fastest first."""
     return ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
 
 
@@ -37,8 +37,8 @@ COMFORTABLE_SHARE = 0.5  # of the free memory that copies of spaces may take
 def free_bytes(device: torch.device | str) -> int:
     """The memory that is free on a device; on the CPU no more than the process may still map (`ulimit -v`)."""
     if torch.device(device).type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # torch gives it out again
-        return int(torch.cuda.mem_get_info(device)[0]) + kept
+        reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # torch reuses it
+        return int(torch.cuda.mem_get_info(device)[0]) + reserved
     available = min(int(psutil.virtual_memory().available), _left_to_the_container())
     process = psutil.Process()
     if not hasattr(process, "rlimit"):  # only Linux has it
@@ -50,7 +50,7 @@ def free_bytes(device: torch.device | str) -> int:
 
 
 def _left_to_the_container(group: Path = Path("/sys/fs/cgroup")) -> int:
-    """What a container's limit leaves, which the machine's figures do not know of; without a limit, everything."""
+    """The memory left by a container's limit, which the machine's figures ignore; without a limit, everything."""
     try:
         limit, used = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
         return sys.maxsize if limit == "max" else max(0, int(limit) - int(used))
@@ -59,5 +59,5 @@ def _left_to_the_container(group: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def fits(num_bytes: int, device: torch.device | str) -> bool:
-    """Whether so much can be held comfortably: in half of what is free here, and on the device."""
+    """Whether so many bytes fit into half of the free memory, here and on the device."""
     return num_bytes <= COMFORTABLE_SHARE * min(free_bytes("cpu"), free_bytes(device))

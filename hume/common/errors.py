@@ -1,8 +1,8 @@
-"""Errors whose message is written for the person at the keyboard."""
+"""Errors whose message is written for the user."""
 
 
 class HumeError(Exception):
-    """Something a user can mend; the message is one sentence: what, where, what to do."""
+    """An error that a user can fix; the message is one sentence: what, where, what to do."""
 
 
 class InputError(HumeError, ValueError):

@@ -1,4 +1,4 @@
-"""Files that a reader sees whole or not at all, and what the disk says in one sentence."""
+"""Atomic writes, and disk errors in one sentence."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from hume.common.errors import RunError
 
 @contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
-    """A name beside `path` for a file or folder in the making; what still has that name after the block is removed."""
+    """A temporary name next to `path` for an unfinished file or folder; removed after the block unless renamed."""
     part = path.with_name(f".part-{uuid.uuid4().hex}")
     try:
         yield part
@@ -27,9 +27,9 @@ def unfinished(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomically(path: Path, *, flush: bool = False) -> Iterator[Path]:
-    """The name of a file to be written, which replaces `path` when the block ends well; else `path` stays as it was.
+    """The name of a file to write, which replaces `path` when the block succeeds; else `path` stays as it was.
 
-    flush: wait for the disk before; without, a power cut may leave less of the file.
+    flush: wait for the disk first; otherwise a power cut may truncate the file.
     """
     with unfinished(path) as part:
         yield part
@@ -40,14 +40,14 @@ def atomically(path: Path, *, flush: bool = False) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
-    """Replace a file by another content, or write it for the first time; `flush` as in `atomically`."""
+    """Write or replace a file; `flush` as in `atomically`."""
     with atomically(path, flush=flush) as part, part.open("xb") as file:
         file.write(content)
 
 
 @contextmanager
-def disk_errors(place: Path) -> Iterator[None]:
-    """Turn what the disk says into one sentence."""
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a disk error into a RunError."""
     try:
         yield
     except OSError as error:
@@ -55,6 +55,6 @@ def disk_errors(place: Path) -> Iterator[None]:
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise RunError(
-            f"cannot write to {place} ({reason}): make room or set HUME_HOME to another folder; "
-            "what was finished is kept, and what was interrupted can be resumed"
+            f"cannot write to {folder} ({reason}): make room or set HUME_HOME to another folder; "
+            "finished results are saved and interrupted work can be resumed"
         ) from None

@@ -2,15 +2,15 @@
 
 A dataset is a folder:
 
-    card.json        name, source, licence, class names, and how every space was made
-    files.txt        N file names, a line each; optional
+    card.json        name, source, licence, class names, and the origin of every space
+    files.txt        N file names, one per line; optional
     images.npz       (N, H, W) or (N, H, W, 3) uint8 under the key "images"; or images.npy
     labels.npy       (N,) integers; optional
     test_rows.npy    (N,) bool, the rows of the test split; optional
-    spaces/*.npy     (N, d) floating point, one file a space
+    spaces/*.npy     (N, d) floating point, one file per space
 
-Files are data, never code: nothing pickled is loaded. Every check names the file and
-the row, so that it can be mended.
+Files are data, never code: nothing pickled is loaded. Every error names the file and
+the row.
 """
 
 import errno
@@ -29,18 +29,18 @@ from hume.common.devices import free_bytes
 from hume.common.errors import InputError
 from hume.data.rows import AS_ROWS, Features, FileArray, StreamedRows, check_finite, spread_over
 
-CHECK_ROWS = 16_384  # rows looked at in one go, so that memory-mapped spaces stay on disk
-LARGE_BYTES = 2**30  # files above are neither mapped nor read when they are opened
-MAPPED_SHARE = 1 / 8  # of the free memory, and of the address space, that one map may take
+CHECK_ROWS = 16_384  # rows checked at once, so that memory-mapped spaces stay on disk
+LARGE_BYTES = 2**30  # larger files are neither mapped nor read when they are opened
+MAPPED_SHARE = 1 / 8  # of the free memory that one memory map may take
 
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """One representation of every sample: features (N, d) with a name and a provenance."""
+    """One representation of every sample: features (N, d) with name and provenance."""
 
     name: str
-    features: Features  # (N, d), often memory-mapped; of a large file the rows are read when they are asked for
-    path: Path | None = None  # where the features lie
+    features: Features  # (N, d), often memory-mapped; rows of a large file are read on demand
+    path: Path | None = None  # file of the features
     title: str = ""
     kind: str = ""  # self-supervised, pretrained, pixels
     made: str = ""
@@ -49,9 +49,9 @@ class Space:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short digest of the shape, the type and up to 1,024 rows spread over the space.
+        """A digest of the shape, the type and up to 1,024 rows spread over the space.
 
-        A run keeps it, so that `resume` notices when the file was exchanged.
+        A run stores it, so that `resume` detects a replaced file.
         """
         digest = hashlib.blake2b(f"{self.features.shape} {self.features.dtype}".encode(), digest_size=16)
         digest.update(np.ascontiguousarray(self.features[spread_over(len(self.features), 1024)]).tobytes())
@@ -60,7 +60,7 @@ class Space:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Samples with their spaces, and what is known about them; labels only where somebody gave them."""
+    """Samples with their spaces and metadata; labels are optional."""
 
     name: str
     spaces: dict[str, Space]
@@ -79,17 +79,17 @@ class Dataset:
 
     @property
     def num_classes(self) -> int | None:
-        """The number of classes that the card names; labels are not asked, they are for display."""
+        """The number of classes in the card; labels are not used, they are for display."""
         return None if self.classes is None else len(self.classes)
 
     @property
     def default_pair(self) -> tuple[str, str]:
         """The spaces to start with as φ1 and φ2: the card's choice, else a self-supervised and a pretrained one.
 
-        Where there are no such two, the first two. Raises InputError where the dataset has no space yet.
+        Otherwise the first two. Raises InputError for a dataset without spaces.
         """
         if not self.spaces:
-            raise InputError(f"{self.name} has no spaces yet: make two from its images on the Data page")
+            raise InputError(f"{self.name} has no spaces yet: create two from its images on the Data page")
         chosen = self.card.get("default_pair")
         if chosen and set(chosen) <= set(self.spaces):
             return chosen[0], chosen[1]
@@ -101,7 +101,7 @@ class Dataset:
 
     @cached_property
     def images(self) -> NDArray[np.uint8] | None:
-        """The images (N, H, W) or (N, H, W, 3), None where the dataset has none."""
+        """The images (N, H, W) or (N, H, W, 3); None if the dataset has none."""
         if self.folder is None:
             return None
         if (self.folder / "images.npy").exists():
@@ -114,9 +114,9 @@ class Dataset:
 
     @cached_property
     def file_names(self) -> list[str] | None:
-        """The file that each sample came from, None where the dataset does not say.
+        """The original file of every sample; None if the dataset does not name them.
 
-        Raises InputError when there is not one name a sample, or when they are not UTF-8.
+        Raises InputError unless there is one name per sample in UTF-8.
         """
         if self.folder is None or not (self.folder / "files.txt").exists():
             return None
@@ -130,7 +130,7 @@ class Dataset:
         return names
 
     def space(self, name: str) -> Space:
-        """The space of that name; raises InputError, listing the spaces there are."""
+        """The space of this name; raises InputError, listing the known spaces."""
         if name not in self.spaces:
             known = f"choose one of {', '.join(self.spaces)}" if self.spaces else "it has none yet"
             raise InputError(f"{self.name} has no space {name!r}: {known}")
@@ -151,7 +151,7 @@ def load_array(path: Path) -> NDArray[Any]:
     except PermissionError:
         raise InputError(f"{path} may not be read: check its permissions") from None
     except (ValueError, EOFError, OSError) as error:
-        raise InputError(_what_is_wrong(path, error)) from None
+        raise InputError(_load_problem(path, error)) from None
     if not isinstance(array, np.ndarray):
         array.close()
         raise InputError(f"{path} is an archive of arrays: save the features alone with numpy.save")
@@ -159,17 +159,17 @@ def load_array(path: Path) -> NDArray[Any]:
 
 
 def _open_features(path: Path) -> Features:
-    """Map a .npy file, or, where it is large, make ready to read its rows; raises InputError as `load_array` does."""
+    """Map a .npy file, or open it for reading rows if it is large; raises InputError as `load_array` does."""
     try:
         if path.stat().st_size > min(LARGE_BYTES, MAPPED_SHARE * free_bytes("cpu")):
             return FileArray.open(path)
     except (ValueError, OSError):
-        pass  # what is wrong is said below; a file that is stored by column can only be mapped
+        pass  # load_array reports the error; a file stored by column can only be mapped
     return load_array(path)
 
 
-def _what_is_wrong(path: Path, error: Exception) -> str:
-    """A sentence for a file that numpy.load refused."""
+def _load_problem(path: Path, error: Exception) -> str:
+    """The error message for a file that numpy.load rejects."""
     with path.open("rb") as file:
         magic = file.read(6)
     if path.stat().st_size == 0:
@@ -186,7 +186,7 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
 def load_space(path: Path, name: str | None = None, **card: str) -> Space:
     """Load one space from a .npy file and check every row.
 
-    A large file is not read whole for this: its rows are checked whenever they are read.
+    Rows of a large file are checked only when they are read.
     Raises InputError for anything but a matrix of finite floating-point numbers, with
     the number of the first bad row.
     """
@@ -194,12 +194,12 @@ def load_space(path: Path, name: str | None = None, **card: str) -> Space:
     if features.dtype.kind != "f":
         raise InputError(f"{path} holds {features.dtype} numbers: features must be floating point, as float32")
     if features.ndim != 2 or 0 in features.shape:
-        raise InputError(f"{path} has shape {features.shape}: features must be a matrix, a row a sample")
+        raise InputError(f"{path} has shape {features.shape}: features must be a matrix with one row per sample")
     if isinstance(features, np.ndarray):
         for start in range(0, len(features), CHECK_ROWS):
-            with np.errstate(over="ignore"):  # what float32 cannot hold is reported like infinity
-                some = torch.from_numpy(features[start : start + CHECK_ROWS].astype(np.float32))
-            check_finite(some, str(path), range(start, start + len(some)))
+            with np.errstate(over="ignore"):  # values beyond float32 are reported as infinite
+                rows = torch.from_numpy(features[start : start + CHECK_ROWS].astype(np.float32))
+            check_finite(rows, str(path), range(start, start + len(rows)))
     return Space(name=name or path.stem, features=features, path=path.resolve(), **card)
 
 
@@ -207,37 +207,37 @@ def load_labels(path: Path, num_samples: int) -> NDArray[np.int64]:
     """Load ground-truth labels (N,) as numbers 0..C−1; raises InputError when they do not fit."""
     labels = load_array(path)
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise InputError(f"{path} holds {labels.dtype} of shape {labels.shape}: labels must be one integer a sample")
+        raise InputError(f"{path} holds {labels.dtype} of shape {labels.shape}: labels must be one integer per sample")
     if len(labels) != num_samples:
-        raise InputError(f"{path} has {len(labels)} labels for {num_samples} rows: give one a row, in their order")
+        raise InputError(f"{path} has {len(labels)} labels for {num_samples} rows: give one per row, in order")
     if labels.min() < 0:
         raise InputError(f"row {int(labels.argmin())} of {path} is negative: labels must be 0 or more")
     return labels.astype(np.int64)
 
 
 def dataset_from_files(phi1: Path, phi2: Path, labels: Path | None = None) -> Dataset:
-    """A dataset from two .npy files and, where there are any, labels; spaces are named after the files."""
+    """A dataset from two .npy files and optional labels; spaces are named after the files."""
     first, second = load_space(phi1), load_space(phi2)
     if first.name == second.name and first.path != second.path:
         first, second = load_space(phi1, name=f"{phi1.stem}-1"), load_space(phi2, name=f"{phi2.stem}-2")
     _check_rows([first, second])
-    known = None if labels is None else load_labels(labels, len(first.features))
+    truth = None if labels is None else load_labels(labels, len(first.features))
     return Dataset(
         name=f"{first.name}+{second.name}",
         spaces={space.name: space for space in (first, second)},
-        labels=known,
+        labels=truth,
         labels_path=labels,
     )
 
 
 def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) -> Dataset:
-    """Load a dataset by name, from the embedded ones and the home folder's, or by its folder.
+    """Load a dataset by name, embedded or from `roots`, or by its folder.
 
-    Raises InputError when there is none or when a file in it cannot be used.
+    Raises InputError when it does not exist or a file in it is unusable.
     """
     folder = Path(name_or_folder)
     if not folder.is_dir():
-        known = {found.name: found for found in dataset_folders(roots)}
+        known = {path.name: path for path in dataset_folders(roots)}
         if str(name_or_folder) not in known:
             raise InputError(
                 f"there is no dataset {str(name_or_folder)!r}: name a folder or one of {', '.join(sorted(known))}"
@@ -271,33 +271,33 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
 
 
 def _num_images(folder: Path) -> int:
-    """The rows of a dataset that has no space yet; images stored beside it say how many."""
+    """The number of rows of a dataset without spaces, which is that of its images."""
     images = Dataset(name=folder.name, spaces={}, folder=folder).images
     if images is None or not len(images):
-        raise InputError(f"{folder} has no spaces: put one .npy file a space into {folder / 'spaces'}")
+        raise InputError(f"{folder} has no spaces: put one .npy file per space into {folder / 'spaces'}")
     return len(images)
 
 
 def dataset_folders(roots: list[Path] | None = None) -> list[Path]:
-    """The folders of all datasets that can be named: the embedded ones, then those under `roots`."""
+    """The folders of all datasets known by name: the embedded ones, then those under `roots`."""
     here = Path(__file__).parents[1]
     embedded = next((p for p in (here / "datasets", here.parent / "assets" / "datasets") if p.is_dir()), None)
-    places = [place for place in (embedded, *(roots or [])) if place is not None and place.is_dir()]
-    folders = [folder for place in places for folder in sorted(place.iterdir()) if (folder / "spaces").is_dir()]
+    parents = [parent for parent in (embedded, *(roots or [])) if parent is not None and parent.is_dir()]
+    folders = [folder for parent in parents for folder in sorted(parent.iterdir()) if (folder / "spaces").is_dir()]
     return [folder for folder in folders if not folder.name.startswith(".")]
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """What a dataset's card.json holds, nothing where there is none; raises InputError when it is damaged."""
+    """Read a dataset's card.json, empty if there is none; raises InputError when it is damaged."""
     path = folder / "card.json"
     if not path.exists():
         return {}
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}): mend it or remove it") from None
+        raise InputError(f"{path} is not JSON ({error}): fix or remove it") from None
     if not isinstance(card, dict):
-        raise InputError(f"{path} must hold one JSON object: mend it or remove it")
+        raise InputError(f"{path} must hold one JSON object: fix or remove it")
     return card
 
 
@@ -307,7 +307,7 @@ def _provenance(card: dict[str, Any], space: str) -> dict[str, str]:
 
 
 def _check_rows(spaces: list[Space]) -> int:
-    """The number of rows that all spaces share."""
+    """The common number of rows of all spaces; raises InputError when they differ."""
     first = spaces[0]
     for other in spaces[1:]:
         if len(other.features) != len(first.features):

@@ -1,4 +1,4 @@
-"""Features on disk: in half precision where that loses nothing that matters, written a block of rows at a time."""
+"""Write features to disk block by block, in half precision where the loss is negligible."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,27 +15,27 @@ from hume.data.rows import BLOCK_BYTES, FileArray, check_finite
 
 Matrix: TypeAlias = "NDArray[Any] | FileArray"
 
-LOST_OF_A_ROW = 2e-3  # of its length: more, and half precision is too coarse
-LOST_OF_THE_SPREAD = 1e-2  # of the rows around their mean
+LOST_OF_A_ROW = 2e-3  # largest rounding error of a row in half precision, relative to its norm
+LOST_OF_THE_SPREAD = 1e-2  # of all rows, relative to their spread around the mean
 
 
 def write_npy_header(file: IO[bytes], shape: Sequence[int], dtype: np.dtype[Any]) -> None:
-    """Begin the .npy file of an array whose rows follow in order, so that they need not be in memory together.
+    """Write the header of a .npy file whose rows are appended in order afterwards.
 
-    Headers of arrays that differ in the number of rows alone have the same length.
+    Headers of arrays that differ only in the number of rows have the same length.
     """
     header = {"descr": dtype.str, "fortran_order": False, "shape": tuple(map(int, shape))}
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def float_blocks(matrix: Matrix, place: str) -> Iterator[NDArray[np.float32]]:
-    """All rows in order, some at a time, as float32; raises InputError for the first that is not finite."""
+def float_blocks(matrix: Matrix, source: str) -> Iterator[NDArray[np.float32]]:
+    """All rows in order, block by block, as float32; raises InputError for the first that is not finite."""
     size = max(1, BLOCK_BYTES // (4 * matrix.shape[1]))
     for start in range(0, len(matrix), size):
-        with np.errstate(over="ignore"):  # what float32 cannot hold is reported like infinity
-            some = np.array(matrix[start : start + size], dtype=np.float32, order="C")
-        check_finite(torch.from_numpy(some), place, range(start, start + len(some)))
-        yield some
+        with np.errstate(over="ignore"):  # values beyond float32 are reported as infinite
+            rows = np.array(matrix[start : start + size], dtype=np.float32, order="C")
+        check_finite(torch.from_numpy(rows), source, range(start, start + len(rows)))
+        yield rows
 
 
 def write_features(
@@ -44,16 +44,16 @@ def write_features(
     blocks: Callable[[], Iterable[NDArray[np.float32]]],
     on_progress: Progress | None = None,
 ) -> str:
-    """Write features (N, d), whose rows come in blocks, as a .npy file; returns a digest of what was written.
+    """Write features (N, d), given in blocks of rows, as a .npy file; returns a digest of its content.
 
-    In half precision, unless that would take more than 0.2 % off the length of some row or more than 1 % off
-    the spread of all rows around their mean, as where a value is beyond 65,504 or all rows are far from zero:
-    then in single precision. `blocks` is called again for that.
+    Half precision is used unless it changes the norm of some row by more than 0.2 % or loses more than 1 % of
+    the spread of all rows around their mean, as for values beyond 65,504 or rows that are all far from zero:
+    then it is single precision, and `blocks` is called again.
     """
     digest = _write_as(np.dtype(np.float16), path, shape, blocks(), on_progress)
     if digest is None:
         digest = _write_as(np.dtype(np.float32), path, shape, blocks(), on_progress)
-    assert digest is not None  # nothing is lost of single precision
+    assert digest is not None  # float32 is lossless
     return digest
 
 
@@ -64,7 +64,7 @@ def _write_as(
     blocks: Iterable[NDArray[np.float32]],
     on_progress: Progress | None,
 ) -> str | None:
-    """The digest of the file written, None as soon as it turns out that too much is lost."""
+    """The digest of the written file; None as soon as too much is lost."""
     digest = hashlib.blake2b(f"{shape} {dtype}".encode(), digest_size=DIGEST_BYTES)
     done, lost, squares, sums = 0, 0.0, 0.0, np.zeros(shape[1])
     with path.open("wb") as file:

@@ -1,8 +1,8 @@
-"""One image file, whoever wrote it, as pixels that a network and a page can use, or one reason why not.
+"""Decode an untrusted image file to pixels, or report one reason why not.
 
-Pillow decodes; formats that would start other programs or that no camera writes are left out.
+Pillow decodes; formats that start other programs or are uncommon for photographs are excluded.
 Pillow's own guard against decompression bombs warns through a process-wide switch, so files are
-opened by the class of their format and their size is judged here, before a pixel is decoded.
+opened by the class of their format and their size is checked here, before decoding.
 """
 
 import io
@@ -38,11 +38,11 @@ except ImportError:
     raise InputError("images cannot be read without Pillow: pip install pillow") from None
 
 MAX_PIXELS = 178_956_970  # Pillow's own limit; about 700 MB once decoded
-JPEG_2000_PIXELS = 40_000_000  # its decoder takes 20 bytes a pixel, and no strips
+JPEG_2000_PIXELS = 40_000_000  # its decoder takes 20 bytes a pixel and cannot decode in strips
 MAX_BYTES = 2**30
-LARGE_PIXELS = 2**24  # of pictures above, one at a time is decoded ...
-HUGE_PIXELS = 2**26  # ... and of these even to a smaller size, since progressive JPEG holds all of it for that
-STRIP_PIXELS = 2**22  # converted in one go
+LARGE_PIXELS = 2**24  # larger pictures are decoded one at a time ...
+HUGE_PIXELS = 2**26  # ... and these even at a reduced size, since progressive JPEG holds the whole picture
+STRIP_PIXELS = 2**22  # converted at once
 LARGE = threading.Lock()
 
 WEBP, AVIF = (b"RIFF", b"WEBP"), (b"ftyp", b"avif", b"avis")
@@ -64,11 +64,11 @@ TURNS = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # what undoes each EXIF orientation
+}  # EXIF orientation to the transpose that undoes it
 
 
 class PictureError(HumeError):
-    """An image that cannot be used; `reason` says why, as "is cut short"."""
+    """An unusable image; `reason` states why, as "is cut short"."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name} {reason}")
@@ -78,13 +78,13 @@ class PictureError(HumeError):
 def open_picture(source: Path | bytes | BinaryIO, name: str, *, at_least: int | None = None) -> Image.Image:
     """Decode one image file, in bounded memory, as mode "L" where it is grey and "RGB" otherwise.
 
-    Turned as its EXIF orientation asks, transparency laid on white, CMYK and palettes converted, of an animation
-    the first frame. Of sixteen bits white is 65,535, or 4,095 where no pixel is above, as with 12-bit cameras; of other
-    wide numbers see `_range`.
-    at_least: where the caller makes do with a shorter side of so many pixels, a larger picture may come back smaller;
-    JPEG then decodes several times faster.
+    EXIF orientation is applied, transparency composited on white, CMYK and palettes converted; of an animation
+    the first frame is used. White is 65,535 in 16 bits, or 4,095 where no pixel is above (12-bit cameras); for other
+    wide types see `_range`.
+    at_least: a shorter side that is enough for the caller; a larger picture may be returned reduced to it,
+    and JPEG then decodes several times faster.
 
-    Raises PictureError for a file that is no image, damaged, cut short, or has more than 178 million pixels, in
+    Raises PictureError for a file that is not an image, damaged, cut short, or has more than 178 million pixels, in
     JPEG 2000 more than 40 million.
     """
     with _opened(source, name) as file, _decoding(name):
@@ -104,7 +104,7 @@ def open_picture(source: Path | bytes | BinaryIO, name: str, *, at_least: int | 
 
 
 def fit(picture: Image.Image, side: int) -> NDArray[np.uint8]:
-    """The largest centred square of a picture at another size: (side, side) or (side, side, 3) uint8."""
+    """The largest centred square of a picture, resized to (side, side) or (side, side, 3) uint8."""
     width, height = picture.size
     square = min(width, height)
     left, top = (width - square) / 2, (height - square) / 2
@@ -117,7 +117,7 @@ def fit(picture: Image.Image, side: int) -> NDArray[np.uint8]:
 
 @contextmanager
 def _opened(source: Path | bytes | BinaryIO, name: str) -> Iterator[BinaryIO]:
-    """The file to read from, checked to be one, at its start."""
+    """Open a file for reading, checked to be a regular file of allowed size."""
     with _readable(source, name) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
@@ -134,7 +134,7 @@ def _readable(source: Path | bytes | BinaryIO, name: str) -> Iterator[BinaryIO]:
         yield io.BytesIO(source)
     elif isinstance(source, Path):
         try:
-            if not stat.S_ISREG(source.stat().st_mode):  # to open a pipe would wait for ever
+            if not stat.S_ISREG(source.stat().st_mode):  # opening a pipe would block
                 raise PictureError(name, "is a folder" if source.is_dir() else "is not a plain file")
             file = source.open("rb")
         except FileNotFoundError:
@@ -151,7 +151,7 @@ def _readable(source: Path | bytes | BinaryIO, name: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _decoding(name: str) -> Iterator[None]:
-    """Say in a few words what a decoder met; on damaged files decoders raise whatever comes to hand."""
+    """Turn a decoder's exception into a PictureError; on damaged files decoders raise arbitrary ones."""
     try:
         yield
     except PictureError:
@@ -166,7 +166,7 @@ def _decoding(name: str) -> Iterator[None]:
 
 
 def _identified(file: BinaryIO, name: str) -> ImageFile.ImageFile:
-    """The picture behind a file whose first bytes are those of a known format; only its header is read."""
+    """Identify the format by the first bytes; reads only the header."""
     start = file.read(16)
     file.seek(0)
     known = next((kind for magics, kind in FORMATS if start.startswith(magics)), None)
@@ -187,10 +187,10 @@ def _millions(pixels: int) -> str:
 
 
 def _plain(picture: Image.Image, at_least: int | None) -> Image.Image:
-    """The picture as "L" or "RGB", converted strip by strip so that no second copy of all of it is needed.
+    """Convert a picture to "L" or "RGB", strip by strip to avoid a second full copy.
 
-    Where `at_least` allows, strips are shrunk by a whole factor, which leaves twice the pixels asked for; of what does
-    not divide by it half is cut off on each side, so that nothing is stretched.
+    Where `at_least` allows, strips are reduced by an integer factor, to at least twice that size; a remainder that is
+    not divisible is cropped on both sides, so that nothing is stretched.
     """
     factor = 1 if at_least is None else max(1, min(picture.size) // (2 * at_least))
     width, height = (length // factor * factor for length in picture.size)
@@ -214,9 +214,9 @@ def _plain_strip(strip: Image.Image, grey: bool, span: tuple[float, float] | Non
     if not strip.has_transparency_data:
         return strip.convert(mode)
     strip = strip.convert("LA" if strip.mode in ("1", "L", "LA", "La") else "RGBA")
-    laid = Image.new(mode, strip.size, "white")
-    laid.paste(strip.convert(mode), mask=strip.getchannel("A"))
-    return laid
+    opaque = Image.new(mode, strip.size, "white")
+    opaque.paste(strip.convert(mode), mask=strip.getchannel("A"))
+    return opaque
 
 
 def _is_grey(picture: Image.Image) -> bool:
@@ -227,9 +227,9 @@ def _is_grey(picture: Image.Image) -> bool:
 
 
 def _range(picture: Image.Image) -> tuple[float, float] | None:
-    """The values to show as black and as white, None where a value is a byte already.
+    """The values of black and white; None if values are bytes already.
 
-    The smallest of the ranges that files usually have and that holds all values; else from the least to the largest.
+    The smallest common range that contains all values; otherwise from the least to the largest.
     """
     if picture.mode not in ("I", "F") and not picture.mode.startswith("I;16"):
         return None
@@ -241,20 +241,20 @@ def _range(picture: Image.Image) -> tuple[float, float] | None:
 
 
 def _extremes(picture: Image.Image) -> tuple[float, float]:
-    """The least and the largest finite value of a picture, read strip by strip."""
+    """The smallest and largest finite value of a picture, read strip by strip."""
     width, height = picture.size
     step = max(1, STRIP_PIXELS // width)
-    found: list[float] = []
+    extremes: list[float] = []
     for top in range(0, height, step):
         values: NDArray[Any] = np.asarray(picture.crop((0, top, width, min(top + step, height))))
         values = values[np.isfinite(values)]
         if values.size:
-            found += [float(values.min()), float(values.max())]
-    return (min(found), max(found)) if found else (0.0, 0.0)
+            extremes += [float(values.min()), float(values.max())]
+    return (min(extremes), max(extremes)) if extremes else (0.0, 0.0)
 
 
 def _upright(plain: Image.Image, picture: Image.Image) -> Image.Image:
-    """Turn the pixels as the orientation in the file's EXIF asks; damaged EXIF asks for nothing."""
+    """Apply the EXIF orientation; damaged EXIF is ignored."""
     try:
         turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:

@@ -1,4 +1,4 @@
-"""The picture behind each row of a dataset: the file it came from, or what was stored of it."""
+"""The picture of every row of a dataset: its original file, or its stored copy."""
 
 from functools import cached_property
 from pathlib import Path
@@ -14,19 +14,19 @@ from hume.data.thumbnails import brightened, full_white, sample_images
 
 
 class Pictures:
-    """Every row's picture at the best quality there is: `pictures[row]` is (picture, problem).
+    """Every row's picture at the best available quality: `pictures[row]` is (picture, problem).
 
-    picture: mode "L" or "RGB"; the original file, or the picture in images.npy where the dataset keeps no
-    originals. problem: None, or one sentence when the original cannot be read any more and the stored
-    picture stands in. at_least: see `open_picture`. May be asked from several threads at once.
-    Raises InputError for a dataset without images, and IndexError for a row there is none of.
+    picture: mode "L" or "RGB"; the original file, or the picture in images.npy where the dataset has no
+    originals. problem: None, or one sentence when the original can no longer be read and the stored
+    picture is used. at_least: see `open_picture`. Thread-safe.
+    Raises InputError for a dataset without images, IndexError for a row out of range.
     """
 
     def __init__(self, folder: DatasetFolder, *, at_least: int | None = None) -> None:
         dataset = folder.load()
         images = sample_images(dataset)
         if images is None:
-            raise InputError(f"{folder.name} has no images: features can only be made from images")
+            raise InputError(f"{folder.name} has no images: features can only be computed from images")
         self.images: NDArray[np.uint8] = images
         self.root: Path | None = folder.originals
         self.names: list[str] | None = None if self.root is None else dataset.file_names
@@ -46,7 +46,7 @@ class Pictures:
             return self.stored(row), f"{error}: the small copy stored with the dataset is used instead"
 
     def stored(self, row: int) -> Image.Image:
-        """The picture in images.npy, its values spread over black to white where they are few."""
+        """The picture in images.npy, its values stretched to black and white where they are few."""
         return Image.fromarray(np.ascontiguousarray(brightened(self.images[row], self._white)))
 
     @cached_property
@@ -55,9 +55,9 @@ class Pictures:
 
     def _original(self, root: Path, name: str) -> Image.Image:
         try:
-            place = (root / name).resolve()
-        except (OSError, RuntimeError, ValueError):  # a link to itself, or no name a file can have
+            path = (root / name).resolve()
+        except (OSError, RuntimeError, ValueError):  # a link to itself, or an invalid file name
             raise PictureError(name, "cannot be found") from None
-        if not place.is_relative_to(root):
-            raise PictureError(name, "lies outside the folder of the originals")
-        return open_picture(place, name, at_least=self.at_least)
+        if not path.is_relative_to(root):
+            raise PictureError(name, "is outside the folder of the originals")
+        return open_picture(path, name, at_least=self.at_least)

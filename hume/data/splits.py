@@ -1,4 +1,4 @@
-"""Which rows a search may see and which rows its scores are computed on."""
+"""Which rows a search uses and which rows its scores are computed on."""
 
 from typing import Literal
 
@@ -11,12 +11,12 @@ Setting = Literal["inductive", "transductive"]
 
 
 def searched_rows(dataset: Dataset, setting: Setting) -> NDArray[np.bool_]:
-    """The rows (N,) the search may see: the train split, or all rows in the transductive setting."""
+    """The rows (N,) that the search uses: the train split, or all rows in the transductive setting."""
     if setting == "transductive" or dataset.test_rows is None:
         return np.ones(dataset.num_samples, bool)
     return ~dataset.test_rows
 
 
 def evaluated_rows(dataset: Dataset) -> NDArray[np.bool_]:
-    """The rows (N,) that scores are computed on: the test split, all rows where there is none."""
+    """The rows (N,) that scores are computed on: the test split, or all rows without one."""
     return np.ones(dataset.num_samples, bool) if dataset.test_rows is None else dataset.test_rows

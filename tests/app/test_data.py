@@ -188,7 +188,7 @@ def test_weights_outside_the_allowed_folders_are_not_opened(home, images, roots,
         at = rerun(at.selectbox(key="network").set_value("another one …"))
         at = rerun(at.text_input(key=key).set_value("transformers:/etc"))
     at = press(at, "extract")
-    assert "lies outside the folders that may be read" in " ".join(each.value for each in at.error)
+    assert "is outside the folders that may be read" in " ".join(each.value for each in at.error)
     assert services.services().work.statuses() == []
 
 

@@ -65,7 +65,7 @@ def test_rows_may_come_one_by_one():
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match=r"cannot write .*a\.csv .*choose another place"):
+    with pytest.raises(RunError, match=r"cannot write .*a\.csv .*choose another folder"):
         write_csv(tmp_path / "file" / "a.csv", ["a"], [])
     (tmp_path / "b.csv" / "inside").mkdir(parents=True)
     with pytest.raises(RunError, match=r"cannot write .*b\.csv"):

@@ -236,7 +236,7 @@ def test_food101_and_a_path_that_leads_out(tmp_path, files):
     (meta / "test.json").write_text(json.dumps({"pho": ["pho/3", "../../../secret"]}))
     folder = import_named("food101", tmp_path / "root", data_folder=files, download=False)
     assert folder.load().num_samples == 4
-    assert "lies outside" in (folder.path / "set_aside.csv").read_text()
+    assert "is outside" in (folder.path / "set_aside.csv").read_text()
     (meta / "test.json").write_text("{")
     with pytest.raises(InputError, match="holds of Food101 is damaged"):
         imported("food101", tmp_path, files)
@@ -348,7 +348,7 @@ def test_what_names_files_outside_its_folder_is_refused(tmp_path, way):
         (place / "train").symlink_to(outside)
     else:
         (place / "dataset_dict.json").write_text(json.dumps({"splits": ["../../outside/train"]}))
-    with pytest.raises(InputError, match=r"which lies outside it|has a part named"):
+    with pytest.raises(InputError, match=r"which is outside it|has a split named"):
         import_hugging_face(place, tmp_path / "root", "hf")
     assert list((tmp_path / "root").iterdir()) == []
 
@@ -361,7 +361,7 @@ def test_a_readme_never_says_what_is_read(tmp_path, beside):
     (place / beside).write_text("{}")
     config = f"configs:\n- config_name: default\n  data_files: {tmp_path / 'secret.parquet'}\n"
     (place / "README.md").write_text(f"---\n{config}---\n")
-    with pytest.raises(InputError, match="neither what save_to_disk writes nor a folder of Parquet files"):
+    with pytest.raises(InputError, match="neither written by save_to_disk nor a folder of only Parquet files"):
         import_hugging_face(place, tmp_path / "root", "hf")
 
 

@@ -124,8 +124,8 @@ def test_labels_and_splits_need_every_row(given, root):
     entries = [Entry(f"{i}.png", given / f"{i}.png", *parts[i]) for i in range(4)]
     folder, report = import_images(Listing(entries, [], ["x", "y"], given), root, "d", keep="refer")
     assert report.notes == [
-        "Labels are left out: 1 of 4 images have none.",
-        "The split is left out: some images are in no part of it.",
+        "Labels are not imported: 1 of 4 images have none.",
+        "The split is not imported: some images are neither train nor test.",
     ]
     assert not {"labels.npy", "test_rows.npy"} & {path.name for path in folder.path.iterdir()}
     assert "classes" not in folder.card()
@@ -138,7 +138,7 @@ def test_a_class_of_one_image_counts_and_one_without_any_does_not(given, root):
     folder, report = bring(given, root)
     assert folder.load().classes == ("a", "c")
     assert folder.load().labels.tolist() == [0, 1, 1]
-    assert report.notes == ["Classes without a usable image are left out: b."]
+    assert report.notes == ["Classes without a usable image are removed: b."]
 
 
 def test_more_than_256_classes(given, root):
@@ -176,7 +176,7 @@ def test_bad_files_are_set_aside_and_everything_adds_up(given, root):
     reasons = {
         "1.png": "is cut short",
         "2.png": "is not an image",
-        "3.png": "is a link that leads out of the folder",
+        "3.png": "is a link out of the folder",
         "4.png": "is empty",
         "=note.txt": "is not an image by its ending",
         "gone.png": "is a folder",
@@ -244,7 +244,7 @@ def test_an_original_that_is_gone_is_replaced_by_its_stored_copy(given, root):
         None,
         "1.png is cut short",
         "2.png does not exist",
-        "3.png lies outside the folder of the originals",
+        "3.png is outside the folder of the originals",
     ]
     np.testing.assert_array_equal(np.asarray(found[1][0]), folder.load().images[1])
 

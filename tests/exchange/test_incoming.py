@@ -147,7 +147,7 @@ def test_a_folder_of_nothing_but_parquet_is_a_dataset_of_hugging_face(store, tmp
     for row, seed in zip(order, seeds, strict=True):
         np.testing.assert_array_equal(data.images[row], np.asarray(Image.open(io.BytesIO(png(seed)))))
     (place / "data" / "linked.parquet").symlink_to(outside)
-    with pytest.raises(InputError, match="lies outside the folders that may be read"):
+    with pytest.raises(InputError, match="is outside the folders that may be read"):
         detect_format(place, roots=[place])
     (place / "notes.csv").write_text("a,b")
     with pytest.raises(InputError, match="no image"):
@@ -166,7 +166,7 @@ def test_both_endings_of_parquet_are_told_apart_by_what_they_hold(store, folder)
 
 
 def test_what_lies_elsewhere_or_is_nothing_known_is_told(tmp_path, folder):
-    with pytest.raises(InputError, match="lies outside the folders that may be read"):
+    with pytest.raises(InputError, match="is outside the folders that may be read"):
         detect_format(folder, roots=[tmp_path / "allowed"])
     with pytest.raises(InputError, match="does not exist"):
         detect_format(tmp_path / "nowhere")

@@ -112,7 +112,7 @@ def test_dinov2_gives_the_normalized_class_token_at_a_side_of_choice(pictures, t
     save_file(network.state_dict(), tmp_path / "dino.safetensors")
     backbone = load_backbone("dinov2-vits14", weights=tmp_path / "dino.safetensors", size=98)
     agree(backbone, pictures[:2], lambda images: network.forward_features(images)[:, 0])
-    with pytest.raises(InputError, match="squares of 14 pixels: ask for a side as 98"):
+    with pytest.raises(InputError, match="patches of 14 pixels: choose a multiple, as 98"):
         load_backbone("dinov2-vits14", weights=tmp_path / "dino.safetensors", size=100)
 
 
@@ -288,7 +288,7 @@ def test_a_size_that_a_network_cannot_take_is_refused(small, tmp_path):
         load_backbone(NAME, weights=small[1], size=8)
     network = torchvision.models.densenet121(num_classes=2)
     torch.save(network.state_dict(), tmp_path / "densenet.pth")
-    with pytest.raises(InputError, match="cannot take pictures of 16 pixels"):
+    with pytest.raises(InputError, match="does not accept pictures of 16 pixels"):
         load_backbone("torchvision:densenet121", weights=tmp_path / "densenet.pth", size=16)
 
 

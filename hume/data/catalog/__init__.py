@@ -2,8 +2,8 @@
 
 import_named("cifar10", root, data_folder=Path("downloads"), download=False)
 
-CIFAR, STL-10, SVHN and what has the format of MNIST are read here, from the plain files that their authors
-offer; the others through torchvision's classes, which know where files and labels lie. Nothing pickled is loaded.
+CIFAR, STL-10, SVHN and datasets in MNIST's format are read here, from the plain files that their authors
+publish; the others through torchvision's classes, which locate files and labels. Nothing pickled is loaded.
 """
 
 from hume.data.catalog.importing import import_named

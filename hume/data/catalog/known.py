@@ -1,4 +1,4 @@
-"""The public datasets that can be brought by name: where they come from, under what licence, and how they are read."""
+"""The public datasets that can be imported by name: source, licence and reader."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ CIFAR10_MD5, CIFAR100_MD5 = "c32a1d4ab5d03f1284b67883e8d87530", "03b5dce01913d63
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """What is known of a public dataset; `files` says what must lie in the folder of its files."""
+    """A public dataset; `files` describes what its data folder must contain."""
 
     title: str
     source: str
@@ -106,14 +106,14 @@ CATALOG: dict[str, Named] = {
         source="Xiao, Rasul and Vollgraf (2017), github.com/zalandoresearch/fashion-mnist",
         licence="MIT (© 2017 Zalando SE)",
         files=f"{_MNIST_FILES} (Debian: apt install dataset-fashion-mnist)",
-        read=partial(formats.mnist, place="FashionMNIST", classes=FASHION, debian="fashion-mnist"),
+        read=partial(formats.mnist, folder="FashionMNIST", classes=FASHION, debian="fashion-mnist"),
         fetch=partial(fetch_class, name="FashionMNIST"),
     ),
     "mnist": Named(
         title="MNIST",
         source="LeCun, Cortes and Burges (1998), yann.lecun.com/exdb/mnist",
         files=_MNIST_FILES,
-        read=partial(formats.mnist, place="MNIST", classes=DIGITS),
+        read=partial(formats.mnist, folder="MNIST", classes=DIGITS),
         fetch=partial(fetch_class, name="MNIST"),
     ),
     "kmnist": Named(
@@ -121,7 +121,7 @@ CATALOG: dict[str, Named] = {
         source="Clanuwat et al. (2018), github.com/rois-codh/kmnist",
         licence="CC BY-SA 4.0",
         files=_MNIST_FILES,
-        read=partial(formats.mnist, place="KMNIST", classes=HIRAGANA),
+        read=partial(formats.mnist, folder="KMNIST", classes=HIRAGANA),
         fetch=partial(fetch_class, name="KMNIST"),
     ),
     "svhn": Named(

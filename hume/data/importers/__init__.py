@@ -1,1 +1,1 @@
-"""Images, tables, arrays and archives as other programs write them, read into a dataset."""
+"""Import images, tables, arrays and archives of other programs into a dataset."""

@@ -1,4 +1,4 @@
-"""images.npy while its rows still come in, their number and kind unknown."""
+"""Write images.npy row by row, without knowing the number of images or their shape in advance."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +17,9 @@ Pixels = NDArray[np.uint8]  # (H, W) or (H, W, 3)
 class GrowingImages:
     """A .npy file of images, (N, H, W) or (N, H, W, 3) uint8, that grows a row at a time in bounded memory.
 
-    Rows stay as they came while all have one size of at most `side` pixels, and grey while all are; the first that
-    differs has the rows before it rewritten, so that no file needs to be decoded twice.
-    Whoever uses it calls `close` at the end, which makes the file one that numpy can open.
+    Rows are stored exactly while all have one size of at most `side` pixels, and grey while all are; the first that
+    differs triggers a rewrite of the rows before it, so that no file is decoded twice.
+    Call `close` at the end, which makes the file readable for numpy.
     """
 
     def __init__(self, path: Path, side: int) -> None:
@@ -39,7 +39,7 @@ class GrowingImages:
         return int(np.prod(self.shape))
 
     def add(self, pixels: Pixels, *, exact: bool) -> None:
-        """Append one image: a whole picture of at most `side` pixels (exact), or one that was fitted to side × side."""
+        """Append one image: a whole picture of at most `side` pixels (exact), or one fitted to side × side."""
         if not self.count:
             self.shape, self.exact = pixels.shape, exact
             self._start = self._write_header(self._file, 0)
@@ -56,7 +56,7 @@ class GrowingImages:
         self.count += 1
 
     def close(self) -> None:
-        """Finish the file, or only let go of it where there is no row."""
+        """Complete the header, if there are rows, and close the file."""
         if self._file.closed:  # a rewrite failed
             return
         with self._file:
@@ -68,25 +68,25 @@ class GrowingImages:
         return fit(Image.fromarray(pixels), self.side)
 
     def _write_header(self, file: BinaryIO, count: int) -> int:
-        """Write the header of so many images; returns its length, the same for any number."""
+        """Write the header for `count` images; returns its length, the same for any count."""
         write_npy_header(file, (count, *self.shape), np.dtype(np.uint8))
         return file.tell()
 
-    def _rewrite(self, change: Callable[[Pixels], Pixels]) -> None:
-        """Change all rows so far, and with them the shape of a row."""
+    def _rewrite(self, convert: Callable[[Pixels], Pixels]) -> None:
+        """Convert all rows so far, which may change their shape."""
         self._file.close()
         shape, start = self.shape, self._start
-        part = self.path.with_suffix(".part")
+        rewritten = self.path.with_suffix(".part")
         with self.path.open("rb") as old:
             old.seek(start)
-            self._file = part.open("xb")
+            self._file = rewritten.open("xb")
             for row in range(self.count):
-                changed = change(np.frombuffer(old.read(int(np.prod(shape))), np.uint8).reshape(shape))
+                converted = convert(np.frombuffer(old.read(int(np.prod(shape))), np.uint8).reshape(shape))
                 if not row:
-                    self.shape = changed.shape
+                    self.shape = converted.shape
                     self._start = self._write_header(self._file, 0)
-                self._file.write(np.ascontiguousarray(changed).data)
-        part.replace(self.path)
+                self._file.write(np.ascontiguousarray(converted).data)
+        rewritten.replace(self.path)
 
 
 def _coloured(pixels: Pixels) -> Pixels:

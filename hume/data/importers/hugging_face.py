@@ -1,4 +1,4 @@
-"""Datasets of Hugging Face that have a column of images.
+"""Import Hugging Face datasets with a column of images.
 
 import_hugging_face("folder-of-save_to_disk", root, "mine")
 """
@@ -19,9 +19,9 @@ from hume.data.folder import DatasetFolder, check_name
 from hume.data.importers.folder_listing import ENDINGS, TEST, TRAIN, VALIDATION, Entry, Listing, ordered, split_of
 from hume.data.importers.table_listing import LABEL_COLUMNS, PARQUET
 
-METADATA = frozenset({"dataset_info.json", "dataset_infos.json"})  # beside Parquet files, never read
-WRITING = 0.4  # share of the time, where pictures leave a table first
-UNPACKED = ".unpacked-"  # folders that an import was killed over are swept away by this name
+METADATA = frozenset({"dataset_info.json", "dataset_infos.json"})  # next to Parquet files, never read
+WRITING = 0.4  # fraction of the progress for unpacking a table's pictures
+UNPACKED = ".unpacked-"  # prefix of temporary folders; those of killed imports are removed by it
 
 
 def import_hugging_face(
@@ -33,32 +33,32 @@ def import_hugging_face(
     label_column: str | None = None,
     on_progress: Progress | None = None,
 ) -> DatasetFolder:
-    """Make a dataset `root/name` of a dataset of Hugging Face that has a column of images.
+    """Import a Hugging Face dataset with a column of images as `root/name`.
 
-    path_or_id: a folder written by `save_to_disk`, a folder or file of Parquet, or a name on the hub, where the
-    machine can reach it; no code of a dataset is ever run, and one that names files outside its folder is refused. Of a
-    folder of Parquet files and nothing else, each file belongs to the part that its path names. image_column,
-    label_column: by default the first column of images and of classes. Parts named train, validation and test are
-    kept as the split; rows of other parts beside these, and images that cannot be decoded, are set aside. Pictures
-    larger than 96 pixels are kept as originals.
+    path_or_id: a folder written by `save_to_disk`, a folder or file of Parquet, or a name on the hub, if the
+    hub is reachable; code of a dataset is never run, and one that names files outside its folder is rejected. In a
+    folder of only Parquet files, each file belongs to the split that its path names. image_column,
+    label_column: by default the first column of images and of classes. Splits named train, validation and test are
+    imported; rows of other splits next to these, and images that cannot be decoded, are set aside. Pictures
+    larger than 96 pixels are stored as originals.
 
-    Raises InputError for a dataset that is missing, out of reach, damaged or without images, and RunError when the
+    Raises InputError for a dataset that is missing, unreachable, damaged or without images, and RunError when the
     disk is full.
     """
-    library = optional.library("datasets", "datasets", "a dataset of Hugging Face")
+    library = optional.library("datasets", "datasets", "a Hugging Face dataset")
     check_name(name, "dataset")
     from hume.data.importers.images import import_images
 
-    place = root / f"{UNPACKED}{uuid.uuid4().hex}"
+    work_folder = root / f"{UNPACKED}{uuid.uuid4().hex}"
     try:
         with disk_errors(root):
-            place.mkdir(parents=True)
-        parts = _parts_of(library, path_or_id, place / "cache")
-        info = next(iter(parts.values())).info
+            work_folder.mkdir(parents=True)
+        splits = _splits_of(library, path_or_id, work_folder / "cache")
+        info = next(iter(splits.values())).info
         with disk_errors(root):
-            columns = _columns(library, next(iter(parts.values())).features, image_column, label_column)
+            columns = _columns(library, next(iter(splits.values())).features, image_column, label_column)
             home = Path(path_or_id) if Path(path_or_id).exists() else Path(library.config.HF_CACHE_HOME)
-            listing = _unpack(library, parts, columns, place / "images", home, part(on_progress, 0, WRITING))
+            listing = _unpack(library, splits, columns, work_folder / "images", home, part(on_progress, 0, WRITING))
         source, licence = f"Hugging Face datasets: {info.homepage or path_or_id}", info.license or "not stated"
         folder, report = import_images(
             listing,
@@ -73,13 +73,13 @@ def import_hugging_face(
             folder.change_card(lambda card: card.setdefault("notes", []).extend(report.notes))
         part(on_progress, 0, 1)(1.0)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(work_folder, ignore_errors=True)
     return folder
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """The Parquet files in a folder and below it, in order; none where it holds more than these and readmes."""
-    found = []
+    """The Parquet files in a folder and below it, in order; none if there are files other than these and readmes."""
+    tables = []
     for path in folder.rglob("*"):
         hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
         if hidden or (path.is_dir() and not path.is_symlink()) or path.stem.lower() == "readme":
@@ -88,19 +88,19 @@ def parquet_files(folder: Path) -> list[Path]:
             continue
         if path.suffix.lower() not in PARQUET or not path.is_file():
             return []
-        found.append(path)
-    return sorted(found)
+        tables.append(path)
+    return sorted(tables)
 
 
 def is_saved(folder: Path) -> bool:
-    """Whether `save_to_disk` wrote a folder."""
+    """Whether a folder was written by `save_to_disk`."""
     return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
 
 
 def holds_images(table: Path) -> bool:
-    """Whether a Parquet file has a column of whole image files, as datasets of Hugging Face do; only its head is read.
+    """Whether a Parquet file has a column of whole image files, as Hugging Face datasets do; reads only the schema.
 
-    Such a column holds records of bytes and a path.
+    Such a column has records of bytes and a path.
     """
     try:
         import pyarrow
@@ -115,18 +115,18 @@ def holds_images(table: Path) -> bool:
 
 
 def _check_saved(folder: Path) -> None:
-    """Raise InputError where what save_to_disk wrote names files outside its folder, which would be read."""
+    """Raise InputError when a folder written by save_to_disk refers to files outside it, which would be read."""
     top = folder.resolve()
     if "::" in str(top):
-        raise InputError(f"{folder} has :: in its path, which stands for something else: rename it")
-    parts = [top]
+        raise InputError(f"{folder} has :: in its path, which has a special meaning: rename it")
+    splits = [top]
     if (top / "dataset_dict.json").exists():
         names = json.loads(_inside(top / "dataset_dict.json", top).read_text("utf-8"))["splits"]
         bad = next((name for name in names if not re.fullmatch(r"\w+([.-]\w+)*", str(name))), None)
         if bad is not None:
-            raise InputError(f"{folder} has a part named {bad!r}: save it again with parts of plain names")
-        parts = [top / name for name in names]
-    for split in parts:
+            raise InputError(f"{folder} has a split named {bad!r}: save it again with plain names of splits")
+        splits = [top / name for name in names]
+    for split in splits:
         _inside(split / "dataset_info.json", top)
         state = json.loads(_inside(split / "state.json", top).read_text("utf-8"))
         for file in state["_data_files"]:
@@ -134,71 +134,71 @@ def _check_saved(folder: Path) -> None:
 
 
 def _inside(path: Path, folder: Path) -> Path:
-    """A path, links resolved; raises InputError where it leads out of a folder."""
-    place = path.resolve()
-    if not place.is_relative_to(folder):
-        raise InputError(f"{folder} names {path.name}, which lies outside it: save the dataset again with save_to_disk")
-    return place
+    """A path, links resolved; raises InputError when it is outside the folder."""
+    resolved = path.resolve()
+    if not resolved.is_relative_to(folder):
+        raise InputError(f"{folder} names {path.name}, which is outside it: save the dataset again with save_to_disk")
+    return resolved
 
 
-def _linked(parts: dict[str, list[str]], folder: Path) -> dict[str, list[str]]:
-    """Links with plain names to files, by part: a name of theirs may hold signs that stand for other files."""
+def _linked(splits: dict[str, list[str]], folder: Path) -> dict[str, list[str]]:
+    """Links with plain names to the files of every split: their own names may contain glob characters."""
     folder.mkdir(parents=True)
-    found: dict[str, list[str]] = {}
-    for split, files in parts.items():
+    links: dict[str, list[str]] = {}
+    for split, files in splits.items():
         for number, file in enumerate(files):
             link = folder / f"{split}-{number:07d}.parquet"
             link.symlink_to(Path(file).resolve())
-            found.setdefault(split, []).append(str(link))
-    return found
+            links.setdefault(split, []).append(str(link))
+    return links
 
 
-def _by_part(folder: Path, files: list[Path]) -> dict[str, list[str]]:
-    """Files by the first word of their path that names a part; the others are "other", or "train" where all are."""
-    parts: dict[str, list[str]] = {}
+def _by_split(folder: Path, files: list[Path]) -> dict[str, list[str]]:
+    """Files by the first word of their path that names a split; the others are "other", or "train" if all are."""
+    splits: dict[str, list[str]] = {}
     for file in files:
         words = re.findall("[a-z]+", file.relative_to(folder).as_posix().lower())
         split = next((word for word in words if word in TRAIN | TEST | VALIDATION), "other")
-        parts.setdefault(split, []).append(str(file))
-    return {"train": parts["other"]} if list(parts) == ["other"] else parts
+        splits.setdefault(split, []).append(str(file))
+    return {"train": splits["other"]} if list(splits) == ["other"] else splits
 
 
-def _parts_of(library: Any, path_or_id: str | Path, cache: Path) -> dict[str, Any]:
-    """The parts of a dataset by name, "" where it has none; nothing is decoded."""
+def _splits_of(library: Any, path_or_id: str | Path, cache: Path) -> dict[str, Any]:
+    """The splits of a dataset by name, "" if it has none; nothing is decoded."""
     path = Path(path_or_id).expanduser()
     try:
         if is_saved(path):
             _check_saved(path)
-            found = library.load_from_disk(str(path.resolve()))
+            loaded = library.load_from_disk(str(path.resolve()))
         elif path.is_file() or (path.is_dir() and parquet_files(path)):
-            files = {"train": [str(path)]} if path.is_file() else _by_part(path, parquet_files(path))
+            files = {"train": [str(path)]} if path.is_file() else _by_split(path, parquet_files(path))
             files = _linked(files, cache.with_name("tables"))
-            found = library.load_dataset("parquet", data_files=files, cache_dir=str(cache))
-        elif path.is_dir():  # never left to the library, which reads whatever a readme names
+            loaded = library.load_dataset("parquet", data_files=files, cache_dir=str(cache))
+        elif path.is_dir():  # never left to the library, which reads all files named in a readme
             raise InputError(
-                f"{path_or_id} is neither what save_to_disk writes nor a folder of Parquet files alone: save the "
+                f"{path_or_id} is neither written by save_to_disk nor a folder of only Parquet files: save the "
                 "dataset with save_to_disk"
             )
         elif path.is_absolute() or str(path_or_id).startswith((".", "~")):
             raise InputError(f"{path_or_id} does not exist: check the path")
         else:
-            found = library.load_dataset(str(path_or_id))
-        parts = dict(found) if isinstance(found, dict) else {"": found}
-        parts = {split: _with_images(library, rows) for split, rows in parts.items() if len(rows)}
+            loaded = library.load_dataset(str(path_or_id))
+        splits = dict(loaded) if isinstance(loaded, dict) else {"": loaded}
+        splits = {split: _with_images(library, rows) for split, rows in splits.items() if len(rows)}
     except HumeError:
         raise
     except Exception as error:  # of the network, the hub or damaged files
         raise InputError(
             f"{path_or_id} cannot be loaded ({_short(error)}): check the name, or save the dataset with "
-            "save_to_disk where the hub can be reached and give its folder"
+            "save_to_disk on a machine that reaches the hub and give its folder"
         ) from None
-    if not parts:
+    if not splits:
         raise InputError(f"{path_or_id} has no rows: choose another dataset")
-    return parts
+    return splits
 
 
 def _with_images(library: Any, rows: Any) -> Any:
-    """Rows whose columns of bytes and a path are told to be images, where the file does not say what they are."""
+    """Rows with columns of bytes and a path cast to images, where the file does not declare them."""
     for name, kind in rows.features.items():
         if isinstance(kind, dict) and set(kind) == {"bytes", "path"}:
             rows = rows.cast_column(name, library.Image())
@@ -206,15 +206,15 @@ def _with_images(library: Any, rows: Any) -> Any:
 
 
 def _columns(library: Any, features: Any, images: str | None, labels: str | None) -> tuple[str, str | None]:
-    """The columns of images and of labels: those asked for, else the first by type, for labels else by name."""
-    for asked in filter(None, (images, labels)):
-        if asked not in features:
-            raise InputError(f"there is no column {asked!r}: choose one of {', '.join(features)}")
+    """The columns of images and labels: those requested, else the first by type, for labels else by name."""
+    for requested in filter(None, (images, labels)):
+        if requested not in features:
+            raise InputError(f"there is no column {requested!r}: choose one of {', '.join(features)}")
     pictures = [name for name, kind in features.items() if isinstance(kind, library.Image)]
     images = images or next(iter(pictures), None)
     if images not in pictures:
         raise InputError(
-            f"of the columns {', '.join(features)}, these hold images: {', '.join(pictures) or 'none'}; choose one"
+            f"of the columns {', '.join(features)}, these have images: {', '.join(pictures) or 'none'}; choose one"
         )
     if labels is None:
         classes = [name for name, kind in features.items() if isinstance(kind, library.ClassLabel)]
@@ -224,44 +224,44 @@ def _columns(library: Any, features: Any, images: str | None, labels: str | None
 
 
 def _unpack(
-    library: Any, parts: dict[str, Any], columns: tuple[str, str | None], place: Path, home: Path, on_progress: Progress
+    library: Any, splits: dict[str, Any], columns: tuple[str, str | None], out: Path, home: Path, on_progress: Progress
 ) -> Listing:
-    """Write every row's image into a file of its own, as it is stored; files that rows refer to must lie in `home`."""
+    """Write every row's encoded image into its own file; files that rows refer to must be in `home`."""
     images, labels = columns
-    names = getattr(next(iter(parts.values())).features[labels], "names", None) if labels else None
-    known = [split for split in parts if split.lower() in TRAIN | TEST | VALIDATION]
-    has_test = any(split.lower() in TEST for split in parts)
+    names = getattr(next(iter(splits.values())).features[labels], "names", None) if labels else None
+    known = [split for split in splits if split.lower() in TRAIN | TEST | VALIDATION]
+    has_test = any(split.lower() in TEST for split in splits)
     entries: list[Entry] = []
     aside: list[tuple[str, str]] = []
-    done, total = 0, sum(map(len, parts.values()))
-    for split, rows in parts.items():
+    done, total = 0, sum(map(len, splits.values()))
+    for split, rows in splits.items():
         folder = split or "all"
-        (place / folder).mkdir(parents=True)
+        (out / folder).mkdir(parents=True)
         for number, row in enumerate(_rows(library, rows, images, labels)):
             file = f"{folder}/{number:07d}{_ending(row[images])}"
             if known and split not in known:
-                aside.append((file, f"is in the part {split}, which is neither train nor test"))
+                aside.append((file, f"is in the split {split}, which is neither train nor test"))
             elif (content := _content(row[images], home)) is None:
                 aside.append((file, "has no image"))
             else:
-                (place / file).write_bytes(content)
+                (out / file).write_bytes(content)
                 label = _label(row[labels], names) if labels else None
-                entries.append(Entry(file, place / file, label, split_of(split, has_test=has_test)))
+                entries.append(Entry(file, out / file, label, split_of(split, has_test=has_test)))
             done += 1
             if done % 256 == 0 or done == total:
                 on_progress(done / total)
-    found = {entry.label for entry in entries if entry.label is not None}
-    classes = None if not found else list(names) if names else ordered(found)
-    return Listing(entries, aside, classes, place)
+    present = {entry.label for entry in entries if entry.label is not None}
+    classes = None if not present else list(names) if names else ordered(present)
+    return Listing(entries, aside, classes, out)
 
 
 def _rows(library: Any, rows: Any, images: str, labels: str | None) -> Iterator[Any]:
-    """The rows of a part, images as they are stored; raises InputError for what is damaged."""
+    """The rows of a split with encoded images; raises InputError for damaged files."""
     try:
         rows = rows.select_columns([images, *([labels] if labels else [])])
         yield from rows.cast_column(images, library.Image(decode=False))
-    except Exception as error:  # of damaged files, or labels that are none of the classes
-        raise InputError(f"the dataset cannot be read ({_short(error)}): get or save it again") from None
+    except Exception as error:  # of damaged files or labels outside the classes
+        raise InputError(f"the dataset cannot be read ({_short(error)}): download or save it again") from None
 
 
 def _short(error: Exception) -> str:
@@ -279,7 +279,7 @@ def _label(value: Any, names: list[str] | None) -> str | None:
 
 
 def _content(cell: Any, home: Path) -> bytes | None:
-    """The bytes of an image; of one that is only referred to, those of its file."""
+    """The bytes of an image, read from its file if the cell only refers to one."""
     if not isinstance(cell, dict):
         return None
     if cell.get("bytes"):

@@ -1,4 +1,4 @@
-"""Images that people have, made into a dataset: each file decoded once, each one used or set aside with a reason."""
+"""Import images as a dataset: every file is decoded once, and either used or set aside with a reason."""
 
 import errno
 import hashlib
@@ -27,15 +27,15 @@ from hume.data.importers.growing_array import GrowingImages, Pixels
 
 Keep = Literal["refer", "copy", "move"]
 
-LEAST = 2  # images that make a dataset
-BLOCK = 64  # files decoded between two looks at the progress
+LEAST = 2  # images in a dataset
+BLOCK = 64  # files decoded between two progress reports
 WORKERS = min(8, os.cpu_count() or 1)
-DECODED = 0.9  # share of the work, where files are copied afterwards
+DECODED = 0.9  # fraction of the progress, if files are copied afterwards
 
 
 @dataclass
 class Report:
-    """What became of what was given: given = used + len(set_aside)."""
+    """The outcome of an import: given = used + len(set_aside)."""
 
     given: int
     used: int
@@ -45,7 +45,7 @@ class Report:
 
 @dataclass
 class _Decoded:
-    """One file as it goes into images.npy."""
+    """One file's pixels for images.npy."""
 
     entry: Entry
     pixels: Pixels
@@ -65,15 +65,15 @@ def import_images(
     licence: str = "",
     on_progress: Progress | None = None,
 ) -> tuple[DatasetFolder, Report]:
-    """Make a dataset `root/name` of the images of a listing.
+    """Import the images of a listing as a dataset `root/name`.
 
-    Where all have one size of at most `side` pixels, images.npy holds them exactly. Otherwise it holds squares of
-    side × side, the shorter side resized and the centre cropped, and the originals stay within reach: "refer" notes
-    where they lie, "copy" and "move" bring them into the dataset; only files below `own`, by default the listing's
-    root, are ever moved, others are copied. Labels are written where every used image has one, a split likewise. Files
+    If all have one size of at most `side` pixels, images.npy has them exactly. Otherwise it has squares of
+    side × side, the shorter side resized and the centre cropped, and the originals stay available: "refer" stores
+    their folder, "copy" and "move" put them into the dataset; only files below `own`, by default the listing's
+    root, are moved, others are copied. Labels are written if every used image has one, a split likewise. Files
     that cannot be decoded are set aside; set_aside.csv lists them with those that the listing set aside.
 
-    Raises InputError for fewer than two usable images, RunError when the disk is full; then nothing is left behind.
+    Raises InputError for fewer than two usable images, RunError when the disk is full; then no files remain.
     """
     if side < 8:
         raise InputError(f"side is {side}: stored images need at least 8 pixels")
@@ -90,16 +90,16 @@ def import_images(
             originals = "originals" if copies else str(listing.root.resolve())
             if copies:
                 movable = (own or listing.root).resolve() if keep == "move" else None
-                _bring(used, folder.path / "originals", movable, part(on_progress, DECODED, 1))
+                _transfer(used, folder.path / "originals", movable, part(on_progress, DECODED, 1))
         labels, classes = _labels(used, listing.classes or [], report.notes)
         _write_columns(folder, labels, _test_rows(used, report.notes), [entry.name for entry in used])
         if report.set_aside:
             rows_aside = [(_utf8(name), reason) for name, reason in report.set_aside]
             write_csv(folder.path / "set_aside.csv", ("name", "reason"), rows_aside)
         described = {"name": name, "summary": _summary(len(used), images.shape), "source": source, "licence": licence}
-        found = {"classes": classes, "digest": digest, "originals": originals}
+        content = {"classes": classes, "digest": digest, "originals": originals}
         rows = {"given": report.given, "used": report.used, "set_aside": len(report.set_aside)}
-        _write_card(folder, {**described, **found, "rows": rows, "notes": report.notes})
+        _write_card(folder, {**described, **content, "rows": rows, "notes": report.notes})
     return folder, report
 
 
@@ -113,11 +113,11 @@ def import_arrays_of_images(
     file_names: Sequence[str] | None = None,
     card: dict[str, Any] | None = None,
 ) -> DatasetFolder:
-    """Make a dataset `root/name` of images in memory or memory-mapped, (N, H, W) or (N, H, W, 3) uint8.
+    """Create a dataset `root/name` from images in memory or memory-mapped, (N, H, W) or (N, H, W, 3) uint8.
 
-    labels: (N,) integers from 0; classes: a name each, which may have no image; test_rows: (N,) bool, not written where
-    all rows are on one side; card: what the card shall say, before what this function knows by itself.
-    Raises InputError for arrays that do not fit each other, RunError when the disk is full.
+    labels: (N,) integers from 0; classes: their names, possibly without images; test_rows: (N,) bool, not written if
+    all rows are on one side; card: entries of the card, which take precedence.
+    Raises InputError for arrays that do not match, RunError when the disk is full.
     """
     count = len(images) if images.ndim else 0
     if images.dtype != np.uint8 or 0 in images.shape or not (images.ndim == 3 or images.shape[3:] == (3,)):
@@ -125,7 +125,7 @@ def import_arrays_of_images(
     if count < LEAST:
         raise InputError(f"{name} has {count} image: give at least {LEAST}")
     _check_columns(count, labels, classes, test_rows, file_names)
-    known = {} if classes is None else {"classes": [str(label) for label in classes]}
+    named = {} if classes is None else {"classes": [str(label) for label in classes]}
     if labels is not None:
         labels = labels.astype(np.uint8 if labels.max() < 256 else np.int64)
     if test_rows is not None and test_rows.all() == test_rows.any():
@@ -137,7 +137,7 @@ def import_arrays_of_images(
         _write_columns(folder, labels, test_rows, file_names)
         rows = {"given": count, "used": count, "set_aside": 0}
         summary = _summary(count, images.shape[1:])
-        _write_card(folder, {"name": name, "summary": summary, **known, "rows": rows, **(card or {})})
+        _write_card(folder, {"name": name, "summary": summary, **named, "rows": rows, **(card or {})})
         folder.change_card(lambda card: card.setdefault("digest", folder.digest))
     return folder
 
@@ -153,7 +153,7 @@ def _decode_all(
     report: Report,
     on_progress: Progress,
 ) -> tuple[list[Entry], str]:
-    """Append every image that can be decoded; returns the entries that were and a digest of their files."""
+    """Append every image that can be decoded; returns their entries and a digest of their files."""
     used: list[Entry] = []
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as pool:
@@ -174,7 +174,9 @@ def _decode_all(
 
 def _decode(entry: Entry, side: int) -> _Decoded | tuple[str, str]:
     try:
-        picture = open_picture(entry.path, entry.name, at_least=side + 1)  # so that none is taken for a small one
+        picture = open_picture(
+            entry.path, entry.name, at_least=side + 1
+        )  # so that a reduced picture never counts as a small one
         exact = max(picture.size) <= side
         pixels = np.asarray(picture) if exact else fit(picture, side)
         with entry.path.open("rb") as file:
@@ -195,7 +197,7 @@ def _too_few(name: str, report: Report) -> str:
 
 
 def _check_room(root: Path, images: GrowingImages, entries: list[Entry], keep: Keep) -> None:
-    """Raise RunError where the disk has no room for what the first images foretell."""
+    """Raise RunError when the size predicted from the first images exceeds the free disk space."""
     needed = images.row_bytes * len(entries) if images.count else 0
     if keep == "copy" and not images.exact:
         needed += sum(_size(entry.path) for entry in entries)
@@ -215,16 +217,16 @@ def _no_room(root: Path, needed: int) -> str:
     return f"the images need {needed / 1e9:,.2f} GB, {root} has room for {free / 1e9:,.2f} GB: make room"
 
 
-def _bring(used: list[Entry], folder: Path, movable: Path | None, on_progress: Progress) -> None:
-    """Copy the files under their names, move those below a folder; one that is gone is left to its stored copy."""
+def _transfer(used: list[Entry], folder: Path, movable: Path | None, on_progress: Progress) -> None:
+    """Copy the files under their names, move those below `movable`; missing ones are skipped."""
     for i, entry in enumerate(used, 1):
-        place = folder / entry.name
-        place.parent.mkdir(parents=True, exist_ok=True)
+        target = folder / entry.name
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             if movable is not None and entry.path.resolve().is_relative_to(movable):
-                shutil.move(entry.path, place)
+                shutil.move(entry.path, target)
             else:
-                shutil.copyfile(entry.path, place)
+                shutil.copyfile(entry.path, target)
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
@@ -232,31 +234,31 @@ def _bring(used: list[Entry], folder: Path, movable: Path | None, on_progress: P
             on_progress(i / len(used))
 
 
-# --- what is known of the rows ----------------------------------------------------------------
+# --- labels, split and card ----------------------------------------------------------------
 
 
 def _labels(used: list[Entry], classes: list[str], notes: list[str]) -> tuple[NDArray[Any] | None, list[str] | None]:
-    """Labels 0..C−1 and the C classes that have an image; none unless every image has a label."""
+    """Labels 0..C−1 and the C classes with images; None unless every image has a label."""
     unlabelled = sum(entry.label is None for entry in used)
     if unlabelled == len(used):
         return None, None
     if unlabelled:
-        notes.append(f"Labels are left out: {unlabelled:,} of {len(used):,} images have none.")
+        notes.append(f"Labels are not imported: {unlabelled:,} of {len(used):,} images have none.")
         return None, None
     present = {entry.label for entry in used}
-    kept = [label for label in classes if label in present]
-    if len(kept) < len(classes):
-        lost = [label for label in classes if label not in present]
-        notes.append(f"Classes without a usable image are left out: {', '.join(lost)}.")
-    numbers = {label: number for number, label in enumerate(kept)}
+    used_classes = [label for label in classes if label in present]
+    if len(used_classes) < len(classes):
+        empty = [label for label in classes if label not in present]
+        notes.append(f"Classes without a usable image are removed: {', '.join(empty)}.")
+    numbers = {label: number for number, label in enumerate(used_classes)}
     labels = [numbers[entry.label] for entry in used if entry.label is not None]
-    return np.array(labels, dtype=np.uint8 if len(kept) <= 256 else np.int64), kept
+    return np.array(labels, dtype=np.uint8 if len(used_classes) <= 256 else np.int64), used_classes
 
 
 def _test_rows(used: list[Entry], notes: list[str]) -> NDArray[np.bool_] | None:
     splits = {entry.split for entry in used}
     if None in splits and len(splits) > 1:
-        notes.append("The split is left out: some images are in no part of it.")
+        notes.append("The split is not imported: some images are neither train nor test.")
     elif len(splits) == 1 and None not in splits:
         notes.append(f"There is no split: all usable images are {splits.pop()} images.")
     elif len(splits) > 1:
@@ -278,7 +280,7 @@ def _check_columns(
     if test_rows is not None and (test_rows.dtype != bool or test_rows.shape != (count,)):
         raise InputError(f"test rows are {test_rows.dtype} of shape {test_rows.shape}: give {count:,} booleans")
     if file_names is not None and len(file_names) != count:
-        raise InputError(f"there are {len(file_names):,} file names for {count:,} images: give one an image")
+        raise InputError(f"there are {len(file_names):,} file names for {count:,} images: give one per image")
     bad = next((name for name in file_names or () if name.splitlines() != [name]), None)
     if bad is not None:
         raise InputError(f"{bad!r} cannot be a file name: give names of one line")
@@ -298,10 +300,10 @@ def _write_columns(
         write_atomically(folder.path / "files.txt", "".join(f"{name}\n" for name in file_names).encode())
 
 
-def _write_card(folder: DatasetFolder, known: dict[str, Any]) -> None:
-    """Write what is known, with the time; what is not known has no key."""
-    said = {key: value for key, value in known.items() if value not in (None, "", [])}
-    folder.change_card(lambda card: card.update(said, added=datetime.now(UTC).isoformat(timespec="seconds")))
+def _write_card(folder: DatasetFolder, entries: dict[str, Any]) -> None:
+    """Write the entries that have a value, with the time."""
+    present = {key: value for key, value in entries.items() if value not in (None, "", [])}
+    folder.change_card(lambda card: card.update(present, added=datetime.now(UTC).isoformat(timespec="seconds")))
 
 
 def _summary(count: int, shape: tuple[int, ...]) -> str:
@@ -309,5 +311,5 @@ def _summary(count: int, shape: tuple[int, ...]) -> str:
 
 
 def _utf8(name: str) -> str:
-    """A name that can be written; bytes that are no UTF-8 show as escapes."""
+    """A name that can be written; bytes that are not UTF-8 are escaped."""
     return name.encode("utf-8", "backslashreplace").decode()
