@@ -303,8 +303,8 @@ def leading_elsewhere(file, how, secret):
 @cases(
     ("how", "message"),
     [
-        ("external", "X in .* lies in another file"),
-        ("virtual", "X in .* lies in another file"),
+        ("external", "X in .* is in another file"),
+        ("virtual", "X in .* is in another file"),
         ("link", "other in .* is a link"),
         ("soft link", "other in .* is a link"),
     ],
@@ -329,7 +329,7 @@ def test_hdf5_is_looked_at_again_before_it_is_read(tmp_path, features):
         elsewhere = file.create_dataset("elsewhere", shape=(3,), dtype="u1", external=[(str(path), 0, 3)])
         file["obs/_index"].attrs["categories"] = elsewhere.ref
     np.testing.assert_array_equal(arrays["X"], features)
-    with pytest.raises(InputError, match=r"elsewhere in .* lies in another file"):
+    with pytest.raises(InputError, match=r"elsewhere in .* is in another file"):
         arrays["obs/_index"]
 
 
@@ -378,10 +378,10 @@ def test_labels_become_classes():
         ([0, np.nan, 1], None, "row 1 has no label"),
         (["a", "", ""], None, r"row 1 \(and 1 more\) has no label"),
         (["a", None, "b"], None, "row 1 has no label"),
-        ([0, 1, 0.5], None, "row 2 has a label that is no whole number"),
+        ([0, 1, 0.5], None, "row 2 has a label that is not a whole number"),
         ([0, 1, -1], None, "row 2 has a negative label"),
         ([0, 5, 9], ["a", "b"], "2 names for 3 classes"),
-        ([0, 1, 1], ["a", "a"], "two classes have one name"),
+        ([0, 1, 1], ["a", "a"], "class names are empty or repeated"),
         (["a", "b", "c"], ["a", "b"], "row 2 has a label that is none of a, b"),
         (np.zeros(3, complex), None, "labels are complex128"),
     ],

@@ -205,7 +205,7 @@ def test_nothing_leaves_the_folder(tmp_path):
     assert files_in(tmp_path) == ["in/ok.png"]
     assert len(reasons) == len(bad) + 2
     assert Counter(reasons.values()) == {
-        "leads out of the archive by its name": len(bad),
+        "has a name that leads out of the archive": len(bad),
         "is a link": 1,
         "is not a plain file": 1,
     }
@@ -219,7 +219,7 @@ def test_names_that_clash_are_set_aside(tmp_path):
     assert (tmp_path / "in" / "a.png").read_bytes() == b"\0"
     assert Counter(reason for _, reason in aside) == {
         "has the name of another file": 4,
-        "has a name that no file can have": 3,
+        "has an invalid file name": 3,
     }
 
 
@@ -279,7 +279,7 @@ def test_encrypted_and_damaged_entries_are_set_aside(tmp_path):
     entry = packed.index(b"PK\x01\x02", packed.index(b"PK\x01\x02") + 1)
     packed[entry + 8] |= 1  # b.png says it is encrypted
     reasons = dict(unpack_zip(io.BytesIO(packed), tmp_path / "in"))
-    assert reasons == {"a.png": "is damaged, or of an unknown compression", "b.png": "is encrypted"}
+    assert reasons == {"a.png": "is damaged or has an unknown compression", "b.png": "is encrypted"}
     assert files_in(tmp_path / "in") == ["c.png"]
 
 
@@ -402,7 +402,7 @@ def test_parquet_is_read_as_csv_is(tmp_path):
     ("content", "message"),
     [
         (b"", "no column of paths"),
-        (b"path\n", "names no image"),
+        (b"path\n", "names no usable image"),
         (b"path\nnone.png\n", r"none\.png does not exist"),
         (b"path\na.png,b\n", "more cells than the header"),
         (b"path\n\xff\xfe.png\n", "is not UTF-8"),
@@ -432,7 +432,7 @@ def test_tables_that_fill_the_memory_are_refused(tmp_path, monkeypatch, name):
 
         parquet.write_table(pyarrow.table({"path": paths}), tmp_path / name)
     monkeypatch.setattr("hume.data.importers.table_listing.fits", lambda num_bytes, device: num_bytes < 64_000)
-    with pytest.raises(InputError, match="has 1,000 rows, more than the free memory holds"):
+    with pytest.raises(InputError, match="has 1,000 rows, more than fit into the free memory"):
         list_table(tmp_path / name, roots=None)
     monkeypatch.setattr("hume.data.importers.table_listing.MAX_ROWS", 999)
     with pytest.raises(InputError, match="has more than 999 rows"):

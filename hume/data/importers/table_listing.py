@@ -1,4 +1,4 @@
-"""A table that names image files, with labels and a split where it has them: CSV or Parquet."""
+"""List the image files named in a CSV or Parquet table, with labels and a split if it has them."""
 
 import csv
 import os
@@ -18,7 +18,7 @@ LABEL_COLUMNS = ("label", "class", "target", "labels", "class_name", "category")
 SPLIT_COLUMNS = ("split", "set", "fold", "subset", "partition")
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt")
 MAX_ROWS = 5_000_000
-CELL_BYTES = 64  # what a short text takes in memory
+CELL_BYTES = 64  # memory of a short text
 Columns = dict[str, list[str]]
 
 
@@ -30,41 +30,41 @@ def list_table(
     label_column: str | None = None,
     split_column: str | None = None,
 ) -> Listing:
-    """Find the images that a CSV or Parquet table names, a row each.
+    """List the images that a CSV or Parquet table names, one per row.
 
-    Paths are relative to the table, or absolute. Columns go by their usual names, whatever the letters' case (path,
-    file, image, …; label, class, target; split, set, fold), unless they are named here. Entries keep the table's order.
-    Set aside are rows without a path, files that do not exist, are named twice, lie outside `roots` or are no images by
-    their ending. A row without a label stays. Split values are train and test or val, as for folders; where some
-    are neither, nothing is split and a note says so. Listing.root is the table's folder, or the folder all files share.
+    Paths are relative to the table, or absolute. Columns are found by their usual names, ignoring case (path,
+    file, image, …; label, class, target; split, set, fold), unless given here. Entries are in the table's order.
+    Set aside are rows without a path, files that do not exist, are named twice, are outside `roots` or are no images by
+    their ending. A row without a label is used. Split values are train and test or val, as for folders; if some
+    are neither, there is no split and a note says so. Listing.root is the table's folder, or the files' common folder.
 
-    Raises InputError for a table that cannot be read, one of more than 5 million rows or more than the free memory
-    holds, an unknown column, and where no image is found.
+    Raises InputError for a table that cannot be read, has more than 5 million rows or does not fit into the free
+    memory, for an unknown column, and if no image is found.
     """
-    place = check_allowed(table, roots)
-    header = _header(place)
+    path = check_allowed(table, roots)
+    header = _header(path)
     path_name = _column(header, table, path_column, PATH_COLUMNS)
     if path_name is None:
         raise InputError(f"{table} has no column of paths among {', '.join(header)}: name the column")
     label_name = _column(header, table, label_column, LABEL_COLUMNS)
     split_name = _column(header, table, split_column, SPLIT_COLUMNS)
-    columns = _columns(place, [name for name in (path_name, label_name, split_name) if name is not None])
+    columns = _columns(path, [name for name in (path_name, label_name, split_name) if name is not None])
     aside: list[tuple[str, str]] = []
-    found = _existing(columns[path_name], place.parent, roots, aside)
-    if not found:
-        why = f" ({' '.join(aside[0])})" if aside else ""
-        raise InputError(f"{table} names no image that can be used{why}: check its column {path_name}")
+    files = _existing(columns[path_name], path.parent, roots, aside)
+    if not files:
+        reason = f" ({' '.join(aside[0])})" if aside else ""
+        raise InputError(f"{table} names no usable image{reason}: check its column {path_name}")
     notes: list[str] = []
     splits = _splits(columns[split_name], split_name, notes) if split_name is not None else None
-    root = _shared_folder(place.parent, list(found.values()))
+    root = _shared_folder(path.parent, list(files.values()))
     entries = [
         Entry(
-            os.path.relpath(path, root).replace(os.sep, "/"),
-            Path(path),
+            os.path.relpath(file, root).replace(os.sep, "/"),
+            Path(file),
             (columns[label_name][row] or None) if label_name is not None else None,
             splits[row] if splits is not None else None,
         )
-        for row, path in found.items()
+        for row, file in files.items()
     ]
     labels = {entry.label for entry in entries if entry.label is not None}
     return Listing(entries, aside, ordered(labels) if labels else None, root, notes)
@@ -74,7 +74,7 @@ def list_table(
 
 
 def _header(table: Path) -> list[str]:
-    """The names of the columns that can hold text or numbers."""
+    """The names of the columns of text or numbers."""
     if not table.is_file():
         raise InputError(f"{table} does not exist: check the path")
     if table.suffix.lower() in PARQUET:
@@ -86,7 +86,7 @@ def _header(table: Path) -> list[str]:
 
 
 def _columns(table: Path, names: Sequence[str]) -> Columns:
-    """Some columns as text, an empty text where there is nothing."""
+    """Read columns as text; empty cells become empty strings."""
     if table.suffix.lower() in PARQUET:
         with _parquet(table) as file:
             groups = range(file.metadata.num_row_groups)
@@ -98,17 +98,17 @@ def _columns(table: Path, names: Sequence[str]) -> Columns:
     _check_size(table, len(rows), len(names))
     uneven = next((i for i, row in enumerate(rows, 1) if len(row) > len(header)), None)
     if uneven is not None:
-        raise InputError(f"row {uneven} of {table} has more cells than the header: quote cells that hold the separator")
-    places = {name: header.index(name) for name in names}
-    return {name: [row[i].strip() if i < len(row) else "" for row in rows] for name, i in places.items()}
+        raise InputError(f"row {uneven} of {table} has more cells than the header: quote cells with a separator")
+    positions = {name: header.index(name) for name in names}
+    return {name: [row[i].strip() if i < len(row) else "" for row in rows] for name, i in positions.items()}
 
 
 def _check_size(table: Path, num_rows: int, num_columns: int) -> None:
-    """Refuse a table before it fills the memory: a file of 100 kB may hold one text 15 million times."""
+    """Reject a table before it fills the memory: a file of 100 kB may have one text 15 million times."""
     if num_rows > MAX_ROWS:
         raise InputError(f"{table} has more than {MAX_ROWS:,} rows: split it")
     if not fits(CELL_BYTES * num_rows * num_columns, "cpu"):
-        raise InputError(f"{table} has {num_rows:,} rows, more than the free memory holds: split it")
+        raise InputError(f"{table} has {num_rows:,} rows, more than fit into the free memory: split it")
 
 
 def _csv_lines(table: Path) -> Iterator[list[str]]:
@@ -139,14 +139,14 @@ def _parquet(table: Path) -> Iterator[Any]:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Whether a Parquet column holds no lists, records or bytes, as a column of whole image files does."""
+    """Whether a Parquet column has no lists, records or bytes, as a column of whole image files has."""
     import pyarrow.types as types
 
     return not (types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind))
 
 
 def _text(value: Any) -> str:
-    """A cell as text; whole numbers without a point, as a column of integers with gaps has them."""
+    """A cell as text; whole numbers without a decimal point, which integer columns with gaps have."""
     if value is None or value != value:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -154,25 +154,25 @@ def _text(value: Any) -> str:
     return str(value).strip()
 
 
-def _column(header: Sequence[str], table: Path, asked: str | None, usual: Sequence[str]) -> str | None:
-    """The column that was asked for, else the first of the usual ones that is there."""
-    if asked is not None:
-        if asked not in header:
-            raise InputError(f"{table} has no column {asked!r}: choose one of {', '.join(header)}")
-        return asked
+def _column(header: Sequence[str], table: Path, requested: str | None, usual: Sequence[str]) -> str | None:
+    """The requested column, else the first usual one that exists."""
+    if requested is not None:
+        if requested not in header:
+            raise InputError(f"{table} has no column {requested!r}: choose one of {', '.join(header)}")
+        return requested
     lower = {name.strip().casefold(): name for name in reversed(header)}
     return next((lower[name] for name in usual if name in lower), None)
 
 
-# --- what the cells say -----------------------------------------------------------------------
+# --- cells -----------------------------------------------------------------------
 
 
 def _existing(
     cells: list[str], folder: Path, roots: Sequence[Path] | None, aside: list[tuple[str, str]]
 ) -> dict[int, str]:
-    """The real path of the file for each row that has one to use; the others go aside."""
+    """The real path of every row with a usable file; the others are set aside."""
     allowed = None if roots is None else [root.resolve() for root in roots]
-    found: dict[int, str] = {}
+    paths: dict[int, str] = {}
     rows: dict[str, int] = {}  # by real path
     real_folders: dict[str, str] = {}
     for row, cell in enumerate(cells):
@@ -182,15 +182,15 @@ def _existing(
         else:
             reason = _why_not(path, allowed) if cell else "has no path"
         if reason is None:
-            found[row] = path
+            paths[row] = path
             rows[path] = row
         else:
             aside.append((cell or f"row {row + 1}", reason))
-    return found
+    return paths
 
 
 def _real_path(cell: str, folder: Path, real_folders: dict[str, str]) -> str:
-    """Where a cell leads, links resolved; "" where it cannot be a path."""
+    """A cell's path, links resolved; "" if it is not a valid path."""
     try:
         above, last = os.path.split(os.path.join(folder, cell.replace("\\", "/")))  # noqa: PTH118
         if above not in real_folders:
@@ -202,9 +202,9 @@ def _real_path(cell: str, folder: Path, real_folders: dict[str, str]) -> str:
 
 
 def _why_not(path: str, allowed: Sequence[Path] | None) -> str | None:
-    """Why a real path is not used; what lies outside the allowed folders is not looked at."""
+    """Why a real path is not used; paths outside the allowed folders are not accessed."""
     if allowed is not None and not any(Path(path).is_relative_to(root) for root in allowed):
-        return "lies outside the folders that may be read"
+        return "is outside the folders that may be read"
     try:
         kind = os.lstat(path).st_mode
     except (OSError, ValueError):
@@ -219,12 +219,12 @@ def _splits(cells: list[str], name: str, notes: list[str]) -> list[Split | None]
     kinds = {cell: split_of(cell, has_test=has_test) for cell in set(cells)}
     unknown = sorted(cell for cell, split in kinds.items() if split is None)
     if unknown:
-        notes.append(f"The column {name} is not used as a split: it holds {unknown[0]!r}, not only train and test.")
+        notes.append(f"The column {name} is not used as a split: it has {unknown[0]!r}, not only train and test.")
         return None
     return [kinds[cell] for cell in cells]
 
 
 def _shared_folder(folder: Path, paths: list[str]) -> Path:
-    """The folder that names are relative to: the given one where all files lie in it."""
+    """The folder that names are relative to: the given one if all files are in it, else their common one."""
     shared = Path(os.path.commonpath([os.path.dirname(path) for path in paths]))  # noqa: PTH120
     return folder if shared.is_relative_to(folder) else shared

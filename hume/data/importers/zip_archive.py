@@ -1,4 +1,4 @@
-"""A zip of images, unpacked into one folder and nowhere else, whatever its maker had in mind."""
+"""Unpack an untrusted zip archive of images into one folder."""
 
 import lzma
 import os
@@ -19,24 +19,24 @@ from hume.data.importers.folder_listing import JUNK
 MAX_ENTRIES = 2_000_000
 MAX_BYTES = 512 * 2**30  # unpacked
 MAX_RATIO = 200  # deflate reaches 1,032 with zeros; archives of images stay below 30
-SMALL = 2**20  # an entry below may be compressed as far as it likes
-HEADER_BYTES = 30  # the least that stands before an entry's content
+SMALL = 2**20  # smaller entries may have any compression ratio
+HEADER_BYTES = 30  # the smallest header of an entry
 LONGEST_PART, LONGEST_PATH = 255, 1024  # bytes
 CHUNK = 2**20
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError)
 
 
 def unpack_zip(archive: Path | BinaryIO, folder: Path, *, on_progress: Progress | None = None) -> list[tuple[str, str]]:
-    """Unpack the files of a zip archive below a folder and return what was set aside: (name, reason).
+    """Unpack the files of a zip archive into a folder; returns those set aside: (name, reason).
 
-    Set aside are absolute names and those with `..`, links and other things than files, encrypted and damaged entries,
-    a second file of the same name (whatever the letters' case), what the operating system adds, entries that unpack to
-    more than 200 times their size, and those that share bytes with the next. folder: new or empty; see `top_folder`
+    Set aside are absolute names and those with `..`, links and other special files, encrypted and damaged entries,
+    a second file of the same name (ignoring case), files of the operating system, entries that unpack to
+    more than 200 times their size, and overlapping entries. folder: new or empty; see `top_folder`
     for archives of one folder.
 
-    Raises InputError for what is no zip archive, is cut short, or unpacks to more than 512 GB, 2 million files, or 200
-    times its size (64 MB are always allowed), and RunError when the disk has too little room or cannot be written;
-    whoever made `folder` removes what is in it.
+    Raises InputError for a file that is no zip archive, is cut short, or unpacks to more than 512 GB, 2 million files,
+    or 200 times its size (64 MB are always allowed), and RunError when the disk is full or cannot be written;
+    the caller then removes `folder`.
     """
     name = archive.name if isinstance(archive, Path) else "the archive"
     try:
@@ -44,7 +44,7 @@ def unpack_zip(archive: Path | BinaryIO, folder: Path, *, on_progress: Progress 
     except FileNotFoundError:
         raise InputError(f"{archive} does not exist: check the path") from None
     except (*DAMAGED, UnicodeDecodeError):
-        raise InputError(f"{name} is no zip archive, or is cut short: make it again") from None
+        raise InputError(f"{name} is no zip archive, or is cut short: create it again") from None
     with opened:
         assert opened.fp is not None  # it was opened
         size = opened.fp.seek(0, os.SEEK_END)
@@ -52,9 +52,9 @@ def unpack_zip(archive: Path | BinaryIO, folder: Path, *, on_progress: Progress 
 
 
 def top_folder(folder: Path) -> Path:
-    """The folder with the images: the one folder inside where there is nothing beside it, else the folder itself."""
-    with os.scandir(folder) as found:
-        items = list(found)
+    """The folder with the images: its only item if that is a folder, else the folder itself."""
+    with os.scandir(folder) as entries:
+        items = list(entries)
     if len(items) == 1 and items[0].is_dir(follow_symlinks=False):
         return folder / items[0].name
     return folder
@@ -65,7 +65,7 @@ def _unpack(
 ) -> list[tuple[str, str]]:
     entries = [entry for entry in opened.infolist() if not entry.is_dir()]
     if len(entries) > MAX_ENTRIES:
-        raise InputError(f"{name} holds {len(entries):,} files, more than {MAX_ENTRIES:,}: split it")
+        raise InputError(f"{name} has {len(entries):,} files, more than {MAX_ENTRIES:,}: split it")
     aside: list[tuple[str, str]] = []
     usable = list(_usable(entries, aside))
     total = sum(entry.file_size for entry, _ in usable)
@@ -91,29 +91,29 @@ def _unpack(
 def _usable(
     entries: list[zipfile.ZipInfo], aside: list[tuple[str, str]]
 ) -> Iterator[tuple[zipfile.ZipInfo, tuple[str, ...]]]:
-    """The entries that may be written, with the parts of their paths; the others go aside."""
+    """The entries that may be written, with the parts of their paths; the others are set aside."""
     overlapping = _overlapping(entries)
     files: set[str] = set()
     folders: set[str] = set()
     for entry in entries:
         parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
         reason = _why_not(entry, parts)
-        place = "/".join(parts).casefold()
-        above = {place[:i] for i, letter in enumerate(place) if letter == "/"}
-        if reason is None and (place in files or place in folders or above & files):
+        path = "/".join(parts).casefold()
+        parents = {path[:i] for i, letter in enumerate(path) if letter == "/"}
+        if reason is None and (path in files or path in folders or parents & files):
             reason = "has the name of another file"
         if reason is None and id(entry) in overlapping:
             reason = "shares bytes with another file"
         if reason is None:
-            files.add(place)
-            folders |= above
+            files.add(path)
+            folders |= parents
             yield entry, parts
         else:
             aside.append((entry.filename, reason))
 
 
 def _overlapping(entries: list[zipfile.ZipInfo]) -> set[int]:
-    """Which entries (by id) reach beyond the start of the next: bytes counted twice make a small archive a bomb."""
+    """The entries (by id) that overlap the next: shared bytes turn a small archive into a zip bomb."""
     ordered = sorted(entries, key=lambda entry: entry.header_offset)
     return {
         id(entry)
@@ -125,7 +125,7 @@ def _overlapping(entries: list[zipfile.ZipInfo]) -> set[int]:
 def _why_not(entry: zipfile.ZipInfo, parts: tuple[str, ...]) -> str | None:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if not parts or parts[0] == "/" or parts[0][1:2] == ":" or ".." in parts:
-        return "leads out of the archive by its name"
+        return "has a name that leads out of the archive"
     if any(part.casefold() in JUNK for part in parts) or parts[-1] == ".DS_Store" or parts[-1].startswith("._"):
         return "is a file of the operating system"
     lengths = [len(os.fsencode(part)) for part in parts]
@@ -134,7 +134,7 @@ def _why_not(entry: zipfile.ZipInfo, parts: tuple[str, ...]) -> str | None:
         or sum(lengths) + len(parts) > LONGEST_PATH
         or any(letter < " " for letter in "".join(parts))
     ):
-        return "has a name that no file can have"
+        return "has an invalid file name"
     if kind not in (0, stat.S_IFREG):
         return "is a link" if kind == stat.S_IFLNK else "is not a plain file"
     if entry.flag_bits & 0x1:
@@ -152,11 +152,11 @@ def _check_room(name: str, folder: Path, total: int) -> None:
         raise RunError(f"{name} unpacks to {_gigabytes(total)}, {folder} has room for {_gigabytes(free)}: make room")
 
 
-def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path) -> str | None:
-    """Write one entry, never more bytes than it declares; returns why it could not be read, else None."""
-    with disk_errors(place.parent):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        file = place.open("xb")
+def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> str | None:
+    """Write one entry, never more bytes than it declares; returns why it cannot be read, else None."""
+    with disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("xb")
     try:
         with file, opened.open(entry) as content:
             left = entry.file_size
@@ -164,15 +164,15 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path) -> str 
                 left -= len(chunk)
                 if left < 0:
                     raise zipfile.BadZipFile("longer than declared")
-                with disk_errors(place.parent):
+                with disk_errors(path.parent):
                     file.write(chunk)
                     file.flush()
         return None
     except DAMAGED:
-        place.unlink()
-        return "is damaged, or of an unknown compression"
+        path.unlink()
+        return "is damaged or has an unknown compression"
     except BaseException:
-        place.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
 
 

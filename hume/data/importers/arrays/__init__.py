@@ -1,7 +1,7 @@
-"""Features, labels and pictures that are arrays already: what a file holds, and a dataset made of it.
+"""Import features, labels and pictures from files of arrays.
 
-Read are .npy, .npz, .safetensors, Parquet, AnnData (.h5ad) and idx files, the format of MNIST. Nothing
-pickled is loaded. What a file says of itself is read first, an array only when it is asked for.
+Supported are .npy, .npz, .safetensors, Parquet, AnnData (.h5ad) and idx files, the format of MNIST. Nothing
+pickled is loaded. Headers are read first, arrays on demand.
 """
 
 from hume.data.feature_files import write_features

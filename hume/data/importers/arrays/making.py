@@ -1,4 +1,4 @@
-"""Datasets made of arrays, and spaces added to a dataset, after everything about them was checked."""
+"""Create datasets from arrays and add spaces to them, after checking all of the data."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -33,15 +33,15 @@ def import_features(
     licence: str = "",
     on_progress: Progress | None = None,
 ) -> DatasetFolder:
-    """Make a dataset `root/name` of one or more feature matrices (N, d) of the same samples, a space each.
+    """Create a dataset `root/name` from feature matrices (N, d) of the same samples, one space each.
 
-    sources: by the space's name, a matrix or a file that holds one; labels (N,): integers or words, see
+    sources: by the space's name, a matrix or a file with one; labels (N,): integers or text, see
     `encode_labels`; test_rows (N,): see `encode_split`; sample_names: N, for display. Every row is used.
-    Raises InputError, and makes nothing, for matrices of different lengths, for NaN or infinite values
-    (naming the row), and for labels, splits or names that do not fit.
+    Raises InputError, and creates nothing, for matrices of different lengths, for NaN or infinite values
+    (naming the row), and for labels, splits or names that do not match.
     """
     if not sources:
-        raise InputError("there are no features: give at least one matrix, a row a sample")
+        raise InputError("there are no features: give at least one matrix with one row per sample")
     matrices = {title: _matrix(given, title) for title, given in sources.items()}
     num_rows = len(next(iter(matrices.values())))
     for title, matrix in matrices.items():
@@ -56,18 +56,18 @@ def import_features(
         if mask.any() and not mask.all():
             arrays["test_rows"] = mask
     if sample_names is not None and len(sample_names) != num_rows:
-        raise InputError(f"there are {len(sample_names)} names for {num_rows} rows: give one a row")
+        raise InputError(f"there are {len(sample_names)} names for {num_rows} rows: give one per row")
     with new_dataset(root, name) as folder:
-        folder.change_card(lambda known: known.update(card))
+        folder.change_card(lambda stored: stored.update(card))
         for key, array in arrays.items():
             write_array(folder.path / f"{key}.npy", array)
         if sample_names is not None:
-            lines = "".join(" ".join(str(each).split()) + "\n" for each in sample_names)
+            lines = "".join(" ".join(str(sample).split()) + "\n" for sample in sample_names)
             (folder.path / "files.txt").write_text(lines, encoding="utf-8")
         for i, (title, matrix) in enumerate(matrices.items()):
             entry = _entry(title, sources[title], matrix, licence)
             progress = part(on_progress, i / len(matrices), (i + 1) / len(matrices))
-            _put(folder, folder.free_space_name(title), matrix, entry, progress)
+            _save(folder, folder.free_space_name(title), matrix, entry, progress)
     return folder
 
 
@@ -81,18 +81,18 @@ def add_features(
     licence: str = "",
     on_progress: Progress | None = None,
 ) -> str:
-    """Add features (N, d) that were computed elsewhere to a dataset as a space; returns its name.
+    """Add features (N, d) computed elsewhere to a dataset as a space; returns its name.
 
-    Raises InputError when the rows are not as many as the dataset's (with both numbers), when the name
-    is taken, when another space holds the same numbers, and for NaN or infinite values, naming the row.
+    Raises InputError when the number of rows differs from the dataset's (with both numbers), when the name
+    is taken, when another space has equal values, and for NaN or infinite values, naming the row.
     """
     check_name(name, "space")
     if name in folder.space_names():
-        raise InputError(f"{folder.name} has a space {name!r} already: choose another name")
+        raise InputError(f"{folder.name} already has a space {name!r}: choose another name")
     matrix = _matrix(features, name)
     _check_length(name, len(matrix), folder.name, folder.load().num_samples)
     entry = _entry(title or name, features, matrix, licence)
-    _put(folder, name, matrix, {**entry, "made": made or entry["made"]}, on_progress)
+    _save(folder, name, matrix, {**entry, "made": made or entry["made"]}, on_progress)
     return name
 
 
@@ -107,26 +107,26 @@ def import_array_file(
     licence: str = "",
     on_progress: Progress | None = None,
 ) -> DatasetFolder:
-    """Make a dataset of what one file holds: its spaces or its images, with labels and a split.
+    """Create a dataset from the arrays of one file: its spaces or images, with labels and a split.
 
-    roles: what each array is for, by name; by default as `describe_arrays` guesses. Raises InputError
-    when two arrays are to be the labels, the split or the images, and as `import_features` does; labels
-    that were only guessed and cannot be used are left out, and the card's notes say so.
+    roles: the role of every array, by name; by default as `describe_arrays` guesses. Raises InputError
+    when two arrays have the role of labels, split or images, and as `import_features` does; guessed labels
+    that are unusable are not imported, and the card's notes say so.
     """
     arrays = read_arrays(path)
-    known = roles or {facts.name: facts.role for facts in describe_arrays(path)}
-    chosen = {role: [each for each, its in known.items() if its == role] for role in ("labels", "split", "images")}
+    assigned = roles or {facts.name: facts.role for facts in describe_arrays(path)}
+    chosen = {role: [array for array, its in assigned.items() if its == role] for role in ("labels", "split", "images")}
     for role, names in chosen.items():
         if len(names) > 1:
             raise InputError(f"{', '.join(names)} in {path} may all be the {role}: choose one")
     labels, split, images = (arrays[names[0]] if names else None for names in chosen.values())
-    spaces = {each: arrays[each] for each, role in known.items() if role == "space"}
+    spaces = {array: arrays[array] for array, role in assigned.items() if role == "space"}
     note = ""
     if labels is not None and roles is None:
         try:
             encode_labels(labels, len(labels), label_names)
         except InputError as error:
-            labels, note = None, f"{chosen['labels'][0]} was not taken as labels: {error}."
+            labels, note = None, f"{chosen['labels'][0]} is not used as labels: {error}."
     given: dict[str, Any] = {"label_names": label_names, "source": source or path.name, "licence": licence}
     if images is None:
         folder = import_features(spaces, root, name, labels=labels, test_rows=split, on_progress=on_progress, **given)
@@ -134,7 +134,7 @@ def import_array_file(
         folder = _import_images(images, spaces, root, name, labels, split, on_progress, **given)
     if note:
         folder.change_card(lambda card: card.setdefault("notes", []).append(note))
-    if path.suffix.lower() == ".h5ad":  # found labels can be handed over in a copy of it
+    if path.suffix.lower() == ".h5ad":  # labelings can be exported into a copy of it
         folder.change_card(lambda card: card.update(h5ad=str(path.resolve())))
     return folder
 
@@ -164,9 +164,9 @@ def _import_images(
     )
     try:
         for i, (title, matrix) in enumerate(spaces.items()):
-            place = folder.free_space_name(title)
+            space = folder.free_space_name(title)
             progress = part(on_progress, i / len(spaces), (i + 1) / len(spaces))
-            add_features(folder, place, matrix, title=title, licence=licence, on_progress=progress)
+            add_features(folder, space, matrix, title=title, licence=licence, on_progress=progress)
     except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
@@ -174,47 +174,49 @@ def _import_images(
 
 
 def _matrix(given: NDArray[Any] | Path, title: str) -> Matrix:
-    """Features that can be read in blocks; raises InputError for anything but a matrix of numbers."""
-    place = str(given) if isinstance(given, Path) else title
+    """Features readable in blocks; raises InputError for anything but a matrix of numbers."""
+    origin = str(given) if isinstance(given, Path) else title
     matrix: Matrix = _only_space(given) if isinstance(given, Path) else given
     if matrix.dtype.kind not in "fiu":
-        raise InputError(f"{place} holds {type_name(matrix.dtype)}: features must be numbers")
+        raise InputError(f"{origin} holds {type_name(matrix.dtype)}: features must be numbers")
     if matrix.ndim != 2 or 0 in matrix.shape:
-        raise InputError(f"{place} has shape {matrix.shape}: features must be a matrix, a row a sample")
+        raise InputError(f"{origin} has shape {matrix.shape}: features must be a matrix with one row per sample")
     return matrix
 
 
 def _only_space(path: Path) -> Matrix:
     if path.suffix.lower() == ".npy" and path.is_file() and path.stat().st_size > LARGE_BYTES:
         with readable(path):
-            plain.npy(path)  # judges the header
+            plain.npy(path)  # checks the header
             return FileArray.open(path)
     if path.suffix.lower() == ".npy":
         return read_arrays(path)[path.stem]
     spaces = [facts.name for facts in describe_arrays(path) if facts.role == "space"]
     if len(spaces) != 1:
-        found = ", ".join(spaces) or "none"
-        raise InputError(f"{path} must hold one matrix of features, found: {found}; choose one with read_arrays")
+        names = ", ".join(spaces) or "none"
+        raise InputError(f"{path} must have one matrix of features, it has: {names}; choose one with read_arrays")
     return read_arrays(path)[spaces[0]]
 
 
 def _check_length(title: str, num_rows: int, other: str, expected: int) -> None:
     if num_rows != expected:
-        raise InputError(f"{title} has {num_rows} rows, {other} has {expected}: give one row a sample, in their order")
+        raise InputError(f"{title} has {num_rows} rows, {other} has {expected}: give one row per sample, in order")
 
 
 def _entry(title: str, given: NDArray[Any] | Path, matrix: Matrix, licence: str) -> dict[str, Any]:
     origin = f" from {given.name}" if isinstance(given, Path) else ""
-    made = f"Computed elsewhere and imported{origin}: {matrix.shape[1]} numbers a sample, given as {matrix.dtype}."
+    made = f"Computed elsewhere and imported{origin}: {matrix.shape[1]} numbers per sample, given as {matrix.dtype}."
     return {"title": title, "kind": "imported", "made": made, "licence": licence or "not stated"}
 
 
-def _put(folder: DatasetFolder, name: str, matrix: Matrix, entry: dict[str, Any], on_progress: Progress | None) -> None:
-    """Bring features into a dataset as a space, unless another holds the same numbers."""
-    with unfinished(folder.path / "space") as part:
+def _save(
+    folder: DatasetFolder, name: str, matrix: Matrix, entry: dict[str, Any], on_progress: Progress | None
+) -> None:
+    """Write features to a dataset as a space; raises InputError if another space has equal values."""
+    with unfinished(folder.path / "space") as path:
         with disk_errors(folder.path):
-            digest = write_features(part, matrix.shape, lambda: float_blocks(matrix, name), on_progress)
-        twin = folder.space_with_key(f"imported-{digest}") if folder.space_names() else None
-        if twin is not None:
-            raise InputError(f"{name} holds the same numbers as {twin}: one of them is enough")
-        folder.add_space(name, part, {**entry, "key": f"imported-{digest}"})
+            digest = write_features(path, matrix.shape, lambda: float_blocks(matrix, name), on_progress)
+        duplicate = folder.space_with_key(f"imported-{digest}") if folder.space_names() else None
+        if duplicate is not None:
+            raise InputError(f"{name} has the same values as {duplicate}: one of them is enough")
+        folder.add_space(name, path, {**entry, "key": f"imported-{digest}"})

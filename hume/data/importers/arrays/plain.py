@@ -1,4 +1,4 @@
-"""Files that hold arrays and nothing else: NumPy's own, safetensors, and idx, the format of MNIST."""
+"""Readers of plain array files: NumPy, safetensors, and idx, the format of MNIST."""
 
 import gzip
 import io
@@ -32,7 +32,7 @@ def npy(path: Path) -> dict[str, Stored]:
     if dtype.hasobject:
         raise InputError(f"{path} holds pickled Python objects, which are never loaded: save a plain array")
     if path.stat().st_size <= LARGE_BYTES:
-        load_array(path)  # says what is wrong with it
+        load_array(path)  # raises for damaged files
     return {path.stem: Stored(shape, dtype, partial(load_array, path), mapped=True)}
 
 
@@ -47,26 +47,26 @@ def npz(path: Path) -> dict[str, Stored]:
                 key = member.removesuffix(".npy")
                 stored[key] = Stored(shape, dtype, partial(_read_npz, path, key))
     if not stored:
-        raise InputError(f"{path} has no arrays in it: write it with numpy.savez")
-    if all(found.dtype.hasobject for found in stored.values()):
+        raise InputError(f"{path} has no arrays: write it with numpy.savez")
+    if all(array.dtype.hasobject for array in stored.values()):
         raise InputError(f"{path} holds pickled Python objects, which are never loaded: save plain arrays")
     return stored
 
 
 def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of an array; the length of its header is judged before the header is read."""
+    """Shape and type of an array; the length of the header is checked before it is read."""
     old = np.lib.format.read_magic(file) == (1, 0)
     length = file.read(2 if old else 4)
-    promised = int.from_bytes(length, "little")
-    if promised > MAX_HEADER:
-        raise ValueError(f"a header of {promised:,} bytes, {MAX_HEADER:,} are allowed")
+    header_bytes = int.from_bytes(length, "little")
+    if header_bytes > MAX_HEADER:
+        raise ValueError(f"a header of {header_bytes:,} bytes, {MAX_HEADER:,} are allowed")
     read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(io.BytesIO(length + file.read(promised)))
+    shape, _, dtype = read(io.BytesIO(length + file.read(header_bytes)))
     return tuple(shape), dtype
 
 
 def _read_npz(path: Path, key: str) -> NDArray[Any]:
-    """The member whose header was judged; numpy's own reader may take another one that lacks the ending."""
+    """The member whose header was checked; numpy's own reader may open another one without the ending."""
     with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array
@@ -87,7 +87,7 @@ def safetensors(path: Path) -> dict[str, Stored]:
 
 
 def _tensor_type(name: str) -> np.dtype[Any]:
-    """The numpy type of a tensor once it is read; types that numpy lacks are float32 then."""
+    """The numpy type of a tensor after reading; types that numpy lacks become float32."""
     kinds = {"F": "f", "I": "i", "U": "u"}
     if name == "BOOL":
         return np.dtype(bool)
@@ -105,14 +105,14 @@ def _read_safetensors(opened: Callable[..., Any], path: Path, key: str) -> NDArr
 
 
 def idx(path: Path) -> dict[str, Stored]:
-    """The array of an idx file, zipped or not; with images come the labels that lie beside them."""
+    """The array of an idx file, gzipped or not; images come with the labels next to them."""
     zipped = ".gz" if path.suffix == ".gz" else ""
     shape, dtype = _idx_header(path)
     name = "images" if len(shape) == 3 else "labels" if len(shape) == 1 else path.name.split(".")[0]
     stored = {name: Stored(shape, dtype, partial(read_idx, path))}
-    beside = path.name.replace("images", "labels").replace("idx3", "idx1")
-    candidates = [path.with_name(beside.removesuffix(".gz") + end) for end in (zipped, "", ".gz")]
-    labels = next((each for each in candidates if each.exists()), None)
+    labels_name = path.name.replace("images", "labels").replace("idx3", "idx1")
+    candidates = [path.with_name(labels_name.removesuffix(".gz") + end) for end in (zipped, "", ".gz")]
+    labels = next((candidate for candidate in candidates if candidate.exists()), None)
     if name == "images" and labels is not None:
         shape, dtype = _idx_header(labels)
         stored["labels"] = Stored(shape, dtype, partial(read_idx, labels))
@@ -123,10 +123,10 @@ def _idx_header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
     with _idx_open(path) as file:
         start = file.read(4)
         if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in IDX_TYPES:
-            raise ValueError("it does not begin as idx files do")
+            raise ValueError("it does not begin like an idx file")
         shape = np.frombuffer(file.read(4 * start[3]), ">u4")
         if len(shape) != start[3]:
-            raise ValueError("it ends before the numbers begin")
+            raise ValueError("it ends in its header")
     return tuple(shape.tolist()), np.dtype(IDX_TYPES[start[2]])
 
 
@@ -135,9 +135,9 @@ def _idx_open(path: Path) -> IO[bytes]:
 
 
 def read_idx(path: Path) -> NDArray[Any]:
-    """The array in an idx file, zipped with gzip or not; raises InputError when it is damaged.
+    """Read the array of an idx file, gzipped or not; raises InputError when it is damaged.
 
-    Source: the format is described beside the MNIST files by LeCun, Cortes and Burges.
+    Source: the format is described with the MNIST files by LeCun, Cortes and Burges.
     """
     with readable(path):
         shape, dtype = _idx_header(path)
@@ -148,5 +148,5 @@ def read_idx(path: Path) -> NDArray[Any]:
             file.read(4 + 4 * len(shape))
             content = file.read(size + 1)
         if len(content) != size:
-            raise ValueError(f"its header promises {size} bytes, {len(content)} are there")
+            raise ValueError(f"its header declares {size} bytes, it has {len(content)}")
         return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

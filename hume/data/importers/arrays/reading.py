@@ -1,4 +1,4 @@
-"""What a file of arrays holds, by name and with a guess what each is for; arrays are read when they are asked for."""
+"""List the arrays of a file by name, with their probable roles, and read them on demand."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _NO_LABELS = re.compile(r"(^|.*_)(files?|filenames?|paths?|names?|ids?|index|url
 
 
 class ArrayFacts(NamedTuple):
-    """One array in a file, and what it is probably for."""
+    """One array in a file, with its probable role."""
 
     name: str
     shape: tuple[int, ...]
@@ -30,19 +30,19 @@ class ArrayFacts(NamedTuple):
 
 
 class _Arrays(Mapping[str, NDArray[Any]]):
-    """The arrays of a file by name; each is read when it is asked for."""
+    """The arrays of a file by name, read on demand."""
 
     def __init__(self, path: Path, stored: Mapping[str, Stored]):
         self.path, self.stored = path, stored
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        found = self.stored[name]
-        if found.dtype.hasobject:
+        array = self.stored[name]
+        if array.dtype.hasobject:
             raise InputError(f"{name} in {self.path} holds Python objects or pictures: choose an array of numbers")
-        if not found.mapped and not fits(num_bytes(found), "cpu"):
+        if not array.mapped and not fits(num_bytes(array), "cpu"):
             raise InputError(f"{name} in {self.path} is larger than the free memory: save it alone as a .npy file")
         with readable(self.path):
-            return found.read()
+            return array.read()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.stored)
@@ -52,37 +52,37 @@ class _Arrays(Mapping[str, NDArray[Any]]):
 
 
 def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
-    """The arrays in a file by name, each read when it is asked for; a .npy file is memory-mapped.
+    """The arrays in a file by name, read on demand; a .npy file is memory-mapped.
 
-    Parquet: all floating columns are one matrix named after the file (where there are none, the integer
-    columns that are not called a label); a column of lists of one length is a matrix; every other column
+    Parquet: all floating columns form one matrix named after the file (if there are none, the integer
+    columns not named as labels); a column of lists of one length is a matrix; every other column
     is an array of its own. AnnData: X, obsm/<name> and obs/<name>, sparse matrices as dense ones. An idx
-    file of images brings the labels beside it. Arrays whose names differ in the words train, val and test, as
-    in MNIST's .npz file, are one, with an array "split" beside it. Text that is missing is "".
+    file of images comes with the labels next to it. Arrays whose names differ only in train, val and test, as
+    in MNIST's .npz file, are joined, with an additional array "split". Missing text is "".
 
-    Raises InputError for a file that is missing, damaged, of another format, or, when the array is asked
-    for, pickled or too large.
+    Raises InputError for a file that is missing, damaged or of another format, and, when an array is
+    read, for one that is pickled or too large.
     """
     path = Path(path)
     return _Arrays(path, _open(path))
 
 
 def describe_arrays(path: Path) -> list[ArrayFacts]:
-    """What is in a file, with a guess what each array is for, without reading the arrays.
+    """The arrays in a file with their probable roles, without reading them.
 
-    Of several that may be labels the one with the likeliest name is; where no name tells, none is.
+    Of several that may be labels the one with the likeliest name is chosen, or none if no name is likely.
 
     Raises InputError as `read_arrays` does.
     """
     stored = _open(Path(path))
-    row_counts = {found.shape[0] for found in stored.values() if len(found.shape) > 1}
-    roles = {name: _role(name, found, row_counts) for name, found in stored.items()}
+    row_counts = {array.shape[0] for array in stored.values() if len(array.shape) > 1}
+    roles = {name: _role(name, array, row_counts) for name, array in stored.items()}
     labels = [name for name, role in roles.items() if role == "labels"]
     chosen = min(labels, key=_how_like_labels, default="")
     if len(labels) > 1 and _how_like_labels(chosen) == 2:  # numbers of any kind
         chosen = ""
     roles |= dict.fromkeys([name for name in labels if name != chosen], "other")
-    return [ArrayFacts(name, found.shape, type_name(found.dtype), roles[name]) for name, found in stored.items()]
+    return [ArrayFacts(name, array.shape, type_name(array.dtype), roles[name]) for name, array in stored.items()]
 
 
 def _how_like_labels(name: str) -> int:
@@ -90,8 +90,8 @@ def _how_like_labels(name: str) -> int:
     return 0 if last in LABEL_NAMES else 1 if re.search("label|class|target|type|categor", last) else 2
 
 
-def _role(name: str, found: Stored, row_counts: set[int]) -> Role:
-    shape, dtype = found.shape, found.dtype
+def _role(name: str, array: Stored, row_counts: set[int]) -> Role:
+    shape, dtype = array.shape, array.dtype
     last = name.rpartition("/")[2].lower()
     if dtype.hasobject or not shape or 0 in shape:
         return "other"
@@ -129,34 +129,36 @@ def _open(path: Path) -> dict[str, Stored]:
 
 
 def _joined(stored: dict[str, Stored]) -> dict[str, Stored]:
-    """Make one array of those that differ only in the part of a split their name says, with the split beside it."""
-    parts: dict[str, dict[str, Stored]] = {}
-    for name, found in stored.items():
+    """Join arrays whose names differ only in the split, and add an array "split"."""
+    groups: dict[str, dict[str, Stored]] = {}
+    for name, array in stored.items():
         match = _PART.search(name)
-        if match and found.shape:
+        if match and array.shape:
             base = (name[: match.start()] + name[match.end() :]).strip("_-/. ") or "array"
-            parts.setdefault(base, {})[match[0].lower()] = found
-    sizes = {tuple((part, found.shape[0]) for part, found in sorted(each.items())) for each in parts.values()}
+            groups.setdefault(base, {})[match[0].lower()] = array
+    sizes = {tuple((part, array.shape[0]) for part, array in sorted(group.items())) for group in groups.values()}
     alike = all(
-        len({(found.dtype, found.shape[1:]) for found in each.values()}) == 1 and base not in stored
-        for base, each in parts.items()
+        len({(array.dtype, array.shape[1:]) for array in group.values()}) == 1 and base not in stored
+        for base, group in groups.items()
     )
     counts = dict(next(iter(sizes), ()))
     if len(sizes) != 1 or len(counts) < 2 or not alike or "split" in stored:
         return stored
     order = sorted(counts, key=lambda part: (part.startswith("test"), not part.startswith("train")))
     num_rows = sum(counts.values())
-    words = np.array(order)
-    split = partial(np.repeat, words, [counts[part] for part in order])
+    names = np.array(order)
+    split = partial(np.repeat, names, [counts[part] for part in order])
     joined = {
         base: Stored(
-            (num_rows, *each[order[0]].shape[1:]), each[order[0]].dtype, partial(_read_joined, [each[k] for k in order])
+            (num_rows, *group[order[0]].shape[1:]),
+            group[order[0]].dtype,
+            partial(_read_joined, [group[k] for k in order]),
         )
-        for base, each in parts.items()
+        for base, group in groups.items()
     }
-    others = {name: found for name, found in stored.items() if not _PART.search(name)}
-    return {**joined, "split": Stored((num_rows,), words.dtype, split), **others}
+    others = {name: array for name, array in stored.items() if not _PART.search(name)}
+    return {**joined, "split": Stored((num_rows,), names.dtype, split), **others}
 
 
-def _read_joined(parts: list[Stored]) -> NDArray[Any]:
-    return np.concatenate([part.read() for part in parts])
+def _read_joined(arrays: list[Stored]) -> NDArray[Any]:
+    return np.concatenate([array.read() for array in arrays])

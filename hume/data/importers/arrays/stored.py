@@ -1,4 +1,4 @@
-"""What every reader of arrays needs: an array that was not read yet, and words for files that cannot be read."""
+"""Shared by all readers of arrays: an array not read yet, and errors for unreadable files."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -15,12 +15,12 @@ from hume.common.errors import HumeError, InputError
 
 SPLIT_NAMES = {"split", "fold", "subset", "partition", "test_rows", "is_test"}
 LABEL_NAMES = {"label", "labels", "target", "targets", "class", "y", "fine_label", "coarse_label"}
-TEXT_BYTES = 64  # what a short text takes in memory
+TEXT_BYTES = 64  # memory of a short text
 
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """An array that was not read yet."""
+    """An array that is not read yet."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -30,7 +30,7 @@ class Stored:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn whatever a reader says about a file into one sentence."""
+    """Turn a reader's exception into an InputError."""
     try:
         yield
     except HumeError:
@@ -38,26 +38,26 @@ def readable(path: Path) -> Iterator[None]:
     except PermissionError:
         raise InputError(f"{path} may not be read: check its permissions") from None
     except MemoryError:
-        raise InputError(f"{path} holds more than the memory can: save single arrays as .npy files") from None
-    # The bytes may be hostile or cut anywhere, and every library has its own exceptions for that.
+        raise InputError(f"{path} does not fit into memory: save single arrays as .npy files") from None
+    # The bytes may be hostile or truncated, and every library has its own exceptions for that.
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{path} is cut short, damaged or of another format ({reason}): write it again") from None
 
 
 def texts(values: list[Any]) -> NDArray[Any]:
-    """Text as numpy's own, what is missing as ""."""
-    words = ["" if value is None or value != value else str(value) for value in values]
-    if not fits(4 * len(words) * max(map(len, words), default=0), "cpu"):  # all are as long as the longest
-        raise InputError("there is more text than the free memory holds: shorten the longest texts")
-    return np.array(words, np.str_)
+    """Text as a numpy array of strings, missing values as ""."""
+    strings = ["" if value is None or value != value else str(value) for value in values]
+    if not fits(4 * len(strings) * max(map(len, strings), default=0), "cpu"):  # all are as long as the longest
+        raise InputError("the text does not fit into the free memory: shorten the longest texts")
+    return np.array(strings, np.str_)
 
 
 def type_name(dtype: np.dtype[Any]) -> str:
-    """A type in the words of a reader."""
+    """A readable name of a type."""
     return {"U": "text", "S": "text", "O": "objects"}.get(dtype.kind, dtype.name)
 
 
-def num_bytes(found: Stored) -> int:
-    """What an array takes in memory, in integers without end, since a header may promise anything."""
-    return math.prod(found.shape) * (found.dtype.itemsize or TEXT_BYTES)
+def num_bytes(array: Stored) -> int:
+    """The memory of an array, as a Python integer, since a header may declare any shape."""
+    return math.prod(array.shape) * (array.dtype.itemsize or TEXT_BYTES)

@@ -1,4 +1,4 @@
-"""Files whose columns are arrays: Parquet, and AnnData with its matrices beside them."""
+"""Readers of files whose columns are arrays: Parquet, and AnnData with its matrices."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -20,9 +20,9 @@ def parquet(path: Path) -> dict[str, Stored]:
     types = library("pyarrow", "pyarrow").types
     with library("pyarrow.parquet", "pyarrow").ParquetFile(path) as file:
         num_rows, schema = file.metadata.num_rows, file.schema_arrow
-        there = sum(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
-        if there != num_rows:
-            raise ValueError(f"it promises {num_rows:,} rows, {there:,} are there")
+        present = sum(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
+        if present != num_rows:
+            raise ValueError(f"it declares {num_rows:,} rows, it has {present:,}")
         lists = {field.name: _list_width(file, field, types) for field in schema if _is_list(field.type, types)}
     floats = [field.name for field in schema if types.is_floating(field.type)]
     whole = [field.name for field in schema if types.is_integer(field.type)]
@@ -65,7 +65,7 @@ def _column_type(kind: Any, types: Any) -> np.dtype[Any]:
 
 
 def _batches(path: Path, columns: list[str], width: int) -> Iterator[tuple[slice, Any]]:
-    """Some rows of a Parquet file at a time, with their place."""
+    """Batches of rows of a Parquet file, with their positions."""
     start = 0
     with library("pyarrow.parquet", "pyarrow").ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=max(1, BLOCK_BYTES // (8 * width)), columns=columns):
@@ -74,27 +74,29 @@ def _batches(path: Path, columns: list[str], width: int) -> Iterator[tuple[slice
 
 
 def _read_columns(path: Path, names: list[str], shape: tuple[int, int]) -> NDArray[Any]:
-    found = np.empty(shape, np.float32)
-    for place, batch in _batches(path, names, len(names)):
-        with np.errstate(over="ignore"):  # what float32 cannot hold is reported like infinity
+    features = np.empty(shape, np.float32)
+    for rows, batch in _batches(path, names, len(names)):
+        with np.errstate(over="ignore"):  # values beyond float32 are reported as infinite
             for j, name in enumerate(names):
-                found[place, j] = batch.column(name).to_numpy(zero_copy_only=False)
-    return found
+                features[rows, j] = batch.column(name).to_numpy(zero_copy_only=False)
+    return features
 
 
 def _read_lists(path: Path, name: str, shape: tuple[int, int]) -> NDArray[Any]:
-    found = np.empty(shape, np.float32)
-    for place, batch in _batches(path, [name], shape[1]):
+    features = np.empty(shape, np.float32)
+    for rows, batch in _batches(path, [name], shape[1]):
         lists = batch.column(0)
-        lengths = np.array([-1 if each is None else len(each) for each in lists.to_pylist()])
+        lengths = np.array([-1 if values is None else len(values) for values in lists.to_pylist()])
         bad = np.flatnonzero(lengths != shape[1])
         if len(bad):
-            row = place.start + int(bad[0])
-            what = "is empty" if lengths[bad[0]] < 0 else f"has {lengths[bad[0]]} numbers"
-            raise InputError(f"row {row} of {name} in {path} {what}, row 0 has {shape[1]}: give as many in every row")
+            row = rows.start + int(bad[0])
+            problem = "is empty" if lengths[bad[0]] < 0 else f"has {lengths[bad[0]]} numbers"
+            raise InputError(
+                f"row {row} of {name} in {path} {problem}, row 0 has {shape[1]}: give equally many in every row"
+            )
         with np.errstate(over="ignore"):
-            found[place] = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, shape[1])
-    return found
+            features[rows] = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, shape[1])
+    return features
 
 
 def _read_column(path: Path, name: str) -> NDArray[Any]:
@@ -130,29 +132,29 @@ def h5ad(path: Path) -> dict[str, Stored]:
 
 
 def _own_bytes(start: Any, path: Path) -> int:
-    """What everything below a place of an HDF5 file takes in memory.
+    """The memory of everything below one object of an HDF5 file.
 
-    Raises InputError for links and for numbers kept in other files: either may lead to any file of this machine.
+    Raises InputError for links and for external storage: either may lead to any file of this machine.
     """
     h5py = library("h5py", "anndata")
     waiting, seen, total = [start], set(), 0
     while waiting:
-        found = waiting.pop()
-        address = h5py.h5o.get_info(found.id).addr
+        item = waiting.pop()
+        address = h5py.h5o.get_info(item.id).addr
         if address in seen:
             continue
         seen.add(address)
-        categories = found.attrs.get("categories")
+        categories = item.attrs.get("categories")
         if isinstance(categories, h5py.Reference) and categories:  # old files point to them
-            waiting.append(found.file[categories])
-        if isinstance(found, h5py.Dataset):
-            if found.external or found.is_virtual:
-                raise InputError(f"{found.name} in {path} lies in another file: save the whole AnnData object again")
-            total += (found.size or 0) * (TEXT_BYTES if found.dtype.hasobject else found.dtype.itemsize)
-        for key in found if isinstance(found, h5py.Group) else ():
-            if not isinstance(found.get(key, getlink=True), h5py.HardLink):
+            waiting.append(item.file[categories])
+        if isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise InputError(f"{item.name} in {path} is in another file: save the whole AnnData object again")
+            total += (item.size or 0) * (TEXT_BYTES if item.dtype.hasobject else item.dtype.itemsize)
+        for key in item if isinstance(item, h5py.Group) else ():
+            if not isinstance(item.get(key, getlink=True), h5py.HardLink):
                 raise InputError(f"{key} in {path} is a link, which is never followed: save the AnnData object again")
-            waiting.append(found[key])
+            waiting.append(item[key])
     return total
 
 
@@ -160,6 +162,6 @@ def _read_h5ad(path: Path, key: str) -> NDArray[Any]:
     with library("h5py", "anndata").File(path, "r") as file:
         if not fits(_own_bytes(file[key], path), "cpu"):
             raise InputError(f"{key} in {path} is larger than the free memory: save it alone as a .npy file")
-        found = library("anndata.io", "anndata").read_elem(file[key])
-    found = found.toarray() if hasattr(found, "toarray") else np.asarray(found)
-    return texts(found.tolist()) if found.dtype.hasobject else found
+        content = library("anndata.io", "anndata").read_elem(file[key])
+    content = content.toarray() if hasattr(content, "toarray") else np.asarray(content)
+    return texts(content.tolist()) if content.dtype.hasobject else content
