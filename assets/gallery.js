@@ -1,11 +1,11 @@
-// A grid of pictures to click on. Streamlit calls `show` at first and whenever the data change;
-// what it returns is called only when the component goes, so listeners are added once and tiles are kept.
+// A grid of clickable pictures. Streamlit calls `show` first and whenever the data change;
+// the returned function is called only when the component is removed, so listeners are added once and tiles are reused.
 
 const MARKS = { rejected: "✕", wrong: "≠", selected: "✓" }
-const MARK_WORDS = { rejected: "rejected", wrong: "differs", selected: "selected" }
+const MARK_TEXTS = { rejected: "rejected", wrong: "differs", selected: "selected" }
 const PREVIEW_DELAY = 120 // ms
 const GAP = 8 // px between a tile and its preview
-const FORGET = 10_000 // ms after which a click that nobody has heard is given up
+const EXPIRY = 10_000 // ms after which an unacknowledged click is dropped
 const galleries = new WeakMap()
 
 export default function show({ parentElement, data, setTriggerValue }) {
@@ -55,15 +55,15 @@ function create(parent) {
     if (tile && event.pointerType === "mouse") enlarge(gallery, tile)
   })
   grid.addEventListener("pointerout", () => shrink(gallery))
-  // An image that was not there is a card with its row until the next update asks again.
+  // A missing image is shown as a card with its row until the next update requests it again.
   grid.addEventListener("error", (event) => (event.target.dataset.missing = "yes"), true)
   return gallery
 }
 
-// Of two clicks that come before the server looks, it sees the later one: each brings those along that were not heard.
+// Of two clicks between reruns the server sees only the later one: each carries all unacknowledged earlier ones.
 function send(gallery, row, setTriggerValue) {
   const n = Math.max(Date.now(), gallery.data.heard + 1, (gallery.clicks.at(-1)?.n ?? 0) + 1)
-  const earlier = gallery.clicks.filter((click) => click.n > gallery.data.heard && click.n > n - FORGET)
+  const earlier = gallery.clicks.filter((click) => click.n > gallery.data.heard && click.n > n - EXPIRY)
   gallery.clicks = [...earlier, { row, n }]
   setTriggerValue("clicked", { row, n, earlier })
 }
@@ -93,10 +93,10 @@ function update(gallery, data) {
   }
   for (const [key, tile] of tiles) if (!shown.has(key)) tile.remove()
   gallery.tiles = shown
-  let place = grid.firstElementChild
+  let next = grid.firstElementChild
   for (const tile of shown.values()) {
-    if (tile === place) place = place.nextElementSibling
-    else grid.insertBefore(tile, place)
+    if (tile === next) next = next.nextElementSibling
+    else grid.insertBefore(tile, next)
   }
   const current = grid.querySelector('.tile[tabindex="0"]') ?? grid.firstElementChild
   if (current) makeCurrent(gallery, current)
@@ -116,8 +116,8 @@ function createTile(row) {
 }
 
 function fill(tile, data, row, caption, mark) {
-  const words = [`sample ${row}`, caption, MARK_WORDS[mark]].filter(Boolean).join(", ")
-  tile.setAttribute("aria-label", words)
+  const text = [`sample ${row}`, caption, MARK_TEXTS[mark]].filter(Boolean).join(", ")
+  tile.setAttribute("aria-label", text)
   tile.dataset.mark = mark
   setText(tile.querySelector(".mark"), MARKS[mark] ?? "")
   setText(tile.querySelector(".caption"), caption)
@@ -131,7 +131,7 @@ function fill(tile, data, row, caption, mark) {
     image.draggable = false
     frame.prepend(image)
   }
-  image.alt = words
+  image.alt = text
   const source = data.url + row + data.query
   if (image.getAttribute("src") !== source || image.dataset.missing) {
     delete image.dataset.missing
@@ -145,7 +145,7 @@ function setText(node, text) {
 
 // --- keyboard ------------------------------------------------------------------------------
 
-// The grid is one stop of the Tab key; arrows move within it. Enter and Space click, as on every button.
+// The grid is one tab stop; arrow keys move within it. Enter and Space click, as on every button.
 function makeCurrent(gallery, tile) {
   for (const other of gallery.grid.querySelectorAll('.tile[tabindex="0"]')) other.tabIndex = -1
   tile.tabIndex = 0
@@ -156,13 +156,13 @@ function onKey(gallery, event) {
   const tile = tileOf(event)
   if (!tile || event.ctrlKey || event.altKey || event.metaKey) return
   const tiles = [...gallery.grid.children]
-  const place = tiles.indexOf(tile)
+  const index = tiles.indexOf(tile)
   const below = tiles.findIndex((other) => other.offsetTop > tiles[0].offsetTop)
   const columns = below < 0 ? tiles.length : below
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -place, End: tiles.length - 1 - place }
+  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -index, End: tiles.length - 1 - index }
   if (!(event.key in steps)) return
   event.preventDefault()
-  tiles[place + steps[event.key]]?.focus()
+  tiles[index + steps[event.key]]?.focus()
 }
 
 // --- the enlarged picture --------------------------------------------------------------------
@@ -176,10 +176,10 @@ function enlarge(gallery, tile) {
   gallery.timer = setTimeout(async () => {
     const { preview, data } = gallery
     preview.src = data.url + tile.dataset.row + data.preview
-    await preview.decode().catch(() => {}) // the picture before this one must not flash up
+    await preview.decode().catch(() => {}) // the previous picture must not flash
     if (gallery.enlarged !== tile || !tile.isConnected) return
     preview.showPopover?.()
-    placeBeside(preview, tile.firstElementChild.getBoundingClientRect(), 3 * data.size)
+    positionNextTo(preview, tile.firstElementChild.getBoundingClientRect(), 3 * data.size)
   }, PREVIEW_DELAY)
 }
 
@@ -189,7 +189,7 @@ function shrink(gallery) {
   if (gallery.preview.matches(":popover-open")) gallery.preview.hidePopover()
 }
 
-function placeBeside(preview, box, side) {
+function positionNextTo(preview, box, side) {
   const right = box.right + GAP
   const left = right + side <= innerWidth ? right : Math.max(0, box.left - GAP - side)
   const middle = box.top + box.height / 2 - side / 2

@@ -1,8 +1,8 @@
 """Self-supervised features of small grey images, trained on the images themselves.
 
 SimCLR (Chen et al., 2020): two random views of an image should have similar
-embeddings, views of different images should not. No label is read, and the last
-epoch is kept, whatever it scores.
+embeddings, views of different images should not. No label is used, and the last
+epoch is always used.
 """
 
 import math
@@ -31,14 +31,14 @@ class ResidualBlock(nn.Module):
 
 
 def encoder(widths: tuple[int, ...]) -> nn.Sequential:
-    """Grey images (B, 1, H, W) to pooled features (B, widths[-1]); every block halves the picture."""
+    """A network from grey images (B, 1, H, W) to pooled features (B, widths[-1]); every block halves the resolution."""
     stem = [nn.Conv2d(1, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
     blocks = [ResidualBlock(*pair, stride=2) for pair in pairwise(widths)]
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 def random_view(images: Tensor, generator: torch.Generator, *, min_scale: float, flip: bool) -> Tensor:
-    """Crop, flip, change brightness and contrast, and erase a box: one draw an image.
+    """Randomly crop, flip, change brightness and contrast, and erase a box, independently per image.
 
     images: (B, 1, H, W) in [0, 1]; the result has the same shape.
     """
