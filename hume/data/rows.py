@@ -1,8 +1,8 @@
-"""The rows of a space, in memory or on disk: spaces that no memory holds are read row by row, block by block.
+"""The rows of a space, in memory or on disk: spaces larger than memory are read by row or in blocks.
 
-Whoever works on rows takes `Rows`: a tensor, or `StreamedRows`, which answers to what the search
-asks of a tensor (`x[index]`, `len(x)`, `x @ matrix`, `shape`, `device`) and reads from the disk
-only then. `blocks` passes over all rows of either in bounded memory. `fits` decides which it is.
+Functions on rows take `Rows`: a tensor, or `StreamedRows`, which supports what the search
+needs of a tensor (`x[index]`, `len(x)`, `x @ matrix`, `shape`, `device`) and reads from the disk
+only then. `blocks` iterates over all rows of either in bounded memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,19 +19,19 @@ from torch import Tensor
 
 from hume.common.errors import InputError
 
-BLOCK_BYTES = 64 * 2**20  # of float32 rows that are in memory at once while all are passed over
+BLOCK_BYTES = 64 * 2**20  # of float32 rows in memory at once during a pass over all rows
 AS_ROWS = "save it row by row, with numpy.save(path, numpy.ascontiguousarray(features))"
-MOMENT_ROWS = 8192  # of them that are float64 at once
+MOMENT_ROWS = 8192  # of them converted to float64 at once
 
 
 # --- on disk ---------------------------------------------------------------------------------
 
 
 class FileArray:
-    """The array in a .npy file, of which only the rows that are asked for are read.
+    """The array in a .npy file, whose rows are read on demand.
 
-    A memory map of 20 GB takes 20 GB of address space whatever is read of it; this takes none, and
-    holds no file open. It answers to what a memory-mapped array is asked for: shape, dtype, ndim, nbytes,
+    A memory map of 20 GB takes 20 GB of address space even if little is read; this takes none, and
+    keeps no file open. It supports what is needed of a memory-mapped array: shape, dtype, ndim, nbytes,
     `len`, an index along the first axis (a number, a slice, numbers or a mask) and `numpy.asarray`.
     """
 
@@ -42,7 +42,7 @@ class FileArray:
 
     @classmethod
     def open(cls, path: Path) -> "FileArray":
-        """Read the header; raises ValueError for a file whose rows do not lie there one after another, OSError."""
+        """Read the header; raises ValueError for a file whose rows are not stored contiguously, and OSError."""
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
             if version == (1, 0):
@@ -53,7 +53,7 @@ class FileArray:
                 raise ValueError(f"format {version} is not known")
             array = cls(path, tuple(shape), dtype, file.tell())
         if by_column or dtype.hasobject or not shape or path.stat().st_size < array._offset + array.nbytes:
-            raise ValueError("the rows are stored by column, as objects, or not all of them are there")
+            raise ValueError("the rows are stored by column, as objects, or incompletely")
         return array
 
     @property
@@ -81,39 +81,39 @@ class FileArray:
             raise IndexError("index the rows by a number, a slice, a list of numbers or a mask")
         numbers = np.where(numbers < 0, numbers + len(self), numbers).astype(np.int64)
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(self):
-            raise IndexError(f"there are {len(self)} rows, asked for were {numbers.min()} to {numbers.max()}")
+            raise IndexError(f"there are {len(self)} rows, requested are {numbers.min()} to {numbers.max()}")
         return self._read(numbers)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("the rows are on disk: they cannot be had without a copy")
-        found = self._read(np.arange(len(self)))
-        return found if dtype is None else found.astype(dtype, copy=False)
+            raise ValueError("the rows are on disk: reading them requires a copy")
+        rows = self._read(np.arange(len(self)))
+        return rows if dtype is None else rows.astype(dtype, copy=False)
 
     def _read(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
-        """The rows of these numbers, read in ascending order; those that follow each other in one go."""
+        """Read the rows of these numbers in ascending order, consecutive ones at once."""
         raw = np.empty((len(numbers), self._row_bytes), np.uint8)
         order = np.argsort(numbers, kind="stable")
         ascending = numbers[order]
         apart = (np.diff(ascending) != 1) | (np.diff(order) != 1)
         starts = np.r_[0, np.flatnonzero(apart) + 1][: len(numbers)]
         ends = np.r_[starts[1:], len(numbers)]
-        places = zip(ascending[starts].tolist(), order[starts].tolist(), (ends - starts).tolist(), strict=True)
+        runs = zip(ascending[starts].tolist(), order[starts].tolist(), (ends - starts).tolist(), strict=True)
         try:
             with self.path.open("rb", buffering=0) as file:
-                for first, place, count in places:
+                for first, position, count in runs:
                     file.seek(self._offset + first * self._row_bytes)
-                    self._fill(file, raw[place : place + count].data.cast("B"), first)
+                    self._fill(file, raw[position : position + count].data.cast("B"), first)
         except OSError as error:
-            raise InputError(f"{self.path} cannot be read ({error.strerror}): put it back and go on") from None
+            raise InputError(f"{self.path} cannot be read ({error.strerror}): restore the file and try again") from None
         return raw.view(self.dtype).reshape(-1, *self.shape[1:])
 
-    def _fill(self, file: FileIO, place: memoryview, first: int) -> None:
-        while place.nbytes:
-            read = file.readinto(place)
+    def _fill(self, file: FileIO, buffer: memoryview, first: int) -> None:
+        while buffer.nbytes:
+            read = file.readinto(buffer)
             if not read:
                 raise InputError(f"{self.path} is cut short or damaged (at row {first}): write it again")
-            place = place[read:]
+            buffer = buffer[read:]
 
 
 Matrix: TypeAlias = NDArray[np.floating[Any]]  # (n, d) rows in memory
@@ -122,17 +122,17 @@ Features: TypeAlias = Matrix | FileArray
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StreamedRows:
-    """Rows (n, d) that stay on disk and are float32 on a device when they are asked for.
+    """Rows (n, d) that stay on disk and are read on demand as float32 on a device.
 
-    They can be a choice of all rows, lose a mean row, be brought to unit L2 norm, and be multiplied by a
+    They can be a subset of all rows, centred, normalized to unit L2 norm, and multiplied by a
     matrix, in this order and each time they are read. Every row is checked then: raises InputError, naming
-    file and row, for one that is not finite or, with `unit`, has no direction.
+    file and row, for one that is not finite or, with `unit`, has zero length.
     """
 
     features: Features  # (N, d)
     place: str  # the file, or the space's name
     device: torch.device
-    chosen: NDArray[np.int64] | None = None  # (n,) numbers of the rows that these are, ascending; None for all
+    chosen: NDArray[np.int64] | None = None  # (n,) ascending numbers of these rows; None for all
     mean: Tensor | None = None  # (d,)
     unit: bool = False
     factor: Tensor | None = None  # (d, r)
@@ -158,7 +158,7 @@ class StreamedRows:
         return replace(self, chosen=np.flatnonzero(mask) if self.chosen is None else self.chosen[mask])
 
     def blocks(self) -> Iterator[Tensor]:
-        """All rows in order, as many at a time as `BLOCK_BYTES` hold."""
+        """All rows in order, in blocks of `BLOCK_BYTES`."""
         size = max(1, BLOCK_BYTES // (4 * self.features.shape[1]))
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
@@ -173,21 +173,21 @@ class StreamedRows:
 
     def to_memory(self) -> Tensor:
         """All rows as one tensor."""
-        found = torch.empty(self.shape, device=self.device)
+        rows = torch.empty(self.shape, device=self.device)
         start = 0
         for block in self.blocks():
-            found[start : start + len(block)] = block
+            rows[start : start + len(block)] = block
             start += len(block)
-        return found
+        return rows
 
     @cached_property
     def moments(self) -> tuple[Tensor, Tensor]:
-        """`moments` of these rows, which takes a pass over them: kept."""
+        """`moments` of these rows, cached, as it takes a pass over them."""
         return _moments(self)
 
     def _prepared(self, numbers: range | NDArray[np.int64]) -> Tensor:
         rows = self._read(numbers)
-        if not rows.sum().isfinite():  # may be all the same, where a sum overflows
+        if not rows.sum().isfinite():  # may be finite all the same: the sum can overflow
             check_finite(rows, self.place, numbers)
         rows = rows.to(self.device)
         if self.unit:
@@ -199,13 +199,13 @@ class StreamedRows:
         return rows if self.factor is None else rows @ self.factor
 
     def _read(self, numbers: range | NDArray[np.int64]) -> Tensor:
-        """The rows as they are, float32 in memory of their own."""
+        """The stored rows as float32, copied into memory."""
         index = slice(numbers.start, numbers.stop) if isinstance(numbers, range) else numbers
         rows = self.features[index]
         if not isinstance(self.features, FileArray):
             rows = np.array(rows, order="C")
-        if not rows.dtype.isnative or rows.dtype.itemsize > 8:  # torch knows neither
-            with np.errstate(over="ignore"):  # what float32 cannot hold is reported like infinity
+        if not rows.dtype.isnative or rows.dtype.itemsize > 8:  # torch supports neither
+            with np.errstate(over="ignore"):  # values beyond float32 are reported as infinite
                 rows = rows.astype(np.float32)
         return torch.from_numpy(rows).float()
 
@@ -220,14 +220,14 @@ def subset(rows: StreamedRows, mask: NDArray[np.bool_]) -> StreamedRows: ...
 @overload
 def subset(rows: Rows, mask: NDArray[np.bool_]) -> Rows: ...
 def subset(rows: Rows, mask: NDArray[np.bool_]) -> Rows:
-    """The rows where the mask (n,) is true; the same object where all are."""
+    """The rows where the mask (n,) is true; the same object if all are."""
     if isinstance(rows, StreamedRows):
         return rows.subset(mask)
     return rows if mask.all() else rows[torch.from_numpy(mask).to(rows.device)]
 
 
 def blocks(rows: Rows) -> Iterator[Tensor]:
-    """Pass over all rows in order: a tensor is one block, rows on disk come in blocks of `BLOCK_BYTES`."""
+    """Iterate over all rows in order: a tensor is one block, rows on disk come in blocks of `BLOCK_BYTES`."""
     if isinstance(rows, Tensor):
         yield rows
     else:
@@ -243,11 +243,11 @@ def _moments(rows: Rows) -> tuple[Tensor, Tensor]:
     N, d = rows.shape
     mean = torch.zeros(d, dtype=torch.float64, device=rows.device)
     moment = torch.zeros(d, d, dtype=torch.float64, device=rows.device)
-    for some in blocks(rows):
-        for part in torch.split(some, MOMENT_ROWS):
-            part = part.double()
-            mean += part.sum(0)
-            moment.addmm_(part.mT, part)
+    for block in blocks(rows):
+        for chunk in torch.split(block, MOMENT_ROWS):
+            chunk = chunk.double()
+            mean += chunk.sum(0)
+            moment.addmm_(chunk.mT, chunk)
     return mean.div_(N), moment.div_(N)
 
 
@@ -265,7 +265,7 @@ def check_finite(rows: Tensor, place: str, numbers: Sequence[int] | NDArray[np.i
     if len(bad):
         raise InputError(
             f"row {numbers[int(bad[0])]} of {place} has NaN or infinite values as float32: "
-            "compute these features again or drop it"
+            "compute these features again or drop the row"
         )
 
 
@@ -278,11 +278,11 @@ def unit_length(rows: Matrix) -> Matrix:
 def norms(rows: Tensor, place: str, otherwise: str, numbers: Sequence[int] | NDArray[np.int64] | None = None) -> Tensor:
     """The L2 norm of every row, (n, 1); raises InputError for a row whose norm is 0 or overflows."""
     norm: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    known = range(len(rows)) if numbers is None else numbers
+    indices = range(len(rows)) if numbers is None else numbers
     if not norm.isfinite().all():
         bad = int((~norm.isfinite()).nonzero()[0, 0])
-        raise InputError(f"row {known[bad]} of {place} is too large: scale this space down")
+        raise InputError(f"row {indices[bad]} of {place} is too large: scale this space down")
     if not (norm > 0).all():
         bad = int((norm.squeeze(1) <= 0).nonzero()[0])
-        raise InputError(f"row {known[bad]} of {place} {otherwise} and has no direction: drop this sample")
+        raise InputError(f"row {indices[bad]} of {place} {otherwise} and has no direction: drop this sample")
     return norm

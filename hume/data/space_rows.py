@@ -1,4 +1,4 @@
-"""Rows of a space as the search reads them: tensors, streams, unit length."""
+"""Read the rows of a space for the search: as a tensor or a stream, of unit length or not."""
 
 from dataclasses import replace
 
@@ -23,20 +23,20 @@ def rows(
     device: torch.device | str = "cpu",
     on_disk: bool | None = None,
 ) -> Rows:
-    """Rows (n, d) of a space as float32: a tensor on the device, or `StreamedRows` where they do not fit twice.
+    """Rows (n, d) of a space as float32: a tensor on the device, or `StreamedRows` if two copies do not fit.
 
-    which: (N,) the rows that are wanted, all by default. unit, centre, mean_rows: as for `unit_rows`; rows that are not
-    brought to unit length keep their mean. on_disk: decide it here. Raises InputError for a bad row.
+    which: (N,) mask of the rows, all by default. unit, centre, mean_rows: as for `unit_rows`; without `unit` rows
+    are not centred. on_disk: stream or not, by the free memory if None. Raises InputError for a bad row.
     """
     N, d = space.features.shape
     if not fits(2 * 4 * N * d, device) if on_disk is None else on_disk:
         stream = streamed(space, device, unit=unit, centre=centre, mean_rows=mean_rows)
         return stream if which is None else subset(stream, which)
     if which is not None and not unit and isinstance(space.features, np.ndarray) and not which.all():
-        # a few rows of many are not worth a copy of all
+        # copy only these rows
         return as_tensor(replace(space, features=space.features[which]), device)
-    found = unit_rows(space, centre=centre, mean_rows=mean_rows) if unit else as_tensor(space)
-    return (found if which is None else subset(found, which)).to(device)
+    features = unit_rows(space, centre=centre, mean_rows=mean_rows) if unit else as_tensor(space)
+    return (features if which is None else subset(features, which)).to(device)
 
 
 def as_tensor(space: Space, device: torch.device | str = "cpu") -> Tensor:
@@ -50,8 +50,8 @@ def unit_rows(space: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None
     """φ̂1 = φ1/‖φ1‖ (Eq. 3), (N, d1) float32; with `centre`, φ1 loses its mean row first.
 
     Features behind a ReLU share a large common part that would fill most of the
-    temperature's range; without it prototypes tell rows apart from the start. The mean is
-    that of `mean_rows`, the rows the search may see; all rows by default.
+    temperature's range; without it prototypes separate rows from the start. The mean is
+    that of `mean_rows`, the rows that the search uses; all rows by default.
     Raises InputError for a row without a direction: zero, or equal to the mean.
     """
     rows, place = as_tensor(space), _place(space)
@@ -70,34 +70,34 @@ def streamed(
     centre: bool = False,
     mean_rows: NDArray[np.bool_] | None = None,
 ) -> StreamedRows:
-    """`as_tensor`, or with `unit` `unit_rows`, for a space larger than memory: rows are read when they are asked for.
+    """`as_tensor`, or with `unit` `unit_rows`, for a space larger than memory, with rows read on demand.
 
-    Without `unit` the same for every call, so that moments, which a search and its scores both need, are taken once;
-    with `unit` and `centre` one pass over the file takes the mean. A bad row is found when it is read: raises
-    InputError then.
+    Without `unit` all calls return the same object, so that moments, which a search and its scores need, are computed
+    once; with `unit` and `centre` one pass over the file computes the mean. Raises InputError for a bad row when it
+    is read.
     """
-    made = StreamedRows(features=space.features, place=_place(space), device=torch.device(device))
-    stream = space.streams.setdefault(str(device), made)
+    created = StreamedRows(features=space.features, place=_place(space), device=torch.device(device))
+    stream = space.streams.setdefault(str(device), created)
     if not unit:
         return stream
-    seen = stream if mean_rows is None else subset(stream, mean_rows)
-    return replace(stream, unit=True, mean=seen.mean_row() if centre else None)
+    averaged = stream if mean_rows is None else subset(stream, mean_rows)
+    return replace(stream, unit=True, mean=averaged.mean_row() if centre else None)
 
 
 def check_pair(phi1: Space, phi2: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None = None) -> None:
-    """Raise InputError for the first row that a search on two spaces would refuse, in bounded memory.
+    """Raise InputError for the first row that a search on two spaces would reject, in bounded memory.
 
-    That is a row of φ1 that `unit_rows` refuses, or one of either that is not finite.
+    That is a row of φ1 that `unit_rows` rejects, or one of either space that is not finite.
     """
     for _ in streamed(phi1, unit=True, centre=centre, mean_rows=mean_rows).blocks():
         pass
-    if isinstance(phi2.features, FileArray):  # others were checked when they were loaded
+    if isinstance(phi2.features, FileArray):  # others are checked when they are loaded
         for _ in streamed(phi2).blocks():
             pass
 
 
 def check_order(space: Space) -> None:
-    """Raise InputError for a file that is stored by column: single rows cannot be read from it in any good time."""
+    """Raise InputError for a file stored by column, from which reading single rows is too slow."""
     if isinstance(space.features, np.memmap) and not space.features.flags.c_contiguous:
         raise InputError(f"{_place(space)} is stored by column and too large to be read whole: {AS_ROWS}")
 

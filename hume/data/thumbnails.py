@@ -61,7 +61,7 @@ def full_white(images: NDArray[np.uint8]) -> int:
 
 
 def brightened(pixels: NDArray[np.uint8], white: int) -> NDArray[np.uint8]:
-    """Spread values of 0 to `white` over 0 to 255; see `full_white`."""
+    """Stretch values of 0 to `white` to 0 to 255; see `full_white`."""
     if white == 255:
         return pixels
     return np.minimum(pixels.astype(np.uint16) * 255 // max(white, 1), 255).astype(np.uint8)

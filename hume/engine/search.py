@@ -62,7 +62,7 @@ class Step:
     progress: float  # of the whole search, 0 to 1, assuming that no other seed converges early
 
     def latest_prototypes(self) -> Tensor:
-        """(A, K, d1) the prototypes as far as they are known: those of seeds that end with this iteration as found."""
+        """The latest prototypes (A, K, d1): for seeds that end with this iteration, those after its update."""
         latest = self.prototypes.clone()
         for seed in self.finished:
             latest[self.seeds.index(seed.seed)] = torch.from_numpy(seed.prototypes)
@@ -80,7 +80,7 @@ def search(
 ) -> Iterator[Step]:
     """Find, for every seed, the prototypes W1 that minimize Eq. 7; yield one step per iteration.
 
-    phi1 is (N, d1) with rows of unit L2 norm (see `spaces.unit_rows`), phi2 (N, d2); both
+    phi1 is (N, d1) with rows of unit L2 norm (see `hume.data.space_rows.unit_rows`), phi2 (N, d2); both
     float32 on the device of the computation, or on disk, from where the rows of every
     split are read. All seeds of a batch see the same random splits, so that one matrix
     product serves them all, and a seed's result does not depend on the other seeds. By

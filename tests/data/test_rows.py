@@ -108,7 +108,7 @@ def test_a_file_that_is_gone_is_one_sentence(tmp_path):
     path = saved(tmp_path, features())
     file = FileArray.open(path)
     path.unlink()
-    with pytest.raises(InputError, match=r"phi\.npy cannot be read \(No such file or directory\): put it back"):
+    with pytest.raises(InputError, match=r"phi\.npy cannot be read \(No such file or directory\): restore the file"):
         file[3]
 
 

@@ -41,7 +41,7 @@ class Named:
 def _of_files(
     name: str, splits: dict[str, dict[str, Any]], read: Callable[..., Labelled] | None = None, **known: str
 ) -> Named:
-    """A dataset of image files, read as torchvision's class of that name reads it unless `read` is given."""
+    """A dataset of image files, read by torchvision's class of this name unless `read` is given."""
     read = read or partial(with_torchvision, name=name)
     return Named(
         read=partial(files_of, name=name, splits=splits, read=read),
