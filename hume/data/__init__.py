@@ -1,1 +1,1 @@
-"""Datasets that people bring: pictures and features in, one folder a dataset out."""
+"""Datasets: import pictures and features, one folder per dataset."""

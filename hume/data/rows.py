@@ -130,7 +130,7 @@ class StreamedRows:
     """
 
     features: Features  # (N, d)
-    place: str  # the file, or the space's name
+    source: str  # the file, or the space's name
     device: torch.device
     chosen: NDArray[np.int64] | None = None  # (n,) ascending numbers of these rows; None for all
     mean: Tensor | None = None  # (d,)
@@ -188,13 +188,13 @@ class StreamedRows:
     def _prepared(self, numbers: range | NDArray[np.int64]) -> Tensor:
         rows = self._read(numbers)
         if not rows.sum().isfinite():  # may be finite all the same: the sum can overflow
-            check_finite(rows, self.place, numbers)
+            check_finite(rows, self.source, numbers)
         rows = rows.to(self.device)
         if self.unit:
-            norm = norms(rows, self.place, "is all zeros", numbers)
+            norm = norms(rows, self.source, "is all zeros", numbers)
             if self.mean is not None:
                 rows -= self.mean
-                norm = norms(rows, self.place, "equals the mean row", numbers)
+                norm = norms(rows, self.source, "equals the mean row", numbers)
             rows /= norm
         return rows if self.factor is None else rows @ self.factor
 
@@ -259,12 +259,12 @@ def spread_over(num_rows: int, most: int) -> NDArray[np.int64]:
 # --- checks ----------------------------------------------------------------------------------
 
 
-def check_finite(rows: Tensor, place: str, numbers: Sequence[int] | NDArray[np.int64]) -> None:
+def check_finite(rows: Tensor, source: str, numbers: Sequence[int] | NDArray[np.int64]) -> None:
     """Raise InputError, naming the first of these rows (n, d) that has NaN or infinite values."""
     bad = (~rows.isfinite().all(1)).nonzero()
     if len(bad):
         raise InputError(
-            f"row {numbers[int(bad[0])]} of {place} has NaN or infinite values as float32: "
+            f"row {numbers[int(bad[0])]} of {source} has NaN or infinite values as float32: "
             "compute these features again or drop the row"
         )
 
@@ -275,14 +275,14 @@ def unit_length(rows: Matrix) -> Matrix:
     return np.asarray(rows / np.where(norm > 0, norm, 1), dtype=rows.dtype)
 
 
-def norms(rows: Tensor, place: str, otherwise: str, numbers: Sequence[int] | NDArray[np.int64] | None = None) -> Tensor:
+def norms(rows: Tensor, source: str, problem: str, numbers: Sequence[int] | NDArray[np.int64] | None = None) -> Tensor:
     """The L2 norm of every row, (n, 1); raises InputError for a row whose norm is 0 or overflows."""
     norm: Tensor = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     indices = range(len(rows)) if numbers is None else numbers
     if not norm.isfinite().all():
         bad = int((~norm.isfinite()).nonzero()[0, 0])
-        raise InputError(f"row {indices[bad]} of {place} is too large: scale this space down")
+        raise InputError(f"row {indices[bad]} of {source} is too large: scale this space down")
     if not (norm > 0).all():
         bad = int((norm.squeeze(1) <= 0).nonzero()[0])
-        raise InputError(f"row {indices[bad]} of {place} {otherwise} and has no direction: drop this sample")
+        raise InputError(f"row {indices[bad]} of {source} {problem} and has no direction: drop this sample")
     return norm

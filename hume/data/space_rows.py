@@ -54,11 +54,11 @@ def unit_rows(space: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None
     that of `mean_rows`, the rows that the search uses; all rows by default.
     Raises InputError for a row without a direction: zero, or equal to the mean.
     """
-    rows, place = as_tensor(space), _place(space)
-    norm = norms(rows, place, "is all zeros")
+    rows, source = as_tensor(space), _source(space)
+    norm = norms(rows, source, "is all zeros")
     if centre:
         rows -= (rows if mean_rows is None else subset(rows, mean_rows)).mean(0)
-        norm = norms(rows, place, "equals the mean row")
+        norm = norms(rows, source, "equals the mean row")
     return rows.div_(norm)
 
 
@@ -76,7 +76,7 @@ def streamed(
     once; with `unit` and `centre` one pass over the file computes the mean. Raises InputError for a bad row when it
     is read.
     """
-    created = StreamedRows(features=space.features, place=_place(space), device=torch.device(device))
+    created = StreamedRows(features=space.features, source=_source(space), device=torch.device(device))
     stream = space.streams.setdefault(str(device), created)
     if not unit:
         return stream
@@ -99,8 +99,8 @@ def check_pair(phi1: Space, phi2: Space, *, centre: bool, mean_rows: NDArray[np.
 def check_order(space: Space) -> None:
     """Raise InputError for a file stored by column, from which reading single rows is too slow."""
     if isinstance(space.features, np.memmap) and not space.features.flags.c_contiguous:
-        raise InputError(f"{_place(space)} is stored by column and too large to be read whole: {AS_ROWS}")
+        raise InputError(f"{_source(space)} is stored by column and too large to be read whole: {AS_ROWS}")
 
 
-def _place(space: Space) -> str:
+def _source(space: Space) -> str:
     return str(space.path or space.name)

@@ -49,7 +49,7 @@ def hard_labels(phi1: Rows, prototypes: Tensor, block_elements: int = BLOCK_ELEM
     """The labeling of every seed, (S, N) int64: the class of the closest prototype.
 
     phi1 is (N, d1), rows of unit norm; prototypes (S, K, d1). Memory stays near
-    `block_elements` numbers whatever N is. Sparsemax keeps the order of its
+    `block_elements` numbers for any N. Sparsemax keeps the order of its
     arguments, so this is the argmax of the task at any temperature.
     """
     return torch.cat(list(label_blocks(phi1, prototypes, block_elements))).T

@@ -166,10 +166,10 @@ class _Pipeline:
     def _concatenated(self, numbers: range) -> Tensor:
         index = torch.arange(numbers.start, numbers.stop)
         features = []
-        for source, scale in zip(self.sources, self.scales, strict=True):
-            rows = source[index]
+        for stream, scale in zip(self.sources, self.scales, strict=True):
+            rows = stream[index]
             if self.recipe.balanced == "unit":
-                rows = rows / norms(rows, source.place, "is all zeros", numbers)
+                rows = rows / norms(rows, stream.source, "is all zeros", numbers)
             features.append(rows / scale)
         return torch.cat(features, 1)
 

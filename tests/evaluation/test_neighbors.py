@@ -99,7 +99,7 @@ def test_rows_that_the_search_streams_are_a_space_too(tmp_path, in_blocks):
     phi1, labeling = sparse(4), np.random.default_rng(4).integers(3, size=60)
     np.save(tmp_path / "phi1.npy", phi1)
     features = FileArray.open(tmp_path / "phi1.npy")
-    streamed = StreamedRows(features=features, place="phi1.npy", device=torch.device("cpu"))
+    streamed = StreamedRows(features=features, source="phi1.npy", device=torch.device("cpu"))
     expected = neighbor_agreement(phi1, labeling, 6)
     np.testing.assert_array_equal(neighbor_agreement(features, labeling, 6), expected)
     np.testing.assert_array_equal(neighbor_agreement(streamed, labeling, 6), expected)
