@@ -453,7 +453,7 @@ def bad(features, change):
         (lambda x: {"a": x.astype(str)}, "a holds text"),
         (lambda x: {"a": x[0]}, "shape"),
         (lambda x: {"a": x[:, :0]}, "shape"),
-        (lambda x: {"a": x, "b": x}, "b holds the same numbers as a"),
+        (lambda x: {"a": x, "b": x}, "b has the same values as a"),
         (lambda x: {}, "no features"),
     ],
 )
@@ -472,10 +472,10 @@ def test_features_are_added_to_a_dataset(tmp_path, features):
         add_features(folder, "other", features[1:])
     with pytest.raises(InputError, match="already"):
         add_features(folder, "dino", features)
-    with pytest.raises(InputError, match="same numbers as clip"):
+    with pytest.raises(InputError, match="same values as clip"):
         add_features(folder, "other", features)
     np.savez(tmp_path / "two.npz", a=features, b=features)
-    with pytest.raises(InputError, match="must hold one matrix of features, found: a, b"):
+    with pytest.raises(InputError, match="must have one matrix of features, it has: a, b"):
         add_features(folder, "other", tmp_path / "two.npz")
     assert folder.space_names() == ["clip", "dino"]
     assert not list(folder.path.glob(".part-*"))
@@ -501,7 +501,7 @@ def test_labels_that_were_guessed_wrongly_are_left_out_and_noted(tmp_path, featu
     np.savez(tmp_path / "a.npz", clip=features, label=np.arange(N) - 1)
     dataset = import_array_file(tmp_path / "a.npz", tmp_path / "root", "d").load()
     assert dataset.labels is None
-    assert "label was not taken as labels: row 0 has a negative label" in dataset.card["notes"][0]
+    assert "label is not used as labels: row 0 has a negative label" in dataset.card["notes"][0]
     with pytest.raises(InputError, match="negative"):
         import_array_file(tmp_path / "a.npz", tmp_path / "root", "e", roles={"clip": "space", "label": "labels"})
     with pytest.raises(InputError, match="may all be the images"):

@@ -379,7 +379,7 @@ def test_columns_can_be_named_and_must_be_there(tmp_path):
         list_table(odd, roots=None, path_column="where", label_column="why")
     found = list_table(odd, roots=None, path_column="where", label_column="what", split_column="when")
     assert rows(found) == [("a.png", "x", None), ("b.png", None, None)]
-    assert found.notes == ["The column when is not used as a split: it holds '1', not only train and test."]
+    assert found.notes == ["The column when is not used as a split: it has '1', not only train and test."]
 
 
 def test_parquet_is_read_as_csv_is(tmp_path):

@@ -277,7 +277,7 @@ def test_a_large_file_is_checked_before_a_search(tmp_path):
         lambda: space_rows.as_tensor(second),
     ):
         assert message(refuse) == (
-            f"row 33 of {path} has NaN or infinite values as float32: compute these features again or drop it"
+            f"row 33 of {path} has NaN or infinite values as float32: compute these features again or drop the row"
         )
 
 

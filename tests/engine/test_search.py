@@ -485,7 +485,7 @@ def test_fast_fits_any_number_of_rows(num_samples):
 
 
 def test_an_unknown_preset_is_answered_with_the_list():
-    with pytest.raises(InputError, match=r"no preset 'slow'.*fast, paper, paper-stl10, paper-imagenet"):
+    with pytest.raises(InputError, match=r"unknown preset 'slow'.*fast, paper, paper-stl10, paper-imagenet"):
         preset("slow", num_classes=3, num_samples=100)
 
 
