@@ -119,7 +119,7 @@ def test_the_card_says_how_it_was_made(made):
         ({"spaces": ("a",)}, "stay unchanged"),
         ({"spaces": ("a", "b"), "balance": "half"}, "balance"),
         ({"spaces": ("a",), "pca": 0}, "at least 1"),
-        ({"spaces": ("a",), "unit": True, "whiten": True}, "whitened"),
+        ({"spaces": ("a",), "unit": True, "whiten": True}, "whitening needs a PCA"),
     ],
 )
 def test_a_recipe_that_cannot_be(options, message):
