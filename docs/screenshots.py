@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from hume.lesson.plan import PARTS
+from hume.lesson.plan import STEPS
 from tests.support.chromium import browser, open_page, settle
 from tests.support.server import AppServer
 
@@ -62,10 +62,10 @@ def look(
 def lesson(chromium: Browser, server: AppServer) -> None:
     """Every step of the lesson as the class sees it, the pictures sorted and people's labels shown in the end."""
     look(chromium, server, "learn", "learn-guess", wait=".tile", act=sort_pictures, themes=("light",))
-    for part in PARTS[1:]:
-        place = f"learn-{part.key}" + "?lesson_truth=true" * (part.key in REVEALED)
-        act = REVEALED.get(part.key)
-        look(chromium, server, place, f"learn-{part.key}", wait="h1", act=act, themes=("light",))
+    for step in STEPS[1:]:
+        path = f"learn-{step.key}" + "?lesson_truth=true" * (step.key in REVEALED)
+        act = REVEALED.get(step.key)
+        look(chromium, server, path, f"learn-{step.key}", wait="h1", act=act, themes=("light",))
 
 
 def sort_pictures(page: Page) -> None:

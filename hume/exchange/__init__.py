@@ -1,1 +1,1 @@
-"""Files that come from outside or go outside: the authors' formats, uploads, exports."""
+"""Import from and export to other programs' formats: the authors' releases, files and folders, training libraries."""

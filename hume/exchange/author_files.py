@@ -32,10 +32,10 @@ _TOLERANCE = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class AuthorTask:
-    """One labeling task argmax_k <phi1(x), W1_k> and the score its search gave it.
+    """One labeling task argmax_k <phi1(x), W1_k> and its score.
 
     `prototypes` is W1, (K, d1) float32 with orthonormal rows (columns if K > d1, as torch has it); `cv_score` is the
-    authors' CV_Score, None where no results file was written.
+    authors' CV_Score, None without a results file.
     """
 
     seed: int
@@ -44,11 +44,11 @@ class AuthorTask:
 
 
 def write_tasks(folder: Path, tasks: Iterable[AuthorTask]) -> list[Path]:
-    """Save tasks so that the authors' own code can load them; returns the files written, in the order of `tasks`.
+    """Save tasks so that the authors' code can load them; returns the files written, in the order of `tasks`.
 
-    `linear_task_{seed}.pt` loads with `load_state_dict(strict=True)` into a fresh orthogonal layer and gives back the
-    prototypes; `results_{seed}.pickle` is left out (and an older one removed) where `cv_score` is None. All tasks are
-    checked before the first file is written, and each file appears whole or not at all.
+    `linear_task_{seed}.pt` loads with `load_state_dict(strict=True)` into a new orthogonal layer and restores the
+    prototypes; `results_{seed}.pickle` is omitted (and an older one removed) where `cv_score` is None. All tasks are
+    checked before the first file is written, and each file is written atomically.
 
     Errors: `InputError` for prototypes that are not one (K, d1) matrix of the same shape for all seeds or not
     orthonormal within 1e-3, for a score that is not finite, for a negative or repeated seed; `RunError` if the
@@ -61,11 +61,11 @@ def write_tasks(folder: Path, tasks: Iterable[AuthorTask]) -> list[Path]:
         if seed < 0:
             raise InputError(f"a seed must be 0 or more, got seed={seed}")
         if seed in checked:
-            raise InputError(f"each task needs a seed of its own, got seed={seed} twice")
+            raise InputError(f"each task needs its own seed, got seed={seed} twice")
         checked[seed] = _check_prototypes(task), _check_score(task)
     shapes = {prototypes.shape for prototypes, _ in checked.values()}
     if len(shapes) > 1:
-        raise InputError(f"the tasks of one folder need prototypes of one shape, got {sorted(shapes)}")
+        raise InputError(f"the tasks of one folder need prototypes of the same shape, got {sorted(shapes)}")
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -113,12 +113,12 @@ def _orthonormality_error(prototypes: NDArray[np.float32]) -> float:
 
 def _write_task(folder: Path, seed: int, prototypes: NDArray[np.float32], score: float | None) -> list[Path]:
     task_path, results_path = folder / f"linear_task_{seed}.pt", folder / f"results_{seed}.pickle"
-    # The score goes first, so that whoever reads meanwhile finds no new task without its score.
+    # The score is written first, so that a concurrent reader finds no new task without its score.
     if score is None:
         results_path.unlink(missing_ok=True)
     else:
         write_atomically(results_path, pickle.dumps({"CV_Score": score}), flush=False)
-    with atomically(task_path) as part, part.open("xb") as file:
+    with atomically(task_path) as temporary, temporary.open("xb") as file:
         torch.save(_state_dict(prototypes), file)
     return [task_path] if score is None else [task_path, results_path]
 
@@ -128,9 +128,9 @@ def _state_dict(prototypes: NDArray[np.float32]) -> dict[str, Tensor]:
 
     With V the tall one of W1 and its transpose, (n, k), n = max(K, d1), the layer computes V = base @ Q(original)
     and Q(-I) is the first k columns of the identity, by reflections if n > k and by the matrix exponential if n = k.
-    So a base whose first columns are V gives W1 back exactly; the rest complete it to an orthogonal (n, n) matrix.
+    So a base whose first columns are V restores W1 exactly; the rest complete it to an orthogonal (n, n) matrix.
 
-    Assigning to `layer.weight` finds such a base too, but draws from torch's global generator.
+    Assigning to `layer.weight` computes such a base too, but draws from torch's global generator.
 
     Source: `torch/nn/utils/parametrizations.py`, `_Orthogonal.forward`.
     """
@@ -146,10 +146,10 @@ def read_tasks(folder: Path) -> list[AuthorTask]:
 
     Each `linear_task_{seed}.pt` holds either the state dict of the orthogonal layer or `{"weight": (K, d1)}`, in any
     floating point type; its score is read from `results_{seed}.pickle` if there is one. Neither file can run code.
-    `linear_task_{iteration}_{seed}.pt`, a task before its search had ended, is passed over.
+    `linear_task_{iteration}_{seed}.pt`, a checkpoint of an unfinished search, is skipped.
 
-    Errors: `RunError` naming the file, for a folder that is missing or holds no task, a file name without a seed or
-    with one already seen, a file that is unreadable or holds anything but the tensors above, prototypes that are not
+    Errors: `RunError` with the file's name, for a folder that is missing or has no task, a file name without a seed or
+    with a repeated one, a file that is unreadable or has anything but the tensors above, prototypes that are not
     finite and orthonormal within 1e-3, a shape (K, d1) unlike that of the other seeds, a score that is not a number.
     """
     tasks: list[AuthorTask] = []
@@ -186,7 +186,7 @@ def _task_files(folder: Path) -> list[tuple[int, Path]]:
             continue
         match = re.fullmatch(r"linear_task_([0-9]+)\.pt", path.name)
         if match is None:
-            raise RunError(f"{path} has no seed in its name: linear_task_0.pt has seed 0")
+            raise RunError(f"{path} has no seed in its name: name it like linear_task_0.pt")
         seed = int(match[1])
         if seed in files:
             raise RunError(f"{path} has the same seed as {files[seed].name}")
@@ -197,7 +197,7 @@ def _task_files(folder: Path) -> list[tuple[int, Path]]:
 
 
 def _fresh_layer(K: int, d1: int) -> torch.nn.Linear:
-    # Its random start is overwritten at once; the caller's generator is left where it was.
+    # Its random start is overwritten; the caller's generator keeps its state.
     with torch.random.fork_rng(devices=[]):
         layer = torch.nn.Linear(d1, K, bias=False)
         orthogonal(layer)
@@ -219,7 +219,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     state = {str(key): loaded[key] for key in loaded}
     for key, tensor in state.items():
         if not _is_matrix(tensor):
-            raise RunError(f"{path} holds something else than a matrix of real numbers as {key}")
+            raise RunError(f"{path} does not hold a matrix of real numbers as {key}")
     # Strides of zero let a small file claim a huge matrix.
     if sum(tensor.numel() * tensor.element_size() for tensor in state.values()) > size:
         raise RunError(f"{path} claims more numbers than its {size} bytes can hold")
@@ -233,7 +233,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
 
 
 def _refuse_compressed(path: Path, size: int) -> None:
-    """torch stores its archives uncompressed; one that unpacks to more than its own size is a trap for the memory."""
+    """torch stores its archives uncompressed; one that unpacks to more than its own size could exhaust the memory."""
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:

@@ -1,4 +1,4 @@
-"""Runs to and from the layout of the authors' released tasks."""
+"""Export and import of runs in the layout of the authors' released tasks."""
 
 import io
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ SETTINGS: tuple[Setting, ...] = ("transductive", "inductive")
 
 
 def export_run(run: Run, folder: Path) -> list[Path]:
-    """Write a run's prototypes and scores as the authors do; returns the files written.
+    """Write a run's prototypes and scores in the authors' layout; returns the files written.
 
     Their evaluation labels the rows of a φ1 file by argmax φ1 W1ᵀ. Centring cannot be
-    folded into orthonormal prototypes, so `phi1.npy`, the rows as the search saw them,
-    comes along whenever they differ from the file the run was given.
+    folded into orthonormal prototypes, so `phi1.npy`, the rows that the search used,
+    is added whenever they differ from the run's file.
     Raises RunError when the run is unfinished or the folder cannot be written.
     """
     scores, seeds, dataset = run.cv_score(), run.finished_seeds, run.dataset()
@@ -41,10 +41,10 @@ def export_run(run: Run, folder: Path) -> list[Path]:
     written = write_tasks(folder, tasks)
     given = space_rows.as_tensor(dataset.space(run.request.phi1))
     rows = run.phi1_rows(dataset)
-    seen = rows if isinstance(rows, torch.Tensor) else rows.to_memory()
-    if not torch.allclose(given, seen, rtol=0, atol=1e-6):
+    searched = rows if isinstance(rows, torch.Tensor) else rows.to_memory()
+    if not torch.allclose(given, searched, rtol=0, atol=1e-6):
         buffer = io.BytesIO()
-        np.save(buffer, seen.numpy())
+        np.save(buffer, searched.numpy())
         try:
             write_atomically(folder / "phi1.npy", buffer.getvalue())
         except OSError as error:
@@ -64,13 +64,13 @@ def import_tasks(
     setting: Setting | None = None,
     centre: bool | None = None,
 ) -> Run:
-    """Read a folder of the authors' tasks as a finished run on a dataset of ours.
+    """Import a folder of the authors' tasks as a finished run on a dataset.
 
-    The dataset's φ1 must be what the tasks were found on; where the folder has a
-    `phi1.npy` this is checked, and tells whether φ1 was centred and in which setting, unless
-    `centre` and `setting` say so; without either, φ1 was not centred and the run is transductive.
-    Scores are the files' CV_Score when every seed has one, computed otherwise.
-    Raises InputError when dataset and tasks do not fit together, RunError for unreadable files.
+    The dataset's φ1 must be the space the tasks were searched on; a `phi1.npy` in the folder
+    verifies this, and determines whether φ1 was centred and in which setting, unless `centre`
+    and `setting` are given; without either, φ1 is not centred and the run is transductive.
+    Scores are the files' CV_Score if every seed has one, computed otherwise.
+    Raises InputError when dataset and tasks do not match, RunError for unreadable files.
     """
     tasks = read_tasks(folder)
     K, d1 = tasks[0].prototypes.shape
@@ -78,7 +78,7 @@ def import_tasks(
     if space.features.shape[1] != d1:
         raise InputError(
             f"the tasks in {folder} are for a φ1 of {d1} dimensions, {dataset.name}'s {phi1} has "
-            f"{space.features.shape[1]}: choose the space they were found on"
+            f"{space.features.shape[1]}: choose the space they were searched on"
         )
     if centre is None:
         settings = SETTINGS if setting is None else (setting,)
@@ -94,9 +94,9 @@ def import_tasks(
         name=name,
         origin="authors",
     )
-    nothing = np.zeros(0, np.float32)
-    found = [FinishedSeed(task.seed, task.prototypes, nothing, nothing, converged=True) for task in tasks]
-    for seed, labeling in zip(found, result.label_all(run.phi1_rows(dataset), found), strict=True):
+    empty = np.zeros(0, np.float32)
+    finished = [FinishedSeed(task.seed, task.prototypes, empty, empty, converged=True) for task in tasks]
+    for seed, labeling in zip(finished, result.label_all(run.phi1_rows(dataset), finished), strict=True):
         run.write_seed(seed, labeling, 0.0)
     known = [task.cv_score for task in tasks]
     cv_score: NDArray[np.float64] | None = None
@@ -108,15 +108,15 @@ def import_tasks(
 
 
 def _was_centred(path: Path, dataset: Dataset, phi1: str, settings: Sequence[Setting]) -> tuple[bool, Setting]:
-    """Whether the rows in an exported phi1.npy lost their mean, and whose mean that was."""
+    """Whether the rows in an exported phi1.npy are centred, and the setting whose rows give the mean."""
     if not path.exists():
         return False, settings[0]
-    seen = space_rows.as_tensor(load_space(path))
+    searched = space_rows.as_tensor(load_space(path))
     for centre in (False, True):
         for setting in settings:
             ours = space_rows.unit_rows(
                 dataset.space(phi1), centre=centre, mean_rows=splits.searched_rows(dataset, setting)
             )
-            if ours.shape == seen.shape and torch.allclose(ours, seen, rtol=0, atol=SAME_ROWS):
+            if ours.shape == searched.shape and torch.allclose(ours, searched, rtol=0, atol=SAME_ROWS):
                 return centre, setting
-    raise InputError(f"{path} holds other rows than {dataset.name}'s {phi1}: choose the space the tasks were found on")
+    raise InputError(f"{path} has other rows than {dataset.name}'s {phi1}: choose the space the tasks were searched on")

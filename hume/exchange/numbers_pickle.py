@@ -1,4 +1,4 @@
-"""Read a pickle of numbers without running what it holds.
+"""Read a pickle of numbers without running its code.
 
 A pickle is a program, and Python's unpickler calls whatever that program names. This one is Python's own with an
 allow-list of instructions and of names: the names that numpy's pickles use stand for code in this module, so that
@@ -47,7 +47,7 @@ _ALLOWED = {*_NUMBERS, *_STRINGS, *_BYTES, *_CONTAINERS, *_ITEMS, *_MEMO, *_STAC
 
 
 def read_numbers(path: Path, max_bytes: int = 2**20) -> object:
-    """Load what the pickle at `path` holds if it is only numbers, strings, None and dicts, lists, tuples of them.
+    """Load the pickle at `path` if it has only numbers, strings, None and dicts, lists, tuples of them.
 
     numpy scalars come back as Python numbers, numpy arrays of real numbers as nested lists. Keys of dicts may be
     anything hashable among these. Every container in the result is fresh: shared ones are copied, cycles are refused.
@@ -64,7 +64,7 @@ def read_numbers(path: Path, max_bytes: int = 2**20) -> object:
         return _NumbersUnpickler(io.BytesIO(data), encoding="latin1").load()
     except _RefusedError as refusal:
         raise RunError(f"{path} {refusal}, so it was not loaded: only numbers and strings were expected") from None
-    # The bytes may be hostile or cut anywhere, and whichever check they trip over, the news is the same.
+    # The bytes may be hostile or cut anywhere; every failing check gives the same message.
     except Exception as error:
         raise RunError(f"{path} is not a complete pickle of numbers: it is damaged or another kind of file") from error
 
@@ -83,7 +83,7 @@ def _read_bytes(path: Path, max_bytes: int) -> bytes:
 
 
 class _RefusedError(Exception):
-    """The file is a pickle, but holds what must not be loaded; the message continues a sentence."""
+    """The file is a pickle with content that must not be loaded; the message continues a sentence."""
 
 
 def _refuse(phrase: str) -> NoReturn:

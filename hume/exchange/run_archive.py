@@ -1,4 +1,4 @@
-"""A run's folder as one zip archive, to be kept or carried to another machine."""
+"""A run's folder as one zip archive, for backup or transfer to another machine."""
 
 import io
 import os
@@ -20,29 +20,28 @@ LEVEL = 1
 
 
 def run_zip(run: Run, *, trajectories: bool = False) -> bytes:
-    """All files of a run, finished or not, as one zip archive under `<run name>/`; the same bytes for the same files.
+    """Pack all files of a run, finished or not, into one zip archive under `<run name>/`, byte for byte reproducible.
 
-    Left out are locks, half-written files and whatever is no plain file of the folder itself: links are not followed;
-    and unless asked for the `trajectories`, which only a replay needs and which are several times all the rest.
-    A finished run brings `vote.csv` and `curve.csv`, as `labels` and `curve` of the command line write them; where its
-    data are gone or changed, `no-tables.txt` says so in their place. Both scores and curve tell of the ground truth
-    where there is one.
+    Locks, unfinished files and links are omitted, and so are, by default, the `trajectories`, which only a replay
+    needs and which are several times larger than the rest. For a finished run `vote.csv` and `curve.csv` are added, as
+    `labels` and `curve` of the command line write them; if its data are missing or changed, `no-tables.txt` has the
+    reason instead. Scores and curve include the ground truth if there is one.
 
     To open the run in another home, unpack the archive into the folder `trash` of that home and restore it from
-    there, by `Store(home).restore(name)` or on the Runs page. `run.json` says on which data the run
-    was made: a dataset is looked up by its name or folder, single files by their paths.
+    there, by `Store(home).restore(name)` or on the Runs page. `run.json` has the data of the run: a dataset is looked
+    up by its name or folder, single files by their paths.
 
-    Raises RunError when the folder is gone or a file in it cannot be read.
+    Raises RunError when the folder is missing or a file in it cannot be read.
     """
     check_folder(run.folder, run.name)
     files = dict(_files(run, trajectories))
     if "scores.json" in files:
         files |= _tables(run)
     content = io.BytesIO()
-    made = datetime.fromisoformat(run.request.created).timetuple()[:6]
+    created = datetime.fromisoformat(run.request.created).timetuple()[:6]
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
         for name, file in sorted(files.items()):
-            entry = zipfile.ZipInfo(f"{run.name}/{name}", made)
+            entry = zipfile.ZipInfo(f"{run.name}/{name}", created)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, wherever this runs
             entry.external_attr = 0o100644 << 16
@@ -61,7 +60,7 @@ def _files(run: Run, trajectories: bool) -> Iterator[tuple[str, bytes]]:
                 continue
             try:
                 yield path.relative_to(run.folder).as_posix(), path.read_bytes()
-            except FileNotFoundError:  # a run that is being worked on moves its files into place
+            except FileNotFoundError:  # a running job moves its files into place
                 continue
             except OSError as error:
                 raise RunError(f"{path} cannot be read ({error.strerror}): check its permissions") from None
@@ -73,8 +72,8 @@ def _is_lock(name: str) -> bool:
 
 def _tables(run: Run) -> dict[str, bytes]:
     try:
-        found = Findings(run)
-        labels = csv_bytes(LABEL_COLUMNS, found.label_table(review.read(run)))
-        return {VOTE: labels, CURVE: csv_bytes(*found.curve_table())}
+        findings = Findings(run)
+        labels = csv_bytes(LABEL_COLUMNS, findings.label_table(review.read(run)))
+        return {VOTE: labels, CURVE: csv_bytes(*findings.curve_table())}
     except HumeError as error:
         return {NO_TABLES: f"{error}\n".encode()}

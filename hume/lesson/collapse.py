@@ -26,15 +26,15 @@ Ended: TypeAlias = tuple[FinishedSeed, float]  # a seed and the entropy of its l
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What a search with one weight found: the labeling of the start with the lowest objective."""
+class WeightResult:
+    """Result of the search with one weight: the labeling of the seed with the lowest objective."""
 
     entropy_weight: float  # η
     labeling: Labeling  # (N,)
     test_error: float  # cross-entropy on held-out points in view 2, nats: Eq. 4
     label_entropy: float  # R of the soft labels at the search's end, nats: Eq. 6
     accuracy: float  # agreement with the shapes
-    collapsed: int  # starts that end in one class
+    collapsed: int  # seeds that end in one class
     num_seeds: int
 
     @property
@@ -44,7 +44,7 @@ class Found:
         return shares
 
     def objective(self, entropy_weight: float) -> float:
-        """What Eq. 7 gives this labeling, nats, lower is better; under another weight than its own, too."""
+        """Eq. 7 for this labeling under any weight, nats, lower is better."""
         return self.test_error - entropy_weight * self.label_entropy
 
 
@@ -54,10 +54,10 @@ def search_toy(
     *,
     num_seeds: int = NUM_SEEDS,
     on_progress: Progress | None = None,
-) -> list[Found]:
+) -> list[WeightResult]:
     """Search the toy with every weight η, as in the paper with view 1 as φ1 (not centred) and view 2 as φ2.
 
-    Each search sees all points and none of the shapes. The same for the same arguments.
+    Each search sees all points and none of the shapes. Deterministic.
     """
     return list(_searches(toy, weights, num_seeds, on_progress))
 
@@ -70,7 +70,9 @@ def _config(toy: Toy, entropy_weight: float) -> Config:
     )  # fmt: skip
 
 
-def _searches(toy: Toy, weights: Sequence[float], num_seeds: int, on_progress: Progress | None) -> Iterator[Found]:
+def _searches(
+    toy: Toy, weights: Sequence[float], num_seeds: int, on_progress: Progress | None
+) -> Iterator[WeightResult]:
     first, second = (view.features for view in toy.views)
     phi1 = torch.nn.functional.normalize(first)
     for number, weight in enumerate(weights):
@@ -79,16 +81,16 @@ def _searches(toy: Toy, weights: Sequence[float], num_seeds: int, on_progress: P
             entropies = simplex.label_entropy(step.label_shares.T).tolist()
             ended |= {seed.seed: (seed, abs(entropies[step.seeds.index(seed.seed)])) for seed in step.finished}
             report(step.progress)
-        yield _found(toy, phi1, weight, list(ended.values()))
+        yield _result(toy, phi1, weight, list(ended.values()))
 
 
-def _found(toy: Toy, phi1: Tensor, weight: float, ended: Sequence[Ended]) -> Found:
+def _result(toy: Toy, phi1: Tensor, weight: float, ended: Sequence[Ended]) -> WeightResult:
     ordered, entropies = zip(*sorted(ended, key=lambda one: one[0].final_objective), strict=True)
     labelings = prototypes.hard_labels(phi1, torch.from_numpy(np.stack([seed.prototypes for seed in ordered]))).numpy()
     largest = [np.bincount(labeling).max() / toy.num_points for labeling in labelings]
     labeling = metrics.match_classes(labelings[0], toy.shape, NUM_CLASSES)[labelings[0]]  # so that colours stay
     test_error = float(ordered[0].test_error[-FINAL_WINDOW:].mean())
-    return Found(
+    return WeightResult(
         entropy_weight=weight,
         labeling=labeling,
         test_error=test_error,

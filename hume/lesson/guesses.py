@@ -1,9 +1,9 @@
-"""What a class guessed before it saw a result: pictures sorted into groups, and how many kinds there are.
+"""The guesses of a class before it sees a result: pictures sorted into groups, and how many kinds there are.
 
     place(home, dataset, row=17, group=2)
     guesses = read(home, dataset)
 
-Kept in `<home>/lessons/<dataset>.json`, so that a reload, a second tab and a restart of the server change nothing.
+Saved in `<home>/lessons/<dataset>.json`, so that they survive a reload and a restart and are the same in every tab.
 """
 
 import json
@@ -28,7 +28,7 @@ WAIT = 5  # seconds for another process
 
 @dataclass(frozen=True)
 class Guesses:
-    """What has been guessed about some pictures of a dataset so far."""
+    """Guesses so far about some pictures of a dataset."""
 
     rows: tuple[int, ...]  # the pictures, in the order they are shown
     names: tuple[str, ...] = ("",) * USUAL_GROUPS  # of the groups, empty for a group that has none
@@ -36,12 +36,12 @@ class Guesses:
     hands: dict[int, int] = field(default_factory=dict)  # number of kinds -> how many people think so
 
     def name(self, group: int) -> str:
-        """What a group is called: its name, else its number from 1."""
+        """The name of a group, else its number from 1."""
         return self.names[group] or f"Group {group + 1}"
 
     @property
     def shown_names(self) -> list[str]:
-        """What all groups are called."""
+        """The names of all groups."""
         return [self.name(group) for group in range(len(self.names))]
 
     @property
@@ -51,13 +51,13 @@ class Guesses:
 
 
 def wall(dataset: Dataset, number: int = WALL) -> tuple[int, ...]:
-    """Rows of a dataset to be sorted, drawn evenly from all of them and always the same; labels play no part."""
+    """Rows of a dataset to sort, drawn uniformly, without labels, with a fixed seed."""
     drawn = np.random.default_rng(0).choice(dataset.num_samples, min(number, dataset.num_samples), replace=False)
     return tuple(drawn.tolist())
 
 
 def read(home: Path, dataset: Dataset) -> Guesses:
-    """What has been guessed about a dataset so far; raises RunError when the file is damaged."""
+    """The guesses so far about a dataset; raises RunError for a damaged file."""
     path = _path(home, dataset)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -73,14 +73,14 @@ def read(home: Path, dataset: Dataset) -> Guesses:
         raise RunError(f"{path} cannot be read ({error}): remove it to start the lesson again") from None
     shown, groups = set(guesses.rows), len(guesses.names)
     whole = groups >= 2 and all(row in shown and 0 <= group < groups for row, group in guesses.placed.items())
-    # Another dataset of that name has other pictures: nothing that was guessed is about them.
+    # Another dataset of that name has other pictures, to which the guesses do not apply.
     return guesses if whole and guesses.rows == wall(dataset) else Guesses(wall(dataset))
 
 
 def place(home: Path, dataset: Dataset, row: int, group: int | None) -> Guesses:
-    """Put a picture into a group, or back among the unsorted; raises InputError for a row or group that is not there.
+    """Put a picture into a group, or back among the unsorted; raises InputError for an unknown row or group.
 
-    As every change it raises RunError when the home cannot be written.
+    Like every change it raises RunError when the home cannot be written.
     """
 
     def change(guesses: Guesses) -> Guesses:
@@ -93,7 +93,7 @@ def place(home: Path, dataset: Dataset, row: int, group: int | None) -> Guesses:
 
 
 def set_groups(home: Path, dataset: Dataset, number: int) -> Guesses:
-    """Have so many groups; pictures of groups that go are unsorted again. Raises InputError for fewer than 2."""
+    """Set the number of groups; pictures of removed groups are unsorted again. Raises InputError outside 2 to 20."""
     if not 2 <= number <= MOST_GROUPS:
         raise InputError(f"pictures can be sorted into 2 to {MOST_GROUPS} groups, not {number}")
 
@@ -105,21 +105,21 @@ def set_groups(home: Path, dataset: Dataset, number: int) -> Guesses:
 
 
 def name_group(home: Path, dataset: Dataset, group: int, name: str) -> Guesses:
-    """Call a group by a name, by its number again when it is empty; longer names are cut to 40 characters."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in name).split())[:LONGEST_NAME]
+    """Name a group, an empty name restores its number; longer names are cut to 40 characters."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in name).split())[:LONGEST_NAME]
 
     def change(guesses: Guesses) -> Guesses:
         if not 0 <= group < len(guesses.names):
-            raise InputError(f"there is no group {group + 1} to be named: there are {len(guesses.names)}")
-        return replace(guesses, names=(*guesses.names[:group], words, *guesses.names[group + 1 :]))
+            raise InputError(f"there is no group {group + 1}: there are {len(guesses.names)}")
+        return replace(guesses, names=(*guesses.names[:group], text, *guesses.names[group + 1 :]))
 
     return _change(home, dataset, change)
 
 
 def raise_hands(home: Path, dataset: Dataset, kinds: int, number: int) -> Guesses:
-    """Note how many people think that there are so many kinds; 0 takes the number back."""
+    """Save how many people think that there are so many kinds; 0 removes the entry."""
     if kinds < 1 or not 0 <= number <= MOST_HANDS:
-        raise InputError(f"{number} hands for {kinds} kinds cannot be noted: count 0 to {MOST_HANDS} hands")
+        raise InputError(f"{number} hands for {kinds} kinds cannot be saved: enter 0 to {MOST_HANDS} hands")
 
     def change(guesses: Guesses) -> Guesses:
         hands = {other: count for other, count in guesses.hands.items() if other != kinds}
@@ -129,7 +129,7 @@ def raise_hands(home: Path, dataset: Dataset, kinds: int, number: int) -> Guesse
 
 
 def start_over(home: Path, dataset: Dataset) -> Guesses:
-    """Forget every guess, for the next class; a damaged file too."""
+    """Delete all guesses, for the next class; a damaged file too."""
     with disk_errors(home / "lessons"):
         _path(home, dataset).unlink(missing_ok=True)
     return read(home, dataset)
@@ -140,7 +140,7 @@ def _path(home: Path, dataset: Dataset) -> Path:
 
 
 def _change(home: Path, dataset: Dataset, change: Callable[[Guesses], Guesses]) -> Guesses:
-    """Read, change and write under a lock, so that two tabs lose none of each other's steps."""
+    """Read, change and write under a lock, so that two tabs lose none of each other's changes."""
     path = _path(home, dataset)
     try:
         with disk_errors(path.parent):

@@ -1,11 +1,11 @@
-"""The lesson to take home: a run's report with the class's guesses and the exercises in it."""
+"""The lesson's hand-out: a run's report with the class's guesses and the exercises."""
 
 from collections.abc import Sequence
 
 from hume.common.formatting import count
 from hume.data import thumbnails
 from hume.data.dataset import Dataset
-from hume.lesson.beside import LEAST_SORTED, agreement_table, compare, groupings, in_words
+from hume.lesson.comparison import MIN_SORTED, agreement_table, compare, groupings, summary
 from hume.lesson.figures.flows import flows
 from hume.lesson.guesses import Guesses
 from hume.lesson.plan import EXERCISES
@@ -18,31 +18,30 @@ LARGE = 96  # pixels of a picture
 TALL = 560  # pixels of the alluvial picture
 
 
-def handout(found: Findings, guesses: Guesses, class_names: Sequence[str], *, show_truth: bool = True) -> str:
-    """One HTML file for everybody in the class: what was guessed, what was found, and three exercises with answers.
+def handout(findings: Findings, guesses: Guesses, class_names: Sequence[str], *, show_truth: bool = True) -> str:
+    """One HTML file for the class: the guesses, the report of the run, and three exercises with answers.
 
-    class_names: what the found classes are called. Without `show_truth`, or without ground truth, nothing of it is in
-    the file. Raises what `report` raises.
+    class_names: of the found classes, (K,). Ground truth is included only with `show_truth`. Raises as `report` does.
     """
-    sections = [_guesses(found, guesses, class_names, show_truth), _exercises()]
-    return report(found, show_truth=show_truth, more=[section for section in sections if section])
+    sections = [_guesses(findings, guesses, class_names, show_truth), _exercises()]
+    return report(findings, show_truth=show_truth, more=[section for section in sections if section])
 
 
-def _guesses(found: Findings, guesses: Guesses, class_names: Sequence[str], show_truth: bool) -> str:
-    parts = [_hands(found, guesses), _groups(found.dataset, guesses), _beside(found, guesses, class_names, show_truth)]
-    told = "".join(part for part in parts if part)
-    return f"<section>\n<h2>What did we guess?</h2>\n{told}</section>" if told else ""
+def _guesses(findings: Findings, guesses: Guesses, class_names: Sequence[str], show_truth: bool) -> str:
+    content = _hands(findings, guesses) + _groups(findings.dataset, guesses)
+    content += _comparison(findings, guesses, class_names, show_truth)
+    return f"<section>\n<h2>What did we guess?</h2>\n{content}</section>" if content else ""
 
 
-def _hands(found: Findings, guesses: Guesses) -> str:
+def _hands(findings: Findings, guesses: Guesses) -> str:
     if not guesses.hands:
         return ""
-    words = (
-        f"Asked how many kinds of things there are, the most hands went up for {guesses.usual_kinds}. The search was "
-        f"asked for {found.num_classes}."
+    text = (
+        f"How many kinds of things are there? The most hands went up for {guesses.usual_kinds}. The search was run "
+        f"with {findings.num_classes} classes."
     )
     rows = [(kinds, hands) for kinds, hands in guesses.hands.items()]
-    return paragraph(words) + table("Hands for every number of kinds", ["kinds", "hands"], rows)
+    return paragraph(text) + table("Hands for every number of kinds", ["kinds", "hands"], rows)
 
 
 def _groups(dataset: Dataset, guesses: Guesses) -> str:
@@ -75,28 +74,28 @@ def _tiles(dataset: Dataset, rows: list[int]) -> str:
     return "".join(f'<img alt="picture {row}" src="{source}">' for row, source in sources)
 
 
-def _beside(found: Findings, guesses: Guesses, class_names: Sequence[str], show_truth: bool) -> str:
-    if len(guesses.placed) < LEAST_SORTED:
+def _comparison(findings: Findings, guesses: Guesses, class_names: Sequence[str], show_truth: bool) -> str:
+    if len(guesses.placed) < MIN_SORTED:
         return ""
-    beside = compare(guesses, found.vote.labeling, found.dataset.labels if show_truth else None)
-    columns = groupings(guesses, beside, class_names, found.true_names)
-    drawn = flows(columns).update_layout(height=TALL)
-    shares = agreement_table(beside)
+    comparison = compare(guesses, findings.vote.labeling, findings.dataset.labels if show_truth else None)
+    columns = groupings(guesses, comparison, class_names, findings.true_names)
+    diagram = flows(columns).update_layout(height=TALL)
+    shares = agreement_table(comparison)
     rows = [
         (between, *(f"{value:.2f}" for value in values))
         for between, *values in zip(shares["between"], shares["ACC"], shares["ARI"], shares["NMI"], strict=True)
     ]
     alt = "Bands from the groups of the class to the found classes; the table below has the agreement"
     return (
-        paragraph(in_words(beside).replace("**", ""), "answer")
-        + figure("guesses", drawn, alt=alt)
-        + table(f"How alike, on {count(len(beside.rows), 'sorted picture')}", ["between", "ACC", "ARI", "NMI"], rows)
+        paragraph(summary(comparison).replace("**", ""), "answer")
+        + figure("guesses", diagram, alt=alt)
+        + table(f"Agreement on {count(len(comparison.rows), 'sorted picture')}", ["between", "ACC", "ARI", "NMI"], rows)
     )
 
 
 def _exercises() -> str:
-    told = "".join(
-        f"<li>{paragraph(each.question)}<details><summary>Answer</summary>{paragraph(each.answer)}</details></li>"
-        for each in EXERCISES
+    content = "".join(
+        f"<li>{paragraph(one.question)}<details><summary>Answer</summary>{paragraph(one.answer)}</details></li>"
+        for one in EXERCISES
     )
-    return f"<section>\n<h2>Three exercises</h2>\n<ol>{told}</ol>\n</section>"
+    return f"<section>\n<h2>Three exercises</h2>\n<ol>{content}</ol>\n</section>"

@@ -1,12 +1,12 @@
-"""A pair of spaces on which a search is misled, and a good pair on the same pictures: what gives the bad one away.
+"""A pair of spaces on which the search is misled, and a good pair on the same pictures: how the bad pair is detected.
 
-The pictures are the embedded digits, labels are made in `simclr` in both cases. In the good case they are judged in
-`lite0`, by a network trained on photographs. In the hard case φ2 is nothing but the mean brightness of every row and
-every column of a picture, 16 numbers: labelings by stroke and slant are predicted from these better than those by
-digit. Scores are higher than in the good case, and the higher a seed's score, the worse it agrees with people.
+The pictures are the embedded digits, φ1 is `simclr` in both cases. In the good case φ2 is `lite0`, a network trained
+on photographs. In the hard case φ2 is only the mean brightness of every row and every column of a picture, 16
+numbers: from these, labelings by stroke and slant are predicted better than those by digit. Scores are higher than in
+the good case, and the higher a seed's score, the lower its accuracy.
 
-What both searches find comes with the package, so that the lesson shows the same on every machine: another precision
-of products leads some seeds elsewhere. Recorded anew after the embedded digits have changed, some minutes:
+The results of both searches come with the package, so that the lesson is the same on every machine: another precision
+of products changes some seeds. After a change of the embedded digits, record them again, some minutes:
 
     python -m hume.lesson.hard_case
 """
@@ -44,13 +44,13 @@ NUM_SEEDS = 100
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """The labelings of one of the two pairs."""
+    """Results of the search on one of the two pairs."""
 
     dataset: Dataset
     phi2: str
     labelings: NDArray[np.int32]  # (S, N)
     cv_score: NDArray[np.float64]  # (S,) in φ2
-    phi1_score: NDArray[np.float64] | None = None  # (S,) the same labelings judged in φ1, where it is recorded
+    phi1_score: NDArray[np.float64] | None = None  # (S,) of the same labelings in φ1, None where it is not recorded
 
     @cached_property
     def seeds(self) -> SeedStatistics:
@@ -59,7 +59,7 @@ class Case:
 
     @cached_property
     def trust(self) -> Trust:
-        """Whether the ranking by the scores is reliable, without any label."""
+        """Whether the ranking by score is reliable, without any label."""
         phi1_score = self.phi1_score
         if phi1_score is None:
             phi1_score = judging.scores_in_phi1(self.dataset, PHI1, self.labelings, NUM_CLASSES)
@@ -88,22 +88,22 @@ class Case:
 
 
 def with_profiles(digits: Dataset) -> Dataset:
-    """The embedded digits with one more space: the mean of every row and column of a picture, (N, 16).
+    """Add a space to the embedded digits: the mean of every row and column of a picture, (N, 16).
 
     Raises InputError for a dataset without pictures.
     """
     pictures = thumbnails.sample_images(digits)
     if pictures is None:
-        raise InputError(f"{digits.name} has no pictures to take the brightness of")
+        raise InputError(f"{digits.name} has no pictures to compute the brightness of")
     grey = pictures.reshape(*pictures.shape[:3], -1).mean(3, dtype=np.float32) / np.float32(pictures.max())
     profiles = np.concatenate([grey.mean(1), grey.mean(2)], 1).astype(np.float32)
     return replace(digits, spaces={**digits.spaces, HARD: Space(name=HARD, features=profiles)})
 
 
 def search_both(home: Path, digits: Dataset, on_progress: Progress | None = None) -> None:
-    """Search the good and the hard pair and keep what is found in the home; some minutes.
+    """Search the good and the hard pair and save the results in the home; some minutes.
 
-    Raises RunError when the home cannot be written; whatever `on_progress` raises ends the work.
+    Raises RunError when the home cannot be written; an exception of `on_progress` cancels the searches.
     """
     dataset = with_profiles(digits)
     for i, phi2 in enumerate((GOOD, HARD)):
@@ -113,7 +113,7 @@ def search_both(home: Path, digits: Dataset, on_progress: Progress | None = None
 
 
 def read_both(home: Path, digits: Dataset) -> tuple[Case, Case] | None:
-    """The good and the hard case as recorded, else as searched in this home; None where neither is of these digits."""
+    """Load the good and the hard case, as recorded or as searched in this home; None where neither has these digits."""
     dataset = with_profiles(digits)
     cases = []
     with np.load(RECORDED) as recorded:
@@ -130,7 +130,7 @@ def read_both(home: Path, digits: Dataset) -> tuple[Case, Case] | None:
 
 
 def record(path: Path, digits: Dataset) -> None:
-    """Write what both searches find to the file that comes with the package."""
+    """Write the results of both searches to the file that comes with the package."""
     dataset = with_profiles(digits)
     config, solver = _settings(dataset)
     arrays: dict[str, Any] = {"fingerprints": np.array(_fingerprints(digits))}
@@ -145,14 +145,14 @@ def record(path: Path, digits: Dataset) -> None:
 
 
 def conclusion(good: Case, hard: Case) -> str:
-    """What to take home from both, without any label."""
+    """The conclusion from both cases, without any label."""
     higher = hard.cv_score.mean() > good.cv_score.mean()
-    chosen = "The scores alone would have chosen the second pair. " if higher else ""
+    chosen = "By the scores alone the second pair would be chosen. " if higher else ""
     if hard.trust.verdict != "not reliable":
-        return f"{chosen}Nothing gives the second pair away this time: its verdict is “{hard.trust.verdict}”."
+        return f"{chosen}This time no evidence speaks against the second pair: its verdict is “{hard.trust.verdict}”."
     return (
-        f"{chosen}**What gives it away needs no label**: the first space is asked about the same labelings. Where its "
-        "opinion falls while that of the second rises, the second rewards something that the first does not hold."
+        f"{chosen}**The fault is detected without labels**: the same labelings are scored in the first space. Where "
+        "its scores fall while those of the second rise, the second rewards a feature that the first does not have."
     )
 
 

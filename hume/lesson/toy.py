@@ -1,12 +1,12 @@
-"""Any labeling can be fitted, few generalize: points with two views, small enough to be fitted while one watches.
+"""Any labeling can be fitted, few generalize: points with two views, small enough to be fitted interactively.
 
     toy = make_toy()
     first, second = fit(toy, toy.brightness)
-    first.test_error, second.test_error      # 0.01 and 0.51: it holds in one view only
+    first.test_error, second.test_error      # 0.01 and 0.51: it generalizes in one view only
 
-A point is a drawing: round or square, dark or bright. In both views a plane tells the shapes apart, brightness shows
-in the first view alone. As in the features of a network there are many more coordinates of small noise, more than
-points to learn from, and a coordinate that all points share.
+A point is a drawing: round or square, dark or bright. In both views a plane separates the shapes, brightness is in
+the first view only. As in the features of a network there are many more coordinates of small noise, more than
+training points, and a coordinate that all points share.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,22 +31,22 @@ Labeling: TypeAlias = NDArray[np.int64]
 
 NUM_CLASSES = 2
 NUM_VIEWS = 2
-SPREAD = 0.35  # deviation of a point from the middle of its group; the middles of two groups are 2 apart
-NOISE = 0.15  # deviation of every coordinate that the plane does not show
-COMMON = 2.0  # what all points share: it stands for the bias of a classifier, and lets a search collapse
+SPREAD = 0.35  # standard deviation within a group; the means of two groups are 2 apart
+NOISE = 0.15  # standard deviation of every coordinate that the plane does not show
+COMMON = 2.0  # the coordinate that all points share: it acts as the bias of a classifier, and lets a search collapse
 TRAIN_SHARE = 0.6
 TILT = np.deg2rad(60)  # the direction of the shapes in the second view, against that in the first
 
-RIDGE = 3e-4  # so weak that whatever can be fitted is fitted
+RIDGE = 3e-4  # so weak that every labeling that can be fitted is
 TOLERANCE, MAX_STEPS = 0.001, 1000
 
-GENERALIZES = 0.25  # a labeling does where its error on new points is below this share of what guessing gives
-GUESSES = 0.8  # above this share the classifier knows little more than guessing does
+GENERALIZES = 0.25  # a labeling does where its error on held-out points is below this share of that of guessing
+GUESSES = 0.8  # above this share the classifier is little better than guessing
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One representation of all points, and what is needed to fit many labelings of its train rows quickly."""
+    """One representation of all points, with what many fits on its train rows share."""
 
     features: Tensor  # (N, d) float32; the first two columns are the plane, the last is common to all points
     train: NDArray[np.bool_]  # (N,)
@@ -78,9 +78,9 @@ class View:
 class Toy:
     """Drawings seen by two networks."""
 
-    shape: Labeling  # (N,) 0 round, 1 square: what people would say
+    shape: Labeling  # (N,) 0 round, 1 square: the human labeling
     brightness: Labeling  # (N,) 0 dark, 1 bright
-    train: NDArray[np.bool_]  # (N,) the points that a classifier learns from; the others are new to it
+    train: NDArray[np.bool_]  # (N,) training points; the others are held out
     views: tuple[View, View]
 
     @property
@@ -94,9 +94,9 @@ class Toy:
 
 
 def make_toy(num_points: int = 240, num_hidden: int = 150, seed: int = 1) -> Toy:
-    """Draw the points; the same for the same arguments.
+    """Draw the points; deterministic.
 
-    With at least as many hidden coordinates as points to learn from, every labeling of these can be fitted.
+    With at least as many hidden coordinates as training points, every labeling of these can be fitted.
     """
     rng = np.random.default_rng(seed)
     shape, brightness = (rng.permutation(np.arange(num_points) % 2) for _ in range(2))
@@ -118,7 +118,7 @@ def make_toy(num_points: int = 240, num_hidden: int = 150, seed: int = 1) -> Toy
 
 
 def random_labeling(toy: Toy, seed: int = 0) -> Labeling:
-    """A class for every point by the toss of a coin."""
+    """A random class for every point, both equally likely."""
     return np.random.default_rng((1, seed)).integers(0, NUM_CLASSES, toy.num_points)
 
 
@@ -150,18 +150,18 @@ LABELINGS: Mapping[str, Callable[[Toy], Labeling]] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What a linear classifier that learned a labeling of the train rows makes of a view."""
+    """Errors of a linear classifier that was fitted to a labeling of the train rows of a view."""
 
-    train_error: float  # share of the train rows that it gets wrong
-    test_error: float  # share of the others
-    test_loss: float  # cross-entropy on the others, nats: one term of Eq. 2
-    guess_error: float  # what is wrong of these others when always their commonest class is said
+    train_error: float  # share of the train rows that are misclassified
+    test_error: float  # share of the held-out rows
+    test_loss: float  # cross-entropy on the held-out rows, nats: one term of Eq. 2
+    guess_error: float  # error on the held-out rows of always predicting their most frequent class
     wrong: NDArray[np.bool_]  # (N,)
     boundary: tuple[float, float, float]  # (a, b, c): a x + b y + c > 0 is class 1, with no noise in hidden coordinates
 
 
 def fit(toy: Toy, labeling: IntArray) -> tuple[Fit, Fit]:
-    """Learn a labeling (N,) of the train rows in each view and try it on the others (Eqs. 2 and 5).
+    """Fit a labeling (N,) on the train rows of each view and test it on the held-out rows (Eqs. 2 and 5).
 
     Multinomial logistic regression with a ridge of `RIDGE`. Raises InputError for other classes than 0 and 1.
     """
@@ -192,42 +192,42 @@ def _fit(view: View, labeling: Labeling) -> Fit:
 
 
 def random_errors(toy: Toy, num_labelings: int = 500) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Errors of many random labelings on train rows and on the others: two (views, S)."""
+    """Errors of many random labelings on train rows and on held-out rows: two (views, S)."""
     labelings = torch.from_numpy(np.stack([random_labeling(toy, seed) for seed in range(num_labelings)]))
     train, test = [], []
     for view in toy.views:
-        said = linear.logits(view.rows, view.classifiers(labelings)).argmax(1)  # (N, S)
-        wrong = (said != labelings.T).numpy()
+        predicted = linear.logits(view.rows, view.classifiers(labelings)).argmax(1)  # (N, S)
+        wrong = (predicted != labelings.T).numpy()
         train.append(wrong[view.train].mean(0))
         test.append(wrong[~view.train].mean(0))
     return np.stack(train), np.stack(test)
 
 
-# --- in words --------------------------------------------------------------------------------
+# --- conclusion ------------------------------------------------------------------------------
 
 
 def conclusion(labeling: IntArray, fits: tuple[Fit, Fit]) -> str:
-    """What a stranger should conclude from the errors, in one sentence."""
+    """The conclusion from the errors, in one sentence."""
     if len(np.unique(labeling)) == 1:
-        return "Never wrong in either view, and useless: with everything in one class there is nothing to tell."
-    if min(each.guess_error for each in fits) == 0:
-        return "All new points are in one class: what was learned of the other one cannot be tested."
-    learned = max(each.train_error for each in fits)
+        return "Never wrong in either view, and useless: with everything in one class nothing is distinguished."
+    if min(view.guess_error for view in fits) == 0:
+        return "All new points are in one class: the other class cannot be tested."
+    learned = max(view.train_error for view in fits)
     start = "Perfect on the points it was fitted to"
     if learned > 0:
         start = f"Wrong on up to {percent(learned, 0)} of the points it was fitted to"
-    first, second = (percent(each.test_error, 0) for each in fits)
+    first, second = (percent(view.test_error, 0) for view in fits)
     both = first if first == second else f"{first} and {second}"
-    held = [each.test_error < GENERALIZES * each.guess_error for each in fits]
-    guessed = [each.test_error > GUESSES * each.guess_error for each in fits]
+    held = [view.test_error < GENERALIZES * view.guess_error for view in fits]
+    guessed = [view.test_error > GUESSES * view.guess_error for view in fits]
     if all(held):
-        if not any(each.test_error for each in fits):
+        if not any(view.test_error for view in fits):
             return f"{start}, and on all new points: it generalizes in both views."
         return f"{start}, and wrong on only {both} of the new points: it generalizes in both views."
     if all(guessed):
         return (
-            f"{start}, and wrong on {both} of the new points, no better than guessing: it was learned by "
-            "heart and generalizes in neither view."
+            f"{start}, and wrong on {both} of the new points, no better than guessing: it is memorized and "
+            "generalizes in neither view."
         )
     if any(held):
         good = held.index(True)

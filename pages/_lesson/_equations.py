@@ -1,4 +1,4 @@
-"""Eqs. 3, 4 and 7 of the paper, with the symbols lit that a phase of Algorithm 1 moves."""
+"""Eqs. 3, 4 and 7 of the paper, with the symbols highlighted that a phase of Algorithm 1 changes."""
 
 from string import Template
 
@@ -6,9 +6,9 @@ import streamlit as st
 
 from hume.lesson.moves import FIT, PROTOTYPES, SPLIT, TASK, TEST, UPDATE
 
-LIT = r"\colorbox{#ffd166}{$\textcolor{#10161d}{%s}$}"  # dark on amber: it reads on white and on a dark page
+LIT = r"\colorbox{#ffd166}{$\textcolor{#10161d}{%s}$}"  # dark on amber: readable on a white and on a dark page
 
-# Name in the equations below -> symbol and the phase that moves it.
+# Name in the equations below -> symbol and the phase that changes it.
 SYMBOLS = {
     "prototypes": ("W_1", PROTOTYPES),
     "orthonormal": (r"W_1 W_1^\top = I_K", PROTOTYPES),
@@ -32,16 +32,16 @@ EQUATIONS = Template(
 
 
 def latex(phase: int) -> str:
-    """The equations as LaTeX, with what moves in this phase lit."""
+    """The equations as LaTeX, with the symbols highlighted that this phase changes."""
     return EQUATIONS.substitute(
         {name: LIT % symbol if moves == phase else symbol for name, (symbol, moves) in SYMBOLS.items()}
     )
 
 
 def draw(phase: int) -> None:
-    """The equations, and what their letters mean."""
-    st.latex(rf"\small {latex(phase)}")  # so that the longest fits beside the pictures
+    """The equations, and the meaning of their symbols."""
+    st.latex(rf"\small {latex(phase)}")  # so that the longest fits next to the pictures
     st.caption(
         r"$\mathcal{A}$ sparsemax · $\sigma$ softmax · $\mathcal{L}$ cross-entropy · $\mathcal{R}$ entropy of the "
-        r"class sizes · $\hat W_2$ fitted to the labels of the rows to learn from"
+        r"class sizes · $\hat W_2$ fitted to the labels of the training rows"
     )

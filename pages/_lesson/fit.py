@@ -1,4 +1,4 @@
-"""Step 2 of the lesson: any labeling can be fitted, few generalize; and what keeps everything out of one class."""
+"""Step 2 of the lesson: any labeling can be fitted, few generalize; and what prevents a collapse to one class."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -28,7 +28,7 @@ PAINTED = "painted"
 CHOICES = {
     "human": "What people see: round or square",
     "brightness": "Dark or bright",
-    "random": "Tossing a coin",
+    "random": "A coin toss",
     "one class": "Everything in one class",
     PAINTED: "Painted by you",
 }
@@ -41,7 +41,7 @@ def show() -> None:
     """Draw the step."""
     _labelings()
     st.divider()
-    _random()  # now, so that choosing it takes no longer than the others
+    _random()  # cached now, so that choosing it is as fast as the others
     entropy.show(_toy())
 
 
@@ -52,25 +52,25 @@ def _toy() -> Toy:
 
 @st.cache_resource(show_spinner=False)
 def _random() -> str:
-    """What many random labelings come to, in a sentence."""
+    """The errors of many random labelings, in a sentence."""
     train, test = random_errors(_toy())
     fitted, S = int((train == 0).all(0).sum()), train.shape[1]
-    best = float(test.max(0).min())  # the worse of both views counts
+    best = float(test.max(0).min())  # by the worse view
     return (
         f"Of {count(S, 'random labeling')}, {fitted if fitted < S else 'all'} can be fitted without an error in both "
         f"views; the best of them is wrong on {percent(best, 0)} of the new points in its worse view."
     )
 
 
-# --- a labeling and what becomes of it ---------------------------------------------------------
+# --- a labeling and its errors -----------------------------------------------------------------
 
 
 @st.fragment
 def _labelings() -> None:
     toy = _toy()
     st.markdown(
-        "Each point is a drawing, **round** or **square**, dark or bright. A linear classifier learns the filled "
-        "points; the open ones are new to it."
+        "Each point is a drawing, **round** or **square**, dark or bright. A linear classifier learns from the filled "
+        "points; the open ones are held out."
     )
     choice = st.radio(
         "Labeling", list(CHOICES), key=CHOICE, horizontal=True, label_visibility="collapsed",
@@ -91,15 +91,15 @@ def _labelings() -> None:
     st.caption(
         f"The picture shows 2 coordinates of each view. Every point has {toy.num_hidden} more, of small noise, as the "
         f"features of a network have: more coordinates than the {int(toy.train.sum())} points to learn from, so that "
-        "a linear classifier can fit any labeling of these. The shading is what it says where the noise is zero."
+        "a linear classifier can fit any labeling of these. The shading is its prediction where the noise is zero."
     )
     st.markdown(
-        "HUME makes its labelings in view 1, with weights W₁. It looks for the one with the smallest error **on new "
-        "points in view 2**, where the classifier with weights Ŵ₂ has learned it from the filled points (Equation 4):"
+        "HUME makes labelings in view 1, with weights W₁. It searches for the one with the smallest error **on new "
+        "points in view 2**, where a classifier with weights Ŵ₂ is fitted to the filled points (Equation 4):"
     )
     st.latex(
-        r"\large \arg\min_{W_1}\; \mathcal{L}\Big(\underbrace{\sigma(\hat W_2(W_1)\,\phi_2(X_{te}))}_{\text{what view "
-        r"2 expects}},\; \underbrace{\tau_{W_1}(X_{te})}_{\text{the labeling}}\Big)"
+        r"\large \arg\min_{W_1}\; \mathcal{L}\Big(\underbrace{\sigma(\hat W_2(W_1)\,\phi_2(X_{te}))}_{\text{prediction "
+        r"in view 2}},\; \underbrace{\tau_{W_1}(X_{te})}_{\text{the labeling}}\Big)"
     )
 
 
@@ -116,7 +116,7 @@ def _toss() -> None:
 
 
 def _painting() -> Labeling:
-    """The reader's labeling, in the beginning a cut halfway between shape and brightness."""
+    """The user's labeling, initially a cut halfway between shape and brightness."""
     if PAINTING not in st.session_state:
         _cut()
     painted: Labeling = st.session_state[PAINTING]
@@ -137,7 +137,7 @@ def _paint(rows: Iterable[int], number: int) -> None:
 
 
 def _forget_selection() -> None:
-    """Let the next plot be a new one, without the old one's lasso."""
+    """Give the next plot a new key, so that the lasso of the old one is gone."""
     st.session_state[PAINTINGS] = st.session_state.get(PAINTINGS, 0) + 1
 
 
@@ -154,11 +154,11 @@ def _line() -> None:
 
 
 def _brushes(selected: list[int]) -> None:
-    """Give the points that were circled a class: the way to paint with the mouse."""
+    """Assign a class to the selected points: the way to paint with the mouse."""
     if selected:
         st.markdown(f"**{count(len(selected), 'point')}** chosen:")
     else:
-        st.markdown("Or circle points with the mouse, in either view, and give them a class:")
+        st.markdown("Or select points with the mouse, in either view, and assign a class:")
     for number_, name in enumerate(drawn.CLASSES):
         st.button(
             f"Make {'it' if len(selected) == 1 else 'them'} {name}", key=f"paint {name}", disabled=not selected,
@@ -167,23 +167,23 @@ def _brushes(selected: list[int]) -> None:
 
 
 def _views(toy: Toy, labeling: Labeling, fits: tuple[Fit, Fit], choice: str) -> list[int]:
-    """Both views with the errors in each; the points that the reader has circled there."""
+    """Draw both views with their errors; returns the selected points."""
     figure = drawn.toy_fits(
-        [view.plane for view in toy.views], labeling, toy.shape, toy.train, [each.wrong for each in fits],
-        [each.boundary for each in fits], [each.guess_error for each in fits],
+        [view.plane for view in toy.views], labeling, toy.shape, toy.train, [view.wrong for view in fits],
+        [view.boundary for view in fits], [view.guess_error for view in fits],
     )  # fmt: skip
     header = ("point", "shape", "brightness", "learned from", "class", *(
         f"view {v} {what}" for v in (1, 2) for what in ("x", "y", "wrong")))  # fmt: skip
 
     def table() -> plots.Table:
         columns: list[NDArray[Any]] = [toy.shape, toy.brightness, toy.train, labeling]
-        for view, each in zip(toy.views, fits, strict=True):
-            columns += [*view.plane.T, each.wrong]
+        for view, fitted in zip(toy.views, fits, strict=True):
+            columns += [*view.plane.T, fitted.wrong]
         return header, ([i, *(column[i].item() for column in columns)] for i in range(toy.num_points))
 
     points = plots.plot(
         figure, f"toy views {choice} {st.session_state.get(PAINTINGS, 0)}", table, name="lesson-toy", height=HEIGHT,
-        alt="A labeling in two views, with the line of a linear classifier in each, and below its errors on points it "
-        "learned from and on new ones", select=("lasso", "box", "points") if choice == PAINTED else (),
+        alt="A labeling in two views, with the boundary of a linear classifier in each, and below its errors on "
+        "training points and on new points", select=("lasso", "box", "points") if choice == PAINTED else (),
     )  # fmt: skip
     return plots.ids(points)

@@ -1,15 +1,15 @@
-"""The frame of every step: the way through the lesson, large type, notes for the presenter."""
+"""The frame of every step: navigation through the lesson, large type, notes for the presenter."""
 
 from collections.abc import Callable, Mapping
 from functools import partial, update_wrapper
 
 import streamlit as st
 
-from hume.lesson.plan import PARTS, Part
+from hume.lesson.plan import STEPS, Step
 from pages._lesson import compare, fit, guess, handout, moves, seeds, trust
 from pages._state import errors
 
-STEPS: Mapping[str, Callable[[], None]] = {
+SHOW: Mapping[str, Callable[[], None]] = {
     "guess": guess.show,
     "fit": fit.show,
     "moves": moves.show,
@@ -18,7 +18,7 @@ STEPS: Mapping[str, Callable[[], None]] = {
     "compare": compare.show,
     "handout": handout.show,
 }
-# A lesson is read from the last row: larger type, and no pale words.
+# A lesson is read from the last row: larger type, and no pale text.
 STYLE = """<style>
 .stMain .stMarkdown :is(p, li, th, td), .stMain .stAlert p { font-size: 1.25rem; line-height: 1.55; }
 .stMain [data-testid="stCaptionContainer"], .stMain [data-testid="stCaptionContainer"] p {
@@ -31,42 +31,42 @@ STYLE = """<style>
 
 def pages() -> list[st.Page]:
     """A page a step, each with an address of its own; the menu shows the first."""
-    return [_page(part) for part in PARTS]
+    return [_page(step) for step in STEPS]
 
 
-def _page(part: Part) -> st.Page:
-    run: Callable[[], None] = partial(_show, part)
-    first = part is PARTS[0]
+def _page(step: Step) -> st.Page:
+    run: Callable[[], None] = partial(_show, step)
+    first = step is STEPS[0]
     return st.Page(
         update_wrapper(run, _show),
-        title="Lesson" if first else part.title,
+        title="An interactive lesson" if first else step.title,
         icon=":material/school:" if first else None,
-        url_path="learn" if first else f"learn-{part.key}",
+        url_path="learn" if first else f"learn-{step.key}",
         visibility="visible" if first else "hidden",
     )
 
 
-def _show(part: Part) -> None:
+def _show(step: Step) -> None:
     st.html(STYLE)
-    place = PARTS.index(part)
+    position = STEPS.index(step)
     links = pages()
     with st.container(horizontal=True, key="lesson-way"):
-        for i, (each, link) in enumerate(zip(PARTS, links, strict=True)):
-            st.page_link(link, label=f"{i + 1} · {each.title}")
-    st.title(part.question)
-    errors.guard(STEPS[part.key])
-    _notes(part)
+        for i, (other, link) in enumerate(zip(STEPS, links, strict=True)):
+            st.page_link(link, label=f"{i + 1} · {other.title}")
+    st.title(step.question)
+    errors.guard(SHOW[step.key])
+    _notes(step)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        if place > 0:
-            st.page_link(links[place - 1], label=f"Back: {PARTS[place - 1].title}", icon=":material/arrow_back:")
-        if place + 1 < len(PARTS):
+        if position > 0:
+            st.page_link(links[position - 1], label=f"Back: {STEPS[position - 1].title}", icon=":material/arrow_back:")
+        if position + 1 < len(STEPS):
             st.page_link(
-                links[place + 1], label=f"Next: {PARTS[place + 1].title}", icon=":material/arrow_forward:",
+                links[position + 1], label=f"Next: {STEPS[position + 1].title}", icon=":material/arrow_forward:",
                 icon_position="right",
             )  # fmt: skip
 
 
-def _notes(part: Part) -> None:
+def _notes(step: Step) -> None:
     st.divider()
-    with st.expander(f"For the presenter · about {part.minutes} min", icon=":material/speaker_notes:"):
-        st.markdown("\n".join(f"- {line}" for line in part.notes))
+    with st.expander(f"For the presenter · about {step.minutes} min", icon=":material/speaker_notes:"):
+        st.markdown("\n".join(f"- {line}" for line in step.notes))

@@ -1,4 +1,4 @@
-"""Guess: a wall of pictures that nobody labeled, sorted by the class."""
+"""Guess: unlabeled pictures, sorted by the class."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,8 +22,8 @@ def show() -> None:
     lesson.choose_data()
     data = lesson.data()
     st.markdown(
-        "Nobody has labeled these pictures. **How many kinds of things do you see, and which belong together?** "
-        "There is no wrong answer yet: what you say now stands beside what the search finds, at the end."
+        "These pictures are shown without labels. **How many kinds of things do you see, and which belong together?** "
+        "There is no wrong answer yet: at the end your guesses are compared with the classes that the search finds."
     )
     with st.container():  # of its own, so that the pictures below stay where they are when the plot appears
         hands_up(data)
@@ -31,14 +31,14 @@ def show() -> None:
 
 
 def hands_up(data: Dataset) -> None:
-    """How many kinds does everybody see? Counted by hands."""
+    """How many kinds does the class see? Counted by hands."""
     st.subheader("How many kinds are there?")
     known = guesses.read(lesson.home(), data)
     with st.form("lesson hands", border=False):
         left, middle, right = st.columns([1, 1, 1], vertical_alignment="bottom")
         kinds = int(left.number_input("Kinds", 1, MOST_KINDS, known.usual_kinds or 5, key=f"lesson kinds {data.name}"))
         raised = int(middle.number_input("Hands for it", 0, MOST_HANDS, 1, key=f"lesson hands {data.name}"))
-        noted = right.form_submit_button("Note them", icon=":material/front_hand:", key="note hands")
+        noted = right.form_submit_button("Save hands", icon=":material/front_hand:", key="note hands")
     if noted:
         _do(guesses.raise_hands, data, kinds, raised)
         st.rerun()
@@ -63,16 +63,16 @@ def sort(data: Dataset) -> None:
     st.subheader("Which belong together?")
     known = guesses.read(lesson.home(), data)
     left, right = st.columns([1, 3], vertical_alignment="bottom")
-    field = f"lesson groups {data.name} {len(known.names)}"  # another tab's change makes it anew
-    least = max([2, *(group + 1 for group in known.placed.values())])  # no group goes that holds pictures
+    field = f"lesson groups {data.name} {len(known.names)}"  # renewed by another tab's change
+    least = max([2, *(group + 1 for group in known.placed.values())])  # only empty groups can be removed
     left.number_input(
         "Groups", least, MOST_GROUPS, len(known.names), key=field,
-        help="A group that holds pictures has to be emptied before it can go.",
+        help="Only an empty group can be removed.",
         on_change=lambda: _do(guesses.set_groups, data, int(st.session_state[field])),
     )  # fmt: skip
     right.caption(
         "Drag a picture into a group, or click it and then the group's name. By keyboard: Tab to the pictures, arrow "
-        "keys to walk, a digit to sort, 0 to take back."
+        "keys to move, a digit to sort, 0 to undo."
     )
     bins(
         known.rows, known.shown_names, known.placed, key="lesson bins", dataset=data, size=PICTURE,
@@ -83,12 +83,12 @@ def sort(data: Dataset) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{sorted_now} of {len(known.rows)}** pictures are sorted.")
         with st.popover("Start over", icon=":material/restart_alt:", disabled=known == guesses.Guesses(known.rows)):
-            st.markdown("Forget all groups, names and hands?")
-            st.button("Forget them", key="forget guesses", on_click=_forget, args=(data,))
+            st.markdown("Delete all groups, names and hands?")
+            st.button("Delete", key="forget guesses", on_click=_forget, args=(data,))
 
 
 def names(data: Dataset, known: Guesses) -> None:
-    """What the class calls its groups."""
+    """Fields for the names of the groups."""
     with st.expander("Name the groups"):
         columns = st.columns(3)
         for group, name in enumerate(known.names):
@@ -104,7 +104,7 @@ def _name(data: Dataset, group: int, field: str) -> None:
 
 
 def _do(change: Callable[..., Guesses], data: Dataset, *values: Any) -> None:
-    """Change the guesses that are kept in the home folder; what a reader can mend is said in one sentence."""
+    """Change the guesses that are saved in the home folder; an error that the user can fix is shown."""
     try:
         change(lesson.home(), data, *values)
     except HumeError as error:

@@ -13,8 +13,8 @@ from pages._widgets import plots
 def show() -> None:
     lesson.choose_data()
     st.markdown(
-        "One file for everybody: what the class guessed, what the search found, how far both can be trusted, and three "
-        "exercises. It opens in any browser and needs no network."
+        "One file for the class: the guesses, the found classes, how reliable they are, and three exercises. It opens "
+        "in any browser and needs no network."
     )
     file()
     exercises()
@@ -22,26 +22,26 @@ def show() -> None:
 
 def file() -> None:
     """The file to download; people's labels are in it only when they are shown here."""
-    found = lesson.found()
-    if found is None:
+    findings = lesson.findings()
+    if findings is None:
         st.info(
-            "The file tells of a finished search of these pictures, and there is none yet: see **100 seeds**.",
+            "The file needs a finished search of these pictures: start one in **100 seeds**.",
             icon=":material/info:",
         )
         return
-    known = guesses.read(lesson.home(), found.dataset)
+    guessed = guesses.read(lesson.home(), findings.dataset)
     home, truth = lesson.home(), lesson.shows_truth()
 
     def content() -> bytes:
-        """What was guessed and named until the button was pressed, in any tab."""
-        given = review.read(found.run)
-        names = [given.name(k) for k in range(found.num_classes)]
-        return handout(found, guesses.read(home, found.dataset), names, show_truth=truth).encode()
+        """The guesses and names at the time of the download, from any tab."""
+        given = review.read(findings.run)
+        names = [given.name(k) for k in range(findings.num_classes)]
+        return handout(findings, guesses.read(home, findings.dataset), names, show_truth=truth).encode()
 
     st.download_button(
         "The lesson as one HTML file",
         content,
-        f"{plots.file_name('lesson', found.run.name)}.html",
+        f"{plots.file_name('lesson', findings.run.name)}.html",
         "text/html",
         key="handout",
         icon=":material/download:",
@@ -49,8 +49,8 @@ def file() -> None:
         on_click="ignore",
     )
     st.markdown(
-        f"{len(known.placed)} of {len(known.rows)} pictures were sorted. "
-        + _about_labels(found.dataset.labels is not None, truth)
+        f"{len(guessed.placed)} of {len(guessed.rows)} pictures are sorted. "
+        + _about_labels(findings.dataset.labels is not None, truth)
     )
 
 
@@ -63,7 +63,7 @@ def _about_labels(known: bool, shown: bool) -> str:
 def exercises() -> None:
     """Three questions, their answers folded."""
     st.subheader("Three exercises")
-    for number, each in enumerate(EXERCISES, start=1):
-        st.markdown(f"**{number}.** {each.question}")
+    for number, exercise in enumerate(EXERCISES, start=1):
+        st.markdown(f"**{number}.** {exercise.question}")
         with st.expander(f"Answer {number}"):
-            st.markdown(each.answer)
+            st.markdown(exercise.answer)

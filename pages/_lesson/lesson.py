@@ -1,4 +1,4 @@
-"""What the steps of the lesson share: its data, the run it looks at, what may be revealed, and large plots."""
+"""What the steps of the lesson share: the data, the run, whether ground truth is shown, and large plots."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ INK = {"light": "#1c2430", "dark": "#e6ebf0", "None": "#1c2430"}  # as in .strea
 
 
 def choose_data() -> None:
-    """Which data the lesson is about, and whether people's labels of them may be seen: the same in all steps."""
+    """Choose the data, and whether people's labels are shown: the same in all steps."""
     names = datasets.dataset_names()
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     left.selectbox(
@@ -32,14 +32,14 @@ def choose_data() -> None:
 
 
 def offer_truth(dataset: Dataset) -> None:
-    """The switch for people's labels, where there are any."""
+    """The switch for people's labels, if there are any."""
     if dataset.labels is not None:
         st.toggle(
             "Show people's labels", key="lesson_truth", bind="query-params", persist_state="session",
             disabled=ground_truth.is_blind(),
             help="Blind mode is on: turn it off in the sidebar."
             if ground_truth.is_blind()
-            else "Off until the class has guessed.",
+            else "Leave it off until the class has guessed.",
         )  # fmt: skip
 
 
@@ -51,59 +51,59 @@ def data() -> Dataset:
 
 
 def home() -> Path:
-    """Where the guesses are kept."""
+    """The folder where the guesses are saved."""
     return services.services().store.home
 
 
 def shows_truth() -> bool:
-    """Whether the lesson has come to where people's labels may be seen; the search never sees them."""
+    """Whether people's labels of the lesson's data are shown; the search never sees them."""
     return may_reveal(data())
 
 
 def may_reveal(dataset: Dataset) -> bool:
-    """The same for any dataset that a step shows."""
+    """Whether people's labels of any dataset are shown."""
     return ground_truth.shows_truth(dataset) and bool(st.session_state.get("lesson_truth"))
 
 
 def latest_run() -> Run | None:
-    """The run the lesson looks at: the chosen one when it is of the lesson's data, else the newest that is."""
+    """The run that the lesson shows: the chosen one if it is on the lesson's data, else the newest on them."""
     return runs.latest_of(data().name)
 
 
-def found() -> Findings | None:
-    """What that run has found, or else the newest that has ended; None where there is none that can be read."""
+def findings() -> Findings | None:
+    """The findings of that run, else of the newest finished one; None if there is no readable one."""
     run = latest_run()
     if run is None:
         return None
     if runs.state(run) != "finished":
         others = runs.readable_runs()
-        ended = [each for each in others if each.request.dataset == data().name and each.state == "finished"]
+        ended = [other for other in others if other.request.dataset == data().name and other.state == "finished"]
         if not ended:
             return None
         run = ended[0]
     try:
         return runs.findings(run)
-    except HumeError as error:  # its data changed, say
+    except HumeError as error:  # e.g. its data changed
         st.error(str(error), icon=":material/error:")
         return None
 
 
 def needs_a_run() -> Findings | None:
-    """What was found; where nothing was, says so and shows the way."""
-    known = found()
-    if known is None:
+    """The findings; if there are none, shows the next step."""
+    found = findings()
+    if found is None:
         st.info(
-            "This step looks at a finished search of these pictures, and there is none yet: **100 seeds**, in the list "
-            "of steps above, makes one.",
+            "This step needs a finished search of these pictures: start one in **100 seeds**, in the list of steps "
+            "above.",
             icon=":material/info:",
         )
-    return known
+    return found
 
 
 def plot(
     figure: go.Figure, key: str, table: Callable[[], plots.Table], *, alt: str, name: str, height: int = TALL
 ) -> list[dict[str, Any]]:
-    """A figure with type that the last row can read: large, and as dark as the page's own."""
+    """Draw a figure with type that is readable from the last row: large, in the colour of the page's text."""
     font = {"size": LARGE_TYPE, "color": INK[str(st.context.theme.type)]}
     axis = {"tickfont": font, "title": {"font": font}}
     figure.update_layout(font=font, legend={"font": font})

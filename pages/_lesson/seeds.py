@@ -1,4 +1,4 @@
-"""A hundred seeds: a real search while it runs, with the accuracy hidden until the class has placed its bets."""
+"""A hundred seeds: a search while it runs, with the accuracy hidden until the class has placed its bets."""
 
 import numpy as np
 import streamlit as st
@@ -24,8 +24,8 @@ def show() -> None:
     lesson.choose_data()
     data, run = lesson.data(), lesson.latest_run()
     st.markdown(
-        "Every point is one random start of the search. **How far to the right it lies is all that the search knows**: "
-        f"the objective, which rewards labels that a classifier foretells on pictures it has not seen. {_hidden(data)}"
+        "Every point is one random start of the search. **Its horizontal position is all that the search knows**: the "
+        f"objective, which rewards labels that a classifier predicts on held-out pictures. {_hidden(data)}"
     )
     now = None if run is None else runs.state(run)
     if run is not None and now in LIVE:
@@ -33,19 +33,19 @@ def show() -> None:
         return
     if run is not None and now != "finished":
         runs.unfinished(run)
-    found = lesson.found()
-    if found is not None:
-        cloud(found)
+    findings = lesson.findings()
+    if findings is not None:
+        cloud(findings)
         st.subheader("How did they get there?")
-        replay.show(found, truth=lesson.shows_truth(), plot=lesson.plot)
-    start(data, again=found is not None)
+        replay.show(findings, truth=lesson.shows_truth(), plot=lesson.plot)
+    start(data, again=findings is not None)
 
 
 def start(data: Dataset, *, again: bool) -> None:
-    """The button that begins the search."""
+    """The button that starts the search."""
     plan = launch.usual(data)
     if plan is None:
-        st.info("This dataset does not say how many classes to look for.", icon=":material/info:")
+        st.info("The number of classes of this dataset is unknown.", icon=":material/info:")
         st.page_link(runs.SEARCH, label="Choose on the Search page", icon=":material/search:")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -60,7 +60,7 @@ def start(data: Dataset, *, again: bool) -> None:
 
 
 def under_way(run: Run, live: Live, data: Dataset) -> None:
-    """The cloud now, and the pictures that have just changed class."""
+    """Plot the seeds now, and the pictures that have just changed class."""
     known = lesson.shows_truth() and bool(np.isfinite(live.accuracy).any())
     objective = live.last_objective
     drawn = (
@@ -72,25 +72,25 @@ def under_way(run: Run, live: Live, data: Dataset) -> None:
     columns = [live.seeds, objective, *([live.accuracy] if known else [])]
     lesson.plot(
         drawn, "lesson live cloud", lambda: (header, zip(*columns, strict=True)),
-        alt="One point a random start: its objective" + (" and accuracy" if known else ""), name=f"{run.name}-live",
+        alt="One point a seed: its objective" + (" and accuracy" if known else ""), name=f"{run.name}-live",
     )  # fmt: skip
     if len(live.changed):
-        st.markdown(f"**These have just changed class** for seed {live.leader} (class before → class now)")
+        st.markdown(f"**These pictures have just changed class** in seed {live.leader} (old class → new class)")
         tiles = [Tile(row, f"{before} → {after}") for row, before, after in live.changed.tolist()]
         gallery(tiles, key="lesson changed", dataset=data, label="Pictures that changed class", size=PICTURE)
     progress.pictures(live, data)
 
 
-def cloud(found: Findings) -> None:
-    """Where the seeds ended: the objective alone, then with the accuracy."""
-    name, alt = f"{found.run.name}-cloud", "One point a random start: its objective"
-    objective, seeds, done = found.objective, found.seeds, np.ones(len(found.seeds), bool)
-    scores = found.statistics
+def cloud(findings: Findings) -> None:
+    """Plot the finished seeds: the objective alone, or with the accuracy."""
+    name, alt = f"{findings.run.name}-cloud", "One point a seed: its objective"
+    objective, seeds, done = findings.objective, findings.seeds, np.ones(len(findings.seeds), bool)
+    scores = findings.statistics
     if not np.isfinite(objective).all():  # imported: only scores are known
         lesson.plot(
             figures.score_distribution(scores.cv_score, seeds), "lesson scores",
-            lambda: (["seed", "score"], zip(seeds, scores.cv_score, strict=True)), alt="One point a random start: its "
-            "cross-validation score", name=name,
+            lambda: (["seed", "score"], zip(seeds, scores.cv_score, strict=True)),
+            alt="One point a seed: its cross-validation score", name=name,
         )  # fmt: skip
         return
     if not lesson.shows_truth() or scores.accuracy is None:
@@ -108,33 +108,33 @@ def cloud(found: Findings) -> None:
         alt=f"{alt} and its accuracy", name=name,
     )  # fmt: skip
     st.markdown(
-        f"{_in_words(objective, accuracy)} Splits are random, so the last objectives are noisy; in the end every "
-        f"labeling is judged on all pictures. {sentences.trust(found, True)}"
+        f"{_correlation(objective, accuracy)} Splits are random, so the last objectives are noisy; at the end every "
+        f"labeling is scored on all pictures. {sentences.trust(findings, True)}"
     )
 
 
 def _hidden(data: Dataset) -> str:
-    """What is to be said of the height of the points."""
+    """The meaning of the vertical position of the points."""
     if data.labels is None:
-        return "Nobody knows how many of these pictures each start labels as people would."
+        return "Without people's labels the accuracy of each start is unknown."
     if lesson.shows_truth():
-        return "How high it lies, the share of pictures labeled as people do, the search never learns."
+        return "Its vertical position, the share of pictures labeled as people do, is never shown to the search."
     return (
         "The share of pictures labeled as people do is hidden: **on which point would you bet?** Then turn on *Show "
         "people's labels* above."
     )
 
 
-def _in_words(objective: NDArray[np.float64], accuracy: NDArray[np.float64]) -> str:
-    """Whether the objective foretold the accuracy, with r and its interval."""
-    found = metrics.correlation(objective, accuracy)
-    if found is None:
-        return "There are not enough different starts to say whether the objective foretells the accuracy."
-    if found.high < 0:
-        words = "**The lower the objective, the more pictures are labeled as people do**"
-    elif found.low > 0:
-        words = "**Here a lower objective goes with fewer pictures labeled as people do**"
+def _correlation(objective: NDArray[np.float64], accuracy: NDArray[np.float64]) -> str:
+    """Whether the objective predicts the accuracy, with r and its interval."""
+    correlation = metrics.correlation(objective, accuracy)
+    if correlation is None:
+        return "There are too few different starts to compare the objective with the accuracy."
+    if correlation.high < 0:
+        text = "**The lower the objective, the more pictures are labeled as people do**"
+    elif correlation.low > 0:
+        text = "**Here a lower objective goes with fewer pictures labeled as people do**"
     else:
-        words = "Among these starts the objective does not tell which is closer to people's labels"
-    interval = f"95 % interval {formatting.number(found.low)} to {formatting.number(found.high)}"
-    return f"{words}: r = {formatting.number(found.r)} ({interval}, {formatting.count(found.n, 'start')})."
+        text = "Among these starts the objective does not predict which is closer to people's labels"
+    interval = f"95 % interval {formatting.number(correlation.low)} to {formatting.number(correlation.high)}"
+    return f"{text}: r = {formatting.number(correlation.r)} ({interval}, {formatting.count(correlation.n, 'start')})."

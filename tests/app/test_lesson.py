@@ -1,4 +1,4 @@
-"""The lesson: every step by its own link, guesses that stay, and people's labels hidden until they are asked for."""
+"""The lesson: every step by its own link, guesses that stay, and people's labels hidden until they are switched on."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import pytest
 
 from hume.lesson import guesses
 from hume.lesson.handout import handout
-from hume.lesson.plan import EXERCISES, PARTS
+from hume.lesson.plan import EXERCISES, STEPS
 from pages._state import runs
 from tests.support.app_driver import LESSON, NAMES, ended, figures, look, press, rerun, sort_into, until, words
 from tests.support.rules import cases
@@ -20,26 +20,26 @@ OF_TRUTH = re.compile(
 
 
 def board(at):
-    """The table of the first step: bins, and where the pictures lie."""
+    """The table of the first step: bins, and the pictures in them."""
     element = next(each for each in at.get("bidi_component") if each.key == "lesson bins")
     return json.loads(element.proto.json)
 
 
-@cases(("page", "part"), list(zip(LESSON, PARTS, strict=True)))
-def test_every_step_has_a_link_of_its_own_and_notes(home, page, part):
+@cases(("page", "step"), list(zip(LESSON, STEPS, strict=True)))
+def test_every_step_has_a_link_of_its_own_and_notes(home, page, step):
     at = look(page)
-    assert [title.value for title in at.title] == [part.question]
+    assert [title.value for title in at.title] == [step.question]
     labels = [link.label for link in at.page_link]
-    assert labels[: len(PARTS)] == [f"{i} · {each.title}" for i, each in enumerate(PARTS, start=1)]
+    assert labels[: len(STEPS)] == [f"{i} · {each.title}" for i, each in enumerate(STEPS, start=1)]
     notes = next(each for each in at.expander if each.label.startswith("For the presenter"))
-    assert f"{part.minutes} min" in notes.label
-    assert part.notes[0] in notes.markdown[0].value
+    assert f"{step.minutes} min" in notes.label
+    assert step.notes[0] in notes.markdown[0].value
     assert at.error.len == 0
     assert at.warning.len == (page == "learn-trust")  # of the hard case
 
 
 def test_the_lesson_takes_twenty_minutes():
-    assert sum(part.minutes for part in PARTS) == 20
+    assert sum(step.minutes for step in STEPS) == 20
     assert len(EXERCISES) == 3
 
 
@@ -51,7 +51,7 @@ def test_without_a_run_a_step_shows_the_way(home, page):
 # --- guesses ---------------------------------------------------------------------------------------
 
 
-def test_pictures_lie_where_they_were_put_in_every_tab(data, home):
+def test_pictures_are_where_they_were_put_in_every_tab(data, home):
     at = look("learn", lesson_data="birds")
     first, second = (row for row, _ in board(at)["tiles"][:2])
     assert {place for _, place in board(at)["tiles"]} == {-1}
@@ -112,12 +112,12 @@ def guessed(library):
 
 
 @cases("page", OF_A_RUN)
-def test_peoples_labels_are_hidden_until_they_are_asked_for(guessed, page):
+def test_peoples_labels_are_hidden_until_they_are_switched_on(guessed, page):
     for query in ({}, {"lesson_truth": "true", "blind": "true"}):
         at = look(page, lesson_data="birds", run="first", **query)
-        told = " ".join(words(at))
-        assert not [name for name in NAMES if name in told]
-        assert not OF_TRUTH.search(told), OF_TRUTH.search(told)
+        text = " ".join(words(at))
+        assert not [name for name in NAMES if name in text]
+        assert not OF_TRUTH.search(text), OF_TRUTH.search(text)
 
 
 def test_the_accuracy_appears_when_it_is_revealed(guessed):
@@ -130,7 +130,7 @@ def test_the_accuracy_appears_when_it_is_revealed(guessed):
     assert any(name in " ".join(words(shown)) for name in NAMES)
 
 
-def test_the_class_stands_beside_what_was_found(guessed):
+def test_the_groups_of_the_class_are_compared_with_the_found_classes(guessed):
     at = look("learn-compare", lesson_data="birds", run="first")
     link = figures(at)["lesson flows"]["data"][0]["link"]
     assert sum(link["value"]) == 20
@@ -153,8 +153,8 @@ def test_the_hand_out_holds_the_guesses_and_the_truth_only_when_it_is_shown(gues
         assert "What did we guess?" in page
         assert "&lt;b&gt;the &amp; loud&lt;/b&gt;" in page
         assert all(each.answer.split(".")[0] in page for each in EXERCISES)
-        told = page.split("<script")[0] + "".join(re.findall(r'<script type="application/json">(.*?)</script>', page))
-        assert bool(re.search(rf"\b({'|'.join(NAMES)})\b", told)) is truth
+        text = page.split("<script")[0] + "".join(re.findall(r'<script type="application/json">(.*?)</script>', page))
+        assert bool(re.search(rf"\b({'|'.join(NAMES)})\b", text)) is truth
     assert "What did we guess?" not in handout(found, guesses.Guesses(known.rows), ["A", "B", "C", "D"])
 
 

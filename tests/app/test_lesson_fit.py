@@ -79,7 +79,7 @@ def circle(at, points):
     [
         ("human", "generalizes in both views"),
         ("brightness", "generalizes only in view 1"),
-        ("random", "learned by heart"),
+        ("random", "it is memorized"),
         ("one class", "useless"),
         ("painted", "of the new points"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from hume.lesson.plan import PARTS
+from hume.lesson.plan import STEPS
 from tests.support.chromium import Tabs, settle, words_of
 from tests.support.keyboard import focused, press, tab_to
 from tests.support.server import AppServer
@@ -15,9 +15,9 @@ SORTED = 8
 
 def arrive(page: Page, key: str) -> None:
     """Follow the link to the next step."""
-    part = next(part for part in PARTS if part.key == key)
-    press(page, f"Next: {part.title}")
-    expect(page.get_by_role("heading", name=part.question)).to_be_visible()
+    step = next(step for step in STEPS if step.key == key)
+    press(page, f"Next: {step.title}")
+    expect(page.get_by_role("heading", name=step.question)).to_be_visible()
     settle(page)
 
 
@@ -60,7 +60,7 @@ def guess(page: Page) -> None:
     tab_to(page, "Hands for it")
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("23")
-    press(page, "Note them")
+    press(page, "Save hands")
     expect(page.get_by_text(re.compile(r"The most hands, 23 of 23, say"))).to_be_visible()
     settle(page)
     tab_to(page, "picture [0-9]+, Not sorted yet")

@@ -170,7 +170,7 @@ def test_prototypes_orthonormal_within_the_tolerance_are_kept_as_they_are(tmp_pa
     [
         ([AuthorTask(-1, np.eye(2), None)], "seed=-1"),
         ([AuthorTask(1, np.eye(2), None), AuthorTask(1, np.eye(2), None)], "seed=1 twice"),
-        ([AuthorTask(1, np.eye(2), None), AuthorTask(2, np.eye(3), None)], "one shape"),
+        ([AuthorTask(1, np.eye(2), None), AuthorTask(2, np.eye(3), None)], "same shape"),
         ([AuthorTask(1, np.eye(2), float("nan"))], "cv_score"),
     ],
 )

@@ -482,7 +482,7 @@ def test_a_run_hands_over_what_was_kept(tmp_path):
         (row, number, votes, neighbors, rank) for row, _, number, _, votes, neighbors, rank, _ in table
     ]
     np.testing.assert_array_equal(handed.labeling, found.vote.labeling)
-    assert handed.provenance["Reliable samples"] == "5 a class asked for, 1 rejected by hand"
+    assert handed.provenance["Reliable samples"] == "5 a class requested, 1 rejected by hand"
     report = write(handed, FORMATS["usb"], tmp_path / "made")
     assert (report.given, report.used) == (14, 14)
     for row in samples.rows.tolist():
@@ -498,7 +498,7 @@ def test_arrays_that_do_not_fit_are_refused(digits):
         replace(digits, rank=digits.rank[1:])
     with pytest.raises(InputError, match="labeling has shape"):
         replace(digits, labeling=digits.labeling[1:])
-    with pytest.raises(InputError, match="a row is there twice"):
+    with pytest.raises(InputError, match="a row is repeated"):
         replace(digits, rows=np.zeros_like(digits.rows))
 
 

@@ -174,7 +174,7 @@ def test_what_lies_elsewhere_or_is_nothing_known_is_told(tmp_path, folder):
     with pytest.raises(InputError, match=r"unsupported input: .*film\.mp4\. Supported: a folder"):
         detect_format(tmp_path / "film.mp4")
     (tmp_path / "torn.zip").write_bytes(b"PK\3\4" + b"\0" * 50)
-    with pytest.raises(InputError, match="no zip archive, or a damaged one"):
+    with pytest.raises(InputError, match="not a zip archive, or a damaged one"):
         detect_format(tmp_path / "torn.zip")
 
 
@@ -221,12 +221,12 @@ def test_what_an_archive_sets_aside_is_told_whatever_it_holds(store, tmp_path, k
 
 def test_a_release_keeps_its_own_names(store, tmp_path):
     folder = make_release(tmp_path / "it")
-    assert "own names are kept" not in import_path(detect_format(folder), store).summary
+    assert "keeps its own names" not in import_path(detect_format(folder), store).summary
     archive = packed(tmp_path / "it.zip", folder)
-    assert "own names are kept" not in import_path(detect_format(archive), store).summary
+    assert "keeps its own names" not in import_path(detect_format(archive), store).summary
     for path in (folder, archive):
         assert (
-            "The release's own names are kept, mine is not used."
+            "The release's keeps its own names, mine is not used."
             in import_path(detect_format(path), store, "mine").summary
         )
 
@@ -246,7 +246,7 @@ def test_a_release_without_a_dataset_is_no_success(tmp_path):
     folder = tmp_path / "it" / "data" / "representations" / "clip"
     folder.mkdir(parents=True)
     (folder / "pets_train.npy").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="laid out as a release, but holds no dataset that can be used"):
+    with pytest.raises(InputError, match="has the layout of a release, but no usable dataset"):
         detect_format(tmp_path / "it")
 
 
@@ -283,7 +283,7 @@ def test_paths_that_cannot_be_read_and_options_that_do_not_apply_are_told(tmp_pa
     raw[entry + 9] |= 0x08  # its name is said to be UTF-8
     raw[entry + 46] = 0xFF
     archive.write_bytes(raw)
-    with pytest.raises(InputError, match="no zip archive, or a damaged one"):
+    with pytest.raises(InputError, match="not a zip archive, or a damaged one"):
         detect_format(archive)
 
 

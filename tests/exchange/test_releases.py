@@ -157,7 +157,7 @@ def test_a_release_of_turtle_is_seen_and_says_what_it_cannot_give(turtle):
     assert [space.name for space in birds.spaces] == ["clip", "dinov2"]
     [(path, reason)] = reasons(found).items()
     assert path.endswith("turtle_clip_seed42.pt")
-    assert "orthonormal prototypes cannot hold" in reason
+    assert "not orthonormal prototypes" in reason
 
 
 def test_data_alone_and_tasks_alone_are_releases(hume):
@@ -173,7 +173,7 @@ def test_data_alone_and_tasks_alone_are_releases(hume):
 @pytest.mark.parametrize("name", ["nowhere", "empty"])
 def test_other_folders_are_no_release(tmp_path, name):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"is not a folder|holds neither"):
+    with pytest.raises(InputError, match=r"is not a folder|has neither"):
         scan_release(tmp_path / name)
 
 
@@ -209,9 +209,9 @@ def test_whatever_cannot_be_used_is_set_aside_with_its_reason(hume, store, tmp_p
         "bit/readme.txt": "train, test, traintest",
         "bit/pipetrain.npy": "neither a file nor a folder",
         "data/outside": "leads out of the folder",
-        "data/datasets": "no part of the layout",
+        "data/datasets": "not part of the layout",
         "tasks/semi": "neither inductive nor transductive",
-        "birds/linear_task_7_42.pt": "before its search had ended",
+        "birds/linear_task_7_42.pt": "checkpoint of an unfinished search",
         "birds/results_99.pickle": "no task of its seed",
     }
     told = reasons(found)
@@ -410,7 +410,7 @@ def test_a_dataset_whose_spaces_are_all_bad_leaves_nothing_behind(turtle, store)
         np.save(path, np.full_like(np.load(path), np.inf))
     report = import_release(scan_release(turtle), store)
     assert report.datasets == ()
-    assert "none of its spaces can be used" in report.notes[0]
+    assert "none of its spaces is usable" in report.notes[0]
     assert list(store.dataset_roots[0].iterdir()) == []
 
 
@@ -703,9 +703,9 @@ def test_runs_that_one_release_cannot_hold_are_refused_before_anything_is_writte
         export_release([run], place)
 
 
-def test_names_that_would_be_read_otherwise_are_refused(tmp_path, store):
+def test_ambiguous_names_are_refused(tmp_path, store):
     runs = [split_run(store, name, folder=name) for name in ("my", "mytrain")]
-    with pytest.raises(InputError, match="would be taken for another's"):
+    with pytest.raises(InputError, match="would be read as another dataset's"):
         export_release(runs, tmp_path / "release")
     export_release(runs[1:], tmp_path / "alone")
     assert [dataset.name for dataset in scan_release(tmp_path / "alone").datasets] == ["mytrain"]

@@ -77,19 +77,19 @@ def test_as_many_true_labels_are_drawn_as_found_ones_are_kept(run, tmp_path):
     assert np.bincount(truth[rows]).tolist() == expected.tolist()
     judged = np.load(files["data/planted-true/truth.npy"])
     assert (judged[gone[gone % 3 == 0]] >= 0).all()  # rejected: no arm has its label
-    assert "holds 9 of them" in files["README.txt"].read_text()
-    assert "another number" not in files["README.txt"].read_text()
+    assert "has 9 of them" in files["README.txt"].read_text()
+    assert "number differs" not in files["README.txt"].read_text()
 
 
-def test_where_as_many_cannot_be_drawn_both_numbers_are_told(tmp_path):
+def test_where_as_many_cannot_be_drawn_both_numbers_are_reported(tmp_path):
     run = found_by(tmp_path, lambda truth: [truth % 2, truth % 2])  # the third class is empty
     text = made(run, tmp_path / "both", true_labels=True)["README.txt"].read_text()
-    assert "holds 12 of them" in text
-    assert "another number than the 8 found labels" in text
+    assert "has 12 of them" in text
+    assert "number differs from that of the 8 found labels" in text
 
 
-def test_nothing_is_handed_over_where_no_sample_is_left_to_judge_by(run, tmp_path):
-    with pytest.raises(InputError, match="no sample would be left to judge by: export fewer"):
+def test_nothing_is_exported_where_no_sample_is_left_to_measure_on(run, tmp_path):
+    with pytest.raises(InputError, match="no sample is left to measure the accuracy on: export fewer"):
         made(run, tmp_path / "both", 300, true_labels=True)
     made(run, tmp_path / "found", 300)
 

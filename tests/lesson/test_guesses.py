@@ -10,8 +10,8 @@ import pytest
 
 import hume
 from hume.common.errors import InputError, RunError
-from hume.lesson import beside, guesses
-from hume.lesson.beside import Grouping
+from hume.lesson import comparison, guesses
+from hume.lesson.comparison import Grouping
 from hume.lesson.figures.flows import flow_table, flows
 from hume.lesson.figures.hands import hands
 from hume.lesson.guesses import Guesses
@@ -112,32 +112,32 @@ def sorted_by(digits, labels, number=20):
 def test_a_class_that_sees_what_people_see_agrees_with_them_entirely(digits):
     known = sorted_by(digits, digits.labels)
     renamed = (digits.labels + 3) % 10
-    found = beside.compare(known, renamed, digits.labels)
+    found = comparison.compare(known, renamed, digits.labels)
     assert found.guessed_true.acc == found.guessed_found.acc == found.found_true.acc == 1
     assert found.guessed_found.ari == pytest.approx(1)
-    assert "**20 of 20**" in beside.in_words(found)
+    assert "**20 of 20**" in comparison.summary(found)
 
 
 def test_only_sorted_pictures_count(digits):
     known = sorted_by(digits, digits.labels, 12)
     labeling = np.where(np.isin(np.arange(digits.num_samples), list(known.placed)), digits.labels, 0)
-    found = beside.compare(known, labeling, None)
+    found = comparison.compare(known, labeling, None)
     assert set(found.rows.tolist()) == set(known.placed)
     assert found.guessed_found.acc == 1
     assert found.guessed_true is found.found_true is found.true is None
-    assert list(beside.agreement_table(found)["between"]) == ["our groups and the found classes"]
-    assert "people" not in beside.in_words(found)
+    assert list(comparison.agreement_table(found)["between"]) == ["our groups and the found classes"]
+    assert "people" not in comparison.summary(found)
 
 
 def test_one_picture_is_no_grouping(digits):
     with pytest.raises(InputError, match="sort some in the first step"):
-        beside.compare(sorted_by(digits, digits.labels, 1), digits.labels, None)
+        comparison.compare(sorted_by(digits, digits.labels, 1), digits.labels, None)
 
 
 def test_the_picture_has_a_band_for_all_that_two_groups_share(digits):
     known = sorted_by(digits, digits.labels % 3, 30)
-    found = beside.compare(known, digits.labels % 2, digits.labels)
-    columns = beside.groupings(known, found, ["even", "odd"], [str(k) for k in range(10)])
+    found = comparison.compare(known, digits.labels % 2, digits.labels)
+    columns = comparison.groupings(known, found, ["even", "odd"], [str(k) for k in range(10)])
     drawn = flows(columns).data[0]
     assert len(drawn.node.label) == 10 + 2 + 10
     values = np.array(drawn.link.value)
@@ -145,9 +145,9 @@ def test_the_picture_has_a_band_for_all_that_two_groups_share(digits):
     assert values[first].sum() == values[~first].sum() == 30
     for source, target, value in zip(drawn.link.source, drawn.link.target, drawn.link.value, strict=True):
         if source < 10:
-            assert value == np.sum((found.guessed == source) & (found.found == target - 10))
+            assert value == np.sum((found.guessed == source) & (found.labeled == target - 10))
         else:
-            assert value == np.sum((found.found == source - 10) & (found.true == target - 12))
+            assert value == np.sum((found.labeled == source - 10) & (found.true == target - 12))
     header, rows = flow_table(columns)
     assert header == ["Our groups", "Found classes", "People's labels"]
     assert len(rows) == 30
@@ -155,8 +155,8 @@ def test_the_picture_has_a_band_for_all_that_two_groups_share(digits):
 
 def test_names_in_the_picture_are_text(digits):
     known = replace(sorted_by(digits, digits.labels), names=("<b>bold</b>", *[""] * 9))
-    found = beside.compare(known, digits.labels, None)
-    columns = beside.groupings(known, found, [f"%{{x}} {k}" for k in range(10)], [])
+    found = comparison.compare(known, digits.labels, None)
+    columns = comparison.groupings(known, found, [f"%{{x}} {k}" for k in range(10)], [])
     labels = flows(columns).data[0].node.label
     assert labels[0] == "&lt;b&gt;bold&lt;/b&gt;"
     assert "{" not in "".join(labels)
@@ -171,7 +171,7 @@ def test_flows_need_two_groupings_of_the_same_samples():
 
 
 def test_hands_are_bars_and_the_answer_is_marked():
-    drawn = hands({10: 3, 4: 8}, found=10)
+    drawn = hands({10: 3, 4: 8}, marked=10)
     assert list(drawn.data[0].x) == [4, 10]
     assert list(drawn.data[0].y) == [8, 3]
     assert drawn.layout.shapes[0].x0 == 10

@@ -155,7 +155,7 @@ def test_other_labelings_are_refused(toy, labeling):
     [
         ("human", "generalizes in both views"),
         ("brightness", "generalizes only in view 1"),
-        ("random", "learned by heart"),
+        ("random", "it is memorized"),
         ("one class", "useless"),
     ],
 )

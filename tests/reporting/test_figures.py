@@ -10,7 +10,7 @@ import pytest
 from hume.common.errors import InputError
 from hume.evaluation import metrics
 from hume.evaluation.ensemble import TopNCurve
-from hume.lesson.beside import Grouping
+from hume.lesson.comparison import Grouping
 from hume.lesson.figures.flows import flows
 from hume.lesson.figures.hands import hands
 from hume.reporting import figures

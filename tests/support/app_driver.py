@@ -15,13 +15,13 @@ from streamlit.testing.v1.element_tree import Block, Dataframe
 from streamlit.util import calc_hash
 
 from hume.engine.search import FinishedSeed
-from hume.lesson.plan import PARTS
+from hume.lesson.plan import STEPS
 from hume.reporting.maps import Map, map_key, save_map
 from pages._state import services
 from tests.support.planted_runs import StoppedError, create, save_folder, stop_after_the_first_seed
 
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
-LESSON = ("learn", *(f"learn-{part.key}" for part in PARTS[1:]))
+LESSON = ("learn", *(f"learn-{step.key}" for step in STEPS[1:]))
 PAGES = ("start", "data", "search", "runs", "compare", "objective", "aggregation", "explore", "reliable")
 OF_A_RUN = ("objective", "aggregation", "explore", "reliable")
 DEADLINE = 600  # seconds, for a machine that has other things to do

@@ -1,6 +1,6 @@
 """Export reliable samples for other programs.
 
-Every format is a module with `write(request, sink, on_progress)`; this one lists them and when each can be written.
+Every format is a module with `write(request, sink, on_progress)`; this one lists them and checks their requirements.
 """
 
 import importlib.util
@@ -53,16 +53,16 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    each.key: each
-    for each in (
+    form.key: form
+    for form in (
         Format(
             "image-folder", "Image folder",
-            "One folder of pictures a class, as torchvision, Keras and fastai read them.",
+            "One folder of pictures a class, for torchvision, Keras and fastai.",
             image_folder.write,
         ),
         Format(
             "usb", "USB: FreeMatch, FixMatch",
-            "Trains on the reliable samples and all others, unlabeled, with Microsoft's Semi-supervised-learning.",
+            "Training on reliable samples and all others, unlabeled, with Microsoft's Semi-supervised-learning.",
             usb.write, needs_pictures=False,
         ),
         Format(
@@ -72,12 +72,12 @@ FORMATS: dict[str, Format] = {
         ),
         Format(
             "fiftyone", "FiftyOne",
-            "Pictures with found classes and their agreement, to look at and filter in FiftyOne.",
+            "Pictures with found classes and their agreement, to inspect and filter in FiftyOne.",
             fiftyone.write,
         ),
         Format(
             "label-studio", "Label Studio",
-            "Tasks with the found classes as predictions, for people to confirm or mend.",
+            "Tasks with the found classes as predictions, for annotators to confirm or correct.",
             label_studio.write,
         ),
         Format(
@@ -90,7 +90,7 @@ FORMATS: dict[str, Format] = {
 
 
 def available(form: Format, dataset: Dataset) -> str | None:
-    """Why a format cannot be written for a dataset, in one sentence; None where it can."""
+    """Why a format cannot be written for a dataset, as a clause; None if it can."""
     if form.needs_pictures and not has_pictures(dataset):
         return f"{dataset.name} has no pictures"
     missing = [package for module, package in form.packages.items() if importlib.util.find_spec(module) is None]
@@ -98,30 +98,30 @@ def available(form: Format, dataset: Dataset) -> str | None:
 
 
 def file_name(request: ExportRequest, form: Format) -> str:
-    """A name for the one file that `as_file` makes."""
+    """The name of the file that `as_file` writes."""
     return f"{_top(request, form)}{form.ending}"
 
 
 def write(request: ExportRequest, form: Format, target: Path, on_progress: Progress | None = None) -> Report:
-    """Write an export as a new folder, which is there whole or not at all.
+    """Write an export as a new folder, atomically.
 
-    on_progress: called with the share done; whatever it raises ends the work. Raises InputError where the format
-    cannot be written, the folder is there already or no sample has a picture, RunError when the disk does not take it.
+    on_progress: called with the fraction done; its exceptions cancel the export. Raises InputError if the format
+    cannot be written, the folder exists or no sample has a picture, RunError for an error of the disk.
     """
     _check(request, form)
     if target.exists():
-        raise InputError(f"{target} is there already: choose another folder")
-    with _disk_errors(target), unfinished(target) as part:
-        report = _fill(request, form, FolderSink(part), on_progress)
-        part.rename(target)
+        raise InputError(f"{target} exists already: choose another folder")
+    with _disk_errors(target), unfinished(target) as temporary:
+        report = _fill(request, form, FolderSink(temporary), on_progress)
+        temporary.rename(target)
     return report
 
 
 def as_file(request: ExportRequest, form: Format, on_progress: Progress | None = None) -> bytes | Path:
-    """One file to download, the same bytes for the same request: a zip archive, or what `form.ending` says.
+    """Write an export as one file to download, byte for byte reproducible: a zip archive, or as `form.ending` says.
 
-    Up to 64 MB come as bytes; a larger file stays in a temporary folder of its own, and its path comes: the caller
-    removes the folder. What was set aside is listed in the archive. Arguments and errors are those of `write`.
+    Up to 64 MB are returned as bytes; a larger file stays in its own temporary folder, and its path is returned: the
+    caller removes the folder. The archive lists the rows set aside. Arguments and errors are those of `write`.
     """
     _check(request, form)
     folder = Path(tempfile.mkdtemp(prefix="hume-"))
@@ -163,8 +163,8 @@ def _top(request: ExportRequest, form: Format) -> str:
 
 
 @contextmanager
-def _disk_errors(place: Path) -> Iterator[None]:
+def _disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(f"cannot write {place} ({error.strerror or error}): make room or choose another place") from None
+        raise RunError(f"cannot write {path} ({error.strerror or error}): make room or choose another folder") from None

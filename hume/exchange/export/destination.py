@@ -1,4 +1,4 @@
-"""Where an export goes: a folder or a zip archive, file by file, so that neither is ever held in memory."""
+"""Destinations of an export: a folder or a zip archive, written file by file, so that neither is held in memory."""
 
 import shutil
 import zipfile
@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a zip archive can hold
-PACKED = (".png", ".jpg", ".webp")  # shrink no further
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # date in a zip archive
+PACKED = (".png", ".jpg", ".webp")  # compressed already
 
 
 class Sink(ABC):
-    """Takes files by name; names have slashes and are made by this package, never by a user."""
+    """Writes files by name; names have slashes and are created by this package, never by a user."""
 
     files = 0
 
@@ -22,28 +22,28 @@ class Sink(ABC):
 
     @abstractmethod
     def folder(self, name: str) -> None:
-        """Make a folder that may stay empty."""
+        """Create a folder that may stay empty."""
 
     @contextmanager
     def stream(self, name: str) -> Iterator[IO[bytes]]:
-        """A new file to write to."""
+        """Open a new file for writing."""
         with self._open(name) as file:
             yield file
         self.files += 1
 
     def put(self, name: str, content: bytes) -> None:
-        """A new file with this content."""
+        """Write a new file with this content."""
         with self.stream(name) as file:
             file.write(content)
 
     def copy(self, name: str, path: Path) -> None:
-        """A new file with the content of another."""
+        """Write a new file with the content of another."""
         with path.open("rb") as given, self.stream(name) as file:
             shutil.copyfileobj(given, file, 1 << 20)
 
 
 class FolderSink(Sink):
-    """Files in a folder, which is made."""
+    """Writes files into a new folder."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -59,7 +59,7 @@ class FolderSink(Sink):
 
 
 class ZipSink(Sink):
-    """Files under one folder of a zip archive; the same bytes for the same files in the same order."""
+    """Writes files into one folder of a zip archive, byte for byte reproducible."""
 
     def __init__(self, archive: zipfile.ZipFile, top: str):
         self.archive = archive

@@ -1,4 +1,4 @@
-"""FiftyOne's own layout for classified images, whose importer takes a confidence and attributes for each label."""
+"""FiftyOne's layout for classified images, whose importer reads a confidence and attributes for each label."""
 
 import json
 
@@ -25,15 +25,15 @@ def write(request: ExportRequest, sink: Sink, on_progress: Progress) -> list[tup
     number = numbered(request)
     written, aside = write_pictures(request, sink, lambda i: f"data/{number(i)}", on_progress)
     labels = {}
-    for each in written:
-        entry = request.entry(each.i)
+    for picture in written:
+        entry = request.entry(picture.i)
         label = entry.pop("label")
         del entry["class_name"]
         attributes = {"class_number": label, **entry}
-        confidence = round(float(request.agreement[each.i]), 6)
-        labels[number(each.i)] = {"label": label, "confidence": confidence, "attributes": attributes}
+        confidence = round(float(request.agreement[picture.i]), 6)
+        labels[number(picture.i)] = {"label": label, "confidence": confidence, "attributes": attributes}
     content = {"classes": request.choices, "labels": labels}
     sink.put("labels.json", json.dumps(content, ensure_ascii=False, indent=1).encode())
     note = _NOTE.format(num_seeds=request.num_seeds)
-    sink.put("README.txt", request.note(note, [each.i for each in written]))
+    sink.put("README.txt", request.note(note, [picture.i for picture in written]))
     return aside

@@ -1,7 +1,7 @@
-"""Label Studio tasks with the found classes as predictions, for people to confirm or mend.
+"""Label Studio tasks with the found classes as predictions, for annotators to confirm or correct.
 
-The pictures travel inside the tasks as data URIs, shrunk to 512 pixels: Label Studio shows local files only where
-its server was started with two environment variables set and a storage was added by hand.
+The pictures are in the tasks as data URIs, scaled to 512 pixels: Label Studio shows local files only if its server
+was started with two environment variables set and a storage was added by hand.
 """
 
 import base64
@@ -24,10 +24,10 @@ _NOTE = """\
 1. Create a project in Label Studio; under Settings, Labeling Interface, Code, paste {config}.
 2. Import {tasks}.
 
-The pictures are inside the tasks, their longer side at most {side} pixels, so that nothing has to be configured.
+The pictures are in the tasks, their longer side at most {side} pixels, so that nothing has to be configured.
 The found class of each is a prediction of the model version "{version}" whose score is the share of the {num_seeds}
-seeds that agree; sort by it in the Data Manager. "row" and "source_file" say which sample it is: they come back in
-Label Studio's export.
+seeds that agree; sort by it in the Data Manager. "row" and "source_file" identify the sample, also in Label Studio's
+export.
 """
 
 
@@ -65,7 +65,7 @@ def config(choices: list[str]) -> str:
 def _tasks(
     request: ExportRequest, on_progress: Progress, used: list[int], aside: list[tuple[int, str]]
 ) -> Iterator[bytes]:
-    """The tasks as JSON, one after the other; notes which were made and which were not."""
+    """The tasks as JSON, one after the other; appends to `used` and `aside`."""
     from hume.data.thumbnails import MEDIA_TYPE, thumbnail
 
     pictures = PictureFiles(request.dataset)

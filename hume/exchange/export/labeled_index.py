@@ -1,10 +1,10 @@
-"""Reliable samples as a labeled set for semi-supervised training: row numbers in .npy files, found labels beside them.
+"""Reliable samples as a labeled set for semi-supervised training: .npy files of row numbers and of found labels.
 
 The file names are those of USB (github.com/microsoft/Semi-supervised-learning, semilearn/datasets/utils.py), which
 reads both files of rows or neither, as int64 from 0 in the order of its own data, class by class. TorchSSL
 (github.com/TorchSSL/TorchSSL), FixMatch (github.com/kekmodel/FixMatch-pytorch) and LAMDA-SSL
-(github.com/YGZWQZD/LAMDA-SSL) take the same rows as arrays. All but the last then look the labels up in their own data:
-that is why the found ones come along, and why the note in the archive says so first.
+(github.com/YGZWQZD/LAMDA-SSL) take the same rows as arrays. All but the last read the labels from their own data:
+therefore the found ones are included, and the note in the archive begins with this.
 """
 
 import io
@@ -23,16 +23,16 @@ FOUND = "found_labels.npy"
 CLASSES = "classes.txt"
 README = "README.txt"
 
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a zip archive can hold
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # date in a zip archive
 
 IntArray = NDArray[np.integer[Any]]
 
 _NOTE = """\
 {num_labels} reliable samples of {num_classes} found classes, {counts} a class, out of {num_samples}.
 
-THE LABELS WERE FOUND WITHOUT LABELS AND ARE NOT THE TRUTH. Classes have numbers of their own: class 0
-need not be class 0 of the data. A library that is given only the rows trains on the labels of its own
-data, so exchange these first:
+THE LABELS WERE FOUND WITHOUT LABELS AND ARE NOT THE TRUTH. Classes have their own numbers: class 0
+need not be class 0 of the data. A library that gets only the rows trains on the labels of its own
+data, so replace these first:
 
     rows = np.load("{labeled}")
     targets[rows] = np.load("{found}")
@@ -48,11 +48,11 @@ data, so exchange these first:
 
 USB (microsoft/Semi-supervised-learning): put both *_idx.npy files into its data/<dataset>/labeled_idx/
     and set num_labels: {num_labels}, num_classes: {num_classes}, seed: {seed}, lb_imb_ratio: 1, ulb_imb_ratio: 1.
-    Its later versions draw rows of their own all the same and write them over these files: keep a copy,
+    Its later versions draw their own rows anyway and overwrite these files: keep a copy,
     and pass both arrays to split_ssl_data as lb_index and ulb_index; num_labels must then be a multiple
     of num_classes.
 TorchSSL: pass the labeled rows as index to get_ssl_dset; num_labels must be a multiple of num_classes.
-FixMatch-pytorch (kekmodel): use the labeled rows in x_u_split in place of those it draws.
+FixMatch-pytorch (kekmodel): use the labeled rows in x_u_split instead of those it draws.
 LAMDA-SSL: labeled_X = X[labeled rows], labeled_y = the found classes, unlabeled_X = X[other rows].
 """
 
@@ -66,12 +66,12 @@ def labeled_index(
     names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> dict[str, bytes]:
-    """Write R samples with found classes as the files a semi-supervised library starts from: file name -> content.
+    """Write R samples with found classes as the input files of semi-supervised libraries: file name -> content.
 
-    rows: (R,) row numbers in 0..num_samples − 1, each once, best first, without those somebody rejected; classes: (R,)
-    the found class of each in 0..num_classes − 1; names: one a class, "class 3" where it is empty or there are none;
-    seed: of the training run that reads the files, part of their names. Classes come one after the other, each in the
-    order given. Raises InputError for anything else.
+    rows: (R,) row numbers in 0..num_samples − 1, each once, best first, without rejected ones; classes: (R,) the
+    found class of each in 0..num_classes − 1; names: one a class, "class 3" if it is empty or there are none; seed: of
+    the training run that reads the files, included in their names. Rows are sorted by class, stably. Raises InputError
+    for anything else.
     """
     rows, classes = checked(rows, classes, num_samples, num_classes)
     named = _names(names, num_classes)
@@ -112,7 +112,7 @@ def labeled_zip(
     names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> bytes:
-    """The files of `labeled_index` as one zip archive, the same bytes for the same samples.
+    """The files of `labeled_index` as one zip archive, byte for byte reproducible.
 
     Arguments and errors are those of `labeled_index`.
     """
@@ -131,7 +131,7 @@ def labeled_zip(
 def checked(
     rows: IntArray, classes: IntArray, num_samples: int, num_classes: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and classes (R,) as int64; raises InputError where they make no labeled set."""
+    """Rows and classes (R,) as int64; raises InputError if they are not a labeled set."""
     rows, classes = np.asarray(rows), np.asarray(classes)
     if rows.ndim != 1 or rows.shape != classes.shape or rows.dtype.kind not in "iu" or classes.dtype.kind not in "iu":
         raise InputError(
@@ -139,13 +139,13 @@ def checked(
             "give one integer of each a sample"
         )
     if rows.size == 0:
-        raise InputError("there is no sample to export: keep at least one")
+        raise InputError("there is no sample to export: accept at least one")
     if rows.min() < 0 or rows.max() >= num_samples:
-        raise InputError(f"rows reach from {rows.min()} to {rows.max()}: the data have rows 0 to {num_samples - 1}")
+        raise InputError(f"rows range from {rows.min()} to {rows.max()}: the data have rows 0 to {num_samples - 1}")
     if classes.min() < 0 or classes.max() >= num_classes:
-        raise InputError(f"classes reach from {classes.min()} to {classes.max()}: give 0 to {num_classes - 1}")
+        raise InputError(f"classes range from {classes.min()} to {classes.max()}: give 0 to {num_classes - 1}")
     if np.unique(rows).size != rows.size:
-        raise InputError("a row is there twice: give each sample once")
+        raise InputError("a row is repeated: give each sample once")
     return rows.astype(np.int64), classes.astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Class names that somebody typed, as names of folders and as values of a list of choices."""
+"""Class names that users typed, as names of folders and as values of a list of choices."""
 
 import re
 import unicodedata
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from hume.exchange.export.labeled_index import one_line
 
-LONGEST = 40  # characters of a name within a folder's; of four bytes each they stay below what file systems allow
+LONGEST = 40  # characters of a class name in a folder's name; at four bytes each below the limit of file systems
 
 
 def choices(names: Sequence[str]) -> list[str]:
-    """Make names (K,) that differ from each other and from nothing, for readers that know a class by its name.
+    """Make names (K,) unique and not empty, for programs that identify a class by its name.
 
     A name without a visible character becomes "class 3", a name that two classes share gets its number: "bag (3)".
     """
@@ -29,9 +29,8 @@ def choices(names: Sequence[str]) -> list[str]:
 def folders(names: Sequence[str]) -> list[str]:
     """Name a folder for each of the K classes so that their alphabetical order is the order of their numbers.
 
-    "03-sneaker": the number makes the name unique on every file system, whatever the letters' case, and keeps it from
-    being one that Windows reserves. Letters of any script stay; all else becomes a dash. At most 40 characters of a
-    name are kept, and none of a name without letters.
+    "03-sneaker": the number makes the name unique on every file system, also without case, and different from the
+    names that Windows reserves. Letters of any script stay; all else becomes a dash. Names are cut to 40 characters.
     """
     width = max(2, len(str(len(names) - 1)))
     return [f"{k:0{width}}-{word}".rstrip("-") for k, word in enumerate(map(plain, names))]

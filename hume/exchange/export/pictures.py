@@ -1,7 +1,7 @@
-"""The picture of a sample as a file: the original where the dataset has it, else the copy in its images.
+"""The picture of a sample as a file: the original if the dataset has it, else the copy in its images.
 
-Pillow is loaded where a picture has to be encoded. Copies of few grey values are brightened as they are on the pages,
-so that scikit-learn's digits of 0 to 16 are not black on black.
+Pillow is loaded only to encode a picture. Copies of few grey values are brightened as on the pages, so that
+scikit-learn's digits of 0 to 16 are not black on black.
 """
 
 import io
@@ -18,12 +18,12 @@ from hume.data.dataset import Dataset
 from hume.exchange.export.destination import Sink
 from hume.exchange.export.request import ExportRequest
 
-BATCH = 64  # pictures between two words of progress
+BATCH = 64  # pictures between two reports of progress
 FIRST_BYTES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"BM": ".bmp"}
 
 
 def has_pictures(dataset: Dataset) -> bool:
-    """Whether a dataset has pictures of its samples; no file is read for the answer."""
+    """Whether a dataset has pictures of its samples; no file is read."""
     folder = dataset.folder
     if folder is None:
         return False
@@ -40,11 +40,11 @@ class PictureFiles:
         self.dataset = dataset
         self.images = sample_images(dataset)
         self.white = 255 if self.images is None else full_white(self.images)
-        place = dataset.card.get("originals")
-        self.base = None if place is None or dataset.folder is None else (dataset.folder / str(place)).resolve()
+        originals = dataset.card.get("originals")
+        self.base = None if originals is None or dataset.folder is None else (dataset.folder / str(originals)).resolve()
 
     def file(self, row: int) -> tuple[Path | bytes | None, str]:
-        """A sample's picture, a file to copy or the bytes of a PNG file, and its suffix; else None and the reason."""
+        """A sample's picture, a file to copy or the bytes of a PNG file, and its suffix; or None and the reason."""
         path = self._original(row)
         suffix = None if path is None else _suffix(path)
         if path is not None and suffix is not None:
@@ -53,9 +53,9 @@ class PictureFiles:
         return (None, reason) if pixels is None else (_png(pixels), ".png")
 
     def pixels(self, row: int, at_least: int | None = None) -> tuple[NDArray[np.uint8] | None, str]:
-        """A sample's picture (H, W) or (H, W, 3) uint8, of the original if it can be; else None and the reason.
+        """A sample's picture (H, W) or (H, W, 3) uint8, of the original if possible; or None and the reason.
 
-        at_least: where a shorter side of so many pixels will do, a large original may come back smaller.
+        at_least: a sufficient length of the shorter side in pixels; a larger original may be returned smaller.
         """
         path, reason = self._original(row), "it has no picture"
         if path is not None:
@@ -72,7 +72,7 @@ class PictureFiles:
         return brightened(self.images[row], self.white), ""
 
     def _original(self, row: int) -> Path | None:
-        """The file a sample came from, where it is there and no link leads out of the originals."""
+        """The original file of a sample, if it exists and no link leads out of the originals."""
         if self.base is None or self.dataset.file_names is None:
             return None
         try:
@@ -86,39 +86,39 @@ class PictureFiles:
 class Written:
     """One picture that was written."""
 
-    i: int  # its place in the request's rows
+    i: int  # index into the request's rows
     name: str
-    original: bool  # whether it is the file that the sample came from
+    original: bool  # whether it is the sample's original file
 
 
 def write_pictures(
-    request: ExportRequest, sink: Sink, place: Callable[[int], str], on_progress: Progress
+    request: ExportRequest, sink: Sink, name_of: Callable[[int], str], on_progress: Progress
 ) -> tuple[list[Written], list[tuple[int, str]]]:
-    """Write the picture of every sample to `place(i)` plus a suffix; those without one are set aside with the reason.
+    """Write the picture of every sample to `name_of(i)` plus a suffix; those without one are set aside with the reason.
 
-    Raises InputError when there is none at all.
+    Raises InputError when no sample has a picture.
     """
     pictures = PictureFiles(request.dataset)
     written: list[Written] = []
     aside: list[tuple[int, str]] = []
     for i, row in steps(request.rows.tolist(), on_progress):
-        found, suffix = pictures.file(row)
-        if found is None:
+        content, suffix = pictures.file(row)
+        if content is None:
             aside.append((row, suffix))
             continue
-        name = f"{place(i)}{suffix}"
-        if isinstance(found, Path):
-            sink.copy(name, found)
+        name = f"{name_of(i)}{suffix}"
+        if isinstance(content, Path):
+            sink.copy(name, content)
         else:
-            sink.put(name, found)
-        written.append(Written(i, name, isinstance(found, Path)))
+            sink.put(name, content)
+        written.append(Written(i, name, isinstance(content, Path)))
     if not written:
         raise InputError(f"none of the {len(request.rows)} samples has a picture that can be read: {aside[0][1]}")
     return written, aside
 
 
 def steps(rows: list[int], on_progress: Progress) -> Iterator[tuple[int, int]]:
-    """Number the rows, and report the progress."""
+    """Enumerate the rows, and report the progress."""
     for i, row in enumerate(rows):
         if i % BATCH == 0:
             on_progress(i / len(rows))
@@ -127,13 +127,13 @@ def steps(rows: list[int], on_progress: Progress) -> Iterator[tuple[int, int]]:
 
 
 def numbered(request: ExportRequest) -> Callable[[int], str]:
-    """A file's name for each sample, without suffix: its row number, as wide as the largest."""
+    """A file name for each sample, without suffix: its row number, zero-padded."""
     width = len(str(request.dataset.num_samples - 1))
     return lambda i: f"{request.rows[i]:0{width}}"
 
 
 def _suffix(path: Path) -> str | None:
-    """What kind of picture a file holds, of those that every reader knows, whatever its name says."""
+    """The suffix of a common image format, by the file's content."""
     try:
         with path.open("rb") as file:
             first = file.read(12)

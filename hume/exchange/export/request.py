@@ -1,4 +1,4 @@
-"""What an export holds: labeled samples and what is known of them, and the writer's report."""
+"""The content of an export: labeled samples with their statistics, and the writer's report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,23 +24,23 @@ NOT_THE_TRUTH = "THE LABELS WERE FOUND WITHOUT LABELS AND ARE NOT THE TRUTH."
 
 @dataclass(frozen=True, eq=False)
 class TrueLabels:
-    """Labeled samples drawn at random from the ground truth: what found labels are to be compared with.
+    """Labeled samples drawn at random from the ground truth, the baseline for found labels.
 
-    As many a class as there are found ones, see `export_request`; fewer where a true class has no more.
+    As many a class as there are found ones, see `export_request`; fewer if a true class has no more.
     """
 
     rows: NDArray[np.int64]  # (R',) sample numbers
     classes: NDArray[np.int64]  # (R',) true classes
     names: Sequence[str]  # of the true classes
-    truth: NDArray[np.int64]  # (N,) true classes of all samples; −1 where an accuracy is not to be measured
+    truth: NDArray[np.int64]  # (N,) true classes of all samples; −1 where the accuracy is not measured
 
 
 @dataclass(frozen=True, eq=False)
 class ExportRequest:
-    """R samples with their labels, to export for another program; raises InputError where they make no labeled set.
+    """R samples with their labels, to export for another program; raises InputError if they are not a labeled set.
 
-    Rejected samples are left out already. The ground truth is no part of it unless `truth` was asked for: writers
-    take class names, pictures and spaces from the dataset, never its labels.
+    Rejected samples are not included. The ground truth is included only as `truth`, on request: writers read class
+    names, pictures and spaces of the dataset, never its labels.
     """
 
     dataset: Dataset  # of N samples
@@ -50,13 +50,13 @@ class ExportRequest:
     names: Sequence[str]  # (K,) as typed; may be empty, equal or odd
     vote_agreement: NDArray[np.int64]  # (R,) seeds that agree, out of num_seeds
     neighbor_agreement: NDArray[np.int64]  # (R,) neighbours with the same class
-    rank: NDArray[np.int64]  # (R,) the place within the class, from 1, as it was before samples were rejected
+    rank: NDArray[np.int64]  # (R,) rank within the class, from 1, rejected samples counted
     num_seeds: int
     run: str  # its name
     labeling: NDArray[np.int64] | None = None  # (N,) the class of every sample
-    vote_share: NDArray[np.float64] | None = None  # (N,) the seeds that agree with it, as a share
-    provenance: dict[str, str] = field(default_factory=dict)  # where the labels come from, in plain words
-    truth: TrueLabels | None = None  # only on request, and only the format `usb` writes it
+    vote_share: NDArray[np.float64] | None = None  # (N,) the share of seeds that agree with it
+    provenance: dict[str, str] = field(default_factory=dict)  # origin of the labels, as text
+    truth: TrueLabels | None = None  # on request, for the format `usb`
 
     def __post_init__(self) -> None:
         checked(self.rows, self.classes, self.dataset.num_samples, self.num_classes)
@@ -72,21 +72,21 @@ class ExportRequest:
 
     @cached_property
     def choices(self) -> list[str]:
-        """(K,) the names of the classes, made to differ from each other."""
+        """(K,) unique names of the classes."""
         return safe.choices(self.names)
 
     @cached_property
     def agreement(self) -> NDArray[np.float64]:
-        """(R,) the seeds that agree on each sample's class, as a share."""
+        """(R,) the share of seeds that agree on each sample's class."""
         return self.vote_agreement / max(self.num_seeds, 1)
 
     def file(self, row: int) -> str:
-        """The file that a sample came from, without its folders, which may be called by the truth; empty if unknown."""
+        """The original file of a sample, without its folders, which may be named after classes; empty if unknown."""
         files = self.dataset.file_names
         return "" if files is None else PurePosixPath(files[row]).name
 
     def entry(self, i: int) -> dict[str, Any]:
-        """What every list of samples says of the i-th one."""
+        """The entry of the i-th sample in a list of samples."""
         return {
             "row": int(self.rows[i]),
             "source_file": self.file(int(self.rows[i])),
@@ -98,12 +98,12 @@ class ExportRequest:
         }
 
     def counts(self, used: Sequence[int] | None = None) -> NDArray[np.int64]:
-        """(K,) samples a class, of all or of the given places in `rows`."""
+        """(K,) samples a class, of all or of the given indices into `rows`."""
         classes = self.classes if used is None else self.classes[list(used)]
         return np.bincount(classes, minlength=self.num_classes)
 
     def note(self, how: str, used: Sequence[int] | None = None) -> bytes:
-        """The text that goes along: how to read the files, then where the labels come from."""
+        """The text of a README: how to read the files, then the origin of the labels."""
         counts = self.counts(used)
         number = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
         size = self.dataset.num_samples
@@ -111,22 +111,22 @@ class ExportRequest:
             f"{counts.sum()} reliable samples of {self.num_classes} found classes, {number} a class, out of {size}.",
             "",
             NOT_THE_TRUTH,
-            "Classes have numbers of their own: class 0 need not be class 0 of the data.",
+            "Classes have their own numbers: class 0 need not be class 0 of the data.",
             "",
             how.strip("\n"),
             "",
             "Classes:",
             *(f"    {k}  {name}  ({count})" for k, (name, count) in enumerate(zip(self.choices, counts, strict=True))),
             "",
-            f"Where the labels come from: run {self.run}",
-            *(f"    {name}: {words}" for name, words in self.provenance.items()),
+            f"Origin of the labels: run {self.run}",
+            *(f"    {name}: {text}" for name, text in self.provenance.items()),
         ]
         return ("\n".join(lines) + "\n").encode()
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was written: rows given = rows used + rows set aside."""
+    """The report of an export: rows given = rows used + rows set aside."""
 
     files: int
     given: int
@@ -138,57 +138,58 @@ class Report:
 
 
 def export_request(
-    found: Findings, samples: ReliableSamples, review: Review, *, true_labels: bool = False
+    findings: Findings, samples: ReliableSamples, review: Review, *, true_labels: bool = False
 ) -> ExportRequest:
-    """Put together what a finished run found, the samples that were chosen from it and what the reader decided.
+    """Combine the findings of a finished run with the chosen samples and the user's review.
 
-    true_labels: with random true labels beside, to compare with: as many of every true class as are kept of the found
-    class that is matched to it, and where that has none or there is none, as many as of the class that keeps most.
-    Raises InputError when every sample was rejected, for true labels of a dataset that has none, and when no sample
-    would be left to judge by.
+    true_labels: add random true labels as a baseline: as many of every true class as there are accepted samples of
+    the found class matched to it, and without such, as many as of the class with most. Raises InputError when every
+    sample is rejected, for true labels of a dataset without any, and when no sample is left to measure the accuracy.
     """
     kept = ~np.isin(samples.rows, list(review.rejected))
     return ExportRequest(
-        dataset=found.dataset,
+        dataset=findings.dataset,
         rows=samples.rows[kept],
         classes=samples.classes[kept],
-        num_classes=found.num_classes,
-        names=[review.name(k) for k in range(found.num_classes)],
+        num_classes=findings.num_classes,
+        names=[review.name(k) for k in range(findings.num_classes)],
         vote_agreement=samples.vote_agreement[kept],
         neighbor_agreement=samples.neighbor_agreement[kept],
         rank=_ranks(samples.classes)[kept],
-        num_seeds=len(found.seeds),
-        run=found.run.name,
-        labeling=found.vote.labeling.astype(np.int64),
-        vote_share=found.vote.share,
+        num_seeds=len(findings.seeds),
+        run=findings.run.name,
+        labeling=findings.vote.labeling.astype(np.int64),
+        vote_share=findings.vote.share,
         provenance={
-            **dict(provenance.settings(found)),
-            "Reliable samples": f"{samples.per_class} a class asked for, {int((~kept).sum())} rejected by hand",
+            **dict(provenance.settings(findings)),
+            "Reliable samples": f"{samples.per_class} a class requested, {int((~kept).sum())} rejected by hand",
         },
-        truth=_true_labels(found, samples.rows[kept], samples.classes[kept]) if true_labels else None,
+        truth=_true_labels(findings, samples.rows[kept], samples.classes[kept]) if true_labels else None,
     )
 
 
-def _true_labels(found: Findings, kept: NDArray[np.int64], classes: NDArray[np.int64]) -> TrueLabels:
-    """Random true labels of the rows that are no test rows; judged are the test rows, all where there is no split."""
-    truth, split = found.dataset.labels, found.dataset.test_rows
-    if truth is None or found.match is None:
-        raise InputError(f"{found.dataset.name} has no true labels to export: leave them out")
+def _true_labels(findings: Findings, kept: NDArray[np.int64], classes: NDArray[np.int64]) -> TrueLabels:
+    """Random true labels of train rows; the accuracy is measured on test rows, on all rows without a split."""
+    truth, split = findings.dataset.labels, findings.dataset.test_rows
+    if truth is None or findings.match is None:
+        raise InputError(f"{findings.dataset.name} has no true labels: export without them")
     learned = np.arange(truth.size) if split is None or split.all() else np.flatnonzero(~split)
-    counts = np.bincount(classes, minlength=found.num_classes)
-    wanted, has_partner = np.full(len(found.true_names), counts.max()), (counts > 0) & (found.match >= 0)
-    wanted[found.match[has_partner]] = counts[has_partner]
+    counts = np.bincount(classes, minlength=findings.num_classes)
+    wanted, has_partner = np.full(len(findings.true_names), counts.max()), (counts > 0) & (findings.match >= 0)
+    wanted[findings.match[has_partner]] = counts[has_partner]
     rows = draw_labels(truth, learned, wanted, seed=0)
     judged = truth.copy()
-    judged[~found.evaluated] = -1
+    judged[~findings.evaluated] = -1
     judged[np.concatenate([rows, kept])] = -1
     if (judged < 0).all():
-        raise InputError("no sample would be left to judge by: export fewer a class, or leave the true labels out")
-    return TrueLabels(rows=rows, classes=truth[rows], names=found.true_names, truth=judged)
+        raise InputError(
+            "no sample is left to measure the accuracy on: export fewer a class, or export without true labels"
+        )
+    return TrueLabels(rows=rows, classes=truth[rows], names=findings.true_names, truth=judged)
 
 
 def _ranks(classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The place of each entry among those of its class, from 1."""
+    """The rank of each entry among those of its class, from 1."""
     order = np.argsort(classes, kind="stable")
     sizes = np.bincount(classes)
     ranks = np.empty(len(classes), np.int64)

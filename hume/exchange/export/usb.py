@@ -1,12 +1,12 @@
-"""Labeled and unlabeled data for microsoft/Semi-supervised-learning (USB, the package semilearn), with a way in.
+"""Labeled and unlabeled data for microsoft/Semi-supervised-learning (USB, the package semilearn), with a script.
 
-What its version 0.3.2 does, and what the files are therefore:
+The limits of its version 0.3.2, and how the files avoid them:
 
-- `get_dataset` knows data by name only and returns nothing for any other, so `train.py` builds the three data sets of
-  its `BasicDataset` from arrays and trains with its `Trainer`.
+- `get_dataset` has a fixed list of datasets, so `train.py` builds the three datasets of its `BasicDataset` from arrays
+  and trains with its `Trainer`.
 - `sample_labeled_unlabeled_data` reads lb_labels<L>_<ratio>_seed<seed>_idx.npy and its ulb_ counterpart from
-  data/<dataset>/labeled_idx/ beside the package, but `split_ssl_data`, which all its image data use, tells it not to,
-  and it then writes rows of its own over both. `train.py` calls neither.
+  data/<dataset>/labeled_idx/ next to the package, but `split_ssl_data`, which all its image data use, disables this,
+  and it then overwrites both with its own rows. `train.py` calls neither.
 - Its command line reads configurations by a function that ruamel.yaml 0.18 removed; `train.py` reads them itself.
 """
 
@@ -25,21 +25,21 @@ from hume.exchange.export.names import plain
 from hume.exchange.export.pictures import has_pictures
 from hume.exchange.export.request import ExportRequest
 
-ROWS = 1024  # of the images written in one go
+ROWS = 1024  # of the images written at once
 SEED = 0
-SIDES = 32, 96  # pixels that a wide residual network is trained on, at least and at most
+SIDES = 32, 96  # smallest and largest image side for training a wide residual network, pixels
 
 _NOTE = """\
     pip install semilearn
     python train.py freematch.yaml        (or fixmatch.yaml; both are short and meant to be edited)
 
-trains on {num_labels} labeled and {num_samples} unlabeled samples, the labeled ones among them, and leaves the classes
-of all samples in predictions.npy. Its accuracy is measured on the labeled samples themselves: it says how well the
-network fits the found labels, not how right these are. semilearn trains on a GPU only.
+trains on {num_labels} labeled and {num_samples} unlabeled samples, the labeled ones among them, and writes the classes
+of all samples to predictions.npy. Its accuracy is measured on the labeled samples themselves: it is how well the
+network fits the found labels, not how accurate these are. semilearn trains on a GPU only.
 
 data/{name}/labeled_idx/
-    the labeled rows, class by class, most reliable first, and all others, under the names that semilearn looks for.
-    Its split_ssl_data draws rows of its own and writes them over these files: keep a copy.
+    the labeled rows, class by class, most reliable first, and all others, under the names that semilearn reads.
+    Its split_ssl_data draws its own rows and overwrites these files: keep a copy.
 data/{name}/{found}
     the found class of each labeled row
 data/{name}/targets.npy
@@ -52,7 +52,7 @@ data/{name}/images.npy
     the pictures of all rows, {shape} uint8
 """
 _NO_IMAGES = """\
-The dataset has no pictures of one size: before you train, save those of all rows, in their order, as
+The dataset has no pictures of one size: before training, save those of all rows, in their order, as
 data/{name}/images.npy, uint8 of shape (N, H, W) or (N, H, W, 3).
 """
 
@@ -73,7 +73,7 @@ ulb_imb_ratio: 1
 include_lb_to_ulb: true
 img_size: {side}
 crop_ratio: 0.875
-flip: true  # false where a mirrored picture is another thing, as with digits and text
+flip: true  # false if mirroring changes the class, as with digits and text
 
 # network
 net: wrn_28_2
@@ -171,7 +171,7 @@ def main():
     def batches(rows, size, **options):
         return get_data_loader(config, dataset(rows, weak, **options), size, num_workers=config.num_workers)
 
-    config.lb_dest_len, config.ulb_dest_len = len(labeled), len(unlabeled)  # some algorithms ask for them
+    config.lb_dest_len, config.ulb_dest_len = len(labeled), len(unlabeled)  # some algorithms need them
     algorithm = get_algorithm(config, get_net_builder(config.net, from_name=False), tb_log=None, logger=None)
     trainer = Trainer(config, algorithm)
     trainer.fit(
@@ -189,9 +189,9 @@ if __name__ == "__main__":
 
 
 def write(request: ExportRequest, sink: Sink, on_progress: Progress) -> list[tuple[int, str]]:
-    """Write rows, found labels, pictures, two configurations and what trains by them; no row is set aside."""
+    """Write rows, found labels, pictures, two configurations and the training script; no row is set aside."""
     name = data_name(request)
-    place, num_samples = f"data/{name}", request.dataset.num_samples
+    folder, num_samples = f"data/{name}", request.dataset.num_samples
     index = labeled_index(
         request.rows,
         request.classes,
@@ -200,28 +200,28 @@ def write(request: ExportRequest, sink: Sink, on_progress: Progress) -> list[tup
         names=request.choices,
         seed=SEED,
     )
-    del index[README]  # it speaks of other libraries too
+    del index[README]  # it is about other libraries too
     for file, content in index.items():
-        sink.put(f"{place}/{'' if file in (FOUND, CLASSES) else 'labeled_idx/'}{file}", content)
+        sink.put(f"{folder}/{'' if file in (FOUND, CLASSES) else 'labeled_idx/'}{file}", content)
     targets = np.full(num_samples, -1, np.int64)
     targets[request.rows] = request.classes
-    _write_array(sink, f"{place}/targets.npy", targets)
+    _write_array(sink, f"{folder}/targets.npy", targets)
     images = _images(request)
     if images is not None:
-        _write_array(sink, f"{place}/images.npy", *images, on_progress)
+        _write_array(sink, f"{folder}/images.npy", *images, on_progress)
     side = SIDES[0] if images is None else min(max(*images[0].shape[1:3], SIDES[0]), SIDES[1])
     for algorithm in _OWN:
-        found = (name, "found", len(request.rows), request.num_classes, "predictions.npy")
-        sink.put(f"{algorithm}.yaml", _config(request, algorithm, side, *found).encode())
+        facts = (name, "found", len(request.rows), request.num_classes, "predictions.npy")
+        sink.put(f"{algorithm}.yaml", _config(request, algorithm, side, *facts).encode())
         if request.truth is not None:
             sink.put(f"{algorithm}-true.yaml", _config(request, algorithm, side, *usb_truth.facts(request)).encode())
     if request.truth is not None:
         usb_truth.write(request, sink, SEED)
     sink.put("train.py", TRAIN.encode())
-    known = _NO_IMAGES.format(name=name) if images is None else _IMAGES.format(name=name, shape=images[0].shape)
+    image_note = _NO_IMAGES.format(name=name) if images is None else _IMAGES.format(name=name, shape=images[0].shape)
     note = _NOTE.format(
-        num_labels=len(request.rows), num_samples=num_samples, name=name, found=FOUND, classes=CLASSES, images=known,
-        truth=usb_truth.note(request),
+        num_labels=len(request.rows), num_samples=num_samples, name=name, found=FOUND, classes=CLASSES,
+        images=image_note, truth=usb_truth.note(request),
     )  # fmt: skip
     sink.put("README.txt", request.note(note))
     on_progress(1.0)
@@ -229,12 +229,12 @@ def write(request: ExportRequest, sink: Sink, on_progress: Progress) -> list[tup
 
 
 def data_name(request: ExportRequest) -> str:
-    """What the data are called, so that semilearn does not take them for some of its own, as "cifar10"."""
+    """The name of the data, different from those of semilearn's own datasets, as "cifar10"."""
     return f"{plain(request.dataset.name) or 'data'}-found"
 
 
 def _images(request: ExportRequest) -> tuple[NDArray[np.uint8], int] | None:
-    """The pictures of all rows and the value shown as white; None where there are none of one size."""
+    """The pictures of all rows and the value shown as white; None if there are none of one size."""
     if not has_pictures(request.dataset):
         return None
     from hume.data.thumbnails import full_white, sample_images
@@ -270,7 +270,7 @@ def _config(
 def _write_array(
     sink: Sink, name: str, array: NDArray[Any], white: int = 255, on_progress: Progress = lambda share: None
 ) -> None:
-    """Write an array as .npy some rows at a time, pictures brightened."""
+    """Write an array as .npy in blocks of rows, pictures brightened."""
     from hume.data.thumbnails import brightened
 
     with sink.stream(name) as file:

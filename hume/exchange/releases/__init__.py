@@ -1,4 +1,4 @@
-"""The authors' releases as they are: a folder of theirs becomes datasets and finished runs of ours, and back.
+"""The authors' releases: import as datasets and finished runs, and export.
 
 HUME's layout, in one folder or with `tasks` inside `data`:
 
@@ -6,16 +6,17 @@ HUME's layout, in one folder or with `tasks` inside `data`:
     data/labels/{dataset}{train,test,traintest}_targets.npy             (n,) integers
     tasks/{inductive,transductive}/{pair}/{dataset}/linear_task_{seed}.pt, results_{seed}.pickle
 
-`_l2` files hold the rows with unit norm, which the authors give as φ1; `traintest` is the train
-rows followed by the test rows; a pair is called after its two spaces, `moco_dino` for mocov2 and
+`_l2` files hold the rows with unit norm, which the authors use as φ1; `traintest` is the train
+rows followed by the test rows; a pair is named after its two spaces, `moco_dino` for mocov2 and
 dino. TURTLE's layout has the same first two folders, with `{dataset}_{train,val}.npy` in both, and
-task checkpoints that are linear maps with a bias: its spaces are read, its checkpoints are not.
+task checkpoints that are linear maps with a bias: its spaces are imported, its checkpoints are not.
 
 Source: the repositories mlbio-epfl/hume and mlbio-epfl/turtle.
 """
 
 from hume.exchange.releases.exporting import export_release
-from hume.exchange.releases.found import (
+from hume.exchange.releases.importing import import_release
+from hume.exchange.releases.records import (
     Part,
     Release,
     ReleaseDataset,
@@ -24,7 +25,6 @@ from hume.exchange.releases.found import (
     ReleaseSpace,
     SetAside,
 )
-from hume.exchange.releases.importing import import_release
 from hume.exchange.releases.scan import scan_release
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Arrays that lie in several files, read and written some rows at a time."""
+"""Arrays in several files, read and written in blocks of rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from hume.data.dataset import Space, load_array
 from hume.data.feature_files import write_npy_header
 from hume.data.rows import spread_over
-from hume.exchange.releases.found import Part
+from hume.exchange.releases.records import Part
 
 BLOCK_BYTES = 64 * 2**20
 SAMPLE_ROWS = 1024
 
 
 class Joined:
-    """The rows of some parts one after another, (N, d) or (N,), read from their files when they are asked for."""
+    """The rows of several files concatenated, (N, d) or (N,), read on access."""
 
     def __init__(self, parts: Sequence[Part]):
         self.parts = tuple(parts)
@@ -32,36 +32,36 @@ class Joined:
         return int(self.shape[0])
 
     def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
-        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        result = np.empty((len(rows), *self.shape[1:]), self.dtype)
         owner = np.searchsorted(self._ends, rows, side="right")
         for number, array in enumerate(self._arrays):
             mine = owner == number
-            found[mine] = array[rows[mine] - (self._ends[number] - len(array))]
-        return found
+            result[mine] = array[rows[mine] - (self._ends[number] - len(array))]
+        return result
 
     @property
     def size(self) -> int:
-        """How many numbers these are."""
+        """The number of elements."""
         return int(np.prod(self.shape))
 
     @property
     def in_one_file(self) -> bool:
-        """Whether one file holds the rows one after another as they are to be kept."""
+        """Whether one file has all rows in the format in which they are stored."""
         first = self._arrays[0]
         return len(self._arrays) == 1 and bool(first.flags.c_contiguous) and first.dtype.isnative
 
     @cached_property
     def fingerprint(self) -> str:
-        """That of the space which these rows make."""
+        """The fingerprint of a space with these rows."""
         space = Space(name="", features=self)  # type: ignore[arg-type]
         return space.fingerprint
 
     def sample(self) -> NDArray[np.int64]:
-        """The numbers of up to 1,024 rows spread over all."""
+        """Up to 1,024 evenly spaced row numbers."""
         return spread_over(len(self), SAMPLE_ROWS)
 
     def blocks(self) -> Iterator[NDArray[Any]]:
-        """All rows in order, some at a time."""
+        """All rows in order, in blocks."""
         size = max(1, BLOCK_BYTES * len(self) // (self.size * self.dtype.itemsize))
         for array in self._arrays:
             for start in range(0, len(array), size):
@@ -69,21 +69,21 @@ class Joined:
 
     def mean(self, stop: int) -> NDArray[np.float64]:
         """The mean of the first `stop` rows, (d,)."""
-        total, seen = np.zeros(self.shape[1:]), 0
+        total, count = np.zeros(self.shape[1:]), 0
         for block in self.blocks():
-            block = block[: stop - seen]
+            block = block[: stop - count]
             total += block.sum(0, dtype=np.float64)
-            seen += len(block)
+            count += len(block)
         return total / stop
 
-    def put(self, place: Path, on_block: Callable[[int], None]) -> None:
-        """Make these rows one .npy file: a second name of their file where that is possible, else a copy."""
+    def write(self, path: Path, on_block: Callable[[int], None]) -> None:
+        """Write these rows as one .npy file: a hard link where that is possible, else a copy."""
         if self.in_one_file:
-            with suppress(OSError):  # another disk, or one that knows no links
-                place.hardlink_to(self.parts[0].path.resolve())
+            with suppress(OSError):  # another disk, or one without hard links
+                path.hardlink_to(self.parts[0].path.resolve())
                 on_block(self.size)
                 return
-        write_rows(place, self.shape, self.dtype, self.blocks(), on_block)
+        write_rows(path, self.shape, self.dtype, self.blocks(), on_block)
 
 
 def write_rows(
@@ -93,7 +93,7 @@ def write_rows(
     blocks: Iterable[NDArray[Any]],
     on_block: Callable[[int], None] | None = None,
 ) -> Path:
-    """Write rows that come in blocks as one .npy file, (N, d) or (N,); `on_block` is told how many numbers each has."""
+    """Write blocks of rows as one .npy file, (N, d) or (N,); `on_block` gets the number of elements of each."""
     dtype = dtype.newbyteorder("=")
     with path.open("xb") as file:
         write_npy_header(file, shape, dtype)

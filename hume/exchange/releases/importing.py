@@ -1,4 +1,4 @@
-"""Make what is in a release datasets and finished runs of a home."""
+"""Import of a release as datasets and finished runs of a home."""
 
 import re
 from collections.abc import Callable, Collection
@@ -13,8 +13,8 @@ from hume.data.dataset import Dataset
 from hume.data.folder import free_name
 from hume.exchange.author_files import read_tasks
 from hume.exchange.author_runs import import_tasks
-from hume.exchange.releases.found import Release, ReleaseDataset, ReleasePair, ReleaseReport, SetAside
 from hume.exchange.releases.placing import Placed, Placing, place_dataset
+from hume.exchange.releases.records import Release, ReleaseDataset, ReleasePair, ReleaseReport, SetAside
 from hume.runs.store import Store
 
 
@@ -25,23 +25,23 @@ def import_release(
     datasets: Collection[str] | None = None,
     on_progress: Progress | None = None,
 ) -> ReleaseReport:
-    """Make the datasets of a release, or those named, datasets of a home, and their tasks finished runs.
+    """Import the datasets of a release, or those named, into a home, and their tasks as finished runs.
 
-    A dataset has its train rows first, then its test rows, which are marked; there is no mark where
-    only one of both is there. Large files get a second name where that is possible and are
-    copied otherwise, so do not change them in place. A space that is there both as it came and
-    with unit norm is taken as it came, since runs divide by the norm themselves; where the
-    directions of both differ, by more than a mean row, both are taken, and tasks label the one of
-    unit norm as the authors' code does.
+    A dataset has its train rows first, then its test rows, which are marked; with only one of both
+    there is no mark. Large files are hard-linked where that is possible and copied otherwise, so do
+    not change them in place. Of a space that exists both with and without unit norm, the one
+    without is imported, since runs normalize rows themselves; if the directions of both differ by
+    more than a mean row, both are imported, and tasks label the one of unit norm as the authors'
+    code does.
 
-    A run is called after its dataset, spaces and setting. Both settings are judged on the test
-    rows, as in the paper (Sec. 3). Its cross-validation scores are the authors': found on train
-    rows in the inductive setting, unless they gave other rows to their code. What is there
-    already, by its features and prototypes, is left as it is; whatever cannot be read is set aside
-    with its reason and the rest is imported. What was imported before an end by `on_progress`, or
-    by a full disk, is found again by the next call.
+    A run is named after its dataset, spaces and setting. Both settings are evaluated on the test
+    rows, as in the paper (Sec. 3). Its cross-validation scores are the authors': computed on train
+    rows in the inductive setting, unless their code was run on other rows. Datasets and runs that
+    exist already, by their features and prototypes, are unchanged; unreadable files are set aside
+    with the reason and the rest is imported. After a cancellation by `on_progress`, or a full disk,
+    the next call resumes.
 
-    Raises InputError for a name that is no dataset of the release, RunError when the home cannot be written.
+    Raises InputError for a name that is not a dataset of the release, RunError when the home cannot be written.
     """
     known = {dataset.name: dataset for dataset in release.datasets}
     unknown = sorted(set(datasets or ()) - set(known))
@@ -74,7 +74,7 @@ class _Import:
     done: int = 0
 
     def count(self, datasets: list[ReleaseDataset], pairs: list[ReleasePair]) -> None:
-        """How much there is to do: numbers of φ, and those of φ1 again for every pair's labels."""
+        """Set the total of the progress: elements of φ, and those of φ1 again for every pair's labels."""
         numbers = {
             (data.name, space.name): data.num_rows * space.dims for data in datasets for space in data.spaces
         }  # fmt: skip
@@ -99,7 +99,7 @@ class _Import:
         )
 
     def take(self, data: ReleaseDataset, pairs: list[ReleasePair]) -> None:
-        """One dataset with its runs."""
+        """Import one dataset with its runs."""
         work = Placing(self.release, data, pairs, self.advance, self.leave, self.notes)
         try:
             placed = place_dataset(work, self.store)
@@ -117,7 +117,7 @@ class _Import:
 
     def _pair(self, pair: ReleasePair, dataset: Dataset, placed: Placed) -> None:
         if pair.problem is not None or pair.phi1 is None or pair.phi2 is None:
-            return self.leave(pair.folder, pair.problem or "its spaces are not known")
+            return self.leave(pair.folder, pair.problem or "its spaces are unknown")
         missing = [name for name in (pair.phi1, pair.phi2) if name not in placed.views]
         if missing:
             return self.leave(pair.folder, f"its space {missing[0]} could not be imported")
@@ -139,17 +139,17 @@ class _Import:
             self._drop_unfinished(name)
             return self.leave(pair.folder, str(error))
         if not pair.scored:
-            self.notes.append(f"{name}: not every seed had a CV_Score, so all were computed here, on the test rows")
+            self.notes.append(f"{name}: not every seed has a CV_Score, so all are computed here, on the test rows")
         return self.runs.append(name)
 
     def _known_run(
-        self, stem: str, pair: ReleasePair, dataset: Dataset, phis: tuple[str, str], centre: bool
+        self, stem: str, pair: ReleasePair, dataset: Dataset, spaces: tuple[str, str], centre: bool
     ) -> str | None:
-        """The finished run of these very tasks; one that was not imported to its end goes to the trash.
+        """The finished run of these tasks; an incompletely imported one is moved to the trash.
 
         Raises RunError when there may be such a run and the tasks cannot be read.
         """
-        prints = tuple(dataset.space(phi).fingerprint for phi in phis)
+        prints = tuple(dataset.space(phi).fingerprint for phi in spaces)
         for name in self.store.names():
             if re.fullmatch(rf"{re.escape(stem)}(-[0-9]+)?", name) is None:
                 continue
@@ -157,8 +157,8 @@ class _Import:
                 run = self.store.open(name)
             except RunError:  # a damaged run is not this one
                 continue
-            asked = run.request
-            known = asked.origin, asked.setting, asked.fingerprints, asked.config.centre, set(asked.seeds)
+            request = run.request
+            known = request.origin, request.setting, request.fingerprints, request.config.centre, set(request.seeds)
             if known != ("authors", pair.setting, prints, centre, set(pair.seeds)):
                 continue
             if run.state != "finished":

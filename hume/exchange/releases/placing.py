@@ -1,4 +1,4 @@
-"""One dataset of a release as a dataset's folder of the home, made or given what it lacks."""
+"""Import of one dataset of a release into a dataset's folder of the home, a new or an existing one."""
 
 import json
 import uuid
@@ -18,7 +18,7 @@ from hume.data.folder import DatasetFolder, free_name, new_dataset, write_array
 from hume.data.rows import unit_length
 from hume.data.splits import Setting
 from hume.exchange.releases.arrays import Joined
-from hume.exchange.releases.found import Release, ReleaseDataset, ReleasePair, ReleaseSpace
+from hume.exchange.releases.records import Release, ReleaseDataset, ReleasePair, ReleaseSpace
 from hume.runs.store import Store
 
 SAME_DIRECTION = 2e-3  # between two rows of unit norm; float16 puts them up to about 5e-4 apart
@@ -27,14 +27,14 @@ CODES = {"hume": "HUME (github.com/mlbio-epfl/hume)", "turtle": "TURTLE (github.
 
 @dataclass(frozen=True)
 class View:
-    """A space of a release in the home: its name there, and what the tasks found on it label."""
+    """A space of a release in the home: its name there, and the rows that its tasks label."""
 
     plain: str
-    unit: str | None  # the space of unit norm, where its directions are others
-    centred: frozenset[Setting]  # the settings whose mean row is what tells both apart
+    unit: str | None  # the space of unit norm, if its directions differ
+    centred: frozenset[Setting]  # the settings whose mean row is the difference of both
 
     def seen(self, setting: Setting) -> tuple[str, bool]:
-        """The space that φ1 is in this setting, and whether its mean row is subtracted."""
+        """The space of φ1 in this setting, and whether its mean row is subtracted."""
         if setting in self.centred:
             return self.plain, True
         return self.unit or self.plain, False
@@ -42,7 +42,7 @@ class View:
 
 @dataclass
 class Placed:
-    """A dataset that is in the home, with the views of the spaces that could be imported."""
+    """A dataset in the home, with the views of its imported spaces."""
 
     folder: Path
     views: dict[str, View]
@@ -51,7 +51,7 @@ class Placed:
 
 @dataclass
 class Placing:
-    """What is to be placed, and whom to tell of it."""
+    """The dataset to import, with callbacks for progress and for files set aside."""
 
     release: Release
     data: ReleaseDataset
@@ -65,7 +65,7 @@ class Placing:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """What a card tells of the release that its dataset is from."""
+        """The entry of a card about the release of its dataset."""
         return {
             "layout": self.release.layout,
             "dataset": self.data.name,
@@ -75,16 +75,16 @@ class Placing:
 
 
 def place_dataset(work: Placing, store: Store) -> Placed:
-    """The dataset in the home: a new one, or the one that an earlier import made, which gets the spaces it lacks.
+    """Import a dataset into the home: as a new one, or by adding the missing spaces to that of an earlier import.
 
-    Raises InputError when no space of it can be used, RunError when the home cannot be written.
+    Raises InputError when none of its spaces is usable, RunError when the home cannot be written.
     """
     root = store.dataset_roots[0]
     arrays = {space.name: _best(work, space) for space in work.data.spaces}
     keys = {array.fingerprint for both in arrays.values() for array in both if array is not None}
     with ExitStack() as stack:
         folders = dataset_folders([root])
-        known = next((place for place in folders if place.parent == root and _is_same(place, work, keys)), None)
+        known = next((path for path in folders if path.parent == root and _is_same(path, work, keys)), None)
         if known is None:
             work.folder = stack.enter_context(new_dataset(root, free_name(work.data.name, [], "dataset")))
         else:
@@ -96,21 +96,21 @@ def place_dataset(work: Placing, store: Store) -> Placed:
             with suppress(OSError):
                 work.folder.work.rmdir()
         if not work.by_key:
-            raise InputError(f"none of its spaces can be used: mend what is said of {work.data.name}'s files")
+            raise InputError(f"none of its spaces is usable: fix the files of {work.data.name} that were set aside")
         _add_the_rest(work, work.folder, views)
     return Placed(work.folder.path, views, work.changed)
 
 
-def _is_same(place: Path, work: Placing, keys: set[str]) -> bool:
-    """Whether a folder of the home was made from this dataset: it says so, and a space of both is the same."""
-    card = _card(place)
+def _is_same(path: Path, work: Placing, keys: set[str]) -> bool:
+    """Whether a folder of the home was imported from this dataset: by its card, and by a common space."""
+    card = _card(path)
     return card.get("release") == work.entry and bool(set(_keys(card)) & keys)
 
 
-def _card(place: Path) -> dict[str, Any]:
-    """A card as it is, without its dataset, which may be large or damaged."""
+def _card(path: Path) -> dict[str, Any]:
+    """Read a card without its dataset, which may be large or damaged."""
     try:
-        card = json.loads((place / "card.json").read_text(encoding="utf-8"))
+        card = json.loads((path / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return card if isinstance(card, dict) else {}
@@ -124,8 +124,8 @@ def _keys(card: dict[str, Any]) -> dict[str, str]:
 
 
 def _best(work: Placing, space: ReleaseSpace) -> tuple[Joined | None, Joined | None]:
-    """The rows as they came and those of unit norm, from one file where its rows are in the dataset's order."""
-    found = []
+    """The rows without and with unit norm, from one file if its rows are in the dataset's order."""
+    chosen = []
     for ways in (space.plain, space.unit):
         arrays = [Joined(way) for way in ways]
         if len(arrays) == 2:
@@ -134,12 +134,12 @@ def _best(work: Placing, space: ReleaseSpace) -> tuple[Joined | None, Joined | N
             if not np.array_equal(whole[some], split[some]):
                 work.leave(whole.parts[0].path, "its rows are not those of the train file, then those of the test file")
                 arrays = [split]
-        found.append(arrays[0] if arrays else None)
-    return found[0], found[1]
+        chosen.append(arrays[0] if arrays else None)
+    return chosen[0], chosen[1]
 
 
 def _view(work: Placing, name: str, plain: Joined | None, unit: Joined | None) -> View | None:
-    """Put a space into the folder, once or, where that is not the same, twice; None where its files are bad."""
+    """Add a space to the folder, twice if the directions of its unit rows differ; None if its files are unusable."""
     taken = None if plain is None else _place(work, name, plain)
     if plain is None or taken is None:
         alone = None if unit is None else _place(work, name, unit)
@@ -158,12 +158,12 @@ def _view(work: Placing, name: str, plain: Joined | None, unit: Joined | None) -
     second = _place(work, f"{name}_l2", unit)
     if second is None:
         return None
-    work.notes.append(f"{work.data.name}: {name} and its _l2 files have other directions, so both were taken")
+    work.notes.append(f"{work.data.name}: {name} and its _l2 files differ in directions, so both are imported")
     return View(taken, second, centred)
 
 
 def _relation(plain: Joined, unit: Joined, num_train: int | None) -> tuple[bool, frozenset[Setting]]:
-    """Whether some rows of unit norm are the others divided by their norms; in which settings, if centred before."""
+    """Whether the rows of unit norm are the plain rows normalized; else the settings in which they were centred."""
     if plain.shape != unit.shape:
         return False, frozenset()
     some = plain.sample()
@@ -172,8 +172,8 @@ def _relation(plain: Joined, unit: Joined, num_train: int | None) -> tuple[bool,
         return True, frozenset()
     centred: set[Setting] = set()
     for setting in get_args(Setting):
-        seen = num_train if num_train is not None and setting == "inductive" else len(plain)
-        if _same_directions(rows - plain.mean(seen), wanted):
+        stop = num_train if num_train is not None and setting == "inductive" else len(plain)
+        if _same_directions(rows - plain.mean(stop), wanted):
             centred.add(setting)
     return False, frozenset(centred)
 
@@ -183,7 +183,7 @@ def _same_directions(rows: NDArray[np.float64], unit: NDArray[np.float64]) -> bo
 
 
 def _place(work: Placing, name: str, array: Joined) -> str | None:
-    """Give the folder a space, unless it has it; returns its name there, None where its files are bad."""
+    """Add a space to the folder, unless it has it; returns its name there, None if its files are unusable."""
     assert work.folder is not None
     key = array.fingerprint
     if key in work.by_key:
@@ -196,13 +196,13 @@ def _place(work: Placing, name: str, array: Joined) -> str | None:
         for part in array.parts:
             work.leave(part.path, str(error))
         return None
-    place, own = work.folder.work / f"{uuid.uuid4().hex}.npy", work.folder.free_space_name(name)
+    path, own = work.folder.work / f"{uuid.uuid4().hex}.npy", work.folder.free_space_name(name)
     try:
         with disk_errors(work.folder.path):
-            array.put(place, work.advance)
-        work.folder.add_space(own, place, _entry(work, name, array, key))
+            array.write(path, work.advance)
+        work.folder.add_space(own, path, _entry(work, name, array, key))
     finally:
-        place.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
     work.by_key[key], work.changed = own, True
     return own
 
@@ -213,7 +213,7 @@ def _entry(work: Placing, name: str, array: Joined, key: str) -> dict[str, Any]:
     return {"title": name, "kind": "imported", "made": made, "licence": "", "key": key}
 
 
-# --- what else a dataset has -----------------------------------------------------------------
+# --- labels, split, card ---------------------------------------------------------------------
 
 
 def _add_the_rest(work: Placing, folder: DatasetFolder, views: dict[str, View]) -> None:
@@ -226,7 +226,7 @@ def _add_the_rest(work: Placing, folder: DatasetFolder, views: dict[str, View]) 
         if labels is not None and not (folder.path / "labels.npy").exists():
             write_array(folder.path / "labels.npy", labels)
     if labels is None:
-        work.notes.append(f"{data.name} has no labels for all its rows: no accuracy can be told")
+        work.notes.append(f"{data.name} has no labels for all its rows: its accuracy is unknown")
     pairs = [
         [views[pair.phi1].seen(pair.setting)[0], views[pair.phi2].plain]
         for pair in work.pairs
@@ -245,7 +245,7 @@ def _add_the_rest(work: Placing, folder: DatasetFolder, views: dict[str, View]) 
 
 
 def _labels(work: Placing) -> NDArray[np.int64] | None:
-    """The labels of all rows, (N,); None where there are none, or some that cannot be used."""
+    """The labels of all rows, (N,); None if there are none, or some are invalid."""
     if not work.data.labels:
         return None
     values = np.concatenate(list(Joined(work.data.labels).blocks()))

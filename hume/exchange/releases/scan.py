@@ -1,4 +1,4 @@
-"""See what a folder in the authors' layout holds, from names and headers alone."""
+"""Scan a folder in the authors' layout, from names and headers alone."""
 
 import os
 import re
@@ -11,7 +11,8 @@ from typing import get_args
 from hume.common.errors import InputError
 from hume.data.dataset import load_array
 from hume.data.splits import Setting
-from hume.exchange.releases.found import (
+from hume.exchange.releases.names import Reading, choose_reading, pairs_meant, readings
+from hume.exchange.releases.records import (
     Layout,
     Part,
     Release,
@@ -21,32 +22,31 @@ from hume.exchange.releases.found import (
     SetAside,
     Split,
 )
-from hume.exchange.releases.names import Reading, choose_reading, pairs_meant, readings
 
 TASK = re.compile(r"linear_task_([0-9]+)\.pt")
 SCORE = re.compile(r"results_([0-9]+)\.pickle")
 SNAPSHOT = re.compile(r"linear_task_[0-9]+_[0-9]+\.pt")
 CHECKPOINTS = ("task_checkpoints", "turtle_tasks")
 NOT_ORTHONORMAL = (
-    "TURTLE labels by linear maps with a bias, averaged over its spaces, which orthonormal prototypes cannot hold: "
-    "run TURTLE on the imported spaces instead"
+    "TURTLE's tasks are linear maps with a bias, averaged over its spaces, not orthonormal prototypes: run TURTLE on "
+    "the imported spaces instead"
 )
 
 
 def scan_release(folder: Path) -> Release:
-    """Say which datasets, spaces, labels and tasks a folder in the authors' layout holds.
+    """List the datasets, spaces, labels and tasks of a folder in the authors' layout.
 
-    The folder is the one that holds `data` and `tasks`, or `data` itself. Only names and headers
-    are read, so it takes no time whatever the size. Whatever cannot be used is in `set_aside`,
-    with its reason: files that are no array, hold Python objects or are cut short, have other
-    rows than the rest, have a name that tells no split, or lie outside behind a link. A space is
-    taken when its files have all rows of its dataset: train and test rows where two spaces have
-    both, else those of one split.
-    Raises InputError when it is no folder, or holds neither `representations` nor `tasks`.
+    The folder is the one with `data` and `tasks`, or `data` itself. Only names and headers are
+    read, so it is fast for any size. Unusable files are in `set_aside`, with the reason: files
+    that are not arrays, hold Python objects or are truncated, have other rows than the rest, have
+    a name without a split, or are links that lead out of the folder. A space is listed if its
+    files have all rows of its dataset: train and test rows if two spaces have both, else those of
+    one split.
+    Raises InputError for a path that is not a folder, or has neither `representations` nor `tasks`.
     """
     root = Path(folder).expanduser().resolve()
     if not root.is_dir():
-        raise InputError(f"{folder} is not a folder: name the one that holds data and tasks")
+        raise InputError(f"{folder} is not a folder: choose the one with data and tasks")
     return _Scan(root).release()
 
 
@@ -62,7 +62,7 @@ class _Scan:
     def release(self) -> Release:
         tops = [self.root, self.root / "data"]
         if not any((top / name).is_dir() for top in tops for name in ("representations", "tasks", *CHECKPOINTS)):
-            raise InputError(f"{self.root} holds neither representations nor tasks: name the folder of a release")
+            raise InputError(f"{self.root} has neither representations nor tasks: choose the folder of a release")
         self._top(self.root)
         files = self._read_names()
         datasets = [self._dataset(name, files[name]) for name in sorted(files)]
@@ -72,13 +72,13 @@ class _Scan:
         aside = tuple(sorted(self.set_aside, key=lambda one: one.path))
         return Release(self.root, layout, tuple(found.values()), pairs, aside)
 
-    # --- what is there -------------------------------------------------------------------
+    # --- files and folders ---------------------------------------------------------------
 
     def _leave(self, path: Path, reason: str) -> None:
         self.set_aside.append(SetAside(path.relative_to(self.root).as_posix(), reason))
 
     def _inside(self, folder: Path) -> Iterator[tuple[Path, bool]]:
-        """What a folder holds, and whether each is a folder; links out of the release are left."""
+        """The entries of a folder, and whether each is a folder; links out of the release are set aside."""
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
@@ -100,11 +100,11 @@ class _Scan:
                 self._leave(path, files_are)
 
     def _top(self, folder: Path) -> None:
-        for path in self._folders(folder, "it is no part of the layout"):
+        for path in self._folders(folder, "it is not part of the layout"):
             if path.name == "data" and folder == self.root:
                 self._top(path)
             elif path.name == "representations":
-                for space in self._folders(path, "it lies in no space's folder"):
+                for space in self._folders(path, "it is not in a space's folder"):
                     self._arrays_in(space, space.name)
             elif path.name == "labels":
                 self._arrays_in(path, "")
@@ -113,13 +113,13 @@ class _Scan:
             elif path.name in CHECKPOINTS:
                 self._checkpoints(path)
             else:
-                self._leave(path, "it is no part of the layout")
+                self._leave(path, "it is not part of the layout")
 
     def _arrays_in(self, folder: Path, space: str) -> None:
         for path, is_folder in self._inside(folder):
             found = [] if is_folder or path.suffix != ".npy" else readings(path.stem)
             if not found:
-                self._leave(path, "it is no .npy file whose name ends with train, test, traintest or _val")
+                self._leave(path, "it is not a .npy file whose name ends with train, test, traintest or _val")
                 continue
             try:
                 array = load_array(path)
@@ -140,22 +140,22 @@ class _Scan:
             if is_folder:
                 self._checkpoints(path)
             else:
-                self._leave(path, NOT_ORTHONORMAL if path.suffix == ".pt" else "it is no part of the layout")
+                self._leave(path, NOT_ORTHONORMAL if path.suffix == ".pt" else "it is not part of the layout")
 
     def _task_folders(self, folder: Path) -> None:
-        for place in self._folders(folder, "it lies in no setting's folder"):
-            setting = next((known for known in get_args(Setting) if known == place.name), None)
+        for setting_folder in self._folders(folder, "it is not in a setting's folder"):
+            setting = next((known for known in get_args(Setting) if known == setting_folder.name), None)
             if setting is None:
-                self._leave(place, "it is neither inductive nor transductive")
+                self._leave(setting_folder, "it is neither inductive nor transductive")
                 continue
-            for pair in self._folders(place, "it lies in no pair's folder"):
-                for dataset in self._folders(pair, "it lies in no dataset's folder"):
+            for pair in self._folders(setting_folder, "it is not in a pair's folder"):
+                for dataset in self._folders(pair, "it is not in a dataset's folder"):
                     self.tasks.append((setting, pair.name, dataset.name, dataset))
 
-    # --- what it means -------------------------------------------------------------------
+    # --- datasets and pairs --------------------------------------------------------------
 
     def _read_names(self) -> dict[str, dict[str, list[Part]]]:
-        """The parts of every dataset and space, "" for labels; names with several readings are decided."""
+        """The parts of every dataset and space, "" for labels; ambiguous names are resolved."""
         known = {found[0].dataset for _, found, _ in self.arrays if len(found) == 1} | {task[2] for task in self.tasks}
         files: dict[str, dict[str, list[Part]]] = defaultdict(lambda: defaultdict(list))
         for space, found, part in self.arrays:
@@ -180,10 +180,10 @@ class _Scan:
         spaces = [self._space(space, files[space], choice) for space in named] if choice else []
         taken = tuple(space for space in spaces if space is not None)
         whole = _covers(labels, choice) if choice else []
-        told = {part.path for way in whole for part in way}
+        used = {part.path for way in whole for part in way}
         for part in labels:
-            if part.path not in told:
-                self._leave(part.path, "it is not the labels of all rows of the dataset, or there is no dataset")
+            if part.path not in used:
+                self._leave(part.path, "it does not have the labels of all rows of a dataset")
         if not taken:
             return None
         two = choice == ("train", "test")
@@ -202,7 +202,7 @@ class _Scan:
         used = {part.path for unit in ways for way in ways[unit] for part in way}
         for part in parts:
             if part.path not in used:
-                self._leave(part.path, f"no files make one space of all {' and '.join(choice)} rows with it")
+                self._leave(part.path, f"the other files of its space lack some of the {' and '.join(choice)} rows")
         first = next((way[0] for way in ways[False] + ways[True]), None)
         return ReleaseSpace(name, first.shape[1], tuple(ways[False]), tuple(ways[True])) if first else None
 
@@ -217,7 +217,7 @@ class _Scan:
             elif score and not is_folder:
                 scored.add(int(score[1]))
             elif SNAPSHOT.fullmatch(path.name):
-                self._leave(path, "it is a task before its search had ended")
+                self._leave(path, "it is a checkpoint of an unfinished search")
             else:
                 self._leave(path, "it is neither a linear_task_*.pt nor a results_*.pickle")
         for seed in sorted(scored - seeds):
@@ -233,7 +233,7 @@ class _Scan:
         elif dataset is None:
             problem = f"there are no representations of {name}"
         elif not meant:
-            problem = f"no two spaces of {name} are called so: there are {', '.join(names)}"
+            problem = f"its name does not match two spaces of {name}: there are {', '.join(names)}"
         elif len(meant) > 1:
             problem = f"it can mean {' or '.join(' and '.join(both) for both in meant)}: rename it"
         first, second = meant[0] if problem is None else (None, None)
@@ -249,7 +249,7 @@ def _what_is_wrong(kind: str, shape: tuple[int, ...], *, labels: bool) -> str | 
 
 
 def _rows_of_splits(parts: Sequence[Part]) -> dict[Split, int]:
-    """The rows that train, test and both have, by what most files say; what two tell of the third is told."""
+    """The number of rows of train, test and both, by most files; the third follows from two."""
     rows: dict[Split, int] = {
         split: Counter(part.rows for part in parts if part.split == split).most_common(1)[0][0]
         for split in {part.split for part in parts}
@@ -264,7 +264,7 @@ def _rows_of_splits(parts: Sequence[Part]) -> dict[Split, int]:
 
 
 def _covers(parts: Sequence[Part], choice: tuple[Split, ...]) -> list[tuple[Part, ...]]:
-    """The ways to have all rows of a choice of splits from these parts, the one of fewest files first."""
+    """The ways to cover all rows of a choice of splits with these parts, the one of fewest files first."""
     by_split = {part.split: part for part in parts}
     ways: list[tuple[Split, ...]] = [("traintest",), choice] if choice == ("train", "test") else [choice]
     return [
@@ -275,7 +275,7 @@ def _covers(parts: Sequence[Part], choice: tuple[Split, ...]) -> list[tuple[Part
 
 
 def _choose_splits(files: dict[str, list[Part]], rows: dict[Split, int]) -> tuple[Split, ...]:
-    """The splits whose rows the dataset has: the first choice that two spaces have, else one, else none."""
+    """The splits of the dataset: the first choice that two spaces have, else one, else none."""
     both: tuple[Split, ...] = ("train", "test") if {"train", "test"} <= set(rows) else ("traintest",)
     choices: list[tuple[Split, ...]] = [both, ("test",), ("train",)]
     for least in (2, 1):

@@ -1,4 +1,4 @@
-"""Where the samples of one grouping lie in the next: an alluvial (Sankey) picture."""
+"""How the samples of one grouping are spread over the next: an alluvial (Sankey) diagram."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hume.common.errors import InputError
 from hume.evaluation.metrics import contingency_table
-from hume.lesson.beside import Grouping
+from hume.lesson.comparison import Grouping
 from hume.reporting.figures.palette import class_colors, faded
 from hume.reporting.figures.parts import MARGIN, safe, same_length
 
@@ -19,10 +19,10 @@ THICKNESS = 22  # pixels of a group's bar
 
 
 def flows(columns: Sequence[Grouping]) -> go.Figure:
-    """Show how the same samples are grouped several times over: a bar a group, a band for the samples two share.
+    """Show how the same samples are grouped several times: a bar a group, a band for the samples two groups share.
 
-    columns: two or more, from left to right. A group without samples has no bar. Bands have the colour of the group
-    they come from. Raises InputError for fewer columns, and where the columns' samples differ in number.
+    columns: two or more, from left to right. A group without samples has no bar. Bands have the colour of their left
+    group. Raises InputError for fewer columns, and where the columns' samples differ in number.
     """
     if len(columns) < 2:
         raise InputError("flows lead from one grouping to another: give two or more.")
@@ -30,7 +30,7 @@ def flows(columns: Sequence[Grouping]) -> go.Figure:
     starts = np.cumsum([0, *(len(column.names) for column in columns)])
     colors = [color for column in columns for color in class_colors(len(column.names))]
     source, target, value = _links(columns, starts)
-    places = np.linspace(0.001, 0.999, len(columns))
+    positions = np.linspace(0.001, 0.999, len(columns))
     fig = go.Figure(
         go.Sankey(
             arrangement="snap",
@@ -52,16 +52,16 @@ def flows(columns: Sequence[Grouping]) -> go.Figure:
             },
         )
     )
-    for column, place, anchor in zip(columns, places, _anchors(len(columns)), strict=True):
+    for column, x, anchor in zip(columns, positions, _anchors(len(columns)), strict=True):
         fig.add_annotation(
-            text=f"<b>{safe(column.title)}</b>", x=float(place), y=1, xref="paper", yref="paper", xanchor=anchor,
+            text=f"<b>{safe(column.title)}</b>", x=float(x), y=1, xref="paper", yref="paper", xanchor=anchor,
             yanchor="bottom", yshift=10, showarrow=False,
         )  # fmt: skip
     return fig.update_layout(margin={**MARGIN, "t": TITLE_ROOM, "b": 12})
 
 
 def flow_table(columns: Sequence[Grouping]) -> tuple[list[str], list[tuple[str, ...]]]:
-    """The samples of the picture as a table's header and rows: their group in every column."""
+    """Header and rows of a table: the group of every sample in every column."""
     names = [[column.names[k] for k in column.labels.tolist()] for column in columns]
     return [column.title for column in columns], list(zip(*names, strict=True))
 

@@ -8,14 +8,14 @@ import plotly.graph_objects as go
 from hume.reporting.figures.palette import ACCENT, MAIN
 from hume.reporting.figures.parts import frame
 
-ROOM = 2.5  # answers beside the first and the last
+ROOM = 2.5  # answers before the first and after the last
 FEW = 30  # answers that each have a tick
 
 
-def hands(counts: Mapping[int, int], *, found: int | None = None) -> go.Figure:
-    """Show what a class thinks before it is told: a bar an answer, as high as the hands raised for it.
+def hands(counts: Mapping[int, int], *, marked: int | None = None) -> go.Figure:
+    """Show the guesses of a class: a bar an answer, as high as the hands raised for it.
 
-    counts: number of kinds -> hands; found: an answer to be marked, once it may be known.
+    counts: number of kinds -> hands; marked: an answer with a dashed line, once it may be shown.
     """
     answers = sorted(counts)
     fig = frame(
@@ -31,10 +31,10 @@ def hands(counts: Mapping[int, int], *, found: int | None = None) -> go.Figure:
         x="Kinds of things",
         y="Hands",
         yaxis={"rangemode": "tozero", "tickformat": "d"},
-        xaxis=_axis([*answers, *([] if found is None else [found])]),
+        xaxis=_axis([*answers, *([] if marked is None else [marked])]),
     )
-    if found is not None:
-        fig.add_vline(x=found, line={"color": ACCENT, "width": 3, "dash": "dash"})
+    if marked is not None:
+        fig.add_vline(x=marked, line={"color": ACCENT, "width": 3, "dash": "dash"})
     return fig
 
 

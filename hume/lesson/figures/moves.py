@@ -1,4 +1,4 @@
-"""Algorithm 1 in pictures: prototypes on a globe, a classifier in the plane, labels in the simplex, what falls."""
+"""Figures of Algorithm 1: prototypes on a globe, a classifier in the plane, labels in the simplex, the objective."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from hume.lesson.figures.shapes import Plane
 from hume.reporting.figures.palette import ACCENT, EARTH, MAIN, MUTED, class_colors, faded
 from hume.reporting.figures.parts import MARGIN, category_axis, frame, percent, small
 
-TYPE = {"size": 15}  # for the last row of a room
+TYPE = {"size": 15}  # readable from the last row of a room
 QUIET = {"fixedrange": True, "zeroline": False, "tickfont": TYPE, "automargin": True}
 CORNERS = np.array([[0, 0], [1, 0], [0.5, np.sqrt(0.75)]])  # of a triangle with sides of 1
 BESIDE = 1.25  # from one triangle to the next
@@ -26,11 +26,11 @@ def globe(
     moved: ArrayLike | None = None,
     trail: ArrayLike | None = None,
 ) -> go.Figure:
-    """See directions in space from one side: rows as points of a globe, prototypes as arrows from its middle.
+    """Show directions in space: rows as points of a globe seen from one side, prototypes as arrows from its centre.
 
-    phi1: (n, 3) unit rows; prototypes: (3, 3), one a class; task: (n, 3) what part each class has in a row, drawn as
-    discs within discs whose visible areas are these parts; moved: (3, 3) the prototypes after an update, which
-    turns the old ones pale; trail: (t, 3, 3) where they have been. The eye is above the middle of the rows; an
+    phi1: (n, 3) unit rows; prototypes: (3, 3), one a class; task: (n, 3) the share of each class in a row, drawn as
+    discs within discs whose visible areas are these shares; moved: (3, 3) the prototypes after an update, which
+    makes the old ones pale; trail: (t, 3, 3) their earlier positions. The camera is above the mean of the rows; an
     arrow that points away from it is dotted.
     """
     rows, eye = np.asarray(phi1, np.float64), _eye(phi1)
@@ -61,11 +61,11 @@ def plane(
     classifier: ArrayLike | None = None,
     errors: ArrayLike | None = None,
 ) -> go.Figure:
-    """See a linear classifier learn labels from some points and fail or succeed on others.
+    """Show a linear classifier that learns labels from some points and is tested on others.
 
-    phi2: (n, 2); task: (n, K) their labels, as in `globe`; split: rows to learn from, drawn as circles, and rows to
-    test on, drawn as diamonds; classifier: (2, K), whose regions are tinted, fully where it is sure by 90 %; errors:
-    (m,) nats of every test row, drawn as rings with areas in proportion.
+    phi2: (n, 2); task: (n, K) their labels, as in `globe`; split: train rows, drawn as circles, and test rows, drawn
+    as diamonds; classifier: (2, K), whose regions are tinted, fully where its confidence is 90 %; errors: (m,) nats
+    of every test row, drawn as rings of proportional area.
     """
     rows = np.asarray(phi2, np.float64)
     reach = 1.08 * float(np.abs(rows).max())
@@ -82,7 +82,7 @@ def plane(
 
 
 def triangles(sparse: ArrayLike, soft: ArrayLike) -> go.Figure:
-    """Compare where sparsemax and softmax put the same scores: shares (n, 3) of three classes as points of a triangle.
+    """Compare sparsemax with softmax on the same scores: shares (n, 3) of three classes as points of a triangle.
 
     A corner is one class alone, an edge is shared by two, the inside by all three.
     """
@@ -99,9 +99,9 @@ def triangles(sparse: ArrayLike, soft: ArrayLike) -> go.Figure:
 
 
 def falling(objective: ArrayLike, test_error: ArrayLike, entropy: ArrayLike, known: int, most: float) -> go.Figure:
-    """See what the search lowers and from what: three curves (T,) in nats, bold as far as they are `known`.
+    """Show the objective and its terms: three curves (T,) in nats, bold up to iteration `known`.
 
-    most: the largest entropy there can be, log K, as a dotted line. A vertical line marks the last known iteration.
+    most: the largest possible entropy, log K, as a dotted line. A vertical line marks the last known iteration.
     """
     curves = (
         ("objective", small(objective), MAIN),
@@ -110,16 +110,16 @@ def falling(objective: ArrayLike, test_error: ArrayLike, entropy: ArrayLike, kno
     )
     times = np.arange(1, len(curves[0][1]) + 1)
     traces, axes, notes = [], {}, []
-    for place, (name, values, color) in enumerate(curves):
-        y = "y" if place == 0 else f"y{place + 1}"
+    for i, (name, values, color) in enumerate(curves):
+        y = "y" if i == 0 else f"y{i + 1}"
         hover = f"iteration %{{x}}: {name} %{{y:.2f}} nats<extra></extra>"
-        for part, line in ((values, {"color": faded(color, 0.3), "width": 1.5}), (values[:known], {"color": color})):
-            trace = {"x": times[: part.size], "y": part, "yaxis": y, "line": {"width": 3.5, **line}}
+        for shown, line in ((values, {"color": faded(color, 0.3), "width": 1.5}), (values[:known], {"color": color})):
+            trace = {"x": times[: shown.size], "y": shown, "yaxis": y, "line": {"width": 3.5, **line}}
             traces.append(go.Scatter(mode="lines", hovertemplate=hover, **trace))
-        top = 1 - place * 0.36
+        top = 1 - i * 0.36
         axes[y.replace("y", "yaxis")] = {"domain": [top - 0.26, top], "nticks": 4, **QUIET}
-        words = f"{name} {values[known - 1]:.2f}".replace("-", "−") if known else name
-        notes.append({**_note(1, top, f"<b>{words}</b>", TYPE["size"]), "xref": "paper", "yref": "paper"})
+        text = f"{name} {values[known - 1]:.2f}".replace("-", "−") if known else name
+        notes.append({**_note(1, top, f"<b>{text}</b>", TYPE["size"]), "xref": "paper", "yref": "paper"})
         notes[-1] |= {"xanchor": "right", "yanchor": "bottom"}
     limit = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y3", "y0": most, "y1": most}
     now = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": known, "x1": known}
@@ -138,7 +138,7 @@ def falling(objective: ArrayLike, test_error: ArrayLike, entropy: ArrayLike, kno
 
 
 def share_bars(shares: ArrayLike) -> go.Figure:
-    """See how even the classes are: what part (K,) of the labels each has, against equal parts."""
+    """Show how balanced the classes are: the share (K,) of the labels of each, compared with equal shares."""
     values = percent(shares)
     names = [str(k) for k in range(values.size)]
     bars = go.Bar(
@@ -166,11 +166,11 @@ def share_bars(shares: ArrayLike) -> go.Figure:
     return fig.add_hline(y=100 / values.size, line={"color": MUTED, "dash": "dot", "width": 1.5})
 
 
-# --- what they are made of ---------------------------------------------------------------------------
+# --- elements ----------------------------------------------------------------------------------------
 
 
 def _bare(traces: Sequence[Any], reach: list[float], name: str, **layout: Any) -> go.Figure:
-    """Without axes, as wide as high in its units, and nothing that a slip of the hand could move."""
+    """A figure without axes, with equal units in x and y, and without zoom and pan."""
     axis = {"visible": False, "fixedrange": True, "constrain": "domain", "range": reach}
     looks = {"font": TYPE, "showlegend": False, "hovermode": "closest", "dragmode": False, "uirevision": name}
     sides = {"xaxis": axis, "yaxis": {**axis, "scaleanchor": "x"}, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}}
@@ -178,7 +178,7 @@ def _bare(traces: Sequence[Any], reach: list[float], name: str, **layout: Any) -
 
 
 def _eye(phi1: ArrayLike) -> Plane:
-    """Right, up and towards the eye, which is above the mean of the rows: (3, 3), orthonormal."""
+    """Right, up and towards the camera, which is above the mean of the rows: (3, 3), orthonormal."""
     towards = np.asarray(phi1, np.float64).mean(0)
     towards /= np.linalg.norm(towards)
     up = np.eye(3)[np.abs(towards).argmin()]
@@ -194,9 +194,9 @@ def _outline(corners: Plane) -> go.Scatter:
 
 
 def _inside(shares: Plane, corners: Plane) -> go.Scatter:
-    """Points where the shares (n, 3) put them, in the colour of the largest."""
-    places = shares @ corners
-    points = go.Scatter(x=small(places[:, 0]), y=small(places[:, 1]), customdata=percent(shares), mode="markers")
+    """Shares (n, 3) as points, in the colour of the largest."""
+    x, y = (shares @ corners).T
+    points = go.Scatter(x=small(x), y=small(y), customdata=percent(shares), mode="markers")
     hover = "".join(f"class {k}: %{{customdata[{k}]:.0f}} %<br>" for k in range(shares.shape[1]))
     marker = {"size": 12, "opacity": 0.7, **shapes.class_scale(shares.argmax(1), shares.shape[1])}
     return points.update(

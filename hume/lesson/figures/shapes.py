@@ -1,4 +1,4 @@
-"""What the lesson's pictures are made of: discs for labels, arrows for prototypes, sectors for a classifier."""
+"""Elements of the lesson's figures: discs for labels, arrows for prototypes, sectors for a classifier."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from hume.reporting.figures.parts import percent, small
 
 SIZES = {"circle": 11, "diamond": 14}  # pixels
 RING = 32  # pixels, the diameter around a point on which a classifier is wrong by 1 nat
-SURE = 0.9  # from this probability on a region of the plane has its full colour
+SURE = 0.9  # above this probability a region of the plane has its full colour
 
 Plane = NDArray[np.float64]
 
 
 def discs(places: Plane, task: ArrayLike | None, symbol: str) -> list[go.Scatter]:
-    """Points as discs; a shared one has the discs of its lesser classes within, by visible area."""
+    """Points as discs; a shared label has the discs of its smaller classes inside, by visible area."""
     if task is None:
         marker = {"size": SIZES[symbol], "symbol": symbol, "color": MUTED, "opacity": 0.8}
         return [
@@ -29,19 +29,19 @@ def discs(places: Plane, task: ArrayLike | None, symbol: str) -> list[go.Scatter
     left = np.concatenate([np.ones((len(shares), 1)), 1 - ranked.cumsum(1)[:, :-1]], axis=1).clip(0)
     traces = []
     for rank in range(shares.shape[1]):
-        seen = left[:, rank] > 1e-4
-        if rank and not seen.any():
+        shown = left[:, rank] > 1e-4
+        if rank and not shown.any():
             break
         traces.append(
             go.Scatter(
-                x=small(places[seen, 0]),
-                y=small(places[seen, 1]),
-                customdata=percent(shares[seen]),
+                x=small(places[shown, 0]),
+                y=small(places[shown, 1]),
+                customdata=percent(shares[shown]),
                 mode="markers",
                 marker={
-                    "size": small(SIZES[symbol] * np.sqrt(left[seen, rank])),
+                    "size": small(SIZES[symbol] * np.sqrt(left[shown, rank])),
                     "symbol": symbol,
-                    **class_scale(order[seen, rank], shares.shape[1]),
+                    **class_scale(order[shown, rank], shares.shape[1]),
                     "line": {"color": MUTED, "width": 0 if rank else 1},
                     "opacity": 1,  # where sizes differ, Plotly's own is lower
                 },
@@ -53,14 +53,14 @@ def discs(places: Plane, task: ArrayLike | None, symbol: str) -> list[go.Scatter
 
 
 def class_scale(classes: ArrayLike, num_classes: int) -> dict[str, Any]:
-    """The colours of classes as places on a scale: Plotly takes numbers ten times as fast as names of colours."""
+    """The colours of classes as numbers on a scale: Plotly reads numbers ten times as fast as names of colours."""
     colors = class_colors(num_classes)
     scale = [[k / (num_classes - 1), color] for k, color in enumerate(colors)]
     return {"color": small(classes), "colorscale": scale, "cmin": 0, "cmax": num_classes - 1, "showscale": False}
 
 
 def arrows(tips: Plane, opacity: float = 1.0, *, named: bool = True) -> list[go.Scatter]:
-    """Arrows from the middle to tips (K, 3); those that point away from the eye are dotted."""
+    """Arrows from the centre to tips (K, 3); those that point away from the camera are dotted."""
     traces = []
     for k, (tip, color) in enumerate(zip(tips, class_colors(len(tips)), strict=True)):
         line = {"color": color, "width": 5 if named else 3, "dash": "dot" if tip[2] < 0 else "solid"}
@@ -69,14 +69,14 @@ def arrows(tips: Plane, opacity: float = 1.0, *, named: bool = True) -> list[go.
         traces.append(arrow.update(marker={**head, "opacity": 1}, opacity=opacity))
         if named:
             reach = max(float(np.hypot(*tip[:2])), 0.14)
-            place = tip[:2] / reach * (1.1 if reach > 0.6 else reach + 0.14)  # beside the points, not among them
-            name = go.Scatter(x=[place[0]], y=[place[1]], mode="text", text=[f"<b>w<sub>{k}</sub></b>"])
+            x, y = tip[:2] / reach * (1.1 if reach > 0.6 else reach + 0.14)  # next to the points, not among them
+            name = go.Scatter(x=[x], y=[y], mode="text", text=[f"<b>w<sub>{k}</sub></b>"])
             traces.append(name.update(textfont={"size": 20}, hoverinfo="skip"))
     return traces
 
 
 def trails(paths: Plane) -> list[go.Scatter]:
-    """The way (t, K, 3) of every tip."""
+    """The path (t, K, 3) of every tip."""
     return [
         go.Scatter(
             x=small(paths[:, k, 0]),
@@ -91,9 +91,9 @@ def trails(paths: Plane) -> list[go.Scatter]:
 
 
 def regions(classifier: Plane, reach: float) -> list[go.Scatter]:
-    """Where each class is the classifier's first choice, and where it is sure of it: sectors around the middle.
+    """The regions of each predicted class, and of confident predictions: sectors around the origin.
 
-    Without a bias the classifier's answer depends on a direction's angle, and gets surer with the distance.
+    Without a bias the prediction depends on the angle only, and its confidence grows with the distance.
     """
     angles = np.radians(np.arange(0, 360.5, 0.5))
     logits = np.stack([np.cos(angles), np.sin(angles)], axis=1) @ classifier  # (angles, K) at a distance of 1
@@ -113,11 +113,11 @@ def regions(classifier: Plane, reach: float) -> list[go.Scatter]:
 
 
 def _runs(inside: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
-    """Places that follow one another, each run with the place after it so that neighbours touch."""
-    places = np.flatnonzero(inside)
-    if not places.size:
+    """Runs of consecutive indices, each with the index after it so that neighbours touch."""
+    indices = np.flatnonzero(inside)
+    if not indices.size:
         return []
-    runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+    runs = np.split(indices, np.flatnonzero(np.diff(indices) > 1) + 1)
     return [np.append(run, min(run[-1] + 1, inside.size - 1)) for run in runs]
 
 

@@ -1,4 +1,4 @@
-"""The lesson's toy as figures: a labeling in two views with its errors, and what the entropy weight does to classes."""
+"""Figures of the lesson's toy: a labeling in two views with its errors, and the class sizes by entropy weight."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,15 +17,15 @@ SYMBOLS = ("circle", "square")  # of the two kinds of points
 WRONG = "#bd1f01"
 MISTAKE = {"symbol": "x-thin", "size": 14, "line": {"width": 3, "color": WRONG}}
 SIZE = 10
-TYPE = {"size": 18}  # for the last row of a class
+TYPE = {"size": 18}  # readable from the last row of a class
 
 NUM_VIEWS = 2
 EDGE = 2.8  # the planes are drawn from −EDGE to EDGE at least
 FAR = 20.0  # regions are shaded up to here, beyond every edge
 COLUMNS = ([0, 0.48], [0.52, 1])  # of the figure's width
 PLANES, BARS = [0.22, 1], [0, 0.17]  # of its height
-LONGEST_BAR, BESIDE = 80, 32  # percent: where bars end, and where the words beside a short one do
-ROOMY = 0.24  # an error whose bar has room for words
+LONGEST_BAR, BESIDE = 80, 32  # percent: where bars end, and where the text next to a short one does
+ROOMY = 0.24  # an error whose bar has room for text
 CORNERS = np.array([[-FAR, -FAR], [FAR, -FAR], [FAR, FAR], [-FAR, FAR]])
 
 Boundary = tuple[float, float, float]  # (a, b, c): class B is where a x + b y + c > 0
@@ -40,12 +40,12 @@ def toy_fits(
     boundaries: Sequence[Boundary],
     guess_error: Sequence[float],
 ) -> go.Figure:
-    """See one labeling in two views: where a linear classifier draws the line, what it gets wrong, and how often.
+    """Show one labeling in two views: the boundary of a linear classifier, its mistakes, and its errors.
 
-    planes: two (N, 2); labeling: (N,) 0 or 1, shown by colour; kind: (N,) 0 or 1, by symbol; train: (N,) points that
-    the classifier learned from, filled; wrong: two (N,), crossed out and counted in bars below, on the points learned
-    from and on the new ones; guess_error: two, what guessing gets wrong of the new ones, a dotted line. Points carry
-    their numbers and are selected by box, lasso or click. Raises InputError when the lengths differ.
+    planes: two (N, 2); labeling: (N,) 0 or 1, shown by colour; kind: (N,) 0 or 1, by symbol; train: (N,) training
+    points, filled; wrong: two (N,), crossed out and counted in bars below, on training and on new points;
+    guess_error: two, the error of guessing on the new points, a dotted line. Points carry their numbers and are
+    selected by box, lasso or click. Raises InputError when the lengths differ.
     """
     first, second = planes
     same_length(labels=labeling, kinds=kind, split=train, first=first, second=second)
@@ -61,7 +61,7 @@ def toy_fits(
         ]
         traces += [trace.update(xaxis=f"x{view + 1}", yaxis=f"y{view + 1}") for trace in above]
         traces.append(_bars(errors).update(xaxis=f"x{view + 3}", yaxis=f"y{view + 3}"))
-    return go.Figure(traces, {**_axes(), **_words(guess_error), **CLICK_SELECTS, "dragmode": "lasso"})
+    return go.Figure(traces, {**_axes(), **_annotations(guess_error), **CLICK_SELECTS, "dragmode": "lasso"})
 
 
 def _axes() -> dict[str, Any]:
@@ -77,17 +77,17 @@ def _axes() -> dict[str, Any]:
     return layout
 
 
-def _words(guess_error: Sequence[float]) -> dict[str, Any]:
-    """The names of the views, and where the bar of the new points would end that were guessed."""
+def _annotations(guess_error: Sequence[float]) -> dict[str, Any]:
+    """The names of the views, and the error of guessing on the new points."""
     names, lines = [], []
     for view, (error, across) in enumerate(zip(guess_error, COLUMNS, strict=True), 1):
         above = {"xref": "paper", "yref": "paper", "x": sum(across) / 2, "y": 1, "xanchor": "center"}
         names.append({"text": f"View {view}", "showarrow": False, "font": TYPE, "yanchor": "bottom", **above})
-        if error <= 0:  # there is nothing to guess
+        if error <= 0:  # one class
             continue
         at, end = {"xref": f"x{view + 2}", "yref": f"y{view + 2}"}, 100 * error
         line = {"color": MUTED, "dash": "dot", "width": 3}
-        top = 1.4 if end > BESIDE else 0.5  # a line further left would cross the words of the upper bar
+        top = 1.4 if end > BESIDE else 0.5  # a line further left would cross the text of the upper bar
         lines.append({"type": "line", "x0": end, "x1": end, "y0": -0.5, "y1": top, "line": line, **at})
         beside = {"x": max(end, BESIDE), "y": 1, "xanchor": "left", **at}
         names.append({"text": f" guessing: {in_words(error, 0)}", "showarrow": False, "font": TYPE, **beside})
@@ -96,8 +96,8 @@ def _words(guess_error: Sequence[float]) -> dict[str, Any]:
 
 
 def _region(boundary: Boundary, number: int) -> go.Scatter:
-    """The part of the plane that the classifier gives a class, with its edge."""
-    a, b, c = boundary if number else tuple(-each for each in boundary)
+    """The region of the plane where a class is predicted, with its boundary."""
+    a, b, c = boundary if number else tuple(-x for x in boundary)
     corners = _beyond(a, b, c)
     return go.Scatter(
         x=corners[:, 0], y=corners[:, 1], mode="lines", fill="toself", fillcolor=faded(COLORS[number], 0.17),
@@ -126,7 +126,7 @@ def _points(
         x=plane[:, 0],
         y=plane[:, 1],
         customdata=ids(np.arange(len(plane))),
-        text=[f"{CLASSES[k]}, {words}" for k, words in zip(labeling, split, strict=True)],
+        text=[f"{CLASSES[k]}, {role}" for k, role in zip(labeling, split, strict=True)],
         mode="markers",
         marker={
             "color": np.array(COLORS)[labeling],
@@ -148,7 +148,7 @@ def _mistakes(plane: NDArray[np.float32]) -> go.Scatter:
 
 
 def _legend() -> list[go.Scatter]:
-    """What colour, filling and cross mean, in entries of their own."""
+    """Legend entries for colour, filling and cross."""
     entries: list[tuple[str, dict[str, Any]]] = [
         *((name, {"color": color, "symbol": "circle"}) for name, color in zip(CLASSES, COLORS, strict=True)),
         ("learned from", {"color": MUTED, "symbol": "circle"}),
@@ -162,7 +162,7 @@ def _legend() -> list[go.Scatter]:
 
 
 def _bars(errors: Sequence[float]) -> go.Bar:
-    """The errors on new points and on those that were learned from."""
+    """The errors on new points and on training points."""
     names = ("new points", "learned from")
     return go.Bar(
         x=percent(errors),
@@ -181,19 +181,19 @@ def _bars(errors: Sequence[float]) -> go.Bar:
 
 
 def toy_shares(weights: Sequence[str], shares: ArrayLike, chosen: int) -> go.Figure:
-    """See classes vanish and come back: the share of the points in every class for every entropy weight (Fig. B1).
+    """Show when classes vanish: the share of the points in every class for every entropy weight (Fig. B1).
 
-    weights: (W,) in words; shares: (W, 2), 0 to 1; chosen: the place of the weight to stand out.
+    weights: (W,) as text; shares: (W, 2), 0 to 1; chosen: the index of the highlighted weight.
     Raises InputError when the lengths differ.
     """
     same_length(weights=weights, shares=shares)
-    parts, stands_out = percent(shares), np.arange(len(weights)) == chosen
+    values, highlighted = percent(shares), np.arange(len(weights)) == chosen
     bars = [
         go.Bar(
             x=list(weights),
-            y=parts[:, k],
-            marker={"color": COLORS[k], "opacity": np.where(stands_out, 1, 0.35)},
-            text=np.where(stands_out & (parts[:, k] > 0), f"<b>{CLASSES[k]}</b>", ""),
+            y=values[:, k],
+            marker={"color": COLORS[k], "opacity": np.where(highlighted, 1, 0.35)},
+            text=np.where(highlighted & (values[:, k] > 0), f"<b>{CLASSES[k]}</b>", ""),
             textposition="inside",
             insidetextanchor="middle",
             insidetextfont={**TYPE, "color": "white"},

@@ -1,4 +1,4 @@
-"""What there is in a release, and what became of it."""
+"""Records of the contents of a release and of its import."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ Split = Literal["train", "test", "traintest"]
 
 @dataclass(frozen=True)
 class SetAside:
-    """Something in a release that is not taken, and why in plain words."""
+    """A file or folder of a release that is not imported, and the reason."""
 
     path: str  # relative to the release
     reason: str
@@ -35,12 +35,12 @@ class Part:
 
 @dataclass(frozen=True)
 class ReleaseSpace:
-    """One representation space of a dataset, with the files that hold all its rows."""
+    """One representation space of a dataset, with the files of all its rows."""
 
     name: str
     dims: int
-    plain: tuple[tuple[Part, ...], ...]  # ways to put all rows together, the one of fewest files first; as they came
-    unit: tuple[tuple[Part, ...], ...]  # the same for the rows of unit norm; at least one of both is there
+    plain: tuple[tuple[Part, ...], ...]  # ways to cover all rows, the one of fewest files first; without normalization
+    unit: tuple[tuple[Part, ...], ...]  # the same for the rows of unit norm; at least one of both exists
 
 
 @dataclass(frozen=True)
@@ -49,22 +49,22 @@ class ReleaseDataset:
 
     name: str
     num_rows: int  # N
-    num_train: int | None  # None where only one split is there, or nothing tells where it ends
+    num_train: int | None  # None if there is only one split, or its end is unknown
     spaces: tuple[ReleaseSpace, ...]
-    labels: tuple[Part, ...]  # one after another they are the labels of all rows; empty where these are not there
+    labels: tuple[Part, ...]  # concatenated, the labels of all rows; empty if missing
 
     @property
     def splits(self) -> dict[str, int]:
-        """The rows of train and test split, empty where there are no such two."""
+        """The number of rows of train and test split, empty without a split."""
         return {} if self.num_train is None else {"train": self.num_train, "test": self.num_rows - self.num_train}
 
 
 @dataclass(frozen=True)
 class ReleasePair:
-    """The tasks found on one dataset with one pair of spaces; `problem` says why they cannot be imported."""
+    """The tasks of one dataset and one pair of spaces; `problem` is why they cannot be imported."""
 
     setting: Setting
-    name: str  # as its folder is called
+    name: str  # of its folder
     dataset: str
     folder: Path
     seeds: tuple[int, ...]
@@ -76,7 +76,7 @@ class ReleasePair:
 
 @dataclass(frozen=True)
 class Release:
-    """What there is in a folder in the authors' layout; only headers of files were read."""
+    """The contents of a folder in the authors' layout, from names and headers of files."""
 
     folder: Path
     layout: Layout
@@ -87,11 +87,11 @@ class Release:
 
 @dataclass(frozen=True)
 class ReleaseReport:
-    """What an import did; whatever of the chosen datasets is in none of the first four was set aside."""
+    """The result of an import; all parts of the chosen datasets that are in none of the first four were set aside."""
 
-    datasets: tuple[str, ...]  # names, in the home, of datasets that were made or given spaces
-    runs: tuple[str, ...]  # names of runs that were made
-    known_datasets: tuple[str, ...]  # names of datasets and runs that were there already, and are as they were
+    datasets: tuple[str, ...]  # names, in the home, of datasets that were created or got new spaces
+    runs: tuple[str, ...]  # names of runs that were created
+    known_datasets: tuple[str, ...]  # names of datasets and runs that existed already, and are unchanged
     known_runs: tuple[str, ...]
-    notes: tuple[str, ...]  # what a reader of the results should know
+    notes: tuple[str, ...]  # limits of the results
     set_aside: tuple[SetAside, ...]  # by the scan and by the import
