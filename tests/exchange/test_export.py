@@ -443,10 +443,10 @@ def test_progress_goes_up_to_the_whole_and_may_end_the_work(digits, tmp_path):
 
 def test_nothing_is_written_over(digits, tmp_path):
     (tmp_path / "there").mkdir()
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="exists already"):
         write(digits, FORMATS["usb"], tmp_path / "there")
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="choose another place"):
+    with pytest.raises(RunError, match="choose another folder"):
         write(digits, FORMATS["usb"], tmp_path / "file" / "below")
 
 
@@ -498,7 +498,7 @@ def test_arrays_that_do_not_fit_are_refused(digits):
         replace(digits, rank=digits.rank[1:])
     with pytest.raises(InputError, match="labeling has shape"):
         replace(digits, labeling=digits.labeling[1:])
-    with pytest.raises(InputError, match="a row is repeated"):
+    with pytest.raises(InputError, match="a row occurs twice"):
         replace(digits, rows=np.zeros_like(digits.rows))
 
 

@@ -226,7 +226,7 @@ def test_a_release_keeps_its_own_names(store, tmp_path):
     assert "keeps its own names" not in import_path(detect_format(archive), store).summary
     for path in (folder, archive):
         assert (
-            "The release's keeps its own names, mine is not used."
+            "A release keeps its own names, mine is not used."
             in import_path(detect_format(path), store, "mine").summary
         )
 
@@ -271,12 +271,12 @@ def test_a_table_never_takes_files_out_of_other_folders(store, tmp_path):
     assert len(list((store.dataset_roots[0] / "t" / "originals").rglob("*.png"))) == 3
 
 
-def test_paths_that_cannot_be_read_and_options_that_do_not_apply_are_told(tmp_path, folder, archive):
+def test_paths_that_cannot_be_read_and_options_that_do_not_apply_are_reported(tmp_path, folder, archive):
     with pytest.raises(InputError, match="cannot be read"):
         detect_format(tmp_path / ("a" * 300))
     np.save(tmp_path / "a.npy", np.ones((4, 2)))
     for path in (folder, archive, tmp_path / "a.npy"):
-        with pytest.raises(InputError, match="is no table, so it has no label column"):
+        with pytest.raises(InputError, match="is not a table, so it has no label column"):
             detect_format(path, path_column=None, label_column="kind")
     raw = bytearray(archive.read_bytes())
     entry = raw.rfind(b"PK\x01\x02")
@@ -351,7 +351,7 @@ def test_a_failing_import_says_why_and_leaves_no_dataset(work, store):
     place = upload(store.home, [("torn.zip", io.BytesIO(b"PK nothing"))])
     status = done(work, work.add_uploaded(place, "torn", side=96))
     assert status.state == "failed"
-    assert "no zip archive" in status.message
+    assert "not a zip archive" in status.message
     assert not store.dataset_roots[0].exists() or list(store.dataset_roots[0].iterdir()) == []
 
 

@@ -198,7 +198,7 @@ def test_whatever_cannot_be_used_is_set_aside_with_its_reason(hume, store, tmp_p
     os.mkfifo(bit / "pipetrain.npy")
     found = scan_release(hume)
     expected = {
-        "bit/birdstrain.npy": "no files make one space of all train and test rows",
+        "bit/birdstrain.npy": "the other files of its space lack some of the train and test rows",
         "bit/birdstest.npy": "59 rows where the other files have 60",
         "bit/beestrain.npy": "pickled Python objects",
         "bit/beestest.npy": "int64 of shape",
@@ -470,7 +470,7 @@ def test_other_rows_of_unit_norm_are_a_space_of_their_own(hume, store, arrays):
     save_splits(hume / "data/representations/mocov2", "birds", centred, ending="_l2")
     report = import_release(scan_release(hume), store)
     assert report.runs == ("birds-mocov2_l2-dino-inductive", "birds-mocov2-dino-transductive")
-    assert "other directions" in report.notes[0]
+    assert "differ in directions" in report.notes[0]
     for run in store.runs():
         np.testing.assert_array_equal(run.labelings()[2], (centred @ orthonormal(2).T).argmax(1))
     again = import_release(scan_release(hume), store)
@@ -689,8 +689,8 @@ def test_runs_that_one_release_cannot_hold_are_refused_before_anything_is_writte
     for runs, message in (
         ([], "at least one"),
         ([run, twin], "'split' and 'twin' have the same data and setting"),
-        ([run, centred], "'split' and 'centred' see phi1 less different mean rows"),
-        ([run, moved], "'split' and 'moved' come from different datasets"),
+        ([run, centred], "'split' and 'centred' centre phi1 differently"),
+        ([run, moved], "'split' and 'moved' are from different datasets"),
     ):
         with pytest.raises(InputError, match=message):
             export_release(runs, place)

@@ -102,7 +102,7 @@ def test_the_score_matches_found_classes_and_takes_true_ones_as_they_are(run, tm
         done = subprocess.run([sys.executable, "score.py"], cwd=folder, capture_output=True, text=True, check=True)
         return done.stdout.splitlines()
 
-    assert "predictions.npy is not there yet" in score()[0]
+    assert "predictions.npy does not exist yet" in score()[0]
     np.save(folder / "predictions.npy", (truth + 1) % 3)
     np.save(folder / "predictions-true.npy", (truth + 1) % 3)
     first, second = score()

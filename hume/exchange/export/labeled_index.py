@@ -145,7 +145,7 @@ def checked(
     if classes.min() < 0 or classes.max() >= num_classes:
         raise InputError(f"classes range from {classes.min()} to {classes.max()}: give 0 to {num_classes - 1}")
     if np.unique(rows).size != rows.size:
-        raise InputError("a row is repeated: give each sample once")
+        raise InputError("a row occurs twice: give each sample once")
     return rows.astype(np.int64), classes.astype(np.int64)
 
 
