@@ -1,4 +1,4 @@
-"""HUME Explorer, the server: what lives beside the pages. Run it with `make app`."""
+"""The server of HUME Explorer: start, shutdown and routes. Run it with `make app`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ TRASH_KEPT = timedelta(days=7)
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Empty what was deleted long ago or left behind; at the end, stop the queue and its processes."""
+    """Empty the trash and leftover uploads at the start; stop queues and processes at the end."""
     store = Store()
     store.empty_trash(TRASH_KEPT)
     sweep(store)
@@ -28,6 +28,6 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     services.close()
 
 
-# The script lies among the pages, not here: a script beside a folder `pages/` makes Streamlit
-# run every file in it as a page of its own when the first visitor comes by a deep link.
+# The script is in `pages/`: next to a folder `pages/`, Streamlit would run every file of it as a page when the first
+# visitor opens a deep link.
 app = st.App("pages/_main.py", lifespan=lifespan, routes=thumbnails.ROUTES, on_script_error=errors.on_error)

@@ -149,12 +149,12 @@ def leave(page: Page) -> None:
 
 # Page -> its heading, what is done there, and how it is taken back.
 PAGES: dict[str, tuple[str, Callable[[Page], None], Callable[[Page], None]]] = {
-    "Start": ("Find the classes people see", blind, see),
+    "Start": ("What does HUME find?", blind, see),
     "Search": ("Which labelings generalize?", more_seeds, usual_seeds),
     "Runs": ("How do the runs compare?", tick, leave),
-    "Objective and accuracy": ("Can the objective be trusted?", blind, see),
+    "Objective and accuracy": ("Is the ranking of the seeds reliable?", blind, see),
     "Aggregation": ("How many seeds does the vote need?", blind, see),
-    "Explore": ("Which samples are in doubt?", blind, see),
+    "Explore": ("Which samples are uncertain?", blind, see),
     "Reliable samples": ("Which labels can be trained on?", blind, see),
 }
 WORDS = {blind: "blind mode", more_seeds: "number of seeds", tick: "tick a run"}

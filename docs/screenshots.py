@@ -94,11 +94,11 @@ def search(chromium: Browser, server: AppServer) -> None:
     page = open_page(chromium)
     page.goto(f"{server.url}/search")
     page.get_by_role("button", name="Launch 100 seeds").click()
-    page.get_by_text("What the leading seed sees now").wait_for()
+    page.get_by_text("Classes of the leading seed now").wait_for()
     page.wait_for_timeout(10_000)  # until there is something to see
     other = open_page(chromium, dark=True)
     other.goto(page.url)
-    other.get_by_text("What the leading seed sees now").wait_for()
+    other.get_by_text("Classes of the leading seed now").wait_for()
     for tab, theme in ((page, "light"), (other, "dark")):
         tab.get_by_text("Objective of every seed").scroll_into_view_if_needed()
         tab.mouse.move(700, 500)

@@ -1,4 +1,4 @@
-"""What every page begins with: page setup, navigation, the sidebar."""
+"""The frame of every page: page setup, navigation, the sidebar."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from pages._lesson import frame
 from pages._sections import sidebar
 from pages._state import errors
 
-# A file: icons named by a word are fetched from the network.
+# A file: named icons are fetched from the network.
 ICON = Path(__file__).parents[1] / "assets" / "favicon.png"
 
 st.set_page_config(page_title="HUME Explorer", page_icon=ICON, layout="wide")

@@ -15,7 +15,7 @@ def main() -> None:
     others = runs.other_runs(found.run.name, found.run.request.dataset)
     compared = []
     if others:
-        compared = st.multiselect("Beside other runs on the same data", others, key="beside", bind="query-params")
+        compared = st.multiselect("Compare with other runs on the same data", others, key="beside", bind="query-params")
     shown = [found, *(runs.findings(services.services().store.open(name)) for name in compared)]
     truth = all(ground_truth.shows_truth(each.dataset) for each in shown)
     curves = [(each.run.name, each.top_n if truth else each.blind_top_n) for each in shown]
@@ -28,8 +28,8 @@ def main() -> None:
         height=480,
     )
     st.caption(
-        "The n seeds with the best cross-validation score vote. The ring is the best seed alone, the star all seeds, "
-        "which is the paper's choice: it needs no decision that ground truth would have to make."
+        "The n seeds with the best cross-validation score vote. Ring: the best seed alone. Star: all seeds, the "
+        "paper's choice, which needs no ground truth."
     )
     if not truth:
         ground_truth.reveal(found.dataset, "how right the votes are")

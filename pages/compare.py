@@ -20,7 +20,7 @@ KINDS = {
     "hume": "HUME",
     "control": "Negative controls: the same search without a second view",
     "baseline": "Other methods without labels",
-    "supervised": "Learns from labels: the ceiling",
+    "supervised": "Supervised: upper bound",
 }
 HEADER = ("method", "kind", "ACC", "ACC ±", "ARI", "ARI ±", "NMI", "NMI ±", "n", "vote ACC", "cv score", "seconds",
           "how")  # fmt: skip
@@ -51,8 +51,8 @@ def choose() -> Comparison:
     data = datasets.dataset(name)
     spaces = list(data.spaces)
     phi1, phi2 = (
-        place.selectbox(label, spaces, spaces.index(usual), key=f"{label} of {name}", persist_state="session")
-        for place, label, usual in zip(columns[1:3], ("φ1", "φ2"), data.default_pair, strict=True)
+        column.selectbox(label, spaces, spaces.index(usual), key=f"{label} of {name}", persist_state="session")
+        for column, label, usual in zip(columns[1:3], ("φ1", "φ2"), data.default_pair, strict=True)
     )
     K = columns[3].number_input(
         "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K compared {name}"
@@ -61,18 +61,18 @@ def choose() -> Comparison:
 
 
 def _standings(comparison: Comparison) -> list[Standing]:
-    """What was run on a pair, scored; kept for all tabs until something else was run."""
+    """Scored results on a pair of spaces, cached for all tabs until another method is run."""
     folder = comparison.cache.folder
-    return _kept_standings(folder, datasets.stamp(comparison.dataset, folder), comparison)
+    return _cached_standings(folder, datasets.stamp(comparison.dataset, folder), comparison)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Scoring …")
-def _kept_standings(folder: Path, stamp: str, _comparison: Comparison) -> list[Standing]:
+def _cached_standings(folder: Path, stamp: str, _comparison: Comparison) -> list[Standing]:
     return _comparison.standings()
 
 
 def offer(comparison: Comparison, standings: list[Standing]) -> None:
-    """What can be run, each in the queue on its own, so that one can be cancelled."""
+    """The methods to run, each a job that can be cancelled."""
     known = {each.method.key for each in standings}
     missing = [method for method in comparison.methods if method.key not in known]
     with st.expander(f"Run methods ({len(known)} of {len(comparison.methods)} were run)", expanded=not standings):
@@ -82,7 +82,7 @@ def offer(comparison: Comparison, standings: list[Standing]) -> None:
         )  # fmt: skip
         full = st.toggle(
             "Published budgets", key="full budgets",
-            help="As many seeds and steps as the papers; hours for some. Else smaller budgets, which each line names.",
+            help="As many seeds and steps as in the papers; hours for some. Otherwise smaller, named in each line.",
         )  # fmt: skip
         for key in chosen:
             method = METHODS[key]
@@ -153,11 +153,11 @@ def _line(each: Standing, truth: bool) -> list[object]:
 
 
 def printed(data: Dataset, truth: bool) -> None:
-    """What the paper prints for this dataset, apart from what was measured here."""
+    """The paper's numbers for this dataset, apart from the measured ones."""
     rows = headline(data.name, str(data.card.get("name") or ""))
     if not rows or not truth:
         return
-    st.markdown(":gray[**Printed in the paper**, on other features: beside, never mixed with what was measured here]")
+    st.markdown(":gray[**Printed in the paper**, on other features, not comparable with the results above]")
     st.dataframe(
         {
             "method": [each.method for each in rows],
@@ -173,11 +173,11 @@ def printed(data: Dataset, truth: bool) -> None:
 
 
 def all_pairs(comparison: Comparison, truth: bool) -> None:
-    """HUME on every pair of spaces: which serve, and what each costs."""
+    """HUME on every pair of spaces: accuracy and cost."""
     names = list(comparison.dataset.spaces)
     if len(names) < 2:
         return
-    st.subheader("Which pair of spaces serves best?")
+    st.subheader("Which pair of spaces works best?")
     found: dict[tuple[str, str], Standing] = {}
     for phi1 in names:
         for phi2 in names:
@@ -208,7 +208,7 @@ def all_pairs(comparison: Comparison, truth: bool) -> None:
                                                  for (a, b), each in found.items()]),
         alt="Heat map over all pairs of spaces", name=plots.file_name(comparison.dataset.name, "pairs"),
     )  # fmt: skip
-    st.caption("Scores compare only between labelings that are equally even: uneven classes are easier to predict.")
+    st.caption("Scores are comparable only at equal class balance: imbalanced classes are easier to predict.")
 
 
 main()

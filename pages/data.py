@@ -1,4 +1,4 @@
-"""Data: what is in a dataset, which spaces it has, how to bring one's own and make spaces of it."""
+"""Data: what is in the data? Datasets and their spaces, and how to add both."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +28,8 @@ ODD = 16  # rows shown of what is odd
 def main() -> None:
     st.title("What is in the data?")
     st.markdown(
-        "A search needs two spaces of the same samples: features that a network learnt from the images alone, and "
-        "features of a network that was trained on others. Bring images, labeled or not, and make both here."
+        "A search needs two spaces of the same samples: self-supervised features of these images, and features of a "
+        "network pretrained on others. Add images, labeled or not, and compute both here."
     )
     names = datasets.dataset_names(with_spaces=False)
     own = {folder.name: folder for folder in own_datasets(services.services().store)}
@@ -41,7 +41,7 @@ def main() -> None:
     name = st.selectbox("Dataset", names, names.index(datasets.usual_dataset(names)), key="data", bind="query-params")
     try:
         data = datasets.dataset(name)
-    except HumeError as error:  # a damaged dataset of one's own can still be deleted
+    except HumeError as error:  # a damaged dataset of the user can still be deleted
         st.error(plots.plain(str(error)), icon=":material/error:")
         if name in own:
             delete(own[name])
@@ -54,21 +54,21 @@ def main() -> None:
         make_space.offer(own[name], data)
         delete(own[name])
     else:
-        st.caption("This dataset came with the project and stays as it is. A copy of your own can be given spaces.")
+        st.caption("This dataset is read-only. Copy it to add spaces.")
         st.button("Copy it", icon=":material/content_copy:", key="copy", on_click=_copy, args=(name,))
     if make_space.ERROR in st.session_state:
         st.error(plots.plain(st.session_state.pop(make_space.ERROR)), icon=":material/error:")
 
 
 def about(data: Dataset, own: DatasetFolder | None) -> None:
-    """What the card says, how many rows there are and what became of the others."""
+    """The dataset card, the number of rows and the files that were set aside."""
     card = data.card
     st.markdown(
         f"**{plots.plain(str(card.get('name') or data.name))}** · {plots.plain(str(card.get('summary') or ''))}"
     )
     known = [("Source", card.get("source")), ("Licence", card.get("licence"))]
     st.caption(" · ".join(f"{key}: {plots.plain(str(value))}" for key, value in known if value))
-    for note in _told(data, card.get("notes") or []):
+    for note in _visible(data, card.get("notes") or []):
         st.caption(plots.plain(str(note)))
     rows = card.get("rows") or {}
     cells = [("Rows", f"{data.num_samples:,}"), ("Spaces", f"{len(data.spaces):,}")]
@@ -81,9 +81,9 @@ def about(data: Dataset, own: DatasetFolder | None) -> None:
         cells.append(("Test rows", f"{int(data.test_rows.sum()):,}"))
     if own is not None:
         cells.append(("On disk", plots.size(_bytes_of(str(own.path), len(data.spaces)))))
-    for place, (label, value) in zip(st.columns(len(cells)), cells, strict=True):
-        place.metric(label, value)
-    lists = [] if data.folder is None else _told(data, [data.folder / "set_aside.csv"])
+    for column, (label, value) in zip(st.columns(len(cells)), cells, strict=True):
+        column.metric(label, value)
+    lists = [] if data.folder is None else _visible(data, [data.folder / "set_aside.csv"])
     for path in lists:
         if path.exists():
             set_aside(path, int(rows.get("set_aside", 0)))
@@ -91,19 +91,19 @@ def about(data: Dataset, own: DatasetFolder | None) -> None:
 
 @st.cache_data(max_entries=32, ttl=60, show_spinner=False)
 def _bytes_of(folder: str, spaces: int) -> int:
-    """Bytes on disk; hundreds of thousands of originals take a while to be counted."""
+    """Bytes on disk; counting hundreds of thousands of originals takes a while."""
     return DatasetFolder(Path(folder)).size()
 
 
 def set_aside(path: Path, number: int) -> None:
-    """The files that were given and not taken, with the reason of each."""
+    """The files that were not imported, with the reason of each."""
     if not number:
         return
     with st.expander(f"{count(number, 'file')} set aside", icon=":material/block:"):
         table = plots.read_table(path, MOST_ASIDE)
         st.dataframe(table, hide_index=True)
         if number > MOST_ASIDE:
-            st.caption(f"The first {MOST_ASIDE}; the file has all.")
+            st.caption(f"The first {MOST_ASIDE}; the CSV file has all.")
         st.download_button(
             "All as CSV", path.read_bytes, "set-aside.csv", "text/csv", key="aside csv", type="tertiary",
             icon=":material/download:", on_click="ignore",
@@ -111,7 +111,7 @@ def set_aside(path: Path, number: int) -> None:
 
 
 def pictures(data: Dataset) -> None:
-    """Some images, of all or of one class, and how many each class has; where there is a ground truth to show."""
+    """Random images of all classes or of one; the class sizes where the ground truth may be shown."""
     labels = data.labels if ground_truth.shows_truth(data) else None
     names = [str(k) for k in range(0 if labels is None else int(labels.max()) + 1)]
     if labels is not None and data.classes is not None:
@@ -125,12 +125,12 @@ def pictures(data: Dataset) -> None:
                 "Of class", range(len(names)), None, key=f"class of {data.name}", placeholder="all",
                 format_func=lambda k: names[k],
             )  # fmt: skip
-        row[1].button("Others", icon=":material/shuffle:", key="others", on_click=_shuffle)
+        row[1].button("Shuffle", icon=":material/shuffle:", key="others", on_click=_shuffle)
         members = np.arange(data.num_samples) if chosen is None or labels is None else np.flatnonzero(labels == chosen)
         rng = np.random.default_rng(st.session_state.get("shuffled", 0))
-        rows = rng.choice(members, min(PICTURES, len(members)), replace=False)  # as they come: files lie by class
+        rows = rng.choice(members, min(PICTURES, len(members)), replace=False)  # shuffled: files are sorted by class
         if data.images is None:
-            st.caption("This dataset has no images: its samples are known by their features alone.")
+            st.caption("This dataset has no images, only features.")
         else:
             gallery([Tile(int(i)) for i in rows], key="pictures", dataset=data, label="Images", size=56)
     with right:
@@ -154,10 +154,10 @@ def _shuffle() -> None:
 
 
 def spaces(data: Dataset, own: DatasetFolder | None) -> None:
-    """Every space: how it was made and what its numbers look like."""
+    """Every space: its provenance and statistics."""
     st.subheader("Spaces")
     if not data.spaces:
-        st.info("There is no space yet. Make two below: one of each kind is best.", icon=":material/info:")
+        st.info("No space yet. Compute two below, best one of each kind.", icon=":material/info:")
         return
     if len(data.spaces) > 1:
         st.page_link(runs.SEARCH, label="Search with two of them", icon=":material/search:")
@@ -170,10 +170,10 @@ def spaces(data: Dataset, own: DatasetFolder | None) -> None:
 
 
 def space_card(data: Dataset, space: Space, own: DatasetFolder | None) -> None:
-    """One space: provenance, facts, spectrum and norms, and a way to let go of it."""
+    """One space: provenance, statistics, spectrum, norms and deletion."""
     entry = data.card.get("spaces", {}).get(space.name, {})
-    st.markdown(plots.plain(space.made or "Nothing is known of how it was made."))
-    st.caption(" · ".join(plots.plain(part) for part in (space.kind, space.licence) if part))
+    st.markdown(plots.plain(space.made or "Unknown provenance."))
+    st.caption(" · ".join(plots.plain(text) for text in (space.kind, space.licence) if text))
     _problems(data, entry)
     facts = _facts(space)
     cells = [
@@ -186,12 +186,12 @@ def space_card(data: Dataset, space: Space, own: DatasetFolder | None) -> None:
         ("Constant rows", f"{facts.num_constant:,}"),
         ("Constant columns", f"{facts.num_constant_columns:,}"),
     ]
-    for place, (label, value) in zip([*st.columns(4), *st.columns(4)], cells, strict=True):
-        place.metric(label, value)
+    for column, (label, value) in zip([*st.columns(4), *st.columns(4)], cells, strict=True):
+        column.metric(label, value)
     _odd_rows(data, space, facts)
     left, right = st.columns(2)
     with left:
-        st.markdown("**Over how many directions does it spread?**")
+        st.markdown("**How many directions hold the variance?**")
         shares = facts.spectrum
         plots.plot(
             figures.spectrum(shares), f"spectrum {space.name}",
@@ -200,7 +200,7 @@ def space_card(data: Dataset, space: Space, own: DatasetFolder | None) -> None:
             height=300,
         )  # fmt: skip
     with right:
-        st.markdown("**Are rows of about the same length?**")
+        st.markdown("**Do the rows have similar norms?**")
         edges, counts = facts.norm_edges, facts.norm_counts
         plots.plot(
             figures.norms(edges, counts), f"norms {space.name}",
@@ -214,81 +214,79 @@ def space_card(data: Dataset, space: Space, own: DatasetFolder | None) -> None:
         )  # fmt: skip
 
 
-def _told(data: Dataset, things: list[Any]) -> list[Any]:
-    """Things that name files or classes: none while a ground truth is hidden, for folders are called by it."""
-    return [] if data.labels is not None and ground_truth.is_blind() else things
+def _visible(data: Dataset, items: list[Any]) -> list[Any]:
+    """Items that name files or classes; none while the ground truth is hidden, which folder names reveal."""
+    return [] if data.labels is not None and ground_truth.is_blind() else items
 
 
 def _problems(data: Dataset, entry: dict[str, object]) -> None:
-    """Rows whose original picture could not be read when the space was made."""
+    """Rows whose original picture could not be read when the space was computed."""
     problems = entry.get("problems")
     if not isinstance(problems, list) or not problems:
         return
     number = entry.get("num_problems", len(problems))
-    st.warning(f"{number} rows were made from the stored small picture: the original could not be read.")
-    shown = _told(data, problems)
+    st.warning(f"{number} rows are computed from the stored small picture: the original cannot be read.")
+    shown = _visible(data, problems)
     if shown:
         st.dataframe({"row": [row for row, _ in shown], "why": [why for _, why in shown]}, hide_index=True)
 
 
 def _odd_rows(data: Dataset, space: Space, facts: SpaceFacts) -> None:
-    """Pictures of rows that are twice there, empty or not numbers, so that a reader sees what is the matter."""
+    """Pictures of duplicate, zero, constant and non-finite rows."""
     if facts.sampled:
-        st.caption(f"The spectrum is that of {facts.spectrum_rows:,} rows spread over the space.")
+        st.caption(f"The spectrum is computed on {facts.spectrum_rows:,} rows.")
     if facts.num_not_finite:
-        st.error(
-            f"{count(facts.num_not_finite, 'row')} hold no finite numbers: the first is {facts.not_finite_rows[0]}."
-        )
+        st.error(f"{count(facts.num_not_finite, 'row')} hold NaN or infinite values, first {facts.not_finite_rows[0]}.")
     if facts.zero_rows:
-        st.warning("Zero rows have no direction: a search refuses this space as φ1 while it has them.")
+        st.warning("Zero rows have no direction: this space cannot be φ1 of a search.")
     kinds = {
         "Equal rows, side by side": [row for pair in facts.duplicate_pairs for row in pair],
         "Zero rows": list(facts.zero_rows),
         "Constant rows": list(facts.constant_rows),
     }
-    for words, rows in kinds.items():
+    for title, rows in kinds.items():
         if rows and data.images is not None:
-            st.caption(f"{words}, the first of them:")
+            st.caption(f"{title}, the first of them:")
             tiles = [Tile(row, str(row)) for row in rows[:ODD]]
-            gallery(tiles, key=f"{words} {space.name}", dataset=data, label=words, size=48)
+            gallery(tiles, key=f"{title} {space.name}", dataset=data, label=title, size=48)
         elif rows:
-            st.caption(f"{words}, the first of them: {', '.join(map(str, rows[:ODD]))}")
+            st.caption(f"{title}, the first of them: {', '.join(map(str, rows[:ODD]))}")
 
 
 def _facts(space: Space) -> SpaceFacts:
     stamp = 0 if space.path is None else space.path.stat().st_mtime_ns
-    return _kept_facts(str(space.path), stamp, space)
+    return _cached_facts(str(space.path), stamp, space)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Reading the rows …")
-def _kept_facts(path: str, stamp: int, _space: Space) -> SpaceFacts:
+def _cached_facts(path: str, stamp: int, _space: Space) -> SpaceFacts:
     return space_facts(_space)
 
 
-# --- letting go --------------------------------------------------------------------------------
+# --- deletion ----------------------------------------------------------------------------------
 
 
 def delete(own: DatasetFolder) -> None:
-    """Remove a dataset for good, unless runs need it or work on it is under way."""
+    """Delete a dataset for good, unless runs use it or a job on it is under way."""
     st.divider()
     store = services.services().store
     if services.services().work.is_busy(own):
-        st.caption("Work on this dataset is under way: cancel it before the dataset can be deleted.")
+        st.caption("A job on this dataset is under way: cancel it to delete the dataset.")
         return
     _ask_once(f"Delete {own.name}", "delete dataset", runs_using(store, own), lambda: _delete(own))
 
 
 def _delete(own: DatasetFolder) -> None:
-    if services.services().work.is_busy(own):  # work may have been queued in another tab since the page was drawn
-        raise RunError(f"work on {own.name} is under way: cancel it first")
+    if services.services().work.is_busy(own):  # a job may have been queued in another tab since
+        raise RunError(f"a job on {own.name} is under way: cancel it first")
     delete_dataset(services.services().store, own)
 
 
 def _ask_once(label: str, key: str, users: list[str], act: Callable[[], None]) -> None:
-    """A button that asks once before it does what cannot be undone; shut where runs need what would go."""
+    """A button with a confirmation for what cannot be undone; refused where runs use it."""
     if users:
         some = ", ".join(plots.plain(name) for name in users[:3]) + (" …" if len(users) > 3 else "")
-        st.caption(f"Needed by {count(len(users), 'run')} ({some}): it can be deleted once these are.")
+        st.caption(f"Used by {count(len(users), 'run')} ({some}): delete these first.")
         return
     with st.popover(plots.plain(label), icon=":material/delete:"):
         st.markdown("This cannot be undone.")

@@ -1,4 +1,4 @@
-"""Explore: which samples are in doubt?"""
+"""Explore: which samples are uncertain?"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ REFRESH = 1.0  # seconds
 
 @dataclass(frozen=True, eq=False)
 class Coloring:
-    """What the points of the map show: classes or a number."""
+    """The colours of the map's points: classes or a number."""
 
     categories: NDArray[np.int64] | None = None  # (N,)
     names: list[str] | None = None
@@ -34,13 +34,13 @@ class Coloring:
 
 
 def main() -> None:
-    st.title("Which samples are in doubt?")
+    st.title("Which samples are uncertain?")
     found = runs.finished_run()
     st.markdown(sentences.doubt(found, ground_truth.shows_truth(found.dataset)))
     row = st.columns([2, 3, 4], vertical_alignment="bottom")
     where = row[0].segmented_control(
         "Map of", list(SPACES), default="φ1", required=True, key="map", bind="query-params",
-        help="UMAP of one space, or of both side by side.",
+        help="UMAP of one space, or of both concatenated.",
     )  # fmt: skip
     choices = {
         name: make for name, make in COLORINGS.items() if ground_truth.shows_truth(found.dataset) or name not in TRUTH
@@ -53,8 +53,8 @@ def main() -> None:
     if made is not None:
         if made.is_sample:
             st.caption(
-                f"This map shows {len(made.rows):,} of the {made.num_samples:,} samples, drawn at random: "
-                "more points would freeze the browser. Neighbours and votes are those of all."
+                f"This map shows {len(made.rows):,} random samples of {made.num_samples:,}, which a browser can draw. "
+                "Neighbours and votes are those of all samples."
             )
         left, right = st.columns([3, 2], gap="medium")
         with left:
@@ -84,8 +84,8 @@ def true_label(found: Findings) -> Coloring:
     names = [""] * (max(slots.values()) + 1)
     for k, slot in slots.items():
         names[slot] = true_names[k]
-    place = np.array([slots[k] for k in range(len(true_names))])
-    return Coloring(place[found.dataset.labels], names)
+    slot_of = np.array([slots[k] for k in range(len(true_names))])
+    return Coloring(slot_of[found.dataset.labels], names)
 
 
 def vote_share(found: Findings) -> Coloring:
@@ -97,9 +97,9 @@ def neighbor_share(found: Findings) -> Coloring:
 
 
 def disagreement(found: Findings) -> Coloring:
-    with st.spinner("Asking φ2 about every sample …"):
+    with st.spinner("Predicting every sample in φ2 …"):
         differs = found.expected != found.vote.labeling
-    return Coloring(differs.astype(np.int64), ["φ2 expects the same class", "φ2 expects another class"])
+    return Coloring(differs.astype(np.int64), ["φ2 predicts the same class", "φ2 predicts another class"])
 
 
 def correctness(found: Findings) -> Coloring:
@@ -122,7 +122,7 @@ TRUTH = ("True class", "Right or wrong")
 
 
 def the_map(found: Findings, which: Which) -> Map | None:
-    """The map from the disk; while it is made, how far it has come."""
+    """The stored map; None while it is computed, with its progress drawn."""
     maps, request = services.services().maps, found.run.request
     phi1, phi2 = found.dataset.space(request.phi1), found.dataset.space(request.phi2)
     made = maps.get(phi1, phi2, which)
@@ -131,7 +131,7 @@ def the_map(found: Findings, which: Which) -> Map | None:
     key = maps.key(phi1, phi2, which)
     progress = maps.progress(key)
     if progress is not None and progress.state == "failed":
-        st.error(f"The map could not be made: {progress.error}", icon=":material/error:")
+        st.error(f"The map could not be computed: {progress.error}", icon=":material/error:")
         if st.button("Try again", key="retry map"):
             maps.request(phi1, phi2, which)
             st.rerun()
@@ -139,7 +139,7 @@ def the_map(found: Findings, which: Which) -> Map | None:
     if st.session_state.get("stopped map") != key:
         maps.request(phi1, phi2, which)
     elif progress is None:
-        st.button("Make the map", key="make map", on_click=_again, type="primary")
+        st.button("Compute the map", key="make map", on_click=_again, type="primary")
         return None
 
     @st.fragment(run_every=REFRESH)
@@ -148,7 +148,7 @@ def the_map(found: Findings, which: Which) -> Map | None:
         if now is None or now.state == "failed":
             st.rerun()
         bar, button = st.columns([6, 1], vertical_alignment="center")
-        text = f"Making the map, once for all runs: {now.stage} {now.seconds:.0f} s so far."
+        text = f"Computing the map, once for all runs: {now.stage} {now.seconds:.0f} s so far."
         bar.progress(min(1.0, now.share), text=text)
         button.button("Cancel", key="cancel map", on_click=_stop, args=(key,))
 
@@ -225,15 +225,15 @@ def selection(found: Findings, rows: list[int]) -> None:
     """The selected samples as pictures and as a table."""
     if not rows:
         st.info(
-            "Circle points on the map: their pictures appear here. A click on a picture shows its neighbours in both "
-            "spaces and how the seeds voted on it.",
+            "Select points on the map to see their pictures here. Click a picture to see its neighbours in both spaces "
+            "and its votes.",
             icon=":material/gesture_select:",
         )
         return
     head, clear = st.columns([2, 1], vertical_alignment="center")
     head.markdown(f"**{len(rows):,} sample{'s' * (len(rows) != 1)}** · {_composition(found, rows)}")
     clear.button("Clear", key="clear selection", on_click=_clear, args=(found,), shortcut="Esc")
-    truth = ground_truth.shows_truth(found.dataset)  # now: a download knows nothing of the reader's tab
+    truth = ground_truth.shows_truth(found.dataset)  # now: a download cannot read the session
     how = st.segmented_control("As", ["Pictures", "Table"], default="Pictures", required=True, key="as",
                                label_visibility="collapsed")  # fmt: skip
     if how == "Table":
@@ -247,7 +247,7 @@ def selection(found: Findings, rows: list[int]) -> None:
             tiles(found, chosen), key="selection", dataset=found.dataset, label="Selected samples", size=64
         )
         if truth:
-            st.caption("≠ marks what people call otherwise.")
+            st.caption("≠ marks samples whose true class differs.")
         if clicked is not None:
             _open(clicked)
     plots.csv_button("Selection as CSV", lambda: selection_table(found, rows, truth), "selection", key="selection csv")
@@ -261,7 +261,7 @@ def _composition(found: Findings, rows: list[int]) -> str:
 
 
 def tiles(found: Findings, rows: list[int]) -> list[Tile]:
-    """Pictures with their found class; wrong ones are marked where the truth may be seen."""
+    """Pictures with their found class; wrong ones are marked where the truth may be shown."""
     names = runs.class_names(found)
     right = found.right if ground_truth.shows_truth(found.dataset) else None
     return [
@@ -271,7 +271,7 @@ def tiles(found: Findings, rows: list[int]) -> list[Tile]:
 
 
 def selection_table(found: Findings, rows: list[int], show_truth: bool) -> tuple[list[str], list[list[object]]]:
-    """One line a sample: what the vote says, how sure it is, and the truth where it may be seen."""
+    """One row a sample: the vote's class, its share, and the truth where it may be shown."""
     names, files = runs.class_names(found), ground_truth.file_names(found.dataset)
     truth = found.dataset.labels if show_truth else None
     header = ["row", *(["file"] if files else []), "class", "class_name", "vote_share"]
@@ -331,9 +331,9 @@ def one_sample(found: Findings) -> None:
     with left:
         gallery(tiles(found, [row]), key="sample", dataset=found.dataset, label=f"Sample {row}", size=140)
         k, votes = int(found.vote.labeling[row]), np.bincount(found.aligned[:, row], minlength=found.num_classes)
-        st.markdown(f"{votes[k]} of {len(found.seeds)} seeds say **{plots.plain(names[k])}**.")
+        st.markdown(f"{votes[k]} of {len(found.seeds)} seeds vote for **{plots.plain(names[k])}**.")
         if ground_truth.shows_truth(found.dataset) and found.dataset.labels is not None:
-            st.markdown(f"People say **{plots.plain(found.true_names[int(found.dataset.labels[row])])}**.")
+            st.markdown(f"Ground truth: **{plots.plain(found.true_names[int(found.dataset.labels[row])])}**.")
         plots.plot(
             figures.votes(votes, names),
             "votes",
@@ -348,7 +348,7 @@ def one_sample(found: Findings) -> None:
 
 
 def neighbors(found: Findings, row: int, space: Literal["phi1", "phi2"], title: str) -> None:
-    """The samples most like one sample in a space; a click walks on to a neighbour."""
+    """The nearest samples of one sample in a space; a click opens one."""
     near = found.neighbors(row, space, NEIGHBORS)
     same = int((found.vote.labeling[near] == found.vote.labeling[row]).sum())
     st.markdown(f"**{plots.plain(title)}** · {same} of {len(near)} in the same found class")

@@ -1,4 +1,4 @@
-"""Figure 1: do labelings that generalize resemble the human one?"""
+"""Figure 1: is the ranking of the seeds reliable?"""
 
 import numpy as np
 import streamlit as st
@@ -18,15 +18,15 @@ TYPICAL = 12
 
 
 def main() -> None:
-    st.title("Can the objective be trusted?")
+    st.title("Is the ranking of the seeds reliable?")
     found = runs.finished_run()
     st.markdown(sentences.trust(found, ground_truth.shows_truth(found.dataset)))
-    judged = st.container()  # filled last, because φ1 has to be asked first
+    judged = st.container()  # filled last: scores in φ1 take a while
     others = runs.other_runs(found.run.name, found.run.request.dataset)
     compared = []
     if others:
         compared = st.multiselect(
-            "Beside other runs on the same data",
+            "Compare with other runs on the same data",
             others,
             key="beside",
             bind="query-params",
@@ -46,7 +46,12 @@ def main() -> None:
     opened = next((each for each in shown if each.run.name == st.query_params.get("of")), found)
     one_seed(opened)
     ranking(found)
-    if st.toggle("Replay the search", key="replay", bind="query-params", help="How every seed came to its labels."):
+    if st.toggle(
+        "Replay the search",
+        key="replay",
+        bind="query-params",
+        help="How every seed's labels change.",
+    ):
         replay.show(found, truth=ground_truth.shows_truth(found.dataset))
     with judged:
         trust.section(found)
@@ -78,7 +83,7 @@ def cloud(found: Findings) -> None:
 
 
 def opened_seed(found: Findings) -> int:
-    """The seed that the address names, else the best."""
+    """The seed in the address, else the best."""
     best = found.seeds[int(found.statistics.order[0])]
     if st.query_params.get("of", found.run.name) != found.run.name:
         return best
@@ -87,7 +92,7 @@ def opened_seed(found: Findings) -> int:
 
 
 def open_seed(found: Findings, seed: int) -> None:
-    """Open a seed; the address then names it."""
+    """Open a seed and write it to the address."""
     st.query_params["seed"] = str(seed)
     if found.run.name == st.session_state.get("run"):
         st.query_params.pop("of", None)
@@ -96,7 +101,7 @@ def open_seed(found: Findings, seed: int) -> None:
 
 
 def open_if_new(found: Findings, picked: list[int], key: str) -> None:
-    """Open the seed that was selected just now; a selection that stays has been heard."""
+    """Open the seed that was selected just now; an unchanged selection is ignored."""
     if picked == st.session_state.get(key, []):
         return
     st.session_state[key] = picked
@@ -106,19 +111,19 @@ def open_if_new(found: Findings, picked: list[int], key: str) -> None:
 
 
 def seed_table(found: Findings, truth: bool) -> plots.Table:
-    """One row a seed, the best first; accuracy only where it may be seen."""
+    """One row a seed, the best first; accuracy only where it may be shown."""
     header = ["rank", "seed", "cv_score", "objective", "state", *(["acc", "ari", "nmi"] if truth else [])]
     rows = []
-    for place, i in enumerate(found.statistics.order.tolist(), start=1):
+    for rank, i in enumerate(found.statistics.order.tolist(), start=1):
         agreement = [found.values[key][i] for key in ("acc", "ari", "nmi")] if truth else []
         rows.append(
-            [place, found.seeds[i], found.statistics.cv_score[i], found.objective[i], found.states[i], *agreement]
+            [rank, found.seeds[i], found.statistics.cv_score[i], found.objective[i], found.states[i], *agreement]
         )
     return header, rows
 
 
 def one_seed(found: Findings) -> None:
-    """What one seed found: numbers, confusion matrix, pictures of its classes."""
+    """The labeling of one seed: numbers, confusion matrix, pictures of its classes."""
     seed = opened_seed(found)
     try:
         one = found.seed(seed, TYPICAL)
@@ -143,7 +148,7 @@ def one_seed(found: Findings) -> None:
     if right is not None and one.confusion is not None:
         confusion = one.confusion
         with right:
-            st.markdown("**Found classes against true ones**")
+            st.markdown("**Found and true classes**")
             plots.plot(
                 figures.confusion(confusion, names, found.true_names),
                 f"confusion {found.run.name}",
@@ -168,7 +173,7 @@ def pictures(found: Findings, one: SeedFindings, names: list[str]) -> None:
 
 
 def ranking(found: Findings) -> None:
-    """All seeds in order; a row opens its seed, for those who cannot click points."""
+    """All seeds in order; selecting a row opens its seed."""
     with st.expander("All seeds, the best first"):
         header, rows = seed_table(found, ground_truth.shows_truth(found.dataset))
         table = {name: [row[i] for row in rows] for i, name in enumerate(header)}

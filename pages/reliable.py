@@ -23,8 +23,8 @@ from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
 
 MIXED = 0.5  # median share of agreeing neighbours below which a class is called mixed
-MOST_PER_CLASS, MOST_NEIGHBORS = 500, 1000  # that the sliders reach; the command line has no such bound
-SHOWN = 60  # pictures a class before the reader asks for more
+MOST_PER_CLASS, MOST_NEIGHBORS = 500, 1000  # of the sliders; the command line has no bound
+SHOWN = 60  # pictures a class before `Show all`
 ORDERS = {"algorithm": "neighbours, then votes (Algorithm G1)", "prose": "votes, then neighbours (Appendix G's text)"}
 
 
@@ -62,7 +62,7 @@ def settings(found: Findings) -> tuple[int, int, Order, RowChoice]:
     )
     num_neighbors = row[1].slider(
         "Neighbours", 1, max(2, min(others, MOST_NEIGHBORS)), min(500, others), key="neighbors", bind="query-params",
-        help="Nearest neighbours in φ1 that are asked; the paper: 500.",
+        help="Nearest neighbours of every sample in φ1; the paper: 500.",
     )  # fmt: skip
     order: Order = row[2].selectbox(
         "Most reliable first by", get_args(Order), format_func=lambda key: ORDERS[key], key="order", bind="query-params"
@@ -73,29 +73,27 @@ def settings(found: Findings) -> tuple[int, int, Order, RowChoice]:
 
 
 def answer(found: Findings, samples: ReliableSamples, quality: ReliabilityStatistics | None, given: Review) -> str:
-    """What was found, in words and numbers."""
+    """How many samples are kept and, where it may be shown, their accuracy."""
     kept = int((~np.isin(samples.rows, list(given.rejected))).sum())
-    words = f"**{kept} samples** are kept of {len(samples.rows)} that many seeds and many neighbours agree on"
+    text = f"**{kept} of {len(samples.rows)}** reliable samples are kept"
     if quality is None or not ground_truth.shows_truth(found.dataset):
-        return words + "."
-    return words + (
-        f"; **{percent(quality.accuracy)}** of the {len(samples.rows)} are right, where the vote on all samples is "
-        f"right on {percent(found.vote_agreement.acc if found.vote_agreement else float('nan'))}."
+        return text + "."
+    return text + (
+        f"; **{percent(quality.accuracy)}** of the {len(samples.rows)} are right, of all samples "
+        f"{percent(found.vote_agreement.acc if found.vote_agreement else float('nan'))}."
     )
 
 
 def warnings(found: Findings, ranking: ReliabilityRanking, samples: ReliableSamples, given: Review) -> None:
-    """Classes that are short, empty or mixed: label-free signs of trouble."""
+    """Warn of classes that are short, empty or mixed, without labels."""
     mixed = {}
     for k, size in samples.shortages.items():
         name = plots.plain(given.name(k))
         if size == 0:
-            st.warning(
-                f"**{name}** is empty: no sample is voted into it. Try fewer classes.", icon=":material/warning:"
-            )
+            st.warning(f"**{name}** is empty in the vote. Try fewer classes.", icon=":material/warning:")
         else:
             st.warning(
-                f"**{name}** has only {size} samples; {samples.per_class} were asked for.", icon=":material/warning:"
+                f"**{name}** has only {size} of {samples.per_class} requested samples.", icon=":material/warning:"
             )
     share = ranking.neighbor_share
     for k in range(found.num_classes):
@@ -105,16 +103,16 @@ def warnings(found: Findings, ranking: ReliabilityRanking, samples: ReliableSamp
     if mixed:
         named = ", ".join(f"**{plots.plain(name)}** ({percent(value, 0)})" for name, value in mixed.items())
         st.warning(
-            f"Mixed, even where they are most reliable, by the share of neighbours in the same class: {named}.",
+            f"Mixed classes, by the median share of neighbours in the same class: {named}.",
             icon=":material/warning:",
         )
 
 
 def exports(found: Findings, samples: ReliableSamples, given: Review, per_class: int) -> None:
-    """The files to leave with, and the last step to take back."""
+    """Downloads, and the undo of the last step."""
 
     def index() -> bytes:
-        now = runs.read_review(found)  # another tab may have gone on
+        now = runs.read_review(found)  # another tab may have changed it
         kept = ~np.isin(samples.rows, list(now.rejected))
         return labeled_zip(
             samples.rows[kept],
@@ -124,7 +122,7 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             names=[now.name(k) for k in range(found.num_classes)],
         )
 
-    folders = found.dataset.labels is None or not ground_truth.is_blind()  # asked here: the file is made elsewhere
+    folders = found.dataset.labels is None or not ground_truth.is_blind()  # read here: a download has no session
     with st.container(horizontal=True, vertical_alignment="center"):
         plots.csv_button(
             "CSV",
@@ -143,7 +141,7 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             icon=":material/folder_zip:",
             on_click="ignore",
             disabled=set(samples.rows.tolist()) <= given.rejected,
-            help="The kept samples as semi-supervised libraries read them.",
+            help="The kept samples in the format of semi-supervised libraries.",
         )
         export.offer(found, samples, disabled=set(samples.rows.tolist()) <= given.rejected)
         step = given.steps[-1] if given.steps else None
@@ -155,15 +153,15 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             args=(found.run,),
             disabled=step is None,
             shortcut="Ctrl+Z",
-            help=None if step is None else f"Takes back the last step: {plots.plain(review.describe(step))}.",
+            help=None if step is None else f"Undoes the last step: {plots.plain(review.describe(step))}.",
         )
 
 
 def _named(table: Iterable[Sequence[Any]], folders: bool) -> Iterator[Sequence[Any]]:
-    """The table as it is, or with files without their folders, which may be called by the hidden truth."""
-    place = RELIABLE_COLUMNS.index("file")
+    """The table as it is, or with file names without their folders, which may name the hidden truth."""
+    column = RELIABLE_COLUMNS.index("file")
     for line in table:
-        yield line if folders else [*line[:place], PurePosixPath(str(line[place])).name, *line[place + 1 :]]
+        yield line if folders else [*line[:column], PurePosixPath(str(line[column])).name, *line[column + 1 :]]
 
 
 def _undo(run: Run) -> None:
@@ -192,11 +190,11 @@ def galleries(found: Findings, samples: ReliableSamples, given: Review) -> None:
         )
         key = f"name {k}"
         field.text_input(
-            f"Name of class {k}", key=key, placeholder="What would you call it?", label_visibility="collapsed",
+            f"Name of class {k}", key=key, placeholder="Name this class", label_visibility="collapsed",
             max_chars=review.MAX_NAME, on_change=_name, args=(found, k, key),
         )  # fmt: skip
         if not rows:
-            st.caption("No sample is voted into this class.")
+            st.caption("No sample has this class.")
             continue
         more = len(rows) > SHOWN and st.toggle(f"Show all {len(rows)}", key=f"more {k}")
         tiles = [_tile(row, given, right) for row in (rows if more else rows[:SHOWN])]
@@ -224,7 +222,7 @@ def _name(found: Findings, k: int, key: str) -> None:
         review.name_class(found.run, k, st.session_state[key])
     except HumeError as error:
         st.toast(plots.plain(str(error)), icon=":material/error:")
-        st.session_state.pop("names on disk", None)  # the field goes back to the name that is there
+        st.session_state.pop("names on disk", None)  # the field shows the saved name again
 
 
 def statistics(
@@ -235,14 +233,14 @@ def statistics(
     per_class: int,
     rows: RowChoice,
 ) -> None:
-    """How right and how balanced the samples are: Figs. 3b and E1, Tables E1 and E2."""
+    """Accuracy and balance of the samples: Figs. 3b and E1, Tables E1 and E2."""
     truth = found.dataset.labels
     assert truth is not None
     most = int(min(np.bincount(ranking.labeling).max(), max(4 * per_class, 100)))
     curve = reliability_curve(ranking, truth[found.chosen_rows(rows)], most)
     assert curve is not None
     n, accuracy = curve
-    st.markdown("**How many a class can be trusted?**")
+    st.markdown("**How many samples per class are reliable?**")
     plots.plot(
         figures.reliability_curve(n, accuracy, chosen=per_class),
         "reliability curve",
@@ -252,7 +250,7 @@ def statistics(
         height=300,
     )
     st.markdown(
-        f"**Balance** · {quality.balance_mean:.1f} ± {quality.balance_std:.1f} samples a true class; "
+        f"**Balance** · {quality.balance_mean:.1f} ± {quality.balance_std:.1f} samples per true class; "
         f"accuracy {percent(quality.accuracy_mean)} ± {percent(quality.accuracy_std)} over the found classes"
     )
     names = runs.class_names(found)

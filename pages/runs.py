@@ -1,4 +1,4 @@
-"""Runs: what was searched, how it compares, and how to take it away."""
+"""Runs: how do the runs compare? Filter, compare, rename, download and delete them."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def everything() -> tuple[list[Run], list[tuple[str, str]]]:
-    """The runs that can be read, and the others with what is wrong."""
+    """The readable runs, and the damaged ones with the reason."""
     runs, damaged = [], []
     for name in run_names():
         try:
@@ -62,7 +62,7 @@ def everything() -> tuple[list[Run], list[tuple[str, str]]]:
 
 
 def line(run: Run) -> dict[str, Any]:
-    """One run as a row of the table; what is not known yet is left empty."""
+    """One run as a row of the table; unknown values are empty."""
     request, now = run.request, state(run)
     found: dict[str, Any] = dict.fromkeys(COLUMNS)
     found |= {
@@ -97,19 +97,19 @@ def line(run: Run) -> dict[str, Any]:
 
 
 def table(runs: list[Run]) -> list[Run | None]:
-    """All runs, to be sorted, filtered and ticked; returns the ticked ones."""
+    """All runs in a table to sort and filter; returns the selected ones."""
     datasets = sorted({run.request.dataset for run in runs})
     states = sorted({state(run) for run in runs})
     left, right, search = st.columns(3)
     only = left.multiselect("Datasets", datasets, key="of_dataset", bind="query-params", placeholder="all")
     in_state = right.multiselect("States", states, key="in_state", placeholder="all")
-    words = search.text_input("Name contains", key="name_contains", bind="query-params").strip().lower()
+    part_of_name = search.text_input("Name contains", key="name_contains", bind="query-params").strip().lower()
     shown = [
         run
         for run in runs
         if (not only or run.request.dataset in only)
         and (not in_state or state(run) in in_state)
-        and words in run.name.lower()
+        and part_of_name in run.name.lower()
     ]
     lines = [line(run) for run in shown]
     columns = [name for name in COLUMNS if name not in OF_TRUTH or any(each[name] is not None for each in lines)]
@@ -119,7 +119,7 @@ def table(runs: list[Run]) -> list[Run | None]:
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key=f"runs #{hash(tuple(run.name for run in shown))}",  # rows that are ticked are counted from the top
+        key=f"runs #{hash(tuple(run.name for run in shown))}",  # selected rows are counted from the top
         column_config={
             **dict.fromkeys((*OF_TRUTH, "cv score", "cv score ±", "objective", "objective ±"), share),
             "seconds": st.column_config.NumberColumn(format="%.1f"),
@@ -134,7 +134,7 @@ def table(runs: list[Run]) -> list[Run | None]:
 
 
 def one(run: Run) -> None:
-    """What can be done with one run."""
+    """Open, download, report or rename one run."""
     st.subheader(run.name)
     now = state(run)
     if now != "finished":
@@ -142,13 +142,13 @@ def one(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Open", type="primary", icon=":material/open_in_new:", key="open"):
             choose_next(run.name)
-            # Without parameters it would try to clear the address, in which the sidebar's are bound.
+            # Without parameters it would clear the address, to which the sidebar's parameters are bound.
             st.switch_page(OBJECTIVE if now == "finished" else SEARCH, query_params={})
         blind = ground_truth.is_blind()
         st.download_button(
             "All files as ZIP" + (", with ground truth" if blind else ""), lambda: run_zip(run), f"{run.name}.zip",
             "application/zip", key="zip", icon=":material/folder_zip:", on_click="ignore",
-            help="Everything the run has on disk, accuracies included where the dataset has labels.",
+            help="All files of the run, with accuracies where the dataset has labels.",
         )  # fmt: skip
         if now == "finished":
             missing(run)
@@ -160,7 +160,7 @@ def one(run: Run) -> None:
                 key="report",
                 icon=":material/article:",
                 on_click="ignore",
-                help="One file that opens anywhere, without a network.",
+                help="One HTML file that opens offline.",
             )
     with st.expander("Rename"):
         key = f"rename {run.name}"
@@ -171,7 +171,7 @@ def one(run: Run) -> None:
 
 
 def compare(runs: list[Run]) -> None:
-    """Runs side by side: accuracy with its spread, and what was set differently."""
+    """Runs side by side: accuracy with its spread, and the settings that differ."""
     st.subheader(f"{len(runs)} runs compared")
     lines = [line(run) for run in runs]
     finished = [each for each in lines if each["state"] == "finished"]
@@ -188,22 +188,22 @@ def compare(runs: list[Run]) -> None:
     settings = {run.name: _settings(run) for run in runs}
     differing = [key for key in settings[runs[0].name] if len({str(each.get(key)) for each in settings.values()}) > 1]
     if differing:
-        st.markdown("**Set differently**")
+        st.markdown("**Different settings**")
         shown = {name: [str(each.get(key)) for key in differing] for name, each in settings.items()}
         st.dataframe({"": differing, **shown}, hide_index=True)
     else:
-        st.caption("These runs were asked for the same.")
+        st.caption("These runs have the same settings.")
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    asked = run.request.to_json()
-    flat: dict[str, Any] = {key: asked[key] for key in ("dataset", "phi1", "phi2", "setting", "device")}
-    solver = {f"solver {key}": value for key, value in asked["solver"].items()}
-    return {**flat, "seeds": len(run.request.seeds), **asked["config"], **solver}
+    request = run.request.to_json()
+    flat: dict[str, Any] = {key: request[key] for key in ("dataset", "phi1", "phi2", "setting", "device")}
+    solver = {f"solver {key}": value for key, value in request["solver"].items()}
+    return {**flat, "seeds": len(run.request.seeds), **request["config"], **solver}
 
 
 def delete(runs: list[Run]) -> None:
-    """Delete what is ticked; it can be taken back."""
+    """Move the selected runs to the trash."""
     names = [run.name for run in runs]
     st.button(
         f"Delete {len(names)} runs" if len(names) > 1 else "Delete",
@@ -213,7 +213,7 @@ def delete(runs: list[Run]) -> None:
 
 
 def undo_delete() -> None:
-    """What was deleted last, to be brought back."""
+    """The runs in the trash, each with a button to restore it."""
     if "delete error" in st.session_state:
         st.error(st.session_state.pop("delete error"), icon=":material/error:")
     trash = services.services().store.trash()
@@ -221,8 +221,8 @@ def undo_delete() -> None:
         return
     with st.expander(f"Trash: {len(trash)} run{'s' * (len(trash) != 1)}", expanded="deleted" in st.session_state):
         for name in trash:
-            words, button = st.columns([6, 1], vertical_alignment="center")
-            words.markdown(plots.plain(name))
+            line, button = st.columns([6, 1], vertical_alignment="center")
+            line.markdown(plots.plain(name))
             button.button("Restore", key=f"restore {name}", icon=":material/undo:", on_click=_restore, args=(name,))
 
 
@@ -253,7 +253,7 @@ def _rename(name: str, key: str) -> None:
         return
     try:
         if jobs.is_under_way(name):
-            raise RunError(f"run {name!r} is under way: cancel it or wait for it")
+            raise RunError(f"run {name!r} is under way: cancel it first")
         store.rename(name, new)
         jobs.forget(name)
     except HumeError as error:

@@ -1,4 +1,4 @@
-"""Search: choose data and two spaces, launch random starts, watch them learn."""
+"""Search: which labelings generalize? Choose data and two spaces, launch seeds, watch them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,40 +35,40 @@ class Parameter(NamedTuple):
 
 
 PARAMETERS = (
-    Parameter("num_iterations", "T, steps", "1,000", "Steps of the search, at most."),
+    Parameter("num_iterations", "T, steps", "1,000", "Maximum number of iterations."),
     Parameter("step_size", "α, step size", "0.001", "Of Adam on the prototypes; the paper's for ImageNet: 0.1."),
-    Parameter("temperature", "γ, temperature", "0.1", "Of the sparsemax: a lower one gives harder labels."),
-    Parameter("entropy_weight", "η, entropy weight", "10", "What keeps classes from emptying."),
+    Parameter("temperature", "γ, temperature", "0.1", "Temperature of the sparsemax: lower gives harder labels."),
+    Parameter("entropy_weight", "η, entropy weight", "10", "Weight of the entropy term, which prevents empty classes."),
     Parameter(
         "num_train",
         "|X_tr|, train rows",
         "9,000",
-        "That a random split trains on; the paper's for STL-10: 4,500 or 7,200.",
+        "Train rows of a random split; the paper's for STL-10: 4,500 or 7,200.",
     ),
     Parameter(
-        "num_test", "|X_te|, test rows", "1,000", "That a random split tests on; the paper's for STL-10: 500 or 800."
+        "num_test", "|X_te|, test rows", "1,000", "Test rows of a random split; the paper's for STL-10: 500 or 800."
     ),
-    Parameter("num_splits", "Splits in a step", "20", "Random splits that a step averages over."),
-    Parameter("clip_norm", "Gradient norm", "1", "Largest one of a seed; longer gradients are clipped."),
+    Parameter("num_splits", "Splits in a step", "20", "Random splits averaged in a step."),
+    Parameter("clip_norm", "Gradient norm", "1", "Longer gradients of a seed are clipped."),
 )
 SETTINGS_HELP = {
-    "transductive": "the search sees all rows",
-    "inductive": "the search sees the train rows, scores the test rows",
+    "transductive": "the search uses all rows",
+    "inductive": "the search uses the train rows, the test rows are scored",
 }
 
 
 def main() -> None:
     st.title("Which labelings generalize?")
     st.markdown(
-        "Every seed starts from random labels made in **φ1** and changes them until a linear classifier in **φ2** can "
-        "predict them. No ground truth takes part."
+        "Every seed starts from random labels in **φ1** and optimizes them until a linear classifier in **φ2** "
+        "predicts them on held-out samples. No ground truth is used."
     )
     form()
     watch()
 
 
 def form() -> None:
-    """What to search, and the button."""
+    """The settings of a search, and the button."""
     names = datasets.dataset_names()
     left, right = st.columns([2, 3])
     first = names.index(datasets.usual_dataset(names))
@@ -83,31 +83,31 @@ def form() -> None:
         "persist_state": "session",
     }
     phi1 = pair[0].selectbox(
-        "φ1: labels are made here", spaces, index=first, key=f"phi1 {name}", help="Self-supervised features.", **options
+        "φ1: space of the labels", spaces, index=first, key=f"phi1 {name}", help="Self-supervised features.", **options
     )
     phi2 = pair[1].selectbox(
-        "φ2: labels are judged here", spaces, index=second, key=f"phi2 {name}", help="A pretrained network.", **options
+        "φ2: space of the classifier", spaces, index=second, key=f"phi2 {name}", help="A pretrained network.", **options
     )
     if phi1 == phi2:
-        right.warning("One space cannot judge itself: the search will generalize whatever it likes. Choose two.")
+        right.warning("In one space every labeling generalizes: choose two different spaces.")
     else:
         right.caption(f"{data.spaces[phi1].made} · {data.spaces[phi2].made}")
     row = st.columns([1, 1, 2, 2, 2])
     K = row[0].number_input(
         "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K {name}", persist_state="session",
-        help="How many classes to look for.",
+        help="Number of classes to find.",
     )  # fmt: skip
     num_seeds = row[1].number_input(
         "Seeds", 1, 1000, 100, key="num_seeds", persist_state="session", help="Random starts."
     )
     chosen = row[2].selectbox(
         "Preset", get_args(PresetName), key="preset", persist_state="session",
-        help="`fast` is made for two cores; the others are the paper's, and slow.",
+        help="`fast` suits two cores; the others are the paper's and slow.",
     )  # fmt: skip
     settings: list[Setting] = ["transductive"] if data.test_rows is None else list(get_args(Setting))
     setting = row[3].selectbox(
         "Setting", settings, key=f"setting {len(settings)}", persist_state="session",
-        help="; ".join(f"{key}: {words}" for key, words in SETTINGS_HELP.items()),
+        help="; ".join(f"{key}: {text}" for key, text in SETTINGS_HELP.items()),
     )  # fmt: skip
     devices = launch.search_devices()
     device = row[4].selectbox(
@@ -162,19 +162,19 @@ def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tu
         changes["precision"] = columns[3].selectbox(
             "Precision of products (paper: float32)", precisions, precisions.index(config.precision),
             key=f"precision {scope}", persist_state="session",
-            help="auto: float32 on a CPU, bfloat16 on a GPU that has it. Sums and the objective are float32.",
+            help="auto: float32 on a CPU, bfloat16 on a GPU that supports it. Sums and the objective are float32.",
         )  # fmt: skip
         patience = columns[2].number_input(
             "Patience (paper: none)", value=config.patience or 0, min_value=0, step=1, key=f"patience {scope}",
             persist_state="session",
-            help="Stop a seed whose objective has not improved in so many steps; 0: never.",
+            help="Early stopping: steps without improvement of the objective after which a seed ends; 0: never.",
         )  # fmt: skip
         changes["patience"] = patience or None
         sizes = columns[0].text_input(
             "π, class sizes (paper: equal)", key=f"class_sizes {scope}", persist_state="session",
             placeholder="500, 300, 200",
-            help="One number a class, in any order and unit: how large the classes are, not which is which. Empty: all "
-            "alike. Without an idea of them, the command `search --class-sizes estimate` estimates them.",
+            help="One number a class, in any order and unit. Empty: equal sizes. The command "
+            "`search --class-sizes estimate` estimates them.",
         )  # fmt: skip
         solver = _solver(columns, solver, scope)
     changes["class_sizes"] = parse_sizes(sizes) if sizes.strip() else None
@@ -205,10 +205,10 @@ def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -
 
 
 def _offer(plan: launch.Plan) -> None:
-    """What it takes, and the button."""
+    """The expected cost, and the button."""
     expected = launch.expected(plan)
     free = psutil.virtual_memory().available
-    button, words = st.columns([1, 3], vertical_alignment="center")
+    button, text = st.columns([1, 3], vertical_alignment="center")
     if button.button(
         f"Launch {count(plan.num_seeds, 'seed')}",
         type="primary",
@@ -218,27 +218,27 @@ def _offer(plan: launch.Plan) -> None:
         launch.launch(plan)
     waiting = services.services().jobs.statuses()
 
-    def say(cost: launch.Cost) -> None:
+    def draw(cost: launch.Cost) -> None:
         where = f"on {plan.local_device}"
         if cost.seconds is not None:
             search, scores = map(plots.duration, cost.seconds)
             where += f" ({search} search, {scores} scores)"
         st.markdown(
-            f"**{cost.words.capitalize()}** {where}"
+            f"**{cost.text.capitalize()}** {where}"
             f" and **{plots.size(cost.bytes)}** of memory ({plots.size(free)} are free)."
             + (" The cluster shares the search." if plan.device == launch.CLUSTER else "")
             + (f" {count(len(waiting), 'job')} before it." if waiting else "")
         )
 
-    with words:
-        launch.say(plan, expected, say)
+    with text:
+        launch.draw_cost(plan, expected, draw)
     if expected.bytes > free and plan.device == "cpu":
-        st.warning("This is more memory than is free: use fewer seeds or smaller splits.", icon=":material/memory:")
-    launch.say_error()
+        st.warning("Not enough free memory: use fewer seeds or smaller splits.", icon=":material/memory:")
+    launch.draw_error()
 
 
 def watch() -> None:
-    """The chosen run while it is under way, else what became of it; then the queue."""
+    """The chosen run, under way or ended; then the queue."""
     run = runs.chosen_run()
     if run is None:
         return
@@ -252,13 +252,13 @@ def watch() -> None:
         st.success(
             f"Run **{run.name}** has finished: {count(len(found.seeds), 'seed')} in "
             f"{plots.duration(found.values['seconds'])}; "
-            f"the best labeling is predicted by φ2 for {percent(best)} of the samples.",
+            f"the best cross-validation score is {percent(best)}.",
             icon=runs.STATE_ICONS[now],
         )
         with st.container(horizontal=True):
-            st.page_link(runs.OBJECTIVE, label="Can it be trusted?", icon=":material/scatter_plot:")
+            st.page_link(runs.OBJECTIVE, label="Is the ranking reliable?", icon=":material/scatter_plot:")
             st.page_link(runs.EXPLORE, label="Explore the samples", icon=":material/hub:")
-            st.page_link(runs.RELIABLE, label="Take reliable samples", icon=":material/verified:")
+            st.page_link(runs.RELIABLE, label="Reliable samples", icon=":material/verified:")
     else:
         runs.unfinished(run)
     waiting = [status for status in services.services().jobs.statuses() if status.name != run.name]

@@ -1,4 +1,4 @@
-"""Start: what is here, and a first labeling within a minute."""
+"""Start: what does HUME find? A first labeling within a minute."""
 
 from datetime import UTC, datetime
 
@@ -33,11 +33,10 @@ RECENT = 6
 
 
 def main() -> None:
-    st.title("Find the classes people see")
+    st.title("What does HUME find?")
     st.markdown(
-        "A labeling made in one representation of the images that a simple classifier in **another** representation "
-        "can predict is probably the one people would give. HUME searches for such labelings from random starts. "
-        "Nobody tells it what is in the pictures."
+        "HUME searches for labelings in one representation of the images that a linear classifier in **another** "
+        "representation predicts on held-out samples. Such labelings resemble human ones. No label is used."
     )
     names = datasets.dataset_names()
     name = st.segmented_control(
@@ -51,7 +50,7 @@ def main() -> None:
     elif now == "finished":
         try:
             found = findings(run)
-        except HumeError as error:  # its data changed, say
+        except HumeError as error:  # for example, its data changed
             st.error(str(error), icon=":material/error:")
             data_and_button(str(name))
         else:
@@ -63,7 +62,7 @@ def main() -> None:
 
 
 def data_and_button(name: str, *, again: bool = False) -> None:
-    """Some of the images as they are, and the button that sorts them."""
+    """Some of the images, unsorted, and the button that starts a search."""
     data = datasets.dataset(name)
     if not again:
         card = data.card
@@ -75,37 +74,37 @@ def data_and_button(name: str, *, again: bool = False) -> None:
             [Tile(int(row)) for row in rows], key="mosaic", dataset=data, label="Images, unsorted", size=56
         )
         if clicked is not None:
-            st.caption(f"Sample {clicked}. Nobody has labeled it yet.")
+            st.caption(f"Sample {clicked}, not labeled yet.")
     plan = launch.usual(data)
     if plan is None:
-        st.info("This dataset does not say how many classes to look for.", icon=":material/info:")
+        st.info("The number of classes of this dataset is unknown.", icon=":material/info:")
         st.page_link(SEARCH, label="Choose on the Search page", icon=":material/search:")
         return
     expected = launch.expected(plan)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
-            f"Sort them {'again ' if again else ''}from {plan.num_seeds} random starts",
+            f"Search {'again ' if again else ''}from {plan.num_seeds} random starts",
             type="secondary" if again else "primary",
             icon=":material/rocket_launch:",
             key="launch",
         ):
             launch.launch(plan)
-        launch.say(
+        launch.draw_cost(
             plan,
             expected,
             lambda cost: st.caption(
-                f"{cost.words} · {plan.config.num_classes} classes, {plots.spaces(plan.phi1, plan.phi2)}"
+                f"{cost.text} · {plan.config.num_classes} classes, {plots.spaces(plan.phi1, plan.phi2)}"
             ),
         )
-    launch.say_error()
+    launch.draw_error()
 
 
 def sorted_pictures(found: Findings) -> None:
-    """What the vote of all seeds sees: a row of typical pictures a class."""
+    """The classes of the vote, each as a row of typical pictures."""
     names = class_names(found)
     blind = not ground_truth.shows_truth(found.dataset)
     sizes = np.bincount(found.vote.labeling, minlength=found.num_classes)
-    st.subheader(f"{len(found.seeds)} random starts voted: these {int((sizes > 0).sum())} classes")
+    st.subheader(f"The vote of {len(found.seeds)} random starts: {int((sizes > 0).sum())} classes")
     best = found.seed(found.seeds[int(found.statistics.order[0])], PER_CLASS)
     halves = st.columns(2, gap="large")
     for k in range(found.num_classes):
@@ -117,21 +116,21 @@ def sorted_pictures(found: Findings) -> None:
     agreement = found.vote_agreement
     if agreement is not None and not blind:
         st.markdown(
-            f"Compared with what people called them, **{percent(agreement.acc)}** of the samples are in the right "
-            "class. The search never saw these names."
+            f"**{percent(agreement.acc)}** of the samples are in the right class of the ground truth, which the search "
+            "does not use."
         )
     if blind:
         ground_truth.reveal(found.dataset, "what people call them")
     with st.container(horizontal=True):
-        st.page_link(OBJECTIVE, label="Why trust it?", icon=":material/scatter_plot:")
-        st.page_link(EXPLORE, label="Walk through the samples", icon=":material/hub:")
-        st.page_link(RELIABLE, label="Take the reliable ones", icon=":material/verified:")
+        st.page_link(OBJECTIVE, label="Is the ranking reliable?", icon=":material/scatter_plot:")
+        st.page_link(EXPLORE, label="Explore the samples", icon=":material/hub:")
+        st.page_link(RELIABLE, label="Reliable samples", icon=":material/verified:")
 
 
 def _truth(found: Findings, k: int) -> str:
     if found.match is None or found.match[k] < 0:
-        return " · people have no class of their own for it"
-    return f" · people say *{plots.plain(found.true_names[int(found.match[k])])}*"
+        return " · no matching true class"
+    return f" · ground truth: *{plots.plain(found.true_names[int(found.match[k])])}*"
 
 
 def recent_runs() -> None:

@@ -53,10 +53,10 @@ def start(data: Dataset, *, again: bool) -> None:
             f"Search {'again ' if again else ''}from {plan.num_seeds} random starts",
             type="secondary" if again else "primary", icon=":material/rocket_launch:", key="lesson launch",
         )  # fmt: skip
-        launch.say(plan, launch.expected(plan), lambda cost: st.markdown(f"{cost.words} on this machine"))
+        launch.draw_cost(plan, launch.expected(plan), lambda cost: st.markdown(f"{cost.text} on this machine"))
     if pressed:
         launch.launch(plan)
-    launch.say_error()
+    launch.draw_error()
 
 
 def under_way(run: Run, live: Live, data: Dataset) -> None:

@@ -1,1 +1,1 @@
-"""Parts of pages: the sidebar, progress, adding data, making spaces, launching, exporting."""
+"""Parts of pages: the sidebar, progress, adding data, computing spaces, launching, exporting."""

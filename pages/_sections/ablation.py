@@ -1,4 +1,4 @@
-"""Ablations on one pair of spaces: one setting changed through its values, and the number of classes."""
+"""Ablations on one pair of spaces: a sweep over one setting, and the number of classes."""
 
 from pathlib import Path
 
@@ -14,60 +14,60 @@ from hume.reporting import experiment_sentences, figures
 from pages._state import datasets, services
 from pages._widgets import plots
 
-FEWEST = 3  # numbers of classes before anything is suggested
+FEWEST = 3  # numbers of classes for a suggestion
 WIDEST = 30  # numbers of classes in one sweep
 
 
 def ablations(comparison: Comparison, truth: bool) -> None:
-    """What one setting does: a search for each of its values by one click, and the plot."""
+    """The effect of one setting: a search for each of its values, and the plot."""
     st.subheader("Ablations")
     key = st.selectbox(
-        "Setting", list(SWEEPS), key="family", bind="query-params", format_func=lambda each: SWEEPS[each].title
+        "Setting", list(SWEEPS), key="family", bind="query-params", format_func=lambda key: SWEEPS[key].title
     )
     sweep = SWEEPS[key]
-    asked = Ablation(
+    study = Ablation(
         comparison.home, comparison.dataset, comparison.phi1, comparison.phi2, num_classes=comparison.num_classes
     )
     values = ", ".join(experiment_sentences.sweep_value(sweep, value) for value in sweep.values)
     st.caption(plots.plain(f"{experiment_sentences.SWEEPS[key]} {sweep.axis}: {values}."))
-    points = _points(asked.cache.folder, datasets.stamp(asked.dataset, asked.cache.folder / key), asked, key)
+    points = _points(study.cache.folder, datasets.stamp(study.dataset, study.cache.folder / key), study, key)
     if st.button(
         "Search all values", icon=":material/tune:", key="run family", disabled=len(points) == len(sweep.values)
     ):
-        _queue_sweep(asked, sweep)
+        _queue_sweep(study, sweep)
         st.rerun()
     if points:
-        _draw_sweep(asked, sweep, points, truth)
+        _draw_sweep(study, sweep, points, truth)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Scoring …")
-def _points(folder: Path, stamp: str, _asked: Ablation, sweep: str) -> list[Point]:
-    return _asked.points(sweep)
+def _points(folder: Path, stamp: str, _study: Ablation, sweep: str) -> list[Point]:
+    return _study.points(sweep)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Scoring …")
-def _counts(folder: Path, stamp: str, _asked: NumberOfClasses) -> list[NumberPoint]:
-    return _asked.points()
+def _counts(folder: Path, stamp: str, _study: NumberOfClasses) -> list[NumberPoint]:
+    return _study.points()
 
 
-def _queue_sweep(asked: Ablation, sweep: Sweep) -> None:
+def _queue_sweep(study: Ablation, sweep: Sweep) -> None:
     device = devices.devices()[0]
-    # The largest number of seeds holds all smaller ones.
+    # The search with most seeds contains all smaller ones.
     values = sweep.values[-1:] if sweep.counts_seeds else sweep.values
 
     def work(on_progress: Progress) -> str:
-        missing = [value for value in values if asked.saved(sweep.key, value) is None]
+        missing = [value for value in values if study.saved(sweep.key, value) is None]
         for i, value in enumerate(missing):
-            asked.run(
+            study.run(
                 sweep.key, value, device=device, on_progress=part(on_progress, i / len(missing), (i + 1) / len(missing))
             )
         return f"{len(sweep.values)} values were searched."
 
-    name = f"{asked.dataset.name}: {sweep.title} on {asked.phi1}, {asked.phi2}"
+    name = f"{study.dataset.name}: {sweep.title} on {study.phi1}, {study.phi2}"
     services.services().work.do(name, work, device)
 
 
-def _draw_sweep(asked: Ablation, sweep: Sweep, points: list[Point], truth: bool) -> None:
+def _draw_sweep(study: Ablation, sweep: Sweep, points: list[Point], truth: bool) -> None:
     shown = [point for point in points if point.acc is not None] if truth else []
     of_truth = {}
     if len(shown) == len(points):
@@ -90,49 +90,49 @@ def _draw_sweep(asked: Ablation, sweep: Sweep, points: list[Point], truth: bool)
             axis=sweep.axis, **of_truth,
         ),
         f"family {sweep.key}", lambda: (header, lines),
-        alt=f"What {sweep.title} does to the score, the occupied classes and, where it may be seen, the accuracy",
-        name=plots.file_name(asked.dataset.name, sweep.key),
+        alt=f"Score, occupied classes and, where it may be shown, accuracy over {sweep.title}",
+        name=plots.file_name(study.dataset.name, sweep.key),
     )  # fmt: skip
 
 
 def class_counts(comparison: Comparison) -> None:
-    """How many classes there seem to be: a sweep over K, without any label, and how sure its suggestion is."""
+    """The number of classes: a sweep over K without labels, and the certainty of its suggestion."""
     st.subheader("How many classes are there?")
     st.caption(
-        "Every seed looks for classes of about equal size: where yours are unequal, small ones are merged and the "
-        "suggestion is too low. No label takes part."
+        "Every seed searches for classes of about equal size: with unequal classes, small ones are merged and the "
+        "suggestion is too low. No label is used."
     )
-    asked = NumberOfClasses(comparison.home, comparison.dataset, comparison.phi1, comparison.phi2)
+    study = NumberOfClasses(comparison.home, comparison.dataset, comparison.phi1, comparison.phi2)
     most = max(3, min(100, comparison.dataset.num_samples // 4))
     low, high = st.slider("From and to", 2, most, (4, min(16, most)), key=f"counts {comparison.dataset.name}")
     numbers = range(low, high + 1)
-    known = _counts(asked.cache.folder, datasets.stamp(asked.dataset, asked.cache.folder), asked)
+    known = _counts(study.cache.folder, datasets.stamp(study.dataset, study.cache.folder), study)
     points = [point for point in known if point.num_classes in numbers]
     missing = [K for K in numbers if K not in {point.num_classes for point in points}]
     if len(numbers) > WIDEST:
-        st.caption(f"More than {WIDEST} numbers take long: choose a narrower range.")
+        st.caption(f"At most {WIDEST} numbers: choose a narrower range.")
     if st.button(
         f"Search {len(missing)} numbers of classes", icon=":material/numbers:", key="run counts",
         disabled=not missing or len(numbers) > WIDEST,
     ):  # fmt: skip
-        _queue_counts(asked, missing)
+        _queue_counts(study, missing)
         st.rerun()
     if points:
-        _draw_counts(asked, points)
+        _draw_counts(study, points)
 
 
-def _queue_counts(asked: NumberOfClasses, missing: list[int]) -> None:
+def _queue_counts(study: NumberOfClasses, missing: list[int]) -> None:
     device = devices.devices()[0]
 
     def work(on_progress: Progress) -> str:
         for i, K in enumerate(missing):
-            asked.run(K, device=device, on_progress=part(on_progress, i / len(missing), (i + 1) / len(missing)))
+            study.run(K, device=device, on_progress=part(on_progress, i / len(missing), (i + 1) / len(missing)))
         return f"{len(missing)} numbers of classes were searched."
 
-    services.services().work.do(f"{asked.dataset.name}: classes on {asked.phi1}, {asked.phi2}", work, device)
+    services.services().work.do(f"{study.dataset.name}: classes on {study.phi1}, {study.phi2}", work, device)
 
 
-def _draw_counts(asked: NumberOfClasses, points: list[NumberPoint]) -> None:
+def _draw_counts(study: NumberOfClasses, points: list[NumberPoint]) -> None:
     found = suggest(points) if len(points) >= FEWEST else None
     if found is not None:
         st.markdown(plots.plain(experiment_sentences.number_of_classes(found)))
@@ -150,5 +150,5 @@ def _draw_counts(asked: NumberOfClasses, points: list[NumberPoint]) -> None:
         ),
         "counts", lambda: (header, lines),
         alt="Score above chance, agreement of the seeds and occupied classes against the number of classes",
-        name=plots.file_name(asked.dataset.name, "number-of-classes"),
+        name=plots.file_name(study.dataset.name, "number-of-classes"),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How data come in: a path on this machine, an upload, a public dataset by its name."""
+"""Add data: a path on this machine, an upload, a public dataset by its name."""
 
 import re
 from collections.abc import Callable
@@ -23,18 +23,18 @@ from pages._sections import progress
 from pages._state import services as services_module
 from pages._widgets import plots
 
-HUB = "another one, of the Hugging Face hub …"
+HUB = "another one of the Hugging Face hub …"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 SIDES = (32, 64, 96, 128, 224)
 PREVIEWED, PREVIEW = 12, 72  # pictures, pixels
-SHOWN = 20  # names of what was set aside
-ERROR = "add error"  # where the session keeps what could not begin
+SHOWN = 20  # files set aside
+ERROR = "add error"  # the session key of the last error
 ENDINGS = ["zip", "png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "csv", "parquet", "pq", "npy", "npz",
            "safetensors", "h5ad"]  # fmt: skip
 
 
 def add() -> None:
-    """Three ways in, each with a look at what is there before anything is made."""
+    """Three ways to add data, each with a preview before the import."""
     on_disk, uploaded, named = st.tabs(
         ["From this machine", "Upload", "Public dataset"], key="ways_in", bind="query-params"
     )
@@ -55,15 +55,15 @@ def _from_disk() -> None:
     roots = allowed_roots()
     text = st.text_input(
         "Path", key="path", placeholder=f"{roots[0]}/my-images",
-        help="A folder of images (class folders, or flat without labels; train and test folders are kept), a zip of "
-        "it, a table of paths (CSV, Parquet), arrays (.npy, .npz, .safetensors, Parquet, .h5ad, idx), a dataset of "
-        "Hugging Face on disk, or the folder of a release of HUME or TURTLE.",
+        help="A folder of images (class folders, or flat without labels; train and test folders are a split), a zip of "
+        "it, a table of paths (CSV, Parquet), arrays (.npy, .npz, .safetensors, Parquet, .h5ad, idx), a "
+        "Hugging Face dataset on disk, or the folder of a release of HUME or TURTLE.",
     ).strip()  # fmt: skip
-    st.caption("May be read: " + ", ".join(plots.plain(str(root)) for root in roots) + " (set by HUME_DATA_ROOTS).")
+    st.caption("Allowed folders: " + ", ".join(plots.plain(str(root)) for root in roots) + " (set by HUME_DATA_ROOTS).")
     if not text:
         return
     try:
-        with st.spinner("Looking …"):
+        with st.spinner("Reading …"):
             found = _detected(text, tuple(map(str, roots)))
     except HumeError as error:
         st.error(plots.plain(str(error)), icon=":material/error:")
@@ -82,7 +82,7 @@ def _detected(path: str, roots: tuple[str, ...]) -> DetectedFormat:
 
 
 def _preview(found: DetectedFormat) -> None:
-    """A few of the pictures that would be added, spread over the folder; one that cannot be read is left out here."""
+    """A few of the pictures to import, spread over the folder; unreadable ones are left out."""
     entries = [] if found.listing is None else found.listing.entries
     step = max(1, len(entries) // PREVIEWED)
     shown = []
@@ -94,7 +94,7 @@ def _preview(found: DetectedFormat) -> None:
 
 
 def _options(found: DetectedFormat) -> tuple[str, int, Literal["refer", "copy"]]:
-    """The dataset's name, the side of its stored pictures, and whether large ones come along."""
+    """The dataset's name, the side of its stored pictures, and whether large ones are copied."""
     name, side, keep = found.suggested_name, 96, "refer"
     if found.release is not None:
         return name, side, "refer"
@@ -105,23 +105,22 @@ def _options(found: DetectedFormat) -> tuple[str, int, Literal["refer", "copy"]]
     if found.kind == "images":
         copied = columns[2].checkbox(
             "Copy large pictures", key=f"copy {found.path}",
-            help="Else pictures larger than that stay where they are and are read from there when features are made.",
+            help="Otherwise larger pictures stay where they are and are read from there for features.",
         )  # fmt: skip
         keep = "copy" if copied else "refer"
     return name, side, "copy" if keep == "copy" else "refer"
 
 
-def _side(place: DeltaGenerator, key: str) -> int:
+def _side(column: DeltaGenerator, key: str) -> int:
     return int(
-        place.selectbox(
+        column.selectbox(
             "Stored at",
             SIDES,
             SIDES.index(96),
             key=f"side {key}",
             format_func=lambda side: f"{side} × {side} pixels",
-            help="Of larger pictures a square copy is stored, for looking at and for self-supervised training; "
-            "pretrained networks read the originals. Pictures that all have one size up to this are stored as they "
-            "are.",
+            help="Larger pictures are stored as a square copy, for display and self-supervised training; pretrained "
+            "networks read the originals. Pictures of one size up to this are stored unchanged.",
         )
     )
 
@@ -140,8 +139,8 @@ def _from_upload() -> None:
         services = services_module.services()
 
         def begin() -> str:
-            place = upload(services.store.home, [(file.name, file) for file in files])
-            return services.work.add_uploaded(place, name, side=side)
+            folder = upload(services.store.home, [(file.name, file) for file in files])
+            return services.work.add_uploaded(folder, name, side=side)
 
         _start(begin, name)
 
@@ -149,7 +148,7 @@ def _from_upload() -> None:
 def _named() -> None:
     left, right = st.columns(2)
     key = left.selectbox(
-        "Dataset", [*CATALOG, HUB], key="named", format_func=lambda each: CATALOG[each].title if each != HUB else each
+        "Dataset", [*CATALOG, HUB], key="named", format_func=lambda key: CATALOG[key].title if key != HUB else key
     )
     if key == HUB:
         _from_hub(right)
@@ -157,10 +156,10 @@ def _named() -> None:
     known = CATALOG[key]
     text = right.text_input(
         "Folder with its files", str(services_module.services().store.home / "downloads"), key="named folder",
-        help="Where the files lie already, or are to be downloaded to.",
+        help="Where the files are, or are downloaded to.",
     )  # fmt: skip
     st.caption(f"{known.source} · licence: {known.licence}")
-    download = st.checkbox("Download what is missing", key="named download")
+    download = st.checkbox("Download missing files", key="named download")
     if st.button("Add", type="primary", icon=":material/add:", key="add named"):
         services = services_module.services()
 
@@ -174,15 +173,15 @@ def _named() -> None:
         _start(lambda: services.work.do(f"Add {key}", work), key)
 
 
-def _from_hub(place: DeltaGenerator) -> None:
-    """A dataset of the Hugging Face hub, where this machine can reach it."""
-    text = place.text_input("Its name on the hub", key="hub name", placeholder="owner/dataset").strip()
+def _from_hub(column: DeltaGenerator) -> None:
+    """A dataset of the Hugging Face hub, where it can be reached."""
+    text = column.text_input("Its name on the hub", key="hub name", placeholder="owner/dataset").strip()
     if st.button("Add", type="primary", icon=":material/add:", key="add hub", disabled=not HUB_NAME.fullmatch(text)):
         services, name = services_module.services(), text.rsplit("/", 1)[-1]
 
         def work(on_progress: Progress) -> str:
             if Path(text).exists():  # a name is never a path of this machine here
-                raise InputError(f"{text} is a folder of this machine: bring it by its path")
+                raise InputError(f"{text} is a folder of this machine: add it by its path")
             made = import_hugging_face(text, services.store.dataset_roots[0], name, on_progress=on_progress)
             return f"{made.load().num_samples:,} images are in {made.name}."
 

@@ -1,4 +1,4 @@
-"""Reliable samples in the formats of other programs, to be downloaded."""
+"""Download reliable samples in the formats of other programs."""
 
 import shutil
 from typing import BinaryIO
@@ -14,7 +14,7 @@ from pages._widgets import plots
 
 
 def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
-    """A choice of formats, and the file of the chosen one; it is made when the button is pressed."""
+    """A choice of formats and a download button; the file is written when the button is pressed."""
     with st.popover("Export for …", icon=":material/move_up:", disabled=disabled):
         key = st.radio(
             "Format", list(FORMATS), key="format", format_func=lambda key: FORMATS[key].title,
@@ -23,10 +23,10 @@ def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
         form = FORMATS[key]
         reason = export.available(form, found.dataset)
 
-        asked = key == "usb" and ground_truth.shows_truth(found.dataset)
-        true_labels = asked and st.checkbox(
+        offered = key == "usb" and ground_truth.shows_truth(found.dataset)
+        true_labels = offered and st.checkbox(
             "With as many random true labels", key="true labels",
-            help="To train from both and compare (Table 4). The file then holds true labels.",
+            help="To train on both and compare (Table 4). The file then contains true labels.",
         )  # fmt: skip
 
         def content() -> bytes | BinaryIO:
@@ -35,7 +35,7 @@ def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
             if isinstance(made, bytes):
                 return made
             file = made.open("rb")
-            shutil.rmtree(made.parent)  # what is open can still be read
+            shutil.rmtree(made.parent)  # an open file can still be read
             return file
 
         st.download_button(
@@ -43,6 +43,6 @@ def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
             type="primary", icon=":material/download:", on_click="ignore", disabled=reason is not None,
         )  # fmt: skip
         if reason is not None:
-            st.caption(f"Not here: {plots.plain(reason)}.")
-        said = "Found and true labels." if true_labels else "Found classes only, no ground truth."
-        st.caption(f"{said} The command line writes folders of any size: `export --to`.")
+            st.caption(f"Unavailable: {plots.plain(reason)}.")
+        content_note = "Found and true labels." if true_labels else "Found classes only, no ground truth."
+        st.caption(f"{content_note} The command line writes folders of any size: `export --to`.")

@@ -1,4 +1,4 @@
-"""What it takes to launch a search: its seconds and memory, the run registered and queued."""
+"""Launch a search: its expected seconds and memory, the run registered and queued."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from pages._state import runs, services
 from pages._widgets import plots
 
 CLUSTER = "cluster"
-NUM_SEEDS = 100  # of a search with nothing to choose
+NUM_SEEDS = 100  # of the default search
 REFRESH = 0.5  # seconds
 
 
@@ -26,7 +26,7 @@ def search_devices() -> list[str]:
 
 
 def device_name(device: str) -> str:
-    """A device as a reader sees it."""
+    """The name of a device on a page."""
     return f"Ray cluster ({ray_cluster.offered()})" if device == CLUSTER else device
 
 
@@ -45,12 +45,12 @@ class Plan:
 
     @property
     def local_device(self) -> str:
-        """The device of this machine that takes part; a cluster leaves it the scores."""
+        """The device of this machine; with a cluster it computes the scores only."""
         return devices.devices()[0] if self.device == CLUSTER else self.device
 
 
 def usual(data: Dataset) -> Plan | None:
-    """A search with nothing to choose; None where a dataset does not say how many classes to look for."""
+    """The default search of a dataset; None where its number of classes is unknown."""
     K = data.num_classes
     if K is None:
         return None
@@ -65,22 +65,22 @@ def usual(data: Dataset) -> Plan | None:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a search and its scores take."""
+    """The expected cost of a search and its scores."""
 
     bytes: int
     seconds: tuple[float, float] | None  # of the search and of the scores; None while unknown
     measuring: bool
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """Search and scores together."""
         if self.seconds is None:
-            return "measuring how long it takes …" if self.measuring else "takes an unknown time"
+            return "measuring the time …" if self.measuring else "unknown time"
         return f"about {plots.duration(sum(self.seconds))}"
 
 
 def expected(plan: Plan) -> Cost:
-    """The seconds and bytes that a search would take; raises InputError when it cannot be run so."""
+    """The expected seconds and bytes of a search; raises InputError for invalid settings."""
     asked = (plan.data, plan.phi1, plan.phi2, plan.config, plan.solver)
     shared = services.services()
     sizes = cost.Sizes.of(*asked, setting=plan.setting, num_seeds=plan.num_seeds, device=plan.local_device)
@@ -94,8 +94,8 @@ def expected(plan: Plan) -> Cost:
     )
 
 
-def say(plan: Plan, now: Cost, draw: Callable[[Cost], object]) -> None:
-    """Draw what a search takes; while that is measured the page looks again, and runs again once it is known."""
+def draw_cost(plan: Plan, now: Cost, draw: Callable[[Cost], object]) -> None:
+    """Draw the cost of a search; while it is measured, poll and rerun the page once it is known."""
 
     @st.fragment(run_every=REFRESH if now.measuring else None)
     def again() -> None:
@@ -107,9 +107,9 @@ def say(plan: Plan, now: Cost, draw: Callable[[Cost], object]) -> None:
 
 
 def launch(plan: Plan) -> None:
-    """Register a run, queue it, make it the chosen one and draw the page anew; where it cannot begin, keep why.
+    """Register a run, queue it, choose it and rerun the page; on failure, keep the message.
 
-    Not for a callback: a click beside a field that has just been typed into runs callbacks with the values before.
+    Not for a callback: a click that ends typing in a field runs callbacks with the previous value.
     """
     st.session_state.pop("launch error", None)
     try:
@@ -132,7 +132,7 @@ def launch(plan: Plan) -> None:
     st.rerun()
 
 
-def say_error() -> None:
-    """Why the last launch did not begin, if it did not."""
+def draw_error() -> None:
+    """The error of the last launch, if it failed."""
     if "launch error" in st.session_state:
         st.error(st.session_state["launch error"], icon=":material/error:")

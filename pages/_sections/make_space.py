@@ -1,4 +1,4 @@
-"""How spaces are made of a dataset: what is offered, and what was left unfinished."""
+"""Compute spaces of a dataset, and resume unfinished ones."""
 
 from pathlib import Path
 from typing import Any
@@ -20,40 +20,40 @@ from pages._sections import progress
 from pages._state import services
 from pages._widgets import plots
 
-ERROR = "data error"  # where the session keeps what could not begin
+ERROR = "data error"  # the session key of the last error
 
-# --- left unfinished -----------------------------------------------------------------------------
+# --- unfinished ----------------------------------------------------------------------------------
 
 
 def unfinished(folder: DatasetFolder) -> None:
-    """What was cancelled or killed, to be gone on with or dropped."""
+    """Cancelled or interrupted jobs, to resume or discard."""
     work = services.services().work
     if work.is_busy(folder):
         return
-    for left in training.pending(folder):
-        share = left.step / max(left.num_steps, 1)
-        _left(
-            folder, left.key, f"{left.config.title}: {share:.0%} of the training is done",
-            lambda left=left: work.pretrain(folder, left.config, train_rows=left.train_rows),
+    for job in training.pending(folder):
+        share = job.step / max(job.num_steps, 1)
+        _unfinished_job(
+            folder, job.key, f"{job.config.title}: {share:.0%} of the training is done",
+            lambda job=job: work.pretrain(folder, job.config, train_rows=job.train_rows),
             training.discard,
         )  # fmt: skip
-    for part in extracting.pending(folder):
-        _left(
-            folder, part.key, f"{part.backbone}: {part.done:,} of {part.of:,} rows are done",
-            lambda part=part: work.extract(folder, part.backbone, size=part.size, weights=part.weights),
+    for job in extracting.pending(folder):
+        _unfinished_job(
+            folder, job.key, f"{job.backbone}: {job.done:,} of {job.of:,} rows are done",
+            lambda job=job: work.extract(folder, job.backbone, size=job.size, weights=job.weights),
             extracting.discard,
         )  # fmt: skip
 
 
-def _left(folder: DatasetFolder, key: str, words: str, resume: Any, discard: Any) -> None:
+def _unfinished_job(folder: DatasetFolder, key: str, text: str, resume: Any, discard: Any) -> None:
     line, first, second = st.columns([5, 1, 1], vertical_alignment="center")
-    line.warning(f"Unfinished: {plots.plain(words)}.", icon=":material/pause_circle:")
+    line.warning(f"Unfinished: {plots.plain(text)}.", icon=":material/pause_circle:")
     first.button("Resume", key=f"resume {key}", type="primary", on_click=safely, args=(resume,))
     second.button("Discard", key=f"discard {key}", on_click=safely, args=(discard, folder, key))
 
 
 def safely(act: Any, *arguments: Any) -> None:
-    """Do what a button asks for, or keep why it cannot be done for the page to show."""
+    """Call a button's action; on failure keep the message for the page to show."""
     try:
         act(*arguments)
     except HumeError as error:
@@ -64,8 +64,8 @@ def safely(act: Any, *arguments: Any) -> None:
 
 
 def offer(folder: DatasetFolder, data: Dataset) -> None:
-    """The ways to another space of this dataset."""
-    st.subheader("Make a space")
+    """The ways to add a space to this dataset."""
+    st.subheader("Add a space")
     titles = ["Pretrained network", "Self-supervised training", "Combine or reduce", "Features from a file"]
     network, train, derive, file = st.tabs(titles, key="space_by", bind="query-params")
     if network.open:
@@ -84,9 +84,9 @@ def offer(folder: DatasetFolder, data: Dataset) -> None:
 
 def _network(folder: DatasetFolder, data: Dataset) -> None:
     if data.images is None:
-        st.caption("This dataset has no images to look at.")
+        st.caption("This dataset has no images.")
         return
-    st.markdown("For **φ2**: features of a network that was trained on other images.")
+    st.markdown("For **φ2**: features of a network pretrained on other images.")
     names = sorted(KNOWN, key=lambda name: not available(name))
     other = "another one …"
     left, right, size = st.columns([2, 2, 1])
@@ -98,22 +98,22 @@ def _network(folder: DatasetFolder, data: Dataset) -> None:
             help="timm:MODEL, open_clip:ARCHITECTURE/WEIGHTS, torchvision:MODEL or transformers:ID.",
         ).strip()  # fmt: skip
     weights = right.text_input(
-        "File of weights", key="weights", placeholder="only where the network's own cannot be fetched",
-        help="A .safetensors, .pth or .npz file on this machine, within the folders that may be read.",
+        "File of weights", key="weights", placeholder="only if they cannot be downloaded",
+        help="A .safetensors, .pth or .npz file on this machine, in an allowed folder.",
     ).strip()  # fmt: skip
     largest = max(data.images.shape[1:3])
     side = size.number_input(
         "Side, pixels", 32, 1024, None, key=f"side {folder.name}", placeholder="its own",
-        help=f"Images are resized to this. The stored pictures have {largest}; a smaller side is faster.",
+        help=f"Images are resized to this. Stored pictures: {largest} pixels; smaller is faster.",
     )  # fmt: skip
     if name and name in KNOWN:
         st.caption(f"{KNOWN[name].title} · {KNOWN[name].dim:,} dimensions · {KNOWN[name].licence}")
-    if st.button("Make features", type="primary", key="extract", icon=":material/memory:", disabled=not name):
-        progress.start(lambda: services.services().work.extract(folder, name, **_asked(name, weights, side)), ERROR)
+    if st.button("Compute features", type="primary", key="extract", icon=":material/memory:", disabled=not name):
+        progress.start(lambda: services.services().work.extract(folder, name, **_options(name, weights, side)), ERROR)
 
 
-def _asked(name: str, weights: str, side: float | None) -> dict[str, Any]:
-    """The options of a network; raises InputError for a path outside the folders that may be read."""
+def _options(name: str, weights: str, side: float | None) -> dict[str, Any]:
+    """The options of a network; raises InputError for a path outside the allowed folders."""
     roots = [*allowed_roots(), services.services().store.home]
     source, _, model = name.partition(":")
     if source == "transformers" and Path(model).is_dir():
@@ -127,14 +127,14 @@ def _asked(name: str, weights: str, side: float | None) -> dict[str, Any]:
 def _network_label(name: str) -> str:
     if name not in KNOWN:
         return name
-    return f"{KNOWN[name].title}" + ("" if available(name) else " (its weights have to be fetched)")
+    return f"{KNOWN[name].title}" + ("" if available(name) else " (weights not downloaded)")
 
 
 def _training(folder: DatasetFolder, data: Dataset) -> None:
     if data.images is None:
-        st.caption("This dataset has no images to learn from.")
+        st.caption("This dataset has no images.")
         return
-    st.markdown("For **φ1**: features that a network learns from these images alone, without labels.")
+    st.markdown("For **φ1**: self-supervised features, trained on these images without labels.")
     device = devices.choose_device("auto")
     columns = st.columns(4)
     method = columns[0].selectbox(
@@ -149,11 +149,11 @@ def _training(folder: DatasetFolder, data: Dataset) -> None:
     batch = columns[3].number_input("Batch", 8, 65_536, usual.batch_size, key=f"batch {folder.name} {method}")
     columns = st.columns(4)
     flip = columns[0].checkbox(
-        "Mirror images", usual.flip, key="flip", help="Not where left and right matter, as in digits or letters."
+        "Mirror images", usual.flip, key="flip", help="Not where left and right differ, as in digits or letters."
     )
     split = columns[1].checkbox(
         "Train rows only", key=f"split {folder.name}", disabled=data.test_rows is None,
-        help="Leaves the test rows out of the training, for the inductive setting.",
+        help="Excludes the test rows from training, for the inductive setting.",
     )  # fmt: skip
     if st.button("Train", type="primary", key="train", icon=":material/model_training:"):
         progress.start(
@@ -171,11 +171,11 @@ def _training(folder: DatasetFolder, data: Dataset) -> None:
 
 def _derived(folder: DatasetFolder, data: Dataset) -> None:
     if not data.spaces:
-        st.caption("There is no space yet to derive another from.")
+        st.caption("No space to derive another from yet.")
         return
     columns = st.columns([3, 1, 1, 1, 1], vertical_alignment="bottom")
-    parents = columns[0].multiselect("Of these spaces, side by side", list(data.spaces), key=f"parents {folder.name}")
-    centre = columns[1].checkbox("Centre", key="derive centre", help="Take the mean row away.")
+    parents = columns[0].multiselect("Concatenate these spaces", list(data.spaces), key=f"parents {folder.name}")
+    centre = columns[1].checkbox("Centre", key="derive centre", help="Subtract the mean row.")
     unit = columns[2].checkbox("Unit length", key="derive unit", help="Divide every row by its L2 norm.")
     dims = columns[3].number_input("PCA to", 1, None, None, key="derive dims", placeholder="no")
     whiten = columns[4].checkbox("Whiten", key="derive whiten", disabled=dims is None)
@@ -204,7 +204,7 @@ def _from_file(folder: DatasetFolder) -> None:
     if st.button("Add it", type="primary", key="add matrix", icon=":material/add:"):
 
         def begin() -> None:
-            place = upload(services.services().store.home, [(file.name, file)])
-            services.services().work.add_features(folder, name, place)
+            uploaded = upload(services.services().store.home, [(file.name, file)])
+            services.services().work.add_features(folder, name, uploaded)
 
         progress.start(begin, ERROR)

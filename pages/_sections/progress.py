@@ -1,4 +1,4 @@
-"""Jobs of this server: how far each has come, what a search shows meanwhile, how to start and to stop one."""
+"""Jobs of this server: start, progress, live plots of a search, cancel."""
 
 from collections.abc import Callable
 
@@ -33,33 +33,33 @@ PHASES = {
 
 
 def start(begin: Callable[[], object], error: str, *, shown: str = "above") -> None:
-    """Queue a job and draw the page again; where it cannot begin, the session keeps why under the key `error`."""
+    """Queue a job and rerun the page; on failure, keep the message in the session under the key `error`."""
     try:
         begin()
         st.toast(f"Queued; progress is shown {shown}.", icon=":material/schedule:")
     except HumeError as refused:
         st.session_state[error] = str(refused)
-    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # fields of files are empty again
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # resets the file fields
     st.rerun()
 
 
 def line(status: Status, *, key: str = "cancel", kept: str | None = None) -> None:
     """A job under way and a button to cancel it, or its result and one to dismiss it; kept: what cancelling keeps."""
-    words, button = st.columns([6, 1], vertical_alignment="center")
+    text, button = st.columns([6, 1], vertical_alignment="center")
     name, icon = f"**{plots.plain(status.name)}**", runs.STATE_ICONS[status.state]
     if status.under_way:
-        words.progress(min(1.0, status.share), text=f"{name} · {_phase(status)}")
+        text.progress(min(1.0, status.share), text=f"{name} · {_phase(status)}")
         button.button(
             "Cancel", icon=":material/stop_circle:", key=f"{key} {status.name}", help=kept,
             on_click=services.services().jobs.cancel, args=(status.name,),
         )  # fmt: skip
         return
     if status.state == "failed":
-        words.error(f"{name}: {plots.plain(status.message)}", icon=icon)
+        text.error(f"{name}: {plots.plain(status.message)}", icon=icon)
     elif status.state == "cancelled":
-        words.warning(f"{name} was cancelled; what is done is kept and can be resumed.", icon=icon)
+        text.warning(f"{name} was cancelled; finished work is saved and can be resumed.", icon=icon)
     else:
-        words.success(f"{name}: {plots.plain(_result(status))}", icon=icon)
+        text.success(f"{name}: {plots.plain(_result(status))}", icon=icon)
     forget = services.services().work.forget
     button.button("Dismiss", key=f"dismiss {status.name}", on_click=forget, args=(status.name,))
 
@@ -81,23 +81,23 @@ def _phase(status: Status) -> str:
 
 
 def _repeat(is_under_way: Callable[[], bool], draw: Callable[[], None]) -> None:
-    """Draw again every second while jobs are under way; when they end, the page runs again."""
-    going = is_under_way()
+    """Redraw every second while jobs are under way; when they end, rerun the page."""
+    under_way = is_under_way()
 
-    @st.fragment(run_every=REFRESH if going else None)
+    @st.fragment(run_every=REFRESH if under_way else None)
     def again() -> None:
-        if going and not is_under_way():
+        if under_way and not is_under_way():
             st.rerun()
         draw()
 
     again()
 
 
-# --- work on data --------------------------------------------------------------------------------
+# --- dataset jobs --------------------------------------------------------------------------------
 
 
 def jobs() -> None:
-    """All work on data since the server started: progress, a training's loss, results."""
+    """All dataset jobs since the server started: progress, a training's loss, results."""
     work = services.services().work
     if not work.statuses():
         return
@@ -112,7 +112,7 @@ def jobs() -> None:
 
 
 def _loss(name: str) -> None:
-    """The loss of a training so far; neighbours' accuracy beside it unless the reader is blind."""
+    """The loss of a training so far, and its k-NN accuracy outside blind mode."""
     records = services.services().work.live(name)
     steps = [record for record in records if np.isfinite(record.loss)]
     if len(steps) < 2:
@@ -140,7 +140,7 @@ def _loss(name: str) -> None:
 
 
 def panel(run: Run, *, pictures_only: bool = False) -> None:
-    """Draw a run that this server works on: its plots and what the leading seed sees."""
+    """Draw a run under way on this server: its plots and the classes of the leading seed."""
     data = datasets.dataset_of(run)
 
     def draw(live: Live) -> None:
@@ -152,14 +152,14 @@ def panel(run: Run, *, pictures_only: bool = False) -> None:
 
 
 def watch(run: Run, draw: Callable[[Live], None]) -> None:
-    """Draw a run that this server works on, again every second, until it ends; then the page runs again."""
+    """Redraw a run under way on this server every second; when it ends, rerun the page."""
     jobs = services.services().jobs
 
     def again() -> None:
         status = jobs.status(run.name)
         if status is None or not status.under_way:
             st.rerun()
-        line(status, kept="Finished seeds are kept, and the run can be resumed.")
+        line(status, kept="Finished seeds are saved, and the run can be resumed.")
         live = jobs.live(run.name)
         if live is not None:
             draw(live)
@@ -184,7 +184,7 @@ def _plots(name: str, live: Live, data: Dataset) -> None:
             )
     with right:
         if clouds:
-            st.markdown("**Do the seeds that generalize better come closer to the truth?**")
+            st.markdown("**Are seeds with a lower objective more accurate?**")
             now = live.last_objective
             plots.plot(
                 figures.live_cloud(now, live.accuracy, live.seeds, live.done),
@@ -219,10 +219,10 @@ def _shares(name: str, live: Live) -> None:
 
 
 def pictures(live: Live, data: Dataset) -> None:
-    """What the leading seed sees now, a row a class."""
+    """The classes of the leading seed now, a row each."""
     if live.leader is None:
         return
-    st.markdown(f"**What the leading seed sees now** (seed {live.leader}; a row is an unnamed class)")
+    st.markdown(f"**Classes of the leading seed now** (seed {live.leader}; a row is an unnamed class)")
     rows = [row[row >= 0] for row in live.typical[:SHOWN]]
     if len(live.typical) > SHOWN:
         st.caption(f"The first {SHOWN} of {len(live.typical):,} classes.")

@@ -1,4 +1,4 @@
-"""A finished search seen again: where every start was at any moment, and which pictures changed class."""
+"""Replay a finished search: the seeds at every frame, and the pictures that change class."""
 
 from collections.abc import Callable
 
@@ -22,23 +22,23 @@ Plot = Callable[..., object]  # `_show.plot`, or one with larger type
 
 
 def show(found: Findings, *, truth: bool, plot: Plot = plots.plot) -> None:
-    """The replay of a run, where it was recorded; truth: whether accuracies may be seen."""
+    """The replay of a run, where it was recorded; truth: whether accuracies may be shown."""
     missing = replay.missing_trajectories(found.run)
     if missing is not None:
         st.caption(sentences.missing_trajectories(missing))
     if not replay.recorded_seeds(found.run):
-        st.markdown("Nothing of this run was recorded: search again to replay it.")
+        st.markdown("This run has no recording: search again to replay it.")
         return
     try:
         cloud = _cloud(str(found.run.folder), found.run.version, found)
-    except HumeError as error:  # all that was recorded is damaged
+    except HumeError as error:  # all recordings are damaged
         st.warning(str(error), icon=":material/warning:")
         return
     recorded = set(cloud.seeds.tolist())
     seeds = [seed for seed in (found.seeds[i] for i in found.statistics.order.tolist()) if seed in recorded]
     seed = st.selectbox(
-        "Start to follow", seeds, key=f"lesson replayed {found.run.name}", persist_state="session",
-        help="The best-scored first. Its pictures are shown below.",
+        "Seed", seeds, key=f"lesson replayed {found.run.name}", persist_state="session",
+        help="The best-scored first; its pictures are shown below.",
     )  # fmt: skip
     labels = _labels(str(found.run.folder), found.run.version, seed, found, cloud)
     _draw(found, cloud, labels, seed, truth, plot)
@@ -72,21 +72,21 @@ def _plots(found: Findings, cloud: Cloud, at: int, seed: int, truth: bool, plot:
         plot(
             figures.cloud_at(cloud, at, truth=truth, selected=seed), "replayed cloud",
             lambda: (header, zip(cloud.seeds, cloud.objective[at], heights[at], strict=True)),
-            alt="One point a random start at this moment", name=plots.file_name(found.run.name, "replay"),
+            alt="One point a seed at this frame", name=plots.file_name(found.run.name, "replay"),
         )  # fmt: skip
     with right:
         plot(
             figures.changes_curve(cloud, at), "replayed changes",
-            lambda: (["iteration", *(f"seed {one}" for one in cloud.seeds.tolist())],
+            lambda: (["iteration", *(f"seed {number}" for number in cloud.seeds.tolist())],
                      ([i, *row] for i, row in zip(cloud.iterations[1:].tolist(), cloud.changes.tolist(), strict=True))),
             alt="Share of the samples that change class over the iterations",
             name=plots.file_name(found.run.name, "changes"),
         )  # fmt: skip
-    st.caption(f"Computed on {len(cloud.rows):,} of the samples, always the same ones.")
+    st.caption(f"Computed on a fixed sample of {len(cloud.rows):,}.")
 
 
 def _movers(found: Findings, cloud: Cloud, labels: Labels, at: int) -> None:
-    """The pictures that the followed start has just put into another class."""
+    """The pictures that have just changed class in the selected seed."""
     at = min(at, len(labels) - 1)
     start = max(0, at - BACK)
     moved = replay.movers(labels, cloud.rows, start=start, end=at)
@@ -98,9 +98,9 @@ def _movers(found: Findings, cloud: Cloud, labels: Labels, at: int) -> None:
         if before != after
     ][:SHOWN]  # fmt: skip
     if not tiles:
-        st.markdown("This start has just put none of these pictures into another class.")
+        st.markdown("No picture has just changed class.")
         return
-    st.markdown("**Pictures that this start has just put into another class** (class before → class now)")
+    st.markdown("**Pictures that have just changed class** (before → now)")
     gallery(tiles, key="lesson movers", dataset=found.dataset, label="Pictures that changed class", size=PICTURE)
 
 
@@ -111,6 +111,6 @@ def _cloud(folder: str, version: tuple[int, int], _found: Findings) -> Cloud:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _labels(folder: str, version: tuple[int, int], seed: int, _found: Findings, _cloud: Cloud) -> Labels:
-    """What a start labels the replayed rows at every moment, (F, n), in the class numbers of all pages."""
+    """The labels of one seed on the replayed rows at every frame, (F, n), in the class numbers of all pages."""
     reference = _found.aligned[_found.seeds.index(seed)]
     return replay.followed(_found.run, _found.dataset, _cloud, seed, reference)

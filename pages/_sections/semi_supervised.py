@@ -1,4 +1,4 @@
-"""What reliable samples are worth as labels: a classifier learns from them, and from as many true ones (Table 4)."""
+"""Train a classifier on reliable samples, and on as many true labels (Table 4)."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -30,12 +30,12 @@ OF_TRUTH = HEADER[2:9]
 
 
 def section(found: Findings, num_neighbors: int, order: Order) -> None:
-    """Trains on the samples of this page and says what came of it; what was trained before is there after a reload."""
-    st.subheader("What are these labels worth?")
+    """Train on the samples of this page and show the results; earlier ones are cached on disk."""
+    st.subheader("How good are these labels for training?")
     names, truth = list(found.dataset.spaces), ground_truth.shows_truth(found.dataset)
     left, right = st.columns([2, 5], vertical_alignment="bottom", gap="medium")
     space = left.selectbox(
-        "Features to learn on", names, names.index(found.run.request.phi1), key=f"student of {found.run.name}",
+        "Features to train on", names, names.index(found.run.request.phi1), key=f"student of {found.run.name}",
         persist_state="session", help="Any space of the dataset; φ1 of the run first.",
     )  # fmt: skip
     student, given = SemiSupervised(found, space, num_neighbors=num_neighbors, order=order), runs.read_review(found)
@@ -46,10 +46,10 @@ def section(found: Findings, num_neighbors: int, order: Order) -> None:
         student,
     )
     name = f"{found.run.name}: train on reliable samples, {student.space.name}"
-    going = services.services().jobs.is_under_way(name)
+    under_way = services.services().jobs.is_under_way(name)
     if right.button(
-        "Train on reliable samples", icon=":material/school:", key="train students", disabled=going or not missing,
-        help=f"{', '.join(map(str, missing))} a class." if missing else "All numbers of labels a class are there.",
+        "Train on reliable samples", icon=":material/school:", key="train students", disabled=under_way or not missing,
+        help=f"{', '.join(map(str, missing))} labels per class." if missing else "All numbers are trained.",
     ):  # fmt: skip
         _queue(name, student)
         st.rerun()
@@ -57,14 +57,14 @@ def section(found: Findings, num_neighbors: int, order: Order) -> None:
     st.markdown(plots.plain(experiment_sentences.worth_of_labels(points, student.vote_accuracy, truth)))
     _protocol(student, truth)
     if any(not point.is_current for point in points):
-        st.warning("Samples were rejected or taken back since: train again.", icon=":material/warning:")
+        st.warning("The rejections changed since training: train again.", icon=":material/warning:")
     elif truth and any(point.true is None for point in points):
-        st.warning("The true labels came or changed since: train again.", icon=":material/warning:")
+        st.warning("The true labels changed since training: train again.", icon=":material/warning:")
     if points:
         _draw(student, points, truth, given)
     if truth and points:
         _printed(found.dataset)
-    elif not truth and found.dataset.labels is not None:  # the page has said already where there are none
+    elif not truth and found.dataset.labels is not None:  # without ground truth the page has a note already
         ground_truth.reveal(found.dataset, "how right the classifiers are")
 
 
@@ -79,28 +79,28 @@ def _queue(name: str, student: SemiSupervised) -> None:
     device = devices.devices()[0]
 
     def work(on_progress: Progress) -> str:
-        rejected = review.read(student.findings.run).rejected  # as they are when its turn comes
+        rejected = review.read(student.findings.run).rejected  # as they are when the job starts
         amounts = student.missing(rejected)
         if not amounts:
-            return "All numbers of labels a class were there already."
-        made = student.run(amounts, rejected=rejected, device=device, on_progress=on_progress)
-        seconds = sum(each.seconds for each in made)
-        return f"{', '.join(str(each.per_class) for each in made)} labels a class in {plots.duration(seconds)}."
+            return "Already trained for all numbers of labels per class."
+        trained = student.run(amounts, rejected=rejected, device=device, on_progress=on_progress)
+        seconds = sum(point.seconds for point in trained)
+        return f"{', '.join(str(point.per_class) for point in trained)} labels per class in {plots.duration(seconds)}."
 
     services.services().work.do(name, work, device)
 
 
 def _protocol(student: SemiSupervised, truth: bool) -> None:
-    """On what is learned, and what frozen features leave out."""
+    """The protocol of the training, and the limits of frozen features."""
     others = "from as many random true labels; " if truth else ""
     config = FixMatch()
     st.caption(
         plots.plain(
-            f"{experiment_sentences.protocol(student)} It learns from the most reliable of these rows; "
-            f"{others}all other rows give pseudo-labels as in FixMatch (Sohn et al., 2020): a class that the head is "
-            f"sure of by {config.threshold:.0%} has to be found again with half of the coordinates dropped. Rejected "
-            "samples are passed over. The network and the pictures take no part, and these are where most of the "
-            "published gain comes from: to train on images, take “Export for …”, USB, to a machine with a GPU."
+            f"{experiment_sentences.protocol(student)} It trains on the most reliable of these rows; "
+            f"{others}all other rows give pseudo-labels as in FixMatch (Sohn et al., 2020): a class predicted with "
+            f"confidence {config.threshold:.0%} is the target for the row with half of its coordinates dropped. "
+            "Rejected samples are skipped. Features are frozen, while most of the published gain comes from training "
+            "on images: for that, use “Export for …”, USB, on a machine with a GPU."
         )
     )
 
@@ -120,10 +120,10 @@ def _draw(student: SemiSupervised, points: list[Point], truth: bool, given: Revi
             "vote": student.vote_accuracy,
         }
     else:
-        shown = {"y": "Samples not learned from that get the vote's class"}
+        shown = {"y": "Held-out samples with the vote's class"}
     plots.plot(
         figures.semi_supervised(amounts, first, **shown), "students", lambda: _table(points, truth),
-        alt="How good a classifier is that learned from few labels, over their number", name=name,
+        alt="Accuracy of a classifier over the number of labels per class", name=name,
     )  # fmt: skip
     header, lines = _table(points, truth)
     share = st.column_config.NumberColumn(format="%.3f")
@@ -135,22 +135,22 @@ def _draw(student: SemiSupervised, points: list[Point], truth: bool, given: Revi
 
 
 def _labels(student: SemiSupervised, amounts: list[int], given: Review, name: str) -> None:
-    """The classes that one of the classifiers gives all samples."""
+    """The predictions of one of the classifiers for all samples."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox("Labels a class", amounts, len(amounts) - 1, key="student amount", width=140)
+        chosen = st.selectbox("Labels per class", amounts, len(amounts) - 1, key="student amount", width=140)
         folders = (
             student.dataset.labels is None or not ground_truth.is_blind()
-        )  # asked here: the file is made elsewhere
+        )  # read here: a download cannot read the session
         trained = student.saved(chosen)
         if trained is not None:
             plots.csv_button(
                 "Labels of this classifier", lambda: (LABEL_COLUMNS, _rows(student, trained, given, folders)), name,
-                key="student labels", help="From reliable samples and pseudo-labels, for all samples: a vote of seeds.",
+                key="student labels", help="Of all samples, from reliable samples and pseudo-labels: a vote of seeds.",
             )  # fmt: skip
 
 
 def _rows(student: SemiSupervised, trained: Trained, given: Review, folders: bool) -> Iterator[tuple[Any, ...]]:
-    """Labels with files as they are, or without their folders, which may be called by the hidden truth."""
+    """Labels with file names, without their folders where these may name the hidden truth."""
     for row, file, *others in student.label_table(trained, given):
         yield row, file if folders else PurePosixPath(str(file)).name, *others
 
@@ -176,9 +176,9 @@ def _table(points: list[Point], truth: bool) -> tuple[list[str], list[list[Any]]
 
 
 def _printed(data: Dataset) -> None:
-    """What the paper prints, apart from what was measured here."""
+    """The paper's numbers, apart from the measured ones."""
     rows = table_4(data.name, str(data.card.get("name") or ""))
-    st.markdown(":gray[**Printed in the paper**, FreeMatch on images: beside, never mixed with what was measured here]")
+    st.markdown(":gray[**Printed in the paper**, FreeMatch on images, not comparable with the results above]")
     st.dataframe(
         {
             "dataset": [each.dataset for each in rows],

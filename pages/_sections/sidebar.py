@@ -1,4 +1,4 @@
-"""The sidebar of every page: which run is shown, what is under way, blind mode."""
+"""The sidebar of every page: the chosen run, jobs under way, blind mode."""
 
 from contextlib import suppress
 
@@ -12,14 +12,14 @@ from pages._widgets import plots
 
 
 def sidebar() -> None:
-    """The run that the pages are about, the blind mode and what is under way: the same on every page."""
+    """The chosen run, blind mode and jobs under way."""
     with st.sidebar:
         _run_choice()
         st.toggle(
             "Blind mode",
             key="blind",
             bind="query-params",
-            help="Hides the ground truth everywhere until you ask to reveal it.",
+            help="Hides the ground truth on all pages until you reveal it.",
         )
         st.segmented_control(
             "Save plots as",
@@ -28,7 +28,7 @@ def sidebar() -> None:
             required=True,
             key="plot_format",
             persist_state="session",
-            help="What the camera button of every plot saves.",
+            help="The format of every plot's camera button.",
         )
         _under_way()
 
@@ -44,11 +44,11 @@ def _run_choice() -> None:
         if st.query_params.get("run") not in names:
             choose(_newest(names))
     if "run" in st.session_state:
-        # The address follows a widget that is there; before its first run, it has to be told.
+        # The address follows an existing widget; before its first run it is set here.
         with suppress(StreamlitAPIException):
             st.query_params["run"] = st.session_state["run"]
     name = st.selectbox("Run", names, key="run", bind="query-params", index=None, placeholder="Choose a run")
-    if name is None:  # the address asked for a run that is not there
+    if name is None:  # the address names a run that does not exist
         choose_next(_newest(names))
         st.rerun()
 

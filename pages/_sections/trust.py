@@ -1,4 +1,4 @@
-"""Is the ranking of the seeds reliable here? One sentence without any label, and its evidence."""
+"""Is the ranking of the seeds reliable? A verdict without labels, and its evidence."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ from pages._widgets import plots
 SUPPORTS = {"for": "**For.** ", "against": "**Against.** ", "doubt": "**In doubt.** ", "neither": ""}
 HEIGHT = 400  # pixels
 LIMITS = (
-    "This is about the ranking of the seeds; their vote may be good or bad all the same. A feature that both spaces "
-    "hold and that people do not mean, such as brightness, cannot be distinguished from a class that people do mean."
+    "This is about the ranking of the seeds, not about their vote. A feature that both spaces share, such as "
+    "brightness, cannot be distinguished from a human class."
 )
 
 
 def section(found: Findings) -> None:
-    """The verdict in one sentence; evidence, figure and negative controls folded below. The same without labels."""
+    """The verdict in one sentence; evidence, figure and negative controls in an expander below. No label is used."""
     comparison = judging.comparison_of(found)
     judged = _judged(found, comparison)
     verdict(judged)
@@ -52,17 +52,17 @@ def verdict(judged: Trust) -> None:
 def _judged(found: Findings, comparison: Comparison) -> Trust:
     run, home = found.run, str(found.run.home)
     stamp = datasets.stamp(found.dataset, comparison.cache.folder)
-    return _kept_trust(home, run.name, run.version, stamp, found)
+    return _cached_trust(home, run.name, run.version, stamp, found)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Scoring the labelings in φ1 …")
-def _kept_scores(home: str, name: str, version: tuple[int, int], _found: Findings) -> FloatArray:
+def _cached_scores(home: str, name: str, version: tuple[int, int], _found: Findings) -> FloatArray:
     return judging.judge_run(_found)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _kept_trust(home: str, name: str, version: tuple[int, int], stamp: str, _found: Findings) -> Trust:
-    return judging.of_run(_found, _kept_scores(home, name, version, _found))
+def _cached_trust(home: str, name: str, version: tuple[int, int], stamp: str, _found: Findings) -> Trust:
+    return judging.of_run(_found, _cached_scores(home, name, version, _found))
 
 
 def _draw(found: Findings, judged: Trust) -> None:
@@ -93,15 +93,15 @@ def _draw(found: Findings, judged: Trust) -> None:
 
 
 def _offer(comparison: Comparison) -> None:
-    """Search the two negative controls without φ2 in the background, where they are missing."""
+    """Queue the missing negative controls without φ2."""
     missing = [key for key in WITHOUT_PHI2 if comparison.saved(key) is None]
     jobs = services.services().jobs
     waiting = [key for key in missing if not jobs.is_under_way(_name(comparison, key))]
     if missing and not waiting:
-        st.caption("The negative controls are queued; their scores appear here when the page is drawn again.")
+        st.caption("The negative controls are queued; reload the page to see their scores.")
     elif waiting and st.button(
         "Search two negative controls", icon=":material/science:", key="trust controls",
-        help="20 seeds each, with φ2 permuted and with noise for φ2: the scores that are reached without φ2.",
+        help="20 seeds each, with φ2 permuted and with noise for φ2.",
     ):  # fmt: skip
         for key in waiting:
             _queue(comparison, key)

@@ -1,1 +1,1 @@
-"""What pages remember and share: services, runs, datasets, ground truth, errors."""
+"""State that pages share: services, runs, datasets, ground truth, errors."""

@@ -11,12 +11,12 @@ from pages._state.services import services
 
 
 def usual_dataset(names: list[str]) -> str:
-    """The dataset that a page shows before the reader has chosen one."""
+    """The dataset that a page shows by default."""
     return "fashion-mnist" if "fashion-mnist" in names else names[0]
 
 
 def dataset_names(*, with_spaces: bool = True) -> list[str]:
-    """The datasets that can be chosen: the embedded ones, then the home folder's; those without a space if asked."""
+    """The datasets to choose from: the embedded ones, then the home folder's; with_spaces: only those with a space."""
     folders = dataset_folders(services().store.dataset_roots)
     return [folder.name for folder in folders if not with_spaces or any((folder / "spaces").glob("*.npy"))]
 
@@ -27,20 +27,20 @@ def _dataset(home: str, name: str, version: tuple[int, ...]) -> Dataset:
 
 
 def dataset(name: str) -> Dataset:
-    """A dataset by its name, kept for all tabs until its spaces or its card change."""
+    """A dataset by its name, cached for all tabs until its spaces or its card change."""
     store = services().store
     folder = next((path for path in reversed(dataset_folders(store.dataset_roots)) if path.name == name), None)
     return _dataset(str(store.home), name, () if folder is None else _version(folder))
 
 
 def _version(folder: Path) -> tuple[int, ...]:
-    """Changes whenever a space comes or goes, or the card is changed."""
-    places = [folder / "card.json", *sorted((folder / "spaces").glob("*.npy"))]
-    return tuple(place.stat().st_mtime_ns for place in places if place.exists())
+    """Modification times of the card and the spaces."""
+    paths = [folder / "card.json", *sorted((folder / "spaces").glob("*.npy"))]
+    return tuple(path.stat().st_mtime_ns for path in paths if path.exists())
 
 
 def stamp(data: Dataset, folder: Path) -> str:
-    """Changes with the files below a folder and with the labels and rows they are scored by: the key of a cache."""
+    """A cache key of the files below a folder and of the labels and rows they are scored by."""
     scored_by = hashlib.blake2b(digest_size=8)
     for array in (data.labels, data.test_rows):
         scored_by.update(b"none" if array is None else array.tobytes())
@@ -49,7 +49,7 @@ def stamp(data: Dataset, folder: Path) -> str:
 
 
 def dataset_of(run: Run) -> Dataset:
-    """The data of a run, kept for all tabs; raises RunError when they changed since."""
+    """The data of a run, cached for all tabs; raises RunError when they changed since the run."""
     return _dataset_of(str(run.home), run.name, run.version[1])
 
 

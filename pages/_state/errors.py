@@ -1,4 +1,4 @@
-"""Errors of a page: one sentence for the reader, the traceback for the log."""
+"""Errors of a page: one sentence for the user, the traceback for the log."""
 
 import logging
 from collections.abc import Callable
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def guard(page: Callable[[], None]) -> None:
-    """Run a page; what a reader can mend is said in one sentence."""
+    """Run a page; errors that the user can fix are shown as one sentence."""
     try:
         page()
     except HumeError as error:
@@ -19,14 +19,13 @@ def guard(page: Callable[[], None]) -> None:
 
 
 def on_error(error: Exception) -> bool:
-    """Say one sentence on the page and keep the details in the server's log."""
+    """Show one sentence on the page and write the details to the server's log."""
     if isinstance(error, HumeError):
         st.error(str(error), icon=":material/error:")
         return True
     log.error("a page failed", exc_info=error)
     st.error(
-        "Something went wrong on this page. Nothing was lost: reload it, or choose another run. "
-        "The details are in the server's log.",
+        "Unexpected error on this page: reload it, or choose another run. The details are in the server's log.",
         icon=":material/error:",
     )
     return True

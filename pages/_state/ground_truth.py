@@ -8,12 +8,12 @@ from hume.data.dataset import Dataset
 
 
 def is_blind() -> bool:
-    """Whether the reader asked not to see the ground truth."""
+    """Whether blind mode hides the ground truth."""
     return bool(st.session_state.get("blind"))
 
 
 def file_names(data: Dataset) -> list[str] | None:
-    """The files of the samples; without their folders, which may be called by the truth, where that is hidden."""
+    """The files of the samples; in blind mode without their folders, which may name the true classes."""
     names = data.file_names
     if names is None or data.labels is None or not is_blind():
         return names
@@ -21,12 +21,12 @@ def file_names(data: Dataset) -> list[str] | None:
 
 
 def shows_truth(data: Dataset) -> bool:
-    """Whether there is a ground truth and the reader wants to see it."""
+    """Whether there is a ground truth and it may be shown."""
     return data.labels is not None and not is_blind()
 
 
 def reveal(data: Dataset, what: str) -> None:
-    """Offer the ground truth where it is hidden; say so where there is none."""
+    """A button to reveal the ground truth where it is hidden; a note where there is none."""
     if data.labels is None:
         st.caption(f"{what} needs a ground truth, and this dataset has none.")
     elif is_blind():

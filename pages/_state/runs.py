@@ -1,4 +1,4 @@
-"""What all pages share: the services of this server, the chosen run, the blind mode, what to say on errors."""
+"""The chosen run, its results and its state, for all pages."""
 
 from contextlib import suppress
 
@@ -27,12 +27,6 @@ STATE_ICONS = {
     "cancelled": ":material/stop_circle:",
     "failed": ":material/error:",
 }
-
-
-# --- errors ----------------------------------------------------------------------------------
-
-
-# --- runs ------------------------------------------------------------------------------------
 
 
 def run_names() -> list[str]:
@@ -87,17 +81,15 @@ def _findings(home: str, name: str, version: tuple[int, int]) -> Findings:
 
 
 def findings(run: Run) -> Findings:
-    """The results of a finished run, kept for all tabs until the run changes."""
+    """The results of a finished run, cached for all tabs until the run changes."""
     return _findings(str(run.home), run.name, run.version)
 
 
 def finished_run() -> Findings:
-    """The chosen run's results; where there are none, says what to do next and ends the page."""
+    """The chosen run's results; where there are none, show what to do next and stop the page."""
     run = chosen_run()
     if run is None:
-        st.info(
-            "There is no run yet. A search of the embedded images takes about half a minute.", icon=":material/info:"
-        )
+        st.info("No run yet. A search of the embedded images takes about half a minute.", icon=":material/info:")
         st.page_link(SEARCH, label="Start a search", icon=":material/search:")
         st.stop()
     if state(run) != "finished":
@@ -107,21 +99,21 @@ def finished_run() -> Findings:
 
 
 def unfinished(run: Run) -> None:
-    """Say how far a run has come, and offer to go on with it."""
-    now, done, asked = state(run), len(run.finished_seeds), len(run.request.seeds)
-    words = f"{done} of {asked} seeds are finished"
+    """The progress of an unfinished run, and buttons to resume it."""
+    now, done, total = state(run), len(run.finished_seeds), len(run.request.seeds)
+    text = f"{done} of {total} seeds are finished"
     if now in ("queued", "searching", "scoring"):
-        st.info(f"Run **{run.name}** is {now}: {words}.", icon=STATE_ICONS[now])
+        st.info(f"Run **{run.name}** is {now}: {text}.", icon=STATE_ICONS[now])
         st.page_link(SEARCH, label="Watch it", icon=":material/monitoring:")
         return
     if now == "running":
-        st.info(f"Run **{run.name}** is being worked on by another process: {words}.", icon=STATE_ICONS[now])
+        st.info(f"Run **{run.name}** is under way in another process: {text}.", icon=STATE_ICONS[now])
         return
     if now == "failed":
         status = services().jobs.status(run.name)
         st.error(f"Run **{run.name}** failed: {status.message if status else ''}", icon=STATE_ICONS[now])
     else:
-        st.warning(f"Run **{run.name}** was interrupted: {words}; nothing of these is lost.", icon=STATE_ICONS[now])
+        st.warning(f"Run **{run.name}** was interrupted: {text} and saved.", icon=STATE_ICONS[now])
     with st.container(horizontal=True):
         st.button(
             "Resume", icon=":material/play_arrow:", type="primary", key="resume", on_click=_submit, args=(run.name,)
@@ -132,12 +124,12 @@ def unfinished(run: Run) -> None:
                 key="settle",
                 on_click=_submit,
                 args=(run.name, False),
-                help="Scores them and shows the results; the others can still be searched later.",
+                help="Scores them and shows the results; the others can be searched later.",
             )
 
 
 def missing(run: Run) -> None:
-    """Offer to search the seeds that a finished run's results were taken without."""
+    """A button to search the missing seeds of a finished run."""
     if run.missing_seeds:
         st.button(
             f"Search the other {count(len(run.missing_seeds), 'seed')}",
@@ -156,7 +148,7 @@ def _submit(name: str, search: bool = True) -> None:
 
 
 def other_runs(name: str, same_dataset: str | None = None) -> list[str]:
-    """Finished runs beside the chosen one, of the same dataset where one is given."""
+    """The other finished runs, of one dataset where it is given."""
     return [
         run.name
         for run in readable_runs()
@@ -168,15 +160,15 @@ def ranking(
     found: Findings, num_neighbors: int, order: Order = "algorithm", rows: RowChoice = "all"
 ) -> ReliabilityRanking:
     """Algorithm G1's ranking, with a progress bar while neighbours are counted for the first time."""
-    place = st.empty()
+    bar = st.empty()
 
     def draw(share: float) -> None:
-        place.progress(min(1.0, share), text="Counting neighbours …")
+        bar.progress(min(1.0, share), text="Counting neighbours …")
 
     try:
         return found.ranking(num_neighbors, order, rows, on_progress=draw)
     finally:
-        place.empty()
+        bar.empty()
 
 
 def read_review(found: Findings) -> Review:
@@ -185,12 +177,6 @@ def read_review(found: Findings) -> Review:
 
 
 def class_names(found: Findings) -> list[str]:
-    """What the found classes are called: the names that were given, else numbers."""
+    """The names of the found classes, numbers where none is given."""
     given = read_review(found)
     return [given.name(k) for k in range(found.num_classes)]
-
-
-# --- datasets ----------------------------------------------------------------------------------
-
-
-# --- ground truth --------------------------------------------------------------------------------

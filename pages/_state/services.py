@@ -1,4 +1,4 @@
-"""What all tabs of a server share: the store, the job queues, the maps."""
+"""Services that all tabs of a server share: the store, the job queues, the maps."""
 
 import functools
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from hume.runs.store import default_home
 
 @dataclass(frozen=True)
 class Services:
-    """What one server has of one home folder; shared by all tabs."""
+    """The services of one home folder, shared by all tabs."""
 
     store: Store
     jobs: RunJobs
@@ -34,7 +34,7 @@ _homes: set[Path] = set()
 
 
 def services() -> Services:
-    """The store, the queue and the maps of the home folder that is configured."""
+    """The services of the configured home folder."""
     home = default_home()
     _homes.add(home)
     return _services(home)

@@ -1,4 +1,4 @@
-"""A table to sort pictures on: one tray of unsorted ones and a bin a group, by mouse or by keyboard."""
+"""Sort pictures into bins, from a tray of unsorted ones, by mouse or keyboard."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from hume.data.thumbnails import PIXEL_ART, THUMBNAIL
 from pages._widgets.clicks import hear, heard, whole
 from pages._widgets.thumbnails import PREVIEW, register
 
-UNSORTED = -1  # the tray, as browser and server call it
+UNSORTED = -1  # the tray, in messages between browser and server
 
 _ASSETS = Path(__file__).parents[2] / "assets"
 _mount = st.components.v2.component(
@@ -41,9 +41,9 @@ def bins(
 
     def act(move: dict[str, Any]) -> None:
         row, to_tray = whole(move.get("row"), dataset.num_samples), move.get("bin") == UNSORTED
-        place = whole(move.get("bin"), len(names))
-        if row in shown and row is not None and (to_tray or place is not None):
-            on_move(row, place)
+        target = whole(move.get("bin"), len(names))
+        if row in shown and row is not None and (to_tray or target is not None):
+            on_move(row, target)
 
     def moved() -> None:
         hear(key, st.session_state[key].get("moved"), act)

@@ -1,7 +1,7 @@
-"""What a component of ours sends when it is clicked on: no click is lost, and none is heard twice.
+"""Clicks on the project's components: each is handled exactly once.
 
-Of two clicks that come before the server looks it sees the later one only, so every click brings along those before
-it that were not heard yet; the numbers of clicks rise.
+Of two clicks between reruns Streamlit delivers only the later, so every click carries the unacknowledged ones before
+it; click numbers rise.
 """
 
 import threading
@@ -14,15 +14,14 @@ _acting = threading.Lock()
 
 
 def heard(key: str) -> int:
-    """The number of the last click on a component that was heard; it is told, so that it can forget its clicks."""
+    """The number of the last handled click, sent to the component as the acknowledgement."""
     return int(st.session_state.get(_name(key), 0))
 
 
 def hear(key: str, value: Any, act: Callable[[dict[str, Any]], None]) -> None:
-    """Act on the clicks of a message that were not heard before, in their order.
+    """Act on the unhandled clicks of a message, in their order.
 
-    Streamlit begins the next rerun while the callbacks of the one before may still be at work: whoever comes later
-    waits, so that it draws what all clicks up to its own have changed.
+    Streamlit may start the next rerun during the callbacks of the last one: a lock makes it wait for them.
     """
     with _acting:
         earlier = value.get("earlier") if isinstance(value, dict) else None
@@ -34,7 +33,7 @@ def hear(key: str, value: Any, act: Callable[[dict[str, Any]], None]) -> None:
 
 
 def whole(value: Any, below: int) -> int | None:
-    """A number from 0 that a browser has sent, None for anything else."""
+    """An integer from 0 sent by a browser, None for anything else."""
     return value if type(value) is int and 0 <= value < below else None
 
 

@@ -24,7 +24,7 @@ _mount = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Tile:
-    """One sample of a gallery: its row in the dataset, a line below it, and what is marked about it."""
+    """One sample of a gallery: its row in the dataset, a caption and a mark."""
 
     row: int
     caption: str = ""
@@ -42,10 +42,9 @@ def gallery(
 ) -> int | None:
     """Draw samples as a grid of buttons; returns the row clicked on in this rerun, else None.
 
-    key: the widget's, unique on the page. label: what a screen reader calls the grid. size: of a tile, in pixels of the
-    page. on_click: called before the rerun, as widget callbacks are, with the row of every click, also of those that
-    came too fast for a rerun each. A dataset without images shows cards with row numbers. Raises InputError for images
-    that cannot be shown.
+    key: unique on the page. label: the accessible name of the grid. size: of a tile, in CSS pixels. on_click: called
+    before the rerun with the row of every click, also of several between two reruns. A dataset without images shows
+    cards with row numbers. Raises InputError for images that cannot be shown.
     """
     pictures = register(dataset)
     large = f"?size={PREVIEW}" if pictures is not None and pictures.shrunk else ""
@@ -76,5 +75,5 @@ def gallery(
 
 
 def _row(clicked: Any, dataset: Dataset) -> int | None:
-    """The row that a browser says was clicked on; None for none and for what no gallery of this dataset sends."""
+    """The clicked row; None for none and for a message that no gallery of this dataset sends."""
     return whole(clicked.get("row"), dataset.num_samples) if isinstance(clicked, dict) else None

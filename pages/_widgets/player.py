@@ -1,4 +1,4 @@
-"""A player: the frames of a recording one after another, chosen by its fields or following by themselves."""
+"""A player of the frames of a recording, by its fields or by time."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,21 +11,21 @@ import streamlit as st
 
 @dataclass
 class Player:
-    """Which frame of each recording is shown; kept in the session, it stays while other pages are looked at."""
+    """The current frame of each recording, stored in the session."""
 
     frames: dict[str, int] = field(default_factory=dict)  # by recording
     recording: str = ""  # the one on the page
     last: int = 0  # its last frame
     playing: bool = False
     since: float = 0.0  # when the frame changed last
-    changes: Counter[str] = field(default_factory=Counter)  # of the frame, by the field that made them
+    changes: Counter[str] = field(default_factory=Counter)  # of the frame, by the field that changed it
 
     @property
     def frame(self) -> int:
         return self.frames[self.recording]
 
     def go(self, frame: int, by: str = "") -> None:
-        """Show a frame, the nearest there is; at the end, stop. by: the field that asks for it."""
+        """Show a frame, clipped to the recording; at the end, stop. by: the field that requests it."""
         self.frames[self.recording] = min(max(frame, 0), self.last)
         self.playing, self.since = self.playing and frame < self.last, monotonic()
         self.changes[by] += 1
@@ -45,20 +45,20 @@ class Player:
         seconds: float,
         following: Callable[[int], int] = lambda frame: frame + 1,
     ) -> None:
-        """Draw the frame of a recording, and while playing, after so many seconds each, the one following it."""
+        """Draw the frame of a recording, and while playing, the following one after each interval."""
         self.recording, self.last = recording, num_frames - 1
         self.frames[recording] = min(self.frames.get(recording, 0), self.last)
         if self.playing and monotonic() - self.since > 5 * seconds:
-            self.playing = False  # another page was looked at in between
+            self.playing = False  # another page was open in between
         playing = self.playing
 
         @st.fragment(run_every=seconds if playing else None)
         def again() -> None:
-            # A touch on a field draws anew too, and must not make it faster.
+            # A changed field redraws too, and must not speed it up.
             if self.playing and monotonic() - self.since > 0.7 * seconds:
                 self.go(following(self.frame))
             if self.playing != playing:
-                st.rerun()  # only the whole page can set the clock
+                st.rerun()  # only a full rerun changes `run_every`
             draw()
 
         again()
@@ -71,8 +71,8 @@ class Player:
     def field_options(self, name: str, frame_of: Callable[[Any], int]) -> dict[str, Any]:
         """Options of a field that shows a frame and goes to the frame of its new value.
 
-        It is made anew whenever something else changes the frame: what its old self still sends, a browser being
-        behind, counts for nothing; and the field that the reader is using keeps the keyboard.
+        Its key changes whenever something else changes the frame: late messages of the old field are ignored, and the
+        field in use keeps the focus.
         """
         version = self.changes.total() - self.changes[name]
         key = f"{name} {self.recording} {version}"

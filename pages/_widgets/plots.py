@@ -1,4 +1,4 @@
-"""How pages show plots and hand out files."""
+"""Plots and downloads of pages."""
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +30,7 @@ def plot(
 ) -> list[dict[str, Any]]:
     """Draw a figure that downloads as PNG or SVG, with its data as CSV below; returns the selected points.
 
-    table: called when the CSV is asked for; name: of the files, without an ending.
+    table: called when the CSV is downloaded; name: of the files, without a suffix.
     """
     saved = str(st.session_state.get("plot_format") or "PNG").lower()
     config = {
@@ -52,7 +52,7 @@ def plot(
 
 
 def csv_button(label: str, table: Callable[[], Table], name: str, *, key: str, **options: Any) -> None:
-    """A button that downloads a table; it is made when the button is pressed."""
+    """A button that downloads a table, computed when the button is pressed."""
 
     def content() -> bytes:
         return csv_bytes(*table())
@@ -82,12 +82,12 @@ def ids(points: Iterable[dict[str, Any]]) -> list[int]:
 
 
 def whole_number(text: str) -> int | None:
-    """A number that the address gives, None for anything else."""
+    """An integer in the address, None for anything else."""
     return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words, no more precise than they are known."""
+    """Seconds as text, rounded to their precision."""
     if seconds < 10:
         return f"{max(1, round(seconds))} s"
     if seconds < 90:
@@ -100,12 +100,12 @@ def duration(seconds: float) -> str:
 
 
 def size(num_bytes: float) -> str:
-    """Bytes in words."""
+    """Bytes as text."""
     return f"{num_bytes / 2**30:.1f} GiB" if num_bytes >= 2**30 else f"{max(1, round(num_bytes / 2**20))} MiB"
 
 
 def plain(text: str) -> str:
-    """A name for Markdown, without what Markdown or HTML would take for markup."""
+    """Text escaped for Markdown and HTML."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~$:&" else c for c in text)
 
 
@@ -115,5 +115,5 @@ def spaces(phi1: str, phi2: str) -> str:
 
 
 def file_name(*parts: str | Path) -> str:
-    """A file name without what a file system minds."""
+    """A file name of letters, digits, dots, dashes and underscores."""
     return "-".join("".join(c if c.isalnum() or c in "._-" else "-" for c in str(part)) for part in parts)

@@ -1,11 +1,11 @@
-"""The route that serves pictures of samples, so that a browser fetches each once and keeps it.
+"""The route that serves pictures of samples, each cached by the browser.
 
     <base path>/thumbnails/<key>/<row>              the picture of a tile
-    <base path>/thumbnails/<key>/<row>?size=256     the larger one that hovering shows
+    <base path>/thumbnails/<key>/<row>?size=256     the larger one, shown on hover
 
 A key stands for one dataset with one state of its images, and only for datasets that a page of this process has
-registered: nothing in the URL is ever used as a path. A browser may therefore keep what it got for good. After a
-restart a page that is still open may ask before it has run again; it gets a 404 and asks again once it has.
+registered: nothing in the URL is ever used as a path. Responses are therefore immutable. After a restart an open page
+may request a picture before its rerun; it gets a 404 and retries after the rerun.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from hume.data.thumbnails import MEDIA_TYPE, THUMBNAIL, full_white, sample_image
 PREVIEW = 256
 SIZES = {"": THUMBNAIL, str(THUMBNAIL): THUMBNAIL, str(PREVIEW): PREVIEW}
 
-_PLACE = re.compile(r"([0-9a-f]{20})/([0-9]{1,9})")
+_PATH = re.compile(r"([0-9a-f]{20})/([0-9]{1,9})")
 _MOST_DATASETS = 8
 _FOR_GOOD = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -48,12 +48,12 @@ class Pictures:
 
     @property
     def url(self) -> str:
-        """What a row number is appended to."""
+        """The prefix of a row number."""
         return f"{_base_path()}/thumbnails/{self.key}/"
 
     @property
     def shrunk(self) -> bool:
-        """Whether a larger picture than the tile's has more to show."""
+        """Whether the images are larger than a tile."""
         return bool(max(self.images.shape[1:3]) > THUMBNAIL)
 
 
@@ -69,7 +69,7 @@ def register(dataset: Dataset) -> Pictures | None:
     """
     with _lock:
         if dataset not in _of_dataset:
-            _of_dataset[dataset] = _look_at(dataset)
+            _of_dataset[dataset] = _read(dataset)
         pictures = _of_dataset[dataset]
         if pictures is not None:
             pictures = _served.setdefault(pictures.key, pictures)
@@ -84,7 +84,7 @@ def _base_path() -> str:
     return f"/{base}" if base else ""
 
 
-def _look_at(dataset: Dataset) -> Pictures | None:
+def _read(dataset: Dataset) -> Pictures | None:
     if dataset.folder is None:
         return None
     key = _content_key(dataset.folder)
@@ -103,12 +103,12 @@ def _content_key(folder: Path) -> str:
 
 
 def _serve(request: Request) -> Response:
-    place = _PLACE.fullmatch(request.path_params["place"])
+    match = _PATH.fullmatch(request.path_params["path"])
     size = SIZES.get(request.query_params.get("size", ""))
-    pictures = None if place is None else _served.get(place[1])
-    if place is None or size is None or pictures is None or int(place[2]) >= len(pictures.images):
+    pictures = None if match is None else _served.get(match[1])
+    if match is None or size is None or pictures is None or int(match[2]) >= len(pictures.images):
         return Response(status_code=404, headers={"Cache-Control": "no-store"})
-    row = int(place[2])
+    row = int(match[2])
     headers = {**_FOR_GOOD, "ETag": f'"{pictures.key}-{row}-{size}"'}
     if headers["ETag"] in request.headers.get("If-None-Match", ""):
         return Response(status_code=304, headers=headers)
@@ -116,6 +116,6 @@ def _serve(request: Request) -> Response:
     return Response(content, media_type=MEDIA_TYPE, headers=headers)
 
 
-# For `st.App(..., routes=ROUTES)`. Streamlit leaves its base path to whoever adds routes; when they are made, its
-# configuration may not have been read yet, so any path in front is taken.
-ROUTES = [Route(f"{base}/thumbnails/{{place:path}}", _serve, methods=["GET"]) for base in ("", "/{base:path}")]
+# For `st.App(..., routes=ROUTES)`. Streamlit does not add its base path to routes, and at import its configuration may
+# not be read yet, so any prefix matches.
+ROUTES = [Route(f"{base}/thumbnails/{{path:path}}", _serve, methods=["GET"]) for base in ("", "/{base:path}")]

@@ -56,7 +56,7 @@ def test_a_dataset_without_spaces_shows_its_pictures_and_says_what_to_do(images)
         metric.label: metric.value for metric in at.metric
     }
     assert len(tiles(at, "pictures")) == 24
-    assert "There is no space yet" in " ".join(info.value for info in at.info)
+    assert "No space yet" in " ".join(info.value for info in at.info)
     assert figures(at)["class counts"]["data"][0]["x"] == [8, 8, 8]
     chosen = rerun(at.selectbox(key="class of pets").set_value(1))
     assert sorted(row for row, *_ in tiles(chosen, "pictures")) == list(range(1, 24, 3))
@@ -103,7 +103,7 @@ def test_a_dataset_without_images_can_be_looked_at(home):
     birds(home, "nameless", labels=False)
     at = look("data", data="nameless")
     assert "no images" in " ".join(markdown(at))
-    assert "has no images to look at" in " ".join(words(at))
+    assert "This dataset has no images." in " ".join(words(at))
 
 
 # --- coming in ---------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def test_a_name_that_is_no_folder_is_told(home, roots, images):
 @cases("name", ["../../etc", "/etc", "a b", "https://x.y/z"])
 def test_a_name_on_the_hub_is_never_a_path(home, name):
     at = look("data", ways_in="Public dataset")
-    at = rerun(at.selectbox(key="named").set_value("another one, of the Hugging Face hub …"))
+    at = rerun(at.selectbox(key="named").set_value("another one of the Hugging Face hub …"))
     at = rerun(at.text_input(key="hub name").set_value(name))
     assert at.button(key="add hub").disabled
 
@@ -196,7 +196,7 @@ def test_what_a_run_needs_cannot_be_deleted_and_the_rest_asks_once(home):
     quick(home, birds(home), "found")
     at = look("data", data="birds")
     assert not [button for button in at.button if button.key == "delete dataset"]
-    assert "Needed by 1 run (found)" in " ".join(markdown(at)).replace("\\", "")
+    assert "Used by 1 run (found)" in " ".join(markdown(at)).replace("\\", "")
     birds(home, "spare")
     press(look("data", data="spare"), "delete dataset")
     assert not (home.dataset_roots[0] / "spare").exists()

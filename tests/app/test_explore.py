@@ -101,7 +101,7 @@ def test_a_map_of_a_sample_says_so(home):
     some = Map(rows=np.arange(0, 240, 2), positions=np.zeros((120, 2), np.float32), num_samples=240)
     save_map(home.home / "maps" / f"{map_key(data.space('phi1'))}.safetensors", some)
     at = look("explore", run="first", rows="1,2", sample="3")
-    assert any("120 of the 240 samples, drawn at random" in caption.value for caption in at.caption)
+    assert any("120 random samples of 240" in caption.value for caption in at.caption)
     assert len(drawn(at)) == 120
     assert selected(at) == [1, 2]
 
@@ -125,7 +125,7 @@ def test_the_points_of_the_map_download(first, download):
 
 def test_circled_points_are_shown_as_pictures_and_named_by_the_link(first):
     at = look("explore", run="first")
-    assert "Circle points on the map" in at.info[0].value
+    assert "Select points on the map" in at.info[0].value
     mark(at, FIRST, [7, 3, 3, 11])
     assert selected(at) == [7, 3, 11]
     assert at.query_params["rows"] == "7,3,11"
@@ -200,8 +200,8 @@ def test_the_votes_on_a_sample_are_counted(first):
     row = int(np.argmin(first.vote.share))
     at = look("explore", run="first", sample=str(row))
     k, votes = first.vote.labeling[row], first.vote.counts[row]
-    assert f"{votes[k]} of 5 seeds say **Class {k}**." in [text.value for text in at.markdown]
-    assert f"People say **{first.true_names[first.dataset.labels[row]]}**." in [text.value for text in at.markdown]
+    assert f"{votes[k]} of 5 seeds vote for **Class {k}**." in [text.value for text in at.markdown]
+    assert f"Ground truth: **{first.true_names[first.dataset.labels[row]]}**." in [text.value for text in at.markdown]
     bars = figures(at)["votes"]["data"][0]
     assert sorted(bars["x"]) == sorted(int(vote) for vote in votes if vote > 0)
 

@@ -116,7 +116,7 @@ def test_a_run_that_another_process_works_on_is_left_alone(home, data):
     try:
         assert held.wait(60)
         at = look("objective", run="elsewhere")
-        assert "is being worked on by another process" in at.info[0].value
+        assert "is under way in another process" in at.info[0].value
         assert at.button.len == 0
     finally:
         over.set()
@@ -135,7 +135,7 @@ def stopped(home, data):
 def test_an_interrupted_run_is_resumed_from_any_page(stopped, page):
     at = look(page, run="stopped", dataset="birds")
     done = len(stopped.finished_seeds)
-    assert f"was interrupted: {done} of 6 seeds are finished; nothing of these is lost" in at.warning[0].value
+    assert f"was interrupted: {done} of 6 seeds are finished and saved" in at.warning[0].value
     press(at, "resume")
     assert ended("stopped") == "finished"
     assert stopped.finished_seeds == tuple(range(6))

@@ -37,7 +37,7 @@ def test_search_launches_what_the_form_says(home, data):
         at.number_input(key=key).set_value(value)
     rerun(at)
     assert at.button(key="launch").label == "Launch 4 seeds"
-    assert any("how long it takes" in text and "of memory" in text for text in words(at))
+    assert any("easuring the time" in text and "of memory" in text for text in words(at))
     until(lambda: any("About" in text and "of memory" in text for text in words(rerun(at))))
     press(at, "launch")
     run = newest(home)
@@ -54,7 +54,7 @@ def test_search_launches_what_the_form_says(home, data):
 def test_start_launches_the_shown_data_with_one_button(home, data):
     at = look("start", start_data="birds")
     assert [tile[0] for tile in tiles(at, "mosaic")] != list(range(60))  # drawn at random
-    assert at.button(key="launch").label == "Sort them from 100 random starts"
+    assert at.button(key="launch").label == "Search from 100 random starts"
     until(lambda: any(text.startswith("about ") for text in words(rerun(at))))
     assert any(text.startswith("about ") and "4 classes, φ1 phi1, φ2 phi2" in text for text in words(at))
     press(at, "launch")
@@ -67,7 +67,7 @@ def test_start_launches_the_shown_data_with_one_button(home, data):
 def test_data_that_do_not_say_how_many_classes_ask_for_it(home):
     birds(home, names=None)
     at = look("start", start_data="birds")
-    assert "does not say how many classes" in at.info[0].value
+    assert "number of classes of this dataset is unknown" in at.info[0].value
     assert all(button.key != "launch" for button in at.button)
     assert look("search", dataset="birds").number_input(key="K birds").value == 10
 
@@ -144,7 +144,7 @@ def test_every_preset_solver_and_setting_can_be_asked_for(home):
 def test_one_space_cannot_judge_itself(home, data):
     at = look("search", dataset="birds")
     at.selectbox(key="phi2 birds").set_value("phi1")
-    assert "One space cannot judge itself" in rerun(at).warning[0].value
+    assert "In one space every labeling generalizes" in rerun(at).warning[0].value
 
 
 def test_data_that_vanish_between_two_looks_are_no_disaster(home, data):

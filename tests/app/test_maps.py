@@ -27,10 +27,10 @@ def unmapped(home):
 
 def test_a_map_that_is_made_can_be_stopped_and_asked_for_again(unmapped):
     at = look("explore", run="first", sample="5")
-    assert any(bar.proto.text.startswith("Making the map, once for all runs") for bar in at.get("progress"))
+    assert any(bar.proto.text.startswith("Computing the map, once for all runs") for bar in at.get("progress"))
     assert at.subheader[0].value.startswith("Sample 5")  # a sample can be looked at meanwhile
     press(at, "cancel map")
-    assert all(not bar.proto.text.startswith("Making") for bar in at.get("progress"))
+    assert all(not bar.proto.text.startswith("Computing") for bar in at.get("progress"))
     press(at, "make map")
     press(at, "cancel map")
     assert at.button(key="make map")

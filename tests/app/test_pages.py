@@ -28,7 +28,8 @@ from tests.support.rules import cases
 
 MARKUP = ["<img src=x onerror=alert(1)>", "**bold** $x$ :smile:", "[link](javascript:alert(1))", "`code` _it_ #1"]
 OF_TRUTH = re.compile(
-    r"accura|\bACC\b|\bARI\b|\bNMI\b|people (say|have|call)|true class|(are|is|in the) right", re.IGNORECASE
+    r"accura|\bACC\b|\bARI\b|\bNMI\b|people (say|have|call)|ground truth:|true class|(are|is|in the) right",
+    re.IGNORECASE,
 )
 NEEDS_TRUTH = "needs a ground truth, and this dataset has none."
 
@@ -79,10 +80,10 @@ def test_every_link_on_a_page_leads_to_a_page(library):
 
 def test_start_shows_the_classes_of_the_vote_and_how_right_they_are(first):
     at = look(run="first", start_data="birds")
-    assert at.subheader[0].value == "5 random starts voted: these 4 classes"
+    assert at.subheader[0].value == "The vote of 5 random starts: 4 classes"
     said = texts(at)
     for k, size in enumerate(np.bincount(first.vote.labeling)):
-        assert f"**Class {k}** · {size} samples · people say *{first.true_names[first.match[k]]}*" in said
+        assert f"**Class {k}** · {size} samples · ground truth: *{first.true_names[first.match[k]]}*" in said
     assert says(" ".join(said), f"{first.vote_agreement.acc:.1%} of the samples are in the right class")
     best = first.seed(first.seeds[first.statistics.order[0]])
     for k in range(4):
@@ -94,7 +95,7 @@ def test_search_says_what_became_of_the_chosen_run(first):
     assert says(
         at.success[0].value,
         "Run first has finished: 5 seeds in",
-        f"{first.statistics.cv_score.max():.1%} of the samples",
+        f"best cross-validation score is {first.statistics.cv_score.max():.1%}",
     )
 
 
@@ -125,9 +126,9 @@ def test_the_reliable_page_says_how_many_are_kept_and_right(first):
     ranking = first.ranking(239)
     samples, quality = first.reliable_samples(ranking, 25)
     answer = look("reliable", run="first").markdown[0].value
-    assert says(answer, f"{len(samples.rows)} samples are kept of {len(samples.rows)}")
+    assert says(answer, f"{len(samples.rows)} of {len(samples.rows)} reliable samples are kept")
     assert says(answer, f"{quality.accuracy:.1%} of the {len(samples.rows)} are right")
-    assert says(answer, f"the vote on all samples is right on {first.vote_agreement.acc:.1%}")
+    assert says(answer, f"of all samples {first.vote_agreement.acc:.1%}")
 
 
 @cases("run", ["unlabeled", "from-files"])
@@ -153,7 +154,7 @@ def test_without_labels_pages_answer_from_the_scores_alone(library, run):
     assert says(answers["objective"], f"{share.min():.1%} to {share.max():.1%}", f"{same[0]:.1%} of the samples")
     assert says(answers["aggregation"], f"{same[0]:.1%} of the samples", "from 5 seeds on")
     kept = len(found.reliable_samples(found.ranking(239), 25)[0].rows)
-    assert says(answers["reliable"], f"{kept} samples are kept of {kept}")
+    assert says(answers["reliable"], f"{kept} of {kept} reliable samples are kept")
 
 
 def test_a_run_of_one_seed_has_nothing_to_vote_on(home):

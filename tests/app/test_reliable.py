@@ -73,7 +73,7 @@ def test_a_click_throws_a_sample_out_and_another_takes_it_back(run):
     assert review.read(run).rejected == {row}
     assert marks(at)[row] == "rejected"
     assert any(f"{kept} samples, 1 rejected" in text.value for text in at.markdown)
-    assert "99 samples" in at.markdown[0].value
+    assert "**99 of 100**" in at.markdown[0].value
     click(at, "reliable 0", row)
     assert review.read(run).rejected == set()
     assert marks(at)[row] != "rejected"
@@ -201,7 +201,7 @@ def test_when_everything_is_thrown_out_there_is_no_index(run):
         review.reject(run, row)
     at = look("reliable", run="split", per_class="1")
     assert at.download_button(key="labeled index").disabled
-    assert "0 samples" in at.markdown[0].value
+    assert "**0 of 4**" in at.markdown[0].value
 
 
 # --- warnings and numbers -----------------------------------------------------------------------------
@@ -214,13 +214,13 @@ def test_short_and_empty_classes_are_told(home):
     given(home, data, "uneven", [labeling, labeling], num_classes=4)
     at = look("reliable", run="uneven", per_class="20")
     assert len(warned(at)) == 2
-    assert any("has only 5 samples; 20 were asked for" in text for text in warned(at))
-    assert any("is empty: no sample is voted into it" in text for text in warned(at))
-    assert any("No sample is voted into this class." in caption.value for caption in at.caption)
+    assert any("has only 5 of 20 requested samples" in text for text in warned(at))
+    assert any("is empty in the vote" in text for text in warned(at))
+    assert any("No sample has this class." in caption.value for caption in at.caption)
     assert look("reliable", run="uneven", per_class="5").warning.len == 1
     for page in ("start", "objective", "aggregation", "explore"):
         assert look(page, run="uneven", start_data="birds", sample="0").error.len == 0
-    assert any("voted: these 3 classes" in head.value for head in look(run="uneven", start_data="birds").subheader)
+    assert any("random starts: 3 classes" in head.value for head in look(run="uneven", start_data="birds").subheader)
 
 
 def test_classes_whose_neighbours_disagree_are_told(home):

@@ -98,7 +98,7 @@ def test_the_table_downloads_as_it_is_shown(library, download):
 
 def test_a_finished_run_is_opened(library):
     at = press(chosen(look("runs", blind="true"), "first"), "open")
-    assert at.title[0].value == "Can the objective be trusted?"
+    assert at.title[0].value == "Is the ranking of the seeds reliable?"
     assert at.selectbox(key="run").value == "first"
     assert at.toggle(key="blind").value is True
 
@@ -238,11 +238,11 @@ def test_runs_are_compared_by_accuracy_and_by_what_was_set_differently(library, 
     assert differing.loc["seeds", ["first", "second"]].tolist() == ["5", "6"]
 
 
-def test_runs_asked_for_the_same_say_so(home, data):
+def test_runs_with_the_same_settings_say_so(home, data):
     for name in ("one", "two"):
         create(home, data, name)
     at = chosen(look("runs"), "one", "two")
-    assert "These runs were asked for the same." in [caption.value for caption in at.caption]
+    assert "These runs have the same settings." in [caption.value for caption in at.caption]
 
 
 def test_runs_with_and_without_labels_stand_beside_each_other(home, download):

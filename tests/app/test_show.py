@@ -95,7 +95,7 @@ def test_the_details_of_any_other_fault_are_for_the_log(caplog):
     with caplog.at_level(logging.ERROR):
         at = AppTest.from_function(page, kwargs={"kind": "other"}).run()
     assert len(at.error) == 1
-    assert "Nothing was lost" in at.error[0].value
+    assert "Unexpected error" in at.error[0].value
     assert "ZeroDivision" not in at.error[0].value
     assert "row 7" not in at.error[0].value
     assert any(record.exc_info is not None for record in caplog.records)

@@ -120,7 +120,7 @@ def test_a_rejected_sample_asks_for_another_training(run):
 
 @pytest.mark.parametrize(
     ("meanwhile", "message"),
-    [((1, 4), "10, 25 labels a class in"), ((1, 4, 10, 25), "All numbers of labels a class were there already.")],
+    [((1, 4), "10, 25 labels per class in"), ((1, 4, 10, 25), "Already trained for all numbers of labels per class.")],
 )
 def test_what_is_missing_and_rejected_is_asked_when_its_turn_comes(run, meanwhile, message):
     gone = int(train(run, (1,)).saved(1).picked.rows[0])

@@ -84,7 +84,7 @@ def test_a_zip_of_images_goes_in_and_labeled_sets_come_out(
     page.get_by_role("spinbutton", name="Side, pixels").fill("64")
     page.get_by_role("spinbutton", name="Side, pixels").press("Enter")
     settle(page)
-    page.get_by_role("button", name="Make features").click()
+    page.get_by_role("button", name="Compute features").click()
     wait_until_done(page, "The space efficientnet-lite0-64 of wardrobe is ready.")
 
     page.get_by_role("tab", name="Self-supervised training").click()
@@ -112,7 +112,7 @@ def test_a_zip_of_images_goes_in_and_labeled_sets_come_out(
 
     run = new_run()
     page.goto(f"{own.url}/reliable?run={run}&per_class=12&neighbors=30")
-    expect(page.get_by_text(re.compile("36 samples are kept of 36"))).to_be_visible()
+    expect(page.get_by_text(re.compile("36 of 36 reliable samples are kept"))).to_be_visible()
     settle(page)
     page.get_by_role("button", name="Export for").click()
     _, content = download(page, page.get_by_role("button", name="Download for Image folder"))
@@ -160,7 +160,7 @@ def test_a_folder_in_the_layout_of_the_authors_opens_with_all_its_plots(
     wait_until_done(page, "1 dataset and 1 finished run were added")
     run = new_run()
     for place, words in {
-        "objective": "Can the objective be trusted?",
+        "objective": "Is the ranking of the seeds reliable?",
         "aggregation": "How many seeds",
         "reliable": "Which labels can be trained on?",
     }.items():

@@ -14,12 +14,12 @@ from tests.support.finished_runs import NAMES, copy_dataset, search
 from tests.support.server import AppServer
 
 PAGES = {
-    "": "Find the classes people see",
+    "": "What does HUME find?",
     "search": "Which labelings generalize?",
     "runs": "How do the runs compare?",
-    "objective": "Can the objective be trusted?",
+    "objective": "Is the ranking of the seeds reliable?",
     "aggregation": "How many seeds does the vote need?",
-    "explore": "Which samples are in doubt?",
+    "explore": "Which samples are uncertain?",
     "reliable": "Which labels can be trained on?",
 }
 UNDERSTAND = ("objective", "aggregation", "explore", "reliable")
@@ -85,7 +85,7 @@ def test_data_that_changed_since_are_one_sentence(server: AppServer, page: Page)
             visit(page, server, path, "run=exchanged&start_data=exchanged")
             assert page.get_by_role("button").count() > 3, "the page goes on"
         visit(page, server, "", "run=exchanged&start_data=exchanged")
-        expect(page.get_by_role("button", name=re.compile("Sort them"))).to_be_visible()
+        expect(page.get_by_role("button", name=re.compile("Search from"))).to_be_visible()
     finally:
         Store(server.home).delete("exchanged")
 
@@ -95,4 +95,4 @@ def test_an_address_that_leads_nowhere_shows_what_is_there(server: AppServer, pa
     expect(page.get_by_role("heading", name=PAGES["explore"])).to_be_visible()
     settle(page)
     assert "no-such-run" not in page.url
-    assert page.get_by_text("Something went wrong").count() == 0
+    assert page.get_by_text("Unexpected error").count() == 0

@@ -28,7 +28,7 @@ def reviewed(server: AppServer, copy_run: CopyRun, page: Page) -> Run:
     """A run of its own, opened on the page of reliable samples."""
     run = copy_run("digits", "reviewed")
     page.goto(f"{server.url}/reliable?run=reviewed&per_class=12&neighbors=60")
-    expect(page.get_by_text(re.compile("120 samples are kept of 120"))).to_be_visible()
+    expect(page.get_by_text(re.compile("120 of 120 reliable samples are kept"))).to_be_visible()
     settle(page)
     return run
 
@@ -65,13 +65,13 @@ def test_a_review_leaves_with_the_files_of_the_command_line(
     expect(page.get_by_test_id("stMarkdown").get_by_text("=ducks, mostly")).to_be_visible()
     row = rows_in(page, "reliable-3")[4]
     tile(page, 3, row).click()
-    expect(page.get_by_text("119 samples are kept of 120")).to_be_visible()
+    expect(page.get_by_text("119 of 120 reliable samples are kept")).to_be_visible()
     expect(tile(page, 3, row)).to_have_attribute("data-mark", "rejected")
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("120 samples are kept of 120")).to_be_visible()
+    expect(page.get_by_text("120 of 120 reliable samples are kept")).to_be_visible()
     expect(tile(page, 3, row)).not_to_have_attribute("data-mark", "rejected")
     tile(page, 3, row).click()
-    expect(page.get_by_text("119 samples are kept of 120")).to_be_visible()
+    expect(page.get_by_text("119 of 120 reliable samples are kept")).to_be_visible()
     assert review.read(reviewed).rejected == {row}
 
     name, content = download(page, page.get_by_role("button", name="CSV", exact=True))
@@ -100,7 +100,7 @@ def test_pictures_clicked_in_quick_succession_are_all_rejected(reviewed: Run, pa
     for place in places:
         assert place is not None
         page.mouse.click(place["x"] + 20, place["y"] + 20)
-    expect(page.get_by_text("115 samples are kept of 120")).to_be_visible()
+    expect(page.get_by_text("115 of 120 reliable samples are kept")).to_be_visible()
     assert review.read(reviewed).rejected == set(rows)
 
 
@@ -108,7 +108,7 @@ def test_every_slider_stands_in_the_address(reviewed: Run, page: Page) -> None:
     slider = page.get_by_role("slider", name="Samples per class")
     slider.focus()
     slider.press("ArrowLeft")
-    expect(page.get_by_text("110 samples are kept of 110")).to_be_visible()
+    expect(page.get_by_text("110 of 110 reliable samples are kept")).to_be_visible()
     expect(page).to_have_url(re.compile("[?&]per_class=11(&|$)"))
 
 

@@ -69,7 +69,7 @@ def test_two_runs_are_compared(server: AppServer, copy_run: CopyRun, page: Page)
     tick(page, 0)
     tick(page, 1)
     expect(page.get_by_role("heading", name="2 runs compared")).to_be_visible()
-    expect(page.get_by_text("Set differently")).to_be_visible()
+    expect(page.get_by_text("Different settings")).to_be_visible()
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
 
 

@@ -56,13 +56,11 @@ def test_a_search_on_an_empty_home_ends_in_a_sentence(empty: AppServer, page: Pa
     page.get_by_label("Seeds", exact=True).fill("6")
     launch(page)  # at once, without leaving the field before
     expect(page.get_by_text("has finished: 6 seeds")).to_be_visible()
-    expect(page.get_by_test_id("stAlert")).to_contain_text(
-        re.compile(r"predicted by φ2 for \d+\.\d\s?% of the samples")
-    )
+    expect(page.get_by_test_id("stAlert")).to_contain_text(re.compile(r"best cross-validation score is \d+\.\d\s?%"))
     (name,) = Store(empty.home).names()
     expect(page).to_have_url(re.compile(f"[?&]run={name}(&|$)"))
-    page.get_by_role("link", name="Can it be trusted?").click()
-    expect(page.get_by_role("heading", name="Can the objective be trusted?")).to_be_visible()
+    page.get_by_role("link", name="Is the ranking reliable?").click()
+    expect(page.get_by_role("heading", name="Is the ranking of the seeds reliable?")).to_be_visible()
     expect(page.get_by_text("(6 seeds)")).to_be_visible()
 
 
@@ -77,7 +75,7 @@ def test_both_tabs_see_a_search_and_its_end(server: AppServer, tabs: Tabs) -> No
     for page in both:
         page.goto(address)
         expect(page.get_by_role("progressbar").first).to_be_visible()
-        expect(page.get_by_text("What the leading seed sees now")).to_be_visible()
+        expect(page.get_by_text("Classes of the leading seed now")).to_be_visible()
         iteration = page.get_by_text(re.compile(r"iteration \d+"))
         expect(iteration).not_to_have_text(iteration.inner_text())
     both[0].get_by_test_id("stMain").get_by_role("button", name="Cancel").click()

@@ -125,7 +125,7 @@ def selected_count(page: Page) -> int:
 
 def test_the_map_is_made_while_the_page_shows_how_far_it_is(server: AppServer, page: Page) -> None:
     page.goto(f"{server.url}/explore?run=zoo&map=φ2")
-    expect(page.get_by_text(re.compile("Making the map, once for all runs"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Computing the map, once for all runs"))).to_be_visible()
     page.get_by_role("link", name="Aggregation").click()
     expect(page.get_by_role("heading", name="How many seeds does the vote need?")).to_be_visible()
     page.get_by_role("link", name="Explore", exact=True).click()
@@ -151,7 +151,7 @@ def test_a_lasso_shows_pictures_and_survives_another_colour(map_page: Page) -> N
     page.get_by_text("Table", exact=True).click()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_text("Circle points on the map")).to_be_visible()
+    expect(page.get_by_text("Select points on the map")).to_be_visible()
 
 
 def test_a_picture_leads_to_neighbours_and_votes(map_page: Page) -> None:
@@ -168,7 +168,7 @@ def test_a_picture_leads_to_neighbours_and_votes(map_page: Page) -> None:
     near = {space: rows_in(page, f"near-{space}") for space in ("phi1", "phi2")}
     assert all(len(rows) == 24 and row not in rows for rows in near.values())
     assert near["phi1"] != near["phi2"]
-    expect(page.get_by_text(re.compile(r"^\d of 6 seeds say"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^\d of 6 seeds vote for"))).to_be_visible()
     expect(plot_in(page, "votes")).to_be_visible()
     page.locator(".st-key-near-phi2 button.tile").first.click()
     expect(page.get_by_role("heading", name=f"Sample {near['phi2'][0]}", exact=True)).to_be_visible()

@@ -121,8 +121,8 @@ def pairs(spaces: Sequence[str], values: ArrayLike, seconds: ArrayLike, *, name:
     )
     return frame(
         [heat],
-        x="φ2: labels are judged here",
-        y="φ1: labels are made here",
+        x="φ2: space of the classifier",
+        y="φ1: space of the labels",
         xaxis=category_axis(labels),
         yaxis={**category_axis(labels), "autorange": "reversed"},
         height=160 + 44 * len(labels),
