@@ -31,7 +31,7 @@ def main() -> None:
     comparison = choose()
     truth = ground_truth.shows_truth(comparison.dataset)
     standings = _standings(comparison)
-    st.markdown(experiment_sentences.beside_others(standings, truth))
+    st.markdown(experiment_sentences.compared_with_others(standings, truth))
     offer(comparison, standings)
     progress.jobs()
     if standings:

@@ -5,8 +5,8 @@
         ablation.run("entropy-weight", value)
     ablation.points("entropy-weight")
 
-Labelings are kept in the home, an entry of `ablations` for each value; scores are computed when they are looked at, so
-that ground truth never reaches the disk.
+Labelings are saved in the home, an entry of `ablations` for each value; scores are computed when read, so that ground
+truth never reaches the disk.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,11 +43,11 @@ SETTLED = 300  # iterations: after the second annealing the steps are too small 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """One setting and the values that it takes; everything else stays as in the preset `fast`."""
+    """One setting and its values; everything else is as in the preset `fast`."""
 
     key: str
     title: str
-    axis: str  # what its values are
+    axis: str  # the title of its values
     values: tuple[Value, ...]
     config: Callable[[Config, Implicit, Any], Settings]
     counts_seeds: bool = False  # its values are numbers of seeds, drawn from one search
@@ -145,7 +145,7 @@ class Point:
 
 
 class Ablation:
-    """All sweeps on one pair of spaces of a dataset with K classes, as far as they were run."""
+    """All sweeps that were run on one pair of spaces of a dataset with K classes."""
 
     def __init__(self, home: Path, dataset: Dataset, phi1: str, phi2: str, *, num_classes: int):
         self.home, self.dataset, self.phi1, self.phi2, self.num_classes = home, dataset, phi1, phi2, num_classes
@@ -161,10 +161,10 @@ class Ablation:
         device: str = "cpu",
         on_progress: Progress | None = None,
     ) -> ScoredLabelings:
-        """The labelings of seeds 0..n − 1 with one value of a sweep, searched where they are not known.
+        """The labelings of seeds 0..n − 1 with one value of a sweep, searched where they are not saved.
 
-        In the sweep over seeds there are as many as the value says. again: search in any case. Raises InputError for an
-        unknown sweep or value and for data that cannot be searched so, RunError when the home cannot be written.
+        In the sweep over seeds the value is the number of seeds. again: search in any case. Raises InputError for an
+        unknown sweep or value and for data that cannot be searched, RunError when the home cannot be written.
         """
         chosen = _sweep(sweep)
         if value not in chosen.values:
@@ -172,14 +172,14 @@ class Ablation:
             raise InputError(f"{chosen.title} has no value {value!r}: choose one of {known}")
         num_seeds = int(value) if chosen.counts_seeds else num_seeds
         settings = self.settings(sweep, value)
-        asked = ExperimentSearch(self.home, self.dataset, self.phi1, self.phi2, *settings, num_seeds)
+        search = ExperimentSearch(self.home, self.dataset, self.phi1, self.phi2, *settings, num_seeds)
         note = f"{num_seeds} seeds, {chosen.axis}: {value_name(value)}"
-        return asked.labelings(
+        return search.labelings(
             self.cache, chosen.entry(value), note, again=again, device=device, on_progress=on_progress
         )
 
     def settings(self, sweep: str, value: Value) -> Settings:
-        """What is searched with, for one value of a sweep."""
+        """Configuration and solver for one value of a sweep."""
         config, solver = preset("fast", num_classes=self.num_classes, num_samples=self.dataset.num_samples)
         base = cast(Implicit, solver)
         if sweep == "ridge":
@@ -188,7 +188,7 @@ class Ablation:
 
     @cached_property
     def _preset_ridge(self) -> float:
-        """The λ that the preset takes from φ2, as a number that can be multiplied."""
+        """The λ that the preset derives from φ2, as a number to multiply."""
         return Whitening.of(space_rows.rows(self.dataset.space(self.phi2)), None).ridge
 
     def saved(self, sweep: str, value: Value) -> ScoredLabelings | None:
@@ -212,12 +212,12 @@ class Ablation:
         """Scores of one value from one group of seeds, or from many that each vote."""
         rows, truth = evaluated_rows(self.dataset), self.dataset.labels
         labelings = np.concatenate([group.labelings for group in groups])
-        seen, cv_score = labelings[:, rows], np.concatenate([group.cv_score for group in groups])
+        evaluated, cv_score = labelings[:, rows], np.concatenate([group.cv_score for group in groups])
         votes = np.stack([self._vote(group, rows) for group in groups])
         seeds = SeedStatistics(cv_score=cv_score, num_classes=self.num_classes, read=lambda: labelings)
         acc = vote = None
         if truth is not None:
-            acc = spread([metrics.clustering_accuracy(truth[rows], labeling) for labeling in seen])
+            acc = spread([metrics.clustering_accuracy(truth[rows], labeling) for labeling in evaluated])
             vote = spread([metrics.clustering_accuracy(truth[rows], labeling) for labeling in votes])
         return Point(
             value=value,
@@ -226,7 +226,7 @@ class Ablation:
             vote=vote,
             occupied=spread(seeds.occupied),
             label_entropy=spread(seeds.label_entropy),
-            stability=stability(votes if sweep.counts_seeds else seen, self.num_classes),
+            stability=stability(votes if sweep.counts_seeds else evaluated, self.num_classes),
             seconds=groups[0].seconds,
             n=len(groups[0].cv_score),
         )
@@ -243,6 +243,6 @@ def _sweep(key: str) -> Sweep:
 
 
 def _groups(saved: ScoredLabelings, size: int) -> list[ScoredLabelings]:
-    """As many groups of so many seeds as there are, without one seed in two of them."""
+    """Disjoint groups of `size` seeds, as many as there are seeds for."""
     starts = range(0, len(saved.cv_score) - size + 1, size)
     return [saved.of_seeds(slice(start, start + size)) for start in starts]

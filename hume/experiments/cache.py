@@ -1,11 +1,11 @@
-"""Results that experiments keep in a home: one file an entry, in a folder named by everything that they depend on.
+"""The cache of experiments in a home: one file an entry, in a folder named by everything that it depends on.
 
     cache = Cache.keyed(home, "comparisons", key)
     cache.write("hume", {"labelings": labelings}, {"note": "100 seeds"})
 
     <home>/<kind>/<digest of the key>/<entry>.safetensors
 
-Only what was searched or predicted is kept; scores that need ground truth are computed when they are looked at.
+Only labelings and predictions are cached; scores that need ground truth are computed when read.
 """
 
 import hashlib
@@ -35,11 +35,11 @@ class Cache:
 
     @classmethod
     def keyed(cls, home: Path, kind: Kind, key: Sequence[object]) -> "Cache":
-        """The entries that belong to a key: another folder as soon as anything in it differs."""
+        """The entries that belong to a key; keys that differ in anything have different folders."""
         return cls(home / kind / hashlib.blake2b(json.dumps(key).encode(), digest_size=16).hexdigest())
 
     def read(self, entry: str) -> Content | None:
-        """The arrays and tags of an entry; None where there is none, or its file is damaged."""
+        """The arrays and tags of an entry; None where it is missing or damaged."""
         try:
             with safetensors.safe_open(self._path(entry), framework="numpy") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
@@ -47,7 +47,7 @@ class Cache:
             return None
 
     def write(self, entry: str, arrays: Mapping[str, NDArray[Any] | None], tags: Mapping[str, str]) -> None:
-        """Write an entry, whole or not at all, in place of what was there; an array that is None is left out.
+        """Write or replace an entry atomically; an array that is None is left out.
 
         Raises RunError when it cannot be written.
         """

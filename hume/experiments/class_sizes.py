@@ -1,21 +1,21 @@
-"""How large are the classes? Sizes given by hand, or estimated without any label, in place of equal ones.
+"""How large are the classes? Sizes set by the user, or estimated without any label, in place of equal ones.
 
     estimate = estimate_sizes(dataset, "simclr", "lite0", 10)
     config, solver = preset("fast", num_classes=10, num_samples=dataset.num_samples)
     discover(dataset, config=replace(config, class_sizes=estimate.sizes), solver=solver)
 
-A search for equal classes pulls the classes it finds towards equal sizes, with the weight η; the data pull towards
-theirs. With a small η the sizes that are found lie between both. So the estimate walks: it asks for equal sizes at
-first, then each time for those that the last search found, on average over its seeds. Such a walk has no end of its
-own, because fewer and larger classes are easier to predict: past the true sizes it empties one class after the
-other. What ends it is how much of the labels φ2 predicts on held-out rows,
+A search for equal classes pulls its classes towards equal sizes, with the weight η; the data pull towards theirs. With
+a small η the resulting sizes are between both. So the estimate is a sequence of searches: the first for equal sizes,
+each other for the sizes of the last result, averaged over its seeds. This sequence does not converge, because fewer
+and larger classes are easier to predict: past the true sizes it empties one class after the other. It is ended by how
+much of the labels φ2 predicts on held-out rows,
 
     information = H(τ̄) − CE,   in nats
 
 the entropy of the class sizes (Eq. 6) less the held-out cross-entropy (Eq. 4): a lower bound of the mutual
 information of label and φ2 (Barber and Agakov, 2003), 0 for a classifier that knows the sizes only. Larger classes
-lower both terms. Once the sizes are right, going on loses more of the first than it gains of the second. The bound is
-looser for small classes, so the estimate stops early rather than late: it lies between equal sizes and true ones.
+lower both terms. Once the sizes are right, a further step loses more of the first than it gains of the second. The
+bound is looser for small classes, so the estimate stops early rather than late: between equal sizes and true ones.
 """
 
 import re
@@ -39,17 +39,17 @@ from hume.engine.search import FINAL_WINDOW
 from hume.engine.simplex import label_entropy
 from hume.runs.discover import prepare_search
 
-WEIGHT = 2.0  # η of the walk: the sizes found lie between those asked for and those of the data
+WEIGHT = 2.0  # η: the resulting sizes are between the requested ones and those of the data
 MOST_STEPS = 6
-SMALLEST = 0.02  # of an equal class's size is asked for at least, so that no class is given up
+SMALLEST = 0.02  # least requested size, in sizes of an equal class, so that no class is lost
 LEAST_SEEDS = 5
-LONGEST_PATH = 255  # characters; a system refuses to look for longer ones
+LONGEST_PATH = 255  # characters; longer ones are an error of the operating system
 SURE = 3.0  # standard errors, over the seeds, by which the information must differ
 
 
 @dataclass(frozen=True, eq=False)
 class SizeStep:
-    """One search of the walk; no ground truth in any of it."""
+    """One search of the estimate; computed without ground truth."""
 
     asked: tuple[float, ...] | None  # (K,) shares, the largest first; None for equal ones
     found: NDArray[np.float64]  # (K,) mean over the seeds, the largest first
@@ -58,35 +58,34 @@ class SizeStep:
 
 @dataclass(frozen=True, eq=False)
 class SizeEstimate:
-    """How large the classes seem to be, and how sure it is that they are equal or not."""
+    """Estimated class sizes, and whether it is clear that they are equal or not."""
 
-    sizes: tuple[float, ...]  # (K,) shares, the largest first: what to give a `Config` as class_sizes
-    steps: tuple[SizeStep, ...]  # of the walk
-    best: int  # the step with the most information; 0 asked for equal classes
+    sizes: tuple[float, ...]  # (K,) shares, the largest first: the class_sizes of a `Config`
+    steps: tuple[SizeStep, ...]
+    best: int  # the step with the most information; 0 is for equal classes
     sure: Literal["clear", "unclear"]
 
     @property
     def other(self) -> int:
-        """The step that the best one is compared with: that of equal classes, or the one after it."""
+        """The step that the best one is compared with: equal classes, or the step after them."""
         return 0 if self.best else 1
 
 
 def parse_sizes(text: str) -> tuple[float, ...]:
     """Read class sizes in any unit from text such as "500, 300, 200"; raises InputError for anything but numbers."""
-    words = re.split(r"[\s,;]+", text.strip(" \t\r\n,;"))
     try:
-        return tuple(float(word) for word in words)
+        return tuple(float(number) for number in re.split(r"[\s,;]+", text.strip(" \t\r\n,;")))
     except ValueError:
         raise InputError(f"class sizes are numbers with commas between, as in 500, 300, 200: got {text!r}") from None
 
 
-def read_sizes(given: str) -> tuple[float, ...]:
-    """Class sizes from the numbers themselves or from a file that holds them; raises InputError for anything else."""
+def read_sizes(text: str) -> tuple[float, ...]:
+    """Class sizes from numbers as text or from the path of a text file; raises InputError for anything else."""
     try:
-        return parse_sizes(given)
+        return parse_sizes(text)
     except InputError:
-        path = Path(given)
-        if len(given) > LONGEST_PATH or not path.is_file():
+        path = Path(text)
+        if len(text) > LONGEST_PATH or not path.is_file():
             raise
     try:
         return parse_sizes(path.read_text(encoding="utf-8-sig"))
@@ -107,9 +106,9 @@ def estimate_sizes(
 ) -> SizeEstimate:
     """Estimate the sizes of K classes without any label, by up to six searches with the preset `fast` and η = 2.
 
-    phi1, phi2 name spaces of the dataset; sizes are those of the rows that the search may see in the setting. Where
-    no step beats equal sizes, these are the estimate. It is clear when the best step and the other side, equal sizes
-    or the step after them, differ by three standard errors over the seeds.
+    phi1, phi2 name spaces of the dataset; sizes are those of the rows that the search sees in the setting. Where no
+    step is better than equal sizes, these are the estimate. It is clear when the best step and the one it is compared
+    with, equal sizes or the step after them, differ by three standard errors over the seeds.
     Raises InputError for fewer than five seeds and for data that cannot be searched.
     """
     if len(seeds) < LEAST_SEEDS:
@@ -119,13 +118,13 @@ def estimate_sizes(
     config = replace(config, entropy_weight=WEIGHT)
     steps: list[SizeStep] = []
     while len(steps) < MOST_STEPS and (len(steps) < 2 or _better(steps[-1], steps[-2])):
-        tell = part(on_progress, len(steps) / MOST_STEPS, (len(steps) + 1) / MOST_STEPS)
+        report = part(on_progress, len(steps) / MOST_STEPS, (len(steps) + 1) / MOST_STEPS)
         if steps:
             floor = SMALLEST / num_classes
             config = replace(config, class_sizes=tuple(np.maximum(steps[-1].found, floor).tolist()))
-        steps.append(_step(dataset, phi1, phi2, config, solver, seeds, setting, device, tell))
+        steps.append(_step(dataset, phi1, phi2, config, solver, seeds, setting, device, report))
     part(on_progress, 0, 1)(1.0)
-    return _judged(steps)
+    return _estimate(steps)
 
 
 def _step(
@@ -137,17 +136,17 @@ def _step(
     seeds: Sequence[int],
     setting: Setting,
     device: str,
-    tell: Progress,
+    on_progress: Progress,
 ) -> SizeStep:
-    """Search for the sizes of the configuration, and see what is found at the end of every seed."""
+    """Search for the sizes of the configuration, and average sizes and information at the end of every seed."""
     last: dict[int, deque[torch.Tensor]] = {seed: deque(maxlen=FINAL_WINDOW) for seed in seeds}
-    _, found = prepare_search(dataset, phi1, phi2, config, solver, seeds, setting, device)
-    for step in found:
+    _, steps = prepare_search(dataset, phi1, phi2, config, solver, seeds, setting, device)
+    for step in steps:
         information = label_entropy(step.label_shares.T) - step.test_error
-        for seed, told in zip(step.seeds, torch.cat([information[:, None], step.label_shares], 1), strict=True):
-            last[seed].append(told)
-        tell(step.progress)
-    ends = np.stack([torch.stack(list(told)).mean(0).cpu().numpy() for told in last.values()]).astype(np.float64)
+        for seed, row in zip(step.seeds, torch.cat([information[:, None], step.label_shares], 1), strict=True):
+            last[seed].append(row)
+        on_progress(step.progress)
+    ends = np.stack([torch.stack(list(rows)).mean(0).cpu().numpy() for rows in last.values()]).astype(np.float64)
     sizes = np.sort(ends[:, 1:], axis=1)[:, ::-1].mean(0)
     return SizeStep(config.class_sizes, sizes / sizes.sum(), ends[:, 0])
 
@@ -156,8 +155,8 @@ def _better(one: SizeStep, other: SizeStep) -> bool:
     return bool(one.information.mean() > other.information.mean())
 
 
-def _judged(steps: Sequence[SizeStep]) -> SizeEstimate:
-    """The step with the most information, and how far beyond the seeds' scatter it is so."""
+def _estimate(steps: Sequence[SizeStep]) -> SizeEstimate:
+    """The step with the most information, and whether its gain is beyond the scatter of the seeds."""
     best = int(np.argmax([step.information.mean() for step in steps]))
     K = len(steps[0].found)
     sizes = tuple(steps[best].found.tolist()) if best else (1 / K,) * K

@@ -1,11 +1,11 @@
-"""Every method on the same features, side by side: HUME, its negative controls, and what others do (Tables 1 and 2).
+"""Every method on the same features: HUME, its negative controls, and the baselines (Tables 1 and 2).
 
     comparison = Comparison(home, dataset, "simclr", "lite0", num_classes=10)
     comparison.run("kmeans-both")
     comparison.standings()
 
-Labelings are kept in the home, a method an entry of `comparisons`; scores are computed when they are looked at, so that
-ground truth never reaches the disk.
+Labelings are saved in the home, a method an entry of `comparisons`; scores are computed when read, so that ground truth
+never reaches the disk.
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             key=HUME,
             title="HUME",
             kind="hume",
-            does="Searches for the labeling in φ1 that a linear classifier in φ2 generalizes; the seeds vote.",
+            does="Searches for the labeling, linear in φ1, that a classifier in φ2 predicts best; the seeds vote.",
             source="Gadetsky and Brbić (NeurIPS 2023); the preset `fast` of this project",
             left_out="nothing",
             num_seeds=100,
@@ -106,7 +106,7 @@ class Standing:
 
 
 class Comparison:
-    """All methods on one pair of spaces of a dataset with K classes, as far as they were run."""
+    """All methods that were run on one pair of spaces of a dataset with K classes."""
 
     def __init__(self, home: Path, dataset: Dataset, phi1: str, phi2: str, *, num_classes: int):
         self.home, self.dataset, self.phi1, self.phi2, self.num_classes = home, dataset, phi1, phi2, num_classes
@@ -118,8 +118,8 @@ class Comparison:
 
     @property
     def methods(self) -> list[Method]:
-        """What can be run here: the supervised probes only where there are labels."""
-        return [each for each in METHODS.values() if each.kind != "supervised" or self.dataset.labels is not None]
+        """The methods that can be run: the supervised probes only where there are labels."""
+        return [method for method in METHODS.values() if method.kind != "supervised" or self.dataset.labels is not None]
 
     def run(
         self,
@@ -130,10 +130,10 @@ class Comparison:
         device: str = "cpu",
         on_progress: Progress | None = None,
     ) -> SavedLabelings:
-        """Run one method and keep its labelings; those of HUME are a finished run's where that is the same search.
+        """Run one method and save its labelings; those of HUME are a finished run's where that is the same search.
 
-        quick: with the smaller budgets that each method names; again: search HUME in any case. Raises InputError for an
-        unknown method and for data that it cannot be run on, RunError when the home cannot be written.
+        quick: with the method's smaller budget; again: search HUME in any case. Raises InputError for an unknown
+        method and for data that it cannot be run on, RunError when the home cannot be written.
         """
         if key not in METHODS:
             raise InputError(f"there is no method {key!r}: choose one of {', '.join(METHODS)}")
@@ -142,8 +142,8 @@ class Comparison:
         note = f"{num_seeds} seeds, preset fast, transductive"
         if method.kind == "hume":
             config, solver = preset("fast", num_classes=self.num_classes, num_samples=self.dataset.num_samples)
-            asked = ExperimentSearch(self.home, *pair, config, solver, num_seeds)
-            return asked.labelings(self.cache, key, note, again=again, device=device, on_progress=on_progress)
+            search = ExperimentSearch(self.home, *pair, config, solver, num_seeds)
+            return search.labelings(self.cache, key, note, again=again, device=device, on_progress=on_progress)
         if method.kind == "control":
             result = run_negative_control(
                 key, *pair, num_classes=self.num_classes, seeds=range(num_seeds), device=device,
@@ -151,28 +151,28 @@ class Comparison:
             )  # fmt: skip
             saved = SavedLabelings(result.labelings, result.scores.cv_score, result.seconds, note)
         else:
-            made = run_baseline(
+            baseline = run_baseline(
                 key, *pair, num_classes=self.num_classes, quick=quick, device=device, on_progress=on_progress
             )
-            saved = SavedLabelings(made.labelings.astype(LABEL_TYPE), None, made.seconds, made.note)
+            saved = SavedLabelings(baseline.labelings.astype(LABEL_TYPE), None, baseline.seconds, baseline.note)
         save(self.cache, key, saved)
         return saved
 
     def saved(self, key: str) -> SavedLabelings | None:
-        """The labelings of a method when it was last run here; None where it was not, or the file is damaged."""
+        """The labelings of a method's last run; None where they are missing or damaged."""
         return load(self.cache, key, self.dataset.num_samples)
 
-    # --- looking -------------------------------------------------------------------------------
+    # --- scores --------------------------------------------------------------------------------
 
     def standings(self) -> list[Standing]:
-        """Every method that was run: HUME, controls, baselines, then the supervised ceiling."""
+        """Every method that was run: HUME, controls, baselines, then the supervised upper bound."""
         order = ("hume", "control", "baseline", "supervised")
         methods = sorted(self.methods, key=lambda method: order.index(method.kind))
         known = [(method, self.saved(method.key)) for method in methods]
         return [self.standing(method, saved) for method, saved in known if saved is not None]
 
     def standing(self, method: Method, saved: SavedLabelings) -> Standing:
-        """How good the labelings of one method are, as far as there is a ground truth."""
+        """The scores of one method's labelings; those that need ground truth are None without it."""
         agreement = agreement_of(self.dataset, saved.labelings, named=method.kind == "supervised")
         return Standing(
             method=method,

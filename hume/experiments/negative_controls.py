@@ -1,7 +1,7 @@
-"""What the second space contributes: the same search where it contributes nothing.
+"""Negative controls: the same search where the second space contributes nothing.
 
 A negative control is HUME's search on a pair without a second view of the samples: one space twice, the rows of φ2
-permuted, noise in place of φ2. A pair that scores no better than these has found nothing.
+permuted, noise in place of φ2. A pair that scores no better than these gives no evidence for its labelings.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +19,12 @@ from hume.runs.discover import discover
 from hume.runs.result import Result
 
 STREAM = 20231106  # of the random numbers that replace or permute φ2
-WITHOUT_PHI2 = ("shuffled", "noise")  # those in which φ2 holds nothing about the samples
+WITHOUT_PHI2 = ("shuffled", "noise")  # those in which φ2 has no information on the samples
 
 
 @dataclass(frozen=True, kw_only=True)
 class NegativeControl:
-    """One way to take the second view out of a pair of spaces."""
+    """One way to remove the second view from a pair of spaces."""
 
     key: str
     title: str
@@ -54,25 +54,25 @@ NEGATIVE_CONTROLS: Mapping[str, NegativeControl] = MappingProxyType(
             NegativeControl(
                 key="only-phi1",
                 title="φ1 twice",
-                does="One space judges itself: whatever is easy in φ1 generalizes.",
+                does="φ1 takes the place of φ2: every labeling that is easy in φ1 scores well.",
                 change=lambda phi1, _: _renamed(phi1, phi1),
             ),
             NegativeControl(
                 key="only-phi2",
                 title="φ2 twice",
-                does="One space judges itself: whatever is easy in φ2 generalizes.",
+                does="φ2 takes the place of φ1: every labeling that is easy in φ2 scores well.",
                 change=lambda _, phi2: _renamed(phi2, phi2),
             ),
             NegativeControl(
                 key="shuffled",
                 title="φ2 permuted",
-                does="φ2 belongs to other samples: it predicts nothing of φ1.",
+                does="The rows of φ2 belong to other samples: its predictions are chance.",
                 change=_permuted,
             ),
             NegativeControl(
                 key="noise",
                 title="noise for φ2",
-                does="φ2 holds random numbers: what it predicts is chance.",
+                does="φ2 holds random numbers: its predictions are chance.",
                 change=_noise,
             ),
         )
@@ -91,9 +91,9 @@ def run_negative_control(
     device: str = "cpu",
     on_step: Callable[[Step], None] | None = None,
 ) -> Result:
-    """Search a pair of spaces as one of `NEGATIVE_CONTROLS` changes it, with the `fast` preset, in memory.
+    """Search a pair of spaces changed by one of `NEGATIVE_CONTROLS`, with the `fast` preset, in memory.
 
-    Raises InputError for an unknown control, or what the search refuses.
+    Raises InputError for an unknown control and for data that cannot be searched.
     """
     if key not in NEGATIVE_CONTROLS:
         raise InputError(f"there is no negative control {key!r}: choose one of {', '.join(NEGATIVE_CONTROLS)}")

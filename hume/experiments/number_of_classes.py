@@ -1,4 +1,4 @@
-"""How many classes are there? A sweep over K that asks no label (the limit that Section 4 of the paper leaves open).
+"""How many classes are there? A sweep over K without labels (a limitation named in Section 4 of the paper).
 
     sweep = NumberOfClasses(home, dataset, "simclr", "lite0")
     for num_classes in range(4, 17):
@@ -11,11 +11,11 @@ class, so its share p is the score of chance, and
 
     corrected = (score − p) / (1 − p)
 
-is 0 for that and 1 for a labeling that is always predicted. Beside it is how well the seeds
-agree, the mean adjusted Rand index of all pairs, which is corrected for chance as well: with a wrong
-K the seeds merge or split classes, each in its own way. The suggestion maximizes the product.
+is 0 for that and 1 for a labeling that is always predicted. The second criterion is how well the
+seeds agree, the mean adjusted Rand index of all pairs, which is corrected for chance as well: with a
+wrong K the seeds merge or split different classes. The suggestion maximizes the product of both.
 
-Every seed is searched for classes of about equal size, so a sweep finds a number of such classes: where they are
+Every seed is searched for classes of about equal size, so a sweep suggests a number of such classes: where they are
 unequal, small ones are merged and the suggestion is too low. The labelings of each K are an entry of `class-counts`.
 """
 
@@ -38,8 +38,8 @@ from hume.experiments.cache import Cache
 from hume.experiments.saved_labelings import ScoredLabelings, load_scored, pair_key
 from hume.experiments.searches import ExperimentSearch
 
-CLOSE = 0.9  # numbers of classes this near to the best are not told apart from it, as a share of its merit
-# Below these a classifier predicts too little, or the seeds agree on too little, for any number to be suggested.
+CLOSE = 0.9  # numbers of classes with this share of the best merit are not distinguished from it
+# Below these a classifier predicts too little, or the seeds agree too little, for a suggestion without doubt.
 LEAST_SCORE = 0.5
 LEAST_STABILITY = 0.9  # "excellent recovery" in the words of Steinley (2004) on this index
 LEAST_SEEDS = 5
@@ -48,11 +48,11 @@ LEAST_COUNTS = 3  # a peak has two sides
 
 @dataclass(frozen=True)
 class NumberPoint:
-    """What was found when K classes were asked for; no ground truth in any of it."""
+    """The results for K classes; computed without ground truth."""
 
     num_classes: int
     cv_score: Spread  # over seeds, 0 to 1; not comparable over K
-    corrected: Spread  # over seeds, 0 is what the largest class alone gives, 1 is perfect
+    corrected: Spread  # over seeds, 0 is the score of predicting the largest class, 1 is perfect
     stability: float | None  # mean adjusted Rand index of all pairs of seeds; None of a single seed
     occupied: Spread  # classes that have samples
     seconds: float
@@ -71,14 +71,14 @@ Doubt: TypeAlias = Literal[
 
 @dataclass(frozen=True)
 class Suggestion:
-    """How many classes there seem to be, and why that is uncertain."""
+    """The suggested number of classes, and why it is uncertain."""
 
     best: NumberPoint
-    low: int  # from `low` to `high` it could be as well
+    low: int  # numbers from `low` to `high` include others that are about as good
     high: int
     doubt: Doubt | None  # the first that applies
     best_score: int  # the number of classes at which the corrected score is largest
-    most_stable: int  # and at which the seeds agree best
+    most_stable: int  # the number at which the seeds agree best
 
     @property
     def num_classes(self) -> int:
@@ -101,22 +101,22 @@ class NumberOfClasses:
         device: str = "cpu",
         on_progress: Progress | None = None,
     ) -> ScoredLabelings:
-        """The labelings of seeds 0..n − 1 for K classes with the preset `fast`, searched where they are not known.
+        """The labelings of seeds 0..n − 1 for K classes with the preset `fast`, searched where they are not saved.
 
         again: search in any case. Raises InputError for numbers that cannot be searched, RunError when the home cannot
         be written.
         """
         config, solver = preset("fast", num_classes=num_classes, num_samples=self.dataset.num_samples)
-        asked = ExperimentSearch(self.home, self.dataset, self.phi1, self.phi2, config, solver, num_seeds)
+        search = ExperimentSearch(self.home, self.dataset, self.phi1, self.phi2, config, solver, num_seeds)
         note = f"{num_seeds} seeds, preset fast, {num_classes} classes"
-        return asked.labelings(self.cache, str(num_classes), note, again=again, device=device, on_progress=on_progress)
+        return search.labelings(self.cache, str(num_classes), note, again=again, device=device, on_progress=on_progress)
 
     def saved(self, num_classes: int) -> ScoredLabelings | None:
-        """The labelings for so many classes; None where there are none, or the file is damaged."""
+        """The labelings for K classes; None where they are missing or damaged."""
         return load_scored(self.cache, str(num_classes), self.dataset.num_samples)
 
     def points(self, numbers: Sequence[int] | None = None) -> list[NumberPoint]:
-        """Every number of classes that was searched, in order; of `numbers` only where given."""
+        """Every number of classes that was searched, ascending; only those in `numbers` where given."""
         known = [(K, self.saved(K)) for K in self.cache.numbers() if numbers is None or K in numbers]
         rows = evaluated_rows(self.dataset)
         return [_point(K, saved, rows) for K, saved in known if saved is not None]

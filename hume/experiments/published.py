@@ -1,7 +1,7 @@
-"""What the paper's tables say, to stand beside what is measured here and never to be mixed with it.
+"""The numbers in the paper's tables, shown next to measured ones and never mixed with them.
 
-Nothing in this module was computed here. All numbers are the printed ones of Gadetsky and Brbić, "The Pursuit of Human
-Labeling" (NeurIPS 2023). They belong to full datasets and to the networks named with them.
+All numbers are printed in Gadetsky and Brbić, "The Pursuit of Human Labeling" (NeurIPS 2023). They are for full
+datasets and for the networks named with them.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ Column: TypeAlias = tuple[str, Metric, int | None]  # dataset, metric, samples a
 
 
 class _Facts(TypedDict, total=False):
-    """What a whole printed row has in common."""
+    """The fields that all numbers of a printed row share."""
 
     setting: Setting | None
     phi1: str | None
@@ -29,7 +29,7 @@ class _Facts(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """One printed number, and under which conditions it holds.
+    """One printed number, and the conditions it was measured under.
 
     Shares, printed in percent, are stored as 0.908 for 90.8: ACC, ARI and per-class accuracy. A per-class balance is a
     number of samples and stored as printed. The paper reports HUME by the vote of 100 labelings, so that a HUME number
@@ -222,10 +222,10 @@ NAMES = {
 
 
 def published(dataset: str | None = None, table: str | None = None, method: str | None = None) -> list[Published]:
-    """The printed numbers that fit all that is given, in the order of the paper.
+    """The printed numbers that match all arguments, in the order of the paper.
 
     dataset: one of its usual names, as in `matching`. table: "1", "2", "3", "4", "C1" or "E1". method: as in
-    `Published.method`. What the paper does not have gives an empty list.
+    `Published.method`. Empty where the paper has none.
     """
     name = None if dataset is None else _printed_name(dataset)
     if dataset is not None and name is None:
@@ -238,10 +238,10 @@ def published(dataset: str | None = None, table: str | None = None, method: str 
 
 
 def matching(dataset_name: str) -> list[Published]:
-    """The printed numbers for a dataset of ours, known by a usual name: cifar10, CIFAR-10, stl10, CIFAR-100-20, ...
+    """The printed numbers for a dataset by one of its usual names: cifar10, CIFAR-10, stl10, CIFAR-100-20, ...
 
-    Case, spaces and punctuation do not count. Only whole names match: cifar100 has 100 classes, the paper's
-    CIFAR-100-20 has 20, and the unlabeled images of STL-10 are no part of the tables. Others give an empty list.
+    Case, spaces and punctuation are ignored. Only whole names match: cifar100 has 100 classes, the paper's
+    CIFAR-100-20 has 20, and the unlabeled images of STL-10 are not in the tables. Other names give an empty list.
     """
     return published(dataset=dataset_name)
 
@@ -252,17 +252,17 @@ def _printed_name(dataset: str) -> str | None:
 
 
 def table_4(*names: str) -> list[Published]:
-    """What Table 4 prints for a dataset by any of its names, for all its datasets where it does not have this one."""
-    found = [each for name in names for each in published(name, "4")]
-    return list(dict.fromkeys(found)) or published(table="4")
+    """The numbers of Table 4 for a dataset by any of its names, for all datasets where the table lacks this one."""
+    numbers = [number for name in names for number in published(name, "4")]
+    return list(dict.fromkeys(numbers)) or published(table="4")
 
 
 def headline(*names: str) -> list[Published]:
     """The accuracies printed for a dataset by any of its names, each once, best first; without those of subsets."""
-    found = {
-        (each.method, each.setting, each.phi1, each.phi2): each
+    numbers = {
+        (number.method, number.setting, number.phi1, number.phi2): number
         for name in names
-        for each in reversed(matching(name))
-        if each.metric == "ACC" and each.samples_per_class is None
+        for number in reversed(matching(name))
+        if number.metric == "ACC" and number.samples_per_class is None
     }
-    return sorted(found.values(), key=lambda each: -each.value)
+    return sorted(numbers.values(), key=lambda number: -number.value)

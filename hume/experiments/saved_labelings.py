@@ -1,4 +1,4 @@
-"""Labelings of one method on a pair of spaces, as experiments keep them, without any ground truth."""
+"""The saved labelings of one method on a pair of spaces, without ground truth."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ def save(cache: Cache, entry: str, saved: SavedLabelings) -> None:
 
 
 def load(cache: Cache, entry: str, num_samples: int) -> SavedLabelings | None:
-    """Read what `save` wrote; None where there is nothing, where it is damaged or of other samples."""
+    """Read what `save` wrote; None where it is missing, damaged or of other samples."""
     content = cache.read(entry)
     if content is None:
         return None
@@ -60,13 +60,13 @@ def load(cache: Cache, entry: str, num_samples: int) -> SavedLabelings | None:
 
 
 def load_scored(cache: Cache, entry: str, num_samples: int, num_seeds: int = 1) -> ScoredLabelings | None:
-    """Read what `save` wrote of a search; None, too, where it has fewer seeds than asked for."""
+    """Read what `save` wrote of a search; None, too, where it has fewer than `num_seeds` seeds."""
     saved = load(cache, entry, num_samples)
     return saved if isinstance(saved, ScoredLabelings) and len(saved.cv_score) >= num_seeds else None
 
 
 def pair_key(dataset: Dataset, phi1: str, phi2: str, *settings: Any) -> tuple[Any, ...]:
-    """The key of everything that was searched and scored on a pair of spaces: both, the settings, the rows scored."""
+    """The cache key of searches and scores on a pair of spaces: both fingerprints, the settings, the scored rows."""
     return (dataset.space(phi1).fingerprint, dataset.space(phi2).fingerprint, *settings, scored_rows(dataset))
 
 

@@ -1,10 +1,10 @@
-"""HUME's search for an experiment, which runs only where nothing in the home is the same search already.
+"""HUME's search for an experiment, which reuses the result of the same search where the home has one.
 
-    asked = ExperimentSearch(home, dataset, "simclr", "lite0", *preset("fast", …), num_seeds=100)
-    saved = asked.labelings(cache, "hume", "100 seeds, preset fast")
+    search = ExperimentSearch(home, dataset, "simclr", "lite0", *preset("fast", …), num_seeds=100)
+    saved = search.labelings(cache, "hume", "100 seeds, preset fast")
 
 The same search is a finished run of the same spaces, configuration, solver and setting with at least these seeds, or
-what another experiment keeps of the preset `fast`.
+the labelings of another experiment with the preset `fast`.
 """
 
 from collections.abc import Iterator
@@ -47,21 +47,21 @@ class ExperimentSearch:
         device: str = "cpu",
         on_progress: Progress | None = None,
     ) -> ScoredLabelings:
-        """The labelings that the entry holds, else those of the same search, else of a new one; kept in the entry.
+        """The labelings of the entry, else of the same search, else of a new one; saved in the entry.
 
-        note: how they were made, to which their origin is added where nothing is searched. again: search in any case.
-        Raises InputError for data that cannot be searched so, RunError when the home cannot be written.
+        note: how they were searched, to which their origin is added where they are reused. again: search in any case.
+        Raises InputError for data that cannot be searched, RunError when the home cannot be written.
         """
         saved = None if again else load_scored(cache, entry, self.dataset.num_samples, self.num_seeds)
         if saved is not None:
             return saved.of_seeds(slice(self.num_seeds))
         known = None if again else next(self._known(), None)
         if known is None:
-            made = discover(
+            result = discover(
                 self.dataset, phi1=self.phi1, phi2=self.phi2, config=self.config, solver=self.solver,
                 seeds=range(self.num_seeds), device=device, on_step=of_search(on_progress),
             )  # fmt: skip
-            saved = ScoredLabelings(made.labelings, made.scores.cv_score, made.seconds, note)
+            saved = ScoredLabelings(result.labelings, result.scores.cv_score, result.seconds, note)
         else:
             saved = replace(known.of_seeds(slice(self.num_seeds)), note=f"{note}, {known.note}")
         save(cache, entry, saved)
@@ -69,7 +69,7 @@ class ExperimentSearch:
         return saved
 
     def _known(self) -> Iterator[ScoredLabelings]:
-        """What else is the same search, of at least as many seeds; the note of each says what it is."""
+        """Saved results of the same search with at least as many seeds; their notes name their origin."""
         store = Store(self.home)
         for name in store.names():
             try:
@@ -77,7 +77,7 @@ class ExperimentSearch:
                 if self._is_same(run):
                     seconds = float(run.scores()["seconds"])
                     yield ScoredLabelings(run.labelings(), run.cv_score(), seconds, f"from run {name}")
-            except HumeError:  # unfinished, damaged, or of data that are gone
+            except HumeError:  # unfinished, damaged, or its data are missing
                 continue
         for cache, entry in self._entries():
             saved = load_scored(cache, entry, self.dataset.num_samples, self.num_seeds)
@@ -85,21 +85,21 @@ class ExperimentSearch:
                 yield replace(saved, note=f"from {cache.folder.parent.name}: {entry}")
 
     def _is_same(self, run: Run) -> bool:
-        """Whether a run was asked for the same and scored on the same rows; raises RunError for an unfinished one."""
-        asked = run.request
+        """Whether a run has the same request and scored rows; raises RunError for an unfinished one."""
+        request, prints = run.request, tuple(self.dataset.space(name).fingerprint for name in (self.phi1, self.phi2))
         return (
-            asked.fingerprints == (self.dataset.space(self.phi1).fingerprint, self.dataset.space(self.phi2).fingerprint)
-            and asked.origin == "search"
-            and asked.setting == "transductive"
-            and asked.solver == self.solver
-            and replace(asked.config, precision=self.config.precision) == self.config  # that is no hyperparameter
+            request.fingerprints == prints
+            and request.origin == "search"
+            and request.setting == "transductive"
+            and request.solver == self.solver
+            and replace(request.config, precision=self.config.precision) == self.config  # no hyperparameter
             and run.scores()["seeds"] == list(run.finished_seeds)
             and run.finished_seeds[: self.num_seeds] == tuple(range(self.num_seeds))
             and scored_rows(run.dataset()) == scored_rows(self.dataset)
         )
 
     def _entries(self) -> Iterator[tuple[Cache, str]]:
-        """Where other experiments keep their searches with the preset `fast`."""
+        """The entries of other experiments that may hold the same search with the preset `fast`."""
         K = self.config.num_classes
         if (self.config, self.solver) == preset("fast", num_classes=K, num_samples=self.dataset.num_samples):
             every_K, key = pair_key(self.dataset, self.phi1, self.phi2), pair_key(self.dataset, self.phi1, self.phi2, K)

@@ -1,18 +1,16 @@
-"""What reliable samples are worth as labels: a classifier learns from them, and from as many true ones (Table 4).
+"""Semi-supervised learning from reliable samples, compared with as many true labels (Table 4).
 
-    student = SemiSupervised(Findings(run))
-    student.run()
-    student.points()
+    heads = SemiSupervised(Findings(run))
+    heads.run()
+    heads.points()
 
-All is done on frozen features of one space, φ1 of the run where no other is named, by a linear head that learns from
-the labeled rows alone and by one that learns from all rows as FixMatch does (`hume.experiments.fixmatch`). The heads
-learn from the train rows and are judged on the test rows; where the dataset has no split, a random fifth is held out.
-Reliable samples are ranked among the rows to learn from. The search itself, and whatever made the spaces, may have
-seen the other rows too, without labels.
+Linear heads are trained on frozen features of one space, by default φ1 of the run: on the labeled rows alone, and on
+all rows by FixMatch (`hume.experiments.fixmatch`). They are trained on the train rows and evaluated on the test rows;
+where the dataset has no split, a random fifth is held out. Reliable samples are ranked among the rows to train on. The
+search, and the networks of the spaces, may have seen the held-out rows too, without labels.
 
-Predictions are kept in the home, an entry of `students` for each number of labels, those of heads that learned true
-labels too; labels are not, and scores are computed when they are looked at. Ground truth never reaches a classifier
-that learns from reliable samples.
+Predictions are cached in the home, an entry of `students` for each number of labels; labels are not, and scores are
+computed when read. Ground truth never reaches a head that is trained on reliable samples.
 """
 
 import hashlib
@@ -47,41 +45,41 @@ __all__ = ["AMOUNTS", "NUM_SEEDS", "SemiSupervised"]
 AMOUNTS = (1, 4, 10, 25, 100, 400)  # labels a class; the paper has 1, 4, 25, 100 and 400
 NUM_SEEDS = 10
 HELD_OUT = 5  # one row of so many is held out where there is no test split
-RANKED, PLAIN = 0.1, 0.35  # shares of the time after which neighbours are counted, and heads on labels alone trained
+RANKED, PLAIN = 0.1, 0.35  # progress when neighbours are counted, and when heads on labels alone are trained
 
 
 class SemiSupervised:
-    """Heads on one space of a finished run's dataset, with any number of labels a class, as far as they were trained.
+    """Heads on one space of a finished run's dataset, for every number of labels a class that was trained.
 
     num_neighbors, order: of Algorithm G1, as for `reliability_ranking`. Raises InputError for an unknown space.
     """
 
     def __init__(
-        self, found: Findings, space: str | None = None, *, num_neighbors: int = 500, order: Order = "algorithm"
+        self, findings: Findings, space: str | None = None, *, num_neighbors: int = 500, order: Order = "algorithm"
     ):
-        self.findings, self.num_neighbors, self.order = found, num_neighbors, order
-        self.dataset, self.num_classes = found.dataset, found.num_classes
-        self.space = self.dataset.space(space or found.run.request.phi1)
+        self.findings, self.num_neighbors, self.order = findings, num_neighbors, order
+        self.dataset, self.num_classes = findings.dataset, findings.num_classes
+        self.space = self.dataset.space(space or findings.run.request.phi1)
         self.config = FixMatch()
 
     @cached_property
     def cache(self) -> Cache:
-        """Where its predictions are kept; another folder as soon as labelings, spaces, split or settings change."""
-        found, of_run = self.findings, hashlib.blake2b(digest_size=16)
-        for array in (found.vote.labeling, found.vote.share, self.learning):
-            of_run.update(np.ascontiguousarray(array).tobytes())
-        prints = (self.space.fingerprint, *found.run.request.fingerprints)
+        """The cache of predictions, keyed by labelings, spaces, split and settings."""
+        run, vote, digest = self.findings.run, self.findings.vote, hashlib.blake2b(digest_size=16)
+        for array in (vote.labeling, vote.share, self.learning):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        prints = (self.space.fingerprint, *run.request.fingerprints)
         settings = (self.num_neighbors, self.order, self.num_classes, asdict(self.config))
-        return Cache.keyed(found.run.home, "students", (of_run.hexdigest(), prints, settings))
+        return Cache.keyed(run.home, "students", (digest.hexdigest(), prints, settings))
 
     @property
     def is_split(self) -> bool:
-        """Whether the dataset says itself which rows are to be held out."""
+        """Whether the dataset has a test split."""
         return self.dataset.test_rows is not None and not self.dataset.test_rows.all()
 
     @cached_property
     def learning(self) -> NDArray[np.bool_]:
-        """(N,) the rows that are learned from: the train rows, a random four fifths where there is no split."""
+        """(N,) the rows to train on: the train rows, a random four fifths where there is no split."""
         if self.is_split and self.dataset.test_rows is not None:
             return ~self.dataset.test_rows
         learning = np.ones(self.dataset.num_samples, bool)
@@ -90,7 +88,7 @@ class SemiSupervised:
 
     @property
     def amounts(self) -> list[int]:
-        """Labels a class that there are rows for."""
+        """The numbers of labels a class for which there are enough rows."""
         most = max(1, int(self.learning.sum()) // self.num_classes)
         return [n for n in AMOUNTS if n <= most]
 
@@ -105,104 +103,103 @@ class SemiSupervised:
         device: str = "cpu",
         on_progress: Progress | None = None,
     ) -> list[Trained]:
-        """Train heads with each number of labels a class and keep what they predict, in place of what was there.
+        """Train heads with each number of labels a class and cache their predictions, replacing earlier ones.
 
-        rejected: sample numbers that were taken out of the reliable ones; the next best take their places. Without
-        ground truth there are no heads from true labels. Raises InputError for numbers below 1, no seed, or a space
-        that does not fit into memory, RunError when the home cannot be written.
+        rejected: sample numbers that are excluded from the reliable ones; the next best replace them. Without ground
+        truth there are no heads from true labels. Raises InputError for numbers below 1, no seed, or a space that does
+        not fit into memory, RunError when the home cannot be written.
         """
-        start, asked = perf_counter(), list(dict.fromkeys(self.amounts if amounts is None else amounts))
-        if not asked or min(asked) < 1 or len(seeds) == 0:
+        start, amounts = perf_counter(), list(dict.fromkeys(self.amounts if amounts is None else amounts))
+        if not amounts or min(amounts) < 1 or len(seeds) == 0:
             raise InputError("labels a class must be 1 or more, and there must be a seed: give at least one of each")
         numbers, truth = np.flatnonzero(self.learning), self.dataset.labels
         ranking = self._ranking(numbers, device, part(on_progress, 0, RANKED))
-        picked = [pick(ranking, numbers, n, rejected) for n in asked]
-        sets = [self._labeled(np.tile(each.rows, (len(seeds), 1)), each.classes, self.num_classes) for each in picked]
+        picked = [pick(ranking, numbers, n, rejected) for n in amounts]
+        sets = [self._labeled(np.tile(one.rows, (len(seeds), 1)), one.classes, self.num_classes) for one in picked]
         if truth is not None:
-            for n in asked:
+            for n in amounts:
                 drawn = np.stack([draw_labels(truth, numbers, n, seed) for seed in seeds])
                 sets.append(self._labeled(drawn, truth[drawn], int(truth.max()) + 1))
         features = self._features(device)
         plain, full = self._heads(features, sets, seeds, on_progress)
         held_out = features[torch.from_numpy(np.flatnonzero(~self.learning)).to(features.device)]
-        made = []
-        for i, (n, one) in enumerate(zip(asked, picked, strict=True)):
-            of_truth = None if truth is None else len(asked) + i
+        results = []
+        for i, (n, one) in enumerate(zip(amounts, picked, strict=True)):
+            of_truth = None if truth is None else len(amounts) + i
             trained = Trained(
                 per_class=n, picked=one,
                 reliable=_predicted(full[i], features), reliable_plain=_predicted(plain[i], features),
                 true=None if of_truth is None else _predicted(full[of_truth], held_out),
                 true_plain=None if of_truth is None else _predicted(plain[of_truth], held_out),
-                seconds=(perf_counter() - start) / len(asked),
+                seconds=(perf_counter() - start) / len(amounts),
             )  # fmt: skip
             trained_heads.save(self.cache, trained, self._truth_digest)
-            made.append(trained)
-        return made
+            results.append(trained)
+        return results
 
     def _heads(
         self, features: torch.Tensor, sets: Sequence[LabeledSet], seeds: Sequence[int], on_progress: Progress | None
     ) -> list[list[Heads]]:
-        """Heads from the labeled rows alone, and from all rows to learn from; of every set."""
-        learned = features[torch.from_numpy(np.flatnonzero(self.learning)).to(features.device)]
+        """Heads of every set trained on the labeled rows alone, and on all train rows."""
+        train = features[torch.from_numpy(np.flatnonzero(self.learning)).to(features.device)]
         alone = replace(self.config, consistency_weight=0.0)
         return [
-            train_heads(learned, sets, config, seeds=seeds, on_progress=part(on_progress, *share))
+            train_heads(train, sets, config, seeds=seeds, on_progress=part(on_progress, *share))
             for config, share in ((alone, (RANKED, PLAIN)), (self.config, (PLAIN, 1.0)))
         ]
 
     def _ranking(self, numbers: SampleNumbers, device: str, on_progress: Progress) -> ReliabilityRanking:
-        found = self.findings
         return reliable.reliability_ranking(
-            found.aligned[:, numbers], SomeRows(found.phi1, numbers), self.num_classes,
+            self.findings.aligned[:, numbers], SomeRows(self.findings.phi1, numbers), self.num_classes,
             num_neighbors=self.num_neighbors, order=self.order, device=device, on_progress=on_progress,
         )  # fmt: skip
 
     def _features(self, device: str) -> torch.Tensor:
-        """All rows (N, d): without the mean of those to learn from, of one length, coordinates about 1 in size."""
+        """All rows (N, d): centred by the train rows, of one length, coordinates about 1 in size."""
         rows = space_rows.rows(self.space, unit=True, centre=True, mean_rows=self.learning, device=device)
         if not isinstance(rows, torch.Tensor):
             raise InputError(f"the space {self.space.name} does not fit into memory: choose a smaller one")
         return rows.mul_(rows.shape[1] ** 0.5)
 
     def _labeled(self, rows: SampleNumbers, classes: SampleNumbers, num_classes: int) -> LabeledSet:
-        """Sample numbers (S, L) as places among the rows to learn from, with their classes (L,) or (S, L)."""
-        places = np.cumsum(self.learning) - 1
-        return LabeledSet(places[rows], np.broadcast_to(classes, rows.shape).astype(np.int64), num_classes)
+        """Sample numbers (S, L) as positions among the train rows, with their classes (L,) or (S, L)."""
+        positions = np.cumsum(self.learning) - 1
+        return LabeledSet(positions[rows], np.broadcast_to(classes, rows.shape).astype(np.int64), num_classes)
 
-    # --- looking ----------------------------------------------------------------------------
+    # --- scores -----------------------------------------------------------------------------
 
     def saved(self, per_class: int) -> Trained | None:
-        """The predictions from n labels a class; None where there are none, or the file is damaged."""
+        """The predictions from n labels a class; None where they are missing or damaged."""
         shape = (self.dataset.num_samples, int((~self.learning).sum()), self.num_classes)
         return trained_heads.load(self.cache, per_class, shape, self._truth_digest)
 
     def missing(
         self, rejected: Collection[int] = (), amounts: Sequence[int] | None = None, num_seeds: int = 1
     ) -> list[int]:
-        """The numbers of labels a class that are to be trained: not done yet, with fewer seeds, or not as of today.
+        """The numbers of labels a class to train: missing, with fewer seeds, or out of date.
 
-        That is, other samples would be picked now that these are rejected, or the true labels came or changed since.
+        That is, other samples would be picked now that these are rejected, or the true labels are new or changed.
         """
         known = [(n, self.saved(n)) for n in (self.amounts if amounts is None else amounts)]
         return [
-            n for n, each in known
-            if each is None or each.num_seeds < num_seeds or not each.is_current(rejected)
-            or (each.true is None and self.dataset.labels is not None)
+            n for n, saved in known
+            if saved is None or saved.num_seeds < num_seeds or not saved.is_current(rejected)
+            or (saved.true is None and self.dataset.labels is not None)
         ]  # fmt: skip
 
     def points(self, rejected: Collection[int] = ()) -> list[Point]:
-        """Every number of labels a class that heads were trained with, and their scores."""
+        """The scores of the heads for every number of labels a class that was trained."""
         known = (self.saved(n) for n in self.cache.numbers())
-        return [self._point(each, rejected) for each in known if each is not None]
+        return [self._point(saved, rejected) for saved in known if saved is not None]
 
     @property
     def vote_accuracy(self) -> float | None:
-        """Share of the held-out rows on which the run's vote itself is right; None without ground truth."""
+        """Accuracy of the run's vote on the held-out rows; None without ground truth."""
         right = self.findings.right
         return None if right is None else float(right[~self.learning].mean())
 
     def label_table(self, trained: Trained, review: Review) -> list[tuple[Any, ...]]:
-        """The class that most seeds of the head from reliable samples give every sample, under `LABEL_COLUMNS`."""
+        """The majority class over seeds of the head from reliable samples, for every sample, under `LABEL_COLUMNS`."""
         labels, votes = count_winners(trained.reliable, self.num_classes)
         files = self.dataset.file_names or [""] * self.dataset.num_samples
         shares = (votes / trained.num_seeds).tolist()

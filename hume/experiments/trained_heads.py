@@ -1,4 +1,4 @@
-"""What heads predict that were trained on a few labels, reliable samples or true ones, as an entry of a cache."""
+"""Predictions of heads that were trained on a few labels, reliable samples or true ones, as an entry of a cache."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ from hume.experiments.cache import Cache
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What S seeds of the heads predict that had n labels a class."""
+    """Predictions by S seeds of heads that were trained on n labels a class."""
 
     per_class: int
     picked: Picked
-    reliable: Labels  # (S, N) found classes, learned from reliable samples and all rows
+    reliable: Labels  # (S, N) found classes, trained on reliable samples and all rows
     reliable_plain: Labels  # (S, N) from reliable samples alone
     true: Labels | None  # (S, T) true classes of the T held-out rows; None without ground truth
     true_plain: Labels | None
@@ -36,7 +36,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Point:
-    """How good the heads are with n labels a class, over seeds; what needs ground truth is None without it."""
+    """The scores of heads with n labels a class, over seeds; what needs ground truth is None without it."""
 
     per_class: int
     num_labeled: int  # reliable samples; fewer than n · K where a class is small
@@ -52,9 +52,9 @@ class Point:
 
 
 def save(cache: Cache, trained: Trained, truth_digest: str) -> None:
-    """Write what was predicted to the entry of its number of labels; raises RunError when it cannot be written.
+    """Write predictions to the entry of their number of labels; raises RunError when it cannot be written.
 
-    truth_digest: of the labels that were learned from.
+    truth_digest: of the true labels that were trained on.
     """
     arrays = {
         "rows": trained.picked.rows, "classes": trained.picked.classes, "passed_over": trained.picked.passed_over,
@@ -65,10 +65,10 @@ def save(cache: Cache, trained: Trained, truth_digest: str) -> None:
 
 
 def load(cache: Cache, per_class: int, shape: tuple[int, int, int], truth_digest: str) -> Trained | None:
-    """Read what `save` wrote; None where there is nothing, where it is damaged or of other samples.
+    """Read what `save` wrote; None where it is missing, damaged or of other samples.
 
-    shape: (N, T, K), samples, held-out rows and found classes. What was learned from labels that have changed since is
-    left out.
+    shape: (N, T, K), samples, held-out rows and found classes. Predictions from true labels that have changed since
+    are left out.
     """
     content = cache.read(str(per_class))
     if content is None:

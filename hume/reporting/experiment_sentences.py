@@ -1,4 +1,4 @@
-"""What the experiments' numbers mean, in plain sentences that any page or file may show; text only, no markup.
+"""Sentences that state the results of experiments, for pages, files and the command line; text only, no markup.
 
 Functions with `truth` mention what needs the ground truth only where it is true.
 """
@@ -21,17 +21,17 @@ from hume.experiments.trust_evidence import LEAST_SEEDS, Evidence, Kind
 
 SWEEPS: Mapping[str, str] = MappingProxyType(
     {
-        "entropy-weight": "Without the entropy term nearly all samples end in one class: made as in the paper, with φ1 "
+        "entropy-weight": "Without the entropy term nearly all samples end in one class. Settings as in the paper: φ1 "
         "not centred, Householder prototypes and its schedule, because centring alone keeps classes apart.",
         "seeds": "How many seeds the vote needs: the seeds of one search in groups of n, each with its own vote.",
-        "split-size": "How many rows an iteration needs: shares of those the preset draws, two thirds of them to "
-        "train.",
-        "temperature": "How hard the labels are while they are searched: a low temperature of the sparsemax gives "
-        "every sample one class from the start.",
+        "split-size": "How many rows an iteration needs, as a share of those the preset draws; two thirds are train "
+        "rows.",
+        "temperature": "How hard the labels are during the search: a low temperature of the sparsemax gives every "
+        "sample one class from the start.",
         "schedule": "Whether it helps to divide temperature and step size by 10 at two iterations, as the paper does "
         "at 100 and 200.",
-        "ridge": "How strongly the classifier in φ2 is regularized while labels are searched, as a multiple of the "
-        "preset's λ; scores are computed with the same ridge for all.",
+        "ridge": "How strongly the classifier in φ2 is regularized during the search, as a multiple of the preset's λ; "
+        "scores are computed with the same ridge for all.",
     }
 )
 
@@ -48,13 +48,13 @@ def sweep_value(sweep: Sweep, value: Value) -> str:
 # --- comparison ----------------------------------------------------------------------------------
 
 
-def beside_others(standings: Sequence[Standing], truth: bool) -> str:
-    """How HUME compares with what else was run on the same features; without the truth, by its score alone."""
+def compared_with_others(standings: Sequence[Standing], truth: bool) -> str:
+    """How HUME compares with the other methods on the same features; without the truth, by its score alone."""
     if not standings:
-        return "Nothing was run on this pair of spaces yet: run HUME and what it is compared with."
-    ours = next((each for each in standings if each.method.kind == "hume"), None)
-    controls = [each for each in standings if each.method.key in WITHOUT_PHI2]
-    scores = [each.cv_score.mean for each in controls if each.cv_score is not None]
+        return "No method was run on this pair of spaces yet: run HUME and the methods to compare it with."
+    ours = next((standing for standing in standings if standing.method.kind == "hume"), None)
+    controls = [standing for standing in standings if standing.method.key in WITHOUT_PHI2]
+    scores = [control.cv_score.mean for control in controls if control.cv_score is not None]
     sentences = []
     if ours is not None and ours.cv_score is not None and scores:
         sentences.append(
@@ -67,20 +67,20 @@ def beside_others(standings: Sequence[Standing], truth: bool) -> str:
 
 
 def _best_other(vote_acc: float, standings: Sequence[Standing]) -> list[str]:
-    others = [(each.acc, each) for each in standings if each.method.kind == "baseline" and each.acc is not None]
+    others = [(line.acc, line) for line in standings if line.method.kind == "baseline" and line.acc is not None]
     if not others:
         return []
     acc, best = max(others, key=lambda pair: pair[0].mean)
     over = f" ± {100 * acc.std:.1f} over {count(best.num_seeds, 'seed')}" if acc.n > 1 else ""
-    text = f"HUME's vote is right on {percent(vote_acc)} of the samples; the best other method without labels, "
-    return [f"{text}{best.method.title}, on {percent(acc.mean)}{over}."]
+    text = f"The accuracy of HUME's vote is {percent(vote_acc)}; that of the best other method without labels, "
+    return [f"{text}{best.method.title}, is {percent(acc.mean)}{over}."]
 
 
 def _votes_of_controls(controls: Sequence[Standing]) -> list[str]:
-    votes = [each.vote_acc for each in controls if each.vote_acc is not None]
+    votes = [control.vote_acc for control in controls if control.vote_acc is not None]
     if not votes:
         return []
-    return [f"The vote of a negative control is right on {percent(max(votes))}: that much comes from φ1 alone."]
+    return [f"The accuracy of a negative control's vote is {percent(max(votes))}: that much comes from φ1 alone."]
 
 
 # --- trust ---------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ _SCORES = (
 )
 _SIZES = "class sizes have {evenness} of the largest possible entropy"
 _IN_PHI1 = "the cross-validation accuracy in φ1 is {phi1_score} on average"
-_BESIDE = "{best} at most with {title}, {median} here (median)"
+_COMPARED = "{best} at most with {title}, {median} here (median)"
 _EVIDENCE: Mapping[Kind, str] = MappingProxyType(
     {
         "few seeds": "only {num_seeds}: at least {least_seeds} are needed to compare them",
@@ -109,14 +109,14 @@ _EVIDENCE: Mapping[Kind, str] = MappingProxyType(
         "above chance": "where 0 % is predicting the largest class and 100 % is perfect, the median score is "
         "{corrected}",
         "incomparable controls": "the negative controls searched for equal classes: their scores cannot be compared",
-        "as good as control": f"the scores are no better than those of a negative control: {_BESIDE}",
-        "control": f"negative control: {_BESIDE}",
+        "as good as control": f"the scores are no better than those of a negative control: {_COMPARED}",
+        "control": f"negative control: {_COMPARED}",
         "no phi1 score": "the labelings were not scored in φ1",
         "phi1 unranked": f"{_IN_PHI1}; too few scores differ to compare the rankings of φ1 and φ2",
         "opposite in phi1": "φ1 and φ2 rank the seeds in opposite order",
         "same in phi1": "φ1 and φ2 rank the seeds in the same order",
-        "unrelated in phi1": f"φ1 does not contradict: {_IN_PHI1}",
-        "others unranked": "too few scores differ to see whether better ones go with more agreement of the seeds",
+        "unrelated in phi1": f"no evidence against the ranking in φ1: {_IN_PHI1}",
+        "others unranked": "too few scores differ to test whether better ones go with more agreement of the seeds",
         "shared less": "seeds with better scores agree less with the other seeds",
         "shared more": "seeds with better scores agree more with the other seeds",
         "shared alike": "seeds with better scores agree neither more nor less with the other seeds",
@@ -140,25 +140,26 @@ _FORMATS: Mapping[str, Callable[[float], str]] = MappingProxyType(
 def verdict(judged: Trust) -> str:
     """Whether the ranking of the seeds is reliable, with the first reason."""
     texts = {
-        way: [evidence(each) for each in judged.evidence if each.supports == way] for way in ("for", "doubt", "against")
+        direction: [evidence(item) for item in judged.evidence if item.supports == direction]
+        for direction in ("for", "doubt", "against")
     }
     if judged.verdict == "reliable":
         return f"No evidence against the ranking of the seeds: {'; '.join(texts['for'])}."
     if judged.verdict == "unclear":
         return f"Unclear whether the ranking of the seeds is reliable here: {texts['doubt'][0]}."
     first, *others = texts["against"]
-    more = f" {count(len(others), 'more finding')} against it." if others else ""
+    more = f" {count(len(others), 'more result')} against it." if others else ""
     return f"The ranking of the seeds is not reliable here: {first}.{more}"
 
 
-def evidence(found: Evidence) -> str:
+def evidence(item: Evidence) -> str:
     """One piece of evidence with its numbers, without a full stop."""
-    values = {name: _FORMATS[name](value) for name, value in found.values.items()}
-    control = NEGATIVE_CONTROLS.get(found.key)
-    text = _EVIDENCE[found.kind].format(
+    values = {name: _FORMATS[name](value) for name, value in item.values.items()}
+    control = NEGATIVE_CONTROLS.get(item.key)
+    text = _EVIDENCE[item.kind].format(
         title="" if control is None else control.title, least_seeds=LEAST_SEEDS, **values
     )
-    return text if found.correlation is None else f"{text} ({_interval(found.correlation)})"
+    return text if item.correlation is None else f"{text} ({_interval(item.correlation)})"
 
 
 def _interval(ranks: Correlation) -> str:
@@ -171,54 +172,54 @@ def _interval(ranks: Correlation) -> str:
 # --- classes -------------------------------------------------------------------------------------
 
 
-def number_of_classes(found: Suggestion) -> str:
-    """How many classes there seem to be, and why that is uncertain."""
-    K, best = found.num_classes, found.best
-    if found.doubt is None:
+def number_of_classes(suggestion: Suggestion) -> str:
+    """The suggested number of classes, and why it is uncertain."""
+    K, best = suggestion.num_classes, suggestion.best
+    if suggestion.doubt is None:
         return (
-            f"{K} classes of about equal size: there the score above chance ({percent(best.corrected.mean, 0)}) and "
-            f"the agreement of the seeds ({best.stability:.2f}) are both largest, and no other number comes near."
+            f"{K} classes of about equal size: the score above chance ({percent(best.corrected.mean, 0)}) and "
+            f"the agreement of the seeds ({best.stability:.2f}) are both largest there, and no other number is close."
         )
     doubts = {
-        "few seeds": f"fewer than {LEAST_SWEPT} seeds were searched, too few to see whether they agree",
-        "few numbers": "too few numbers of classes were tried to see a peak",
+        "few seeds": f"fewer than {LEAST_SWEPT} seeds were searched, too few to measure their agreement",
+        "few numbers": "too few numbers of classes were tried to show a peak",
         "low score": "for every number, φ2 predicts little of the labels",
         "low stability": "for every number, the seeds agree only in part",
         "end of range": "it is at the end of the range, search a wider one",
-        "different peaks": f"the score above chance is largest at {found.best_score} classes, the agreement of the "
-        f"seeds at {found.most_stable}",
-        "several": f"from {found.low} to {found.high} some numbers are about as good",
+        "different peaks": f"the score above chance is largest at {suggestion.best_score} classes, the agreement of "
+        f"the seeds at {suggestion.most_stable}",
+        "several": f"from {suggestion.low} to {suggestion.high} some numbers are about as good",
     }
-    return f"Unclear, {K} classes at best: {doubts[found.doubt]}."
+    return f"Unclear, {K} classes at best: {doubts[suggestion.doubt]}."
 
 
-def class_sizes(found: SizeEstimate) -> str:
-    """How large the classes seem to be, and whether that may be chance."""
-    best, other = (float(found.steps[step].information.mean()) for step in (found.best, found.other))
+def class_sizes(estimate: SizeEstimate) -> str:
+    """The estimated class sizes, and whether they may be chance."""
+    best, other = (float(estimate.steps[step].information.mean()) for step in (estimate.best, estimate.other))
     predicted = f"φ2 predicts {best:.3f} nats of the labels"
-    if found.best:
-        largest, smallest = 100 * found.sizes[0], 100 * found.sizes[-1]
+    if estimate.best:
+        largest, smallest = 100 * estimate.sizes[0], 100 * estimate.sizes[-1]
         sizes = f"classes from {smallest:.1f} to {largest:.1f}\u00a0% of the samples"
         text = f"{sizes}: with these sizes {predicted}, with equal ones {other:.3f}"
     else:
         text = f"classes of about equal size: {predicted}, less when they may be unequal"
-    return f"{text[0].upper()}{text[1:]}." if found.sure == "clear" else f"Unclear, {text}, which may be chance."
+    return f"{text[0].upper()}{text[1:]}." if estimate.sure == "clear" else f"Unclear, {text}, which may be chance."
 
 
 # --- reliable samples as labels ------------------------------------------------------------------
 
 
 def protocol(heads: SemiSupervised) -> str:
-    """On which rows classifiers are trained and judged."""
-    learned, held_out = int(heads.learning.sum()), int((~heads.learning).sum())
-    rows = f"{learned:,} train rows, judged on {held_out:,} test rows"
+    """The rows that heads are trained and evaluated on."""
+    train, held_out = int(heads.learning.sum()), int((~heads.learning).sum())
+    rows = f"{train:,} train rows and evaluated on {held_out:,} test rows"
     if not heads.is_split:
-        rows = f"{learned:,} rows, judged on {held_out:,} that are held out at random: there is no test split"
-    return f"A linear head on the frozen features of {heads.space.name} learns from {rows}."
+        rows = f"{train:,} rows and evaluated on {held_out:,} held out at random, as there is no test split"
+    return f"A linear head on the frozen features of {heads.space.name} is trained on {rows}."
 
 
 def worth_of_labels(points: Sequence[Point], vote_accuracy: float | None, truth: bool) -> str:
-    """How right classifiers are that learned from these labels; without `truth`, how far they agree with the vote.
+    """The held-out accuracy of classifiers trained on these labels; without `truth`, their agreement with the vote.
 
     points: by ascending number of labels; vote_accuracy: of the run's vote on the held-out rows.
     """
@@ -226,22 +227,20 @@ def worth_of_labels(points: Sequence[Point], vote_accuracy: float | None, truth:
         return "No classifier was trained on these samples yet."
     first, *others = dict.fromkeys((points[0], points[-1]))
     if not truth or first.reliable is None:
-        text = (
-            f"With {count(first.per_class, 'reliable sample')} a class, a classifier gives {_spread(first.agreement)} "
-        )
-        text += "of the held-out samples the class that the vote gives them"
-        return text + "".join(f"; with {each.per_class}, {_spread(each.agreement)}" for each in others) + "."
-    text = f"With {count(first.per_class, 'label')} a class, a classifier is right on {_spread(first.reliable)} of the "
-    text += "held-out samples where reliable samples are its labels"
-    text += "" if first.true is None else f", and on {_spread(first.true)} where random true labels are"
-    for each in others:
-        text += f"; with {each.per_class}, on {_spread(each.reliable)}"
-        text += "" if each.true is None else f" and on {_spread(each.true)}"
-    vote = "" if vote_accuracy is None else f" HUME's vote itself is right on {percent(vote_accuracy)} of them."
+        text = f"With {count(first.per_class, 'reliable sample')} a class, a classifier agrees with the vote on "
+        text += f"{_spread(first.agreement)} of the held-out samples"
+        return text + "".join(f"; with {point.per_class}, on {_spread(point.agreement)}" for point in others) + "."
+    text = f"With {count(first.per_class, 'label')} a class, the held-out accuracy of a classifier is "
+    text += f"{_spread(first.reliable)} from reliable samples"
+    text += "" if first.true is None else f" and {_spread(first.true)} from random true labels"
+    for point in others:
+        text += f"; with {point.per_class}, it is {_spread(point.reliable)}"
+        text += "" if point.true is None else f" and {_spread(point.true)}"
+    vote = "" if vote_accuracy is None else f" That of HUME's vote is {percent(vote_accuracy)}."
     return f"{text}.{vote}"
 
 
-def _spread(found: Spread | None) -> str:
-    if found is None:
+def _spread(numbers: Spread | None) -> str:
+    if numbers is None:
         return "–"
-    return percent(found.mean) + (f" ± {100 * found.std:.1f}" if found.n > 1 else "")
+    return percent(numbers.mean) + (f" ± {100 * numbers.std:.1f}" if numbers.n > 1 else "")

@@ -33,7 +33,7 @@ def done():
 
 def test_nothing_run_says_what_to_do(comparison):
     at = look("compare", compared="birds")
-    assert "Nothing was run on this pair of spaces yet" in at.markdown[0].value
+    assert "No method was run on this pair of spaces yet" in at.markdown[0].value
     assert "leaderboard" not in figures(at)
 
 

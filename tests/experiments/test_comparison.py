@@ -10,7 +10,7 @@ from hume.evaluation import metrics
 from hume.experiments.comparison import HUME, METHODS, Comparison
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS, run_negative_control
 from hume.experiments.published import PUBLISHED, headline
-from hume.reporting.experiment_sentences import beside_others
+from hume.reporting.experiment_sentences import compared_with_others
 from hume.runs.discover import discover
 from tests.support.planted_runs import save_folder
 
@@ -121,14 +121,14 @@ def test_every_method_says_what_it_does_and_leaves_out():
 
 
 def test_a_sentence_tells_how_hume_stands(comparison):
-    assert "Nothing was run" in beside_others([], True)
+    assert "No method was run" in compared_with_others([], True)
     for key in (HUME, "noise", "kmeans-both"):
         comparison.run(key)
     standings = comparison.standings()
-    told = beside_others(standings, True)
+    told = compared_with_others(standings, True)
     assert "k-means on φ1 and φ2" in told
     assert "that much comes from φ1 alone" in told
-    blind = beside_others(standings, False)
+    blind = compared_with_others(standings, False)
     assert "right" not in blind
     assert "those of the negative controls" in blind
 

@@ -14,7 +14,7 @@ from hume.experiments.cache import Cache
 from hume.experiments.comparison import METHODS, Comparison
 from hume.experiments.number_of_classes import NumberOfClasses
 from hume.experiments.saved_labelings import ScoredLabelings, load, load_scored, save
-from hume.reporting.experiment_sentences import beside_others
+from hume.reporting.experiment_sentences import compared_with_others
 from tests.support.planted_runs import save_folder
 
 K, S = 4, 5
@@ -74,7 +74,7 @@ def test_a_finished_run_is_shown_bit_by_bit_in_place_of_a_search(home, dataset):
     (standing,) = comparison.standings()
     assert standing.num_seeds == METHODS["hume"].quick_seeds == 100
     assert standing.note == "100 seeds, preset fast, transductive, from run mine"
-    assert beside_others([standing], truth=True)
+    assert compared_with_others([standing], truth=True)
 
 
 def test_every_experiment_with_the_preset_takes_the_run(home, dataset):

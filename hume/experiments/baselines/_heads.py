@@ -1,8 +1,8 @@
-"""What clustering heads on frozen features share: rows of unit length, neighbours, batches, starts, checks.
+"""Common code of clustering heads on frozen features: rows of unit length, neighbours, batches, starts, checks.
 
-Many heads are trained side by side: S seeds with H heads each. Rows of a seed are (S, n, d), the weights of a layer
-(S, H · out, in), and what heads say (S, H, K, n). The samples stand last, so that a softmax over the K classes reads
-memory in order. Every seed draws from a generator of its own: it finds the same whatever seeds are beside it.
+Many heads are trained in parallel: S seeds with H heads each. Rows of a seed are (S, n, d), the weights of a layer
+(S, H · out, in), and the heads' outputs (S, H, K, n). The samples are last, so that a softmax over the K classes reads
+memory in order. Every seed draws from its own generator: its result does not depend on the other seeds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from hume.evaluation.neighbors import UnitRows, clipped, nearest
 
 Features: TypeAlias = NDArray[np.floating[Any]]
 
-BLOCK_ELEMENTS = 16_000_000  # numbers of what heads say of samples that are held at once
+BLOCK_ELEMENTS = 16_000_000  # numbers of the heads' outputs that are held at once
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,13 +27,13 @@ class ChosenHeads:
     """One labeling a seed: that of its head with the lowest loss."""
 
     labelings: NDArray[np.int64]  # (S, N) classes in 0..K − 1
-    loss: NDArray[np.float64]  # (S,) nats, lower is better; over which rows, each method says
-    heads: NDArray[np.int64]  # (S,) which head it was
+    loss: NDArray[np.float64]  # (S,) nats, lower is better; over the rows that the method's docstring names
+    heads: NDArray[np.int64]  # (S,) the chosen head
     seconds: float  # of all seeds together
 
 
 def open_space(features: Features, num_classes: int, device: torch.device | str) -> UnitRows:
-    """The rows (N, d) with unit L2 norm, in float32; raises InputError for what cannot be split into the classes."""
+    """The rows (N, d) with unit L2 norm, in float32; raises InputError for fewer samples than classes or bad values."""
     space = UnitRows(np.asarray(features), device)
     if not 2 <= num_classes <= space.num_samples:
         raise InputError(f"num_classes is {num_classes}: choose 2 to {space.num_samples}, the number of samples.")
@@ -73,8 +73,8 @@ def random_linear(
 ) -> tuple[Tensor, Tensor]:
     """Weight (S, H · out, in) and bias (S, H · out, 1), uniform in ±1/√in: the start of torch.nn.Linear."""
     bound = num_in**-0.5
-    drawn = [torch.empty(heads * num_out, num_in + 1).uniform_(-bound, bound, generator=each) for each in drawing]
-    both = torch.stack(drawn).to(device)
+    shape = heads * num_out, num_in + 1
+    both = torch.stack([torch.empty(shape).uniform_(-bound, bound, generator=rng) for rng in drawing]).to(device)
     return both[..., :-1].clone().requires_grad_(), both[..., -1:].clone().requires_grad_()
 
 
@@ -84,12 +84,12 @@ def by_head(numbers: Tensor, heads: int) -> Tensor:
 
 
 def epoch_batches(drawing: list[torch.Generator], num_samples: int, size: int) -> Iterator[Tensor]:
-    """Row numbers (S, B) of one pass in an order of each seed's own; what does not fill a batch is left for the next.
+    """Row numbers (S, B) of one pass in a random order for each seed; an incomplete last batch is dropped.
 
     B is `size`, or all samples where there are fewer.
     """
     size = min(size, num_samples)
-    order = torch.stack([torch.randperm(num_samples, generator=each) for each in drawing])
+    order = torch.stack([torch.randperm(num_samples, generator=rng) for rng in drawing])
     for start in range(0, num_samples - size + 1, size):
         yield order[:, start : start + size]
 
@@ -101,9 +101,9 @@ def endless_batches(drawing: list[torch.Generator], num_samples: int, size: int)
 
 
 def draw_neighbors(drawing: list[torch.Generator], batch: Tensor, neighbors: Tensor) -> Tensor:
-    """One of the nearest neighbours (N, k) of every sample in a batch (S, B), each as likely as the others."""
+    """One of the nearest neighbours (N, k) of every sample in a batch (S, B), drawn uniformly."""
     k = neighbors.shape[1]
-    chosen = torch.stack([torch.randint(k, (batch.shape[1],), generator=each) for each in drawing])
+    chosen = torch.stack([torch.randint(k, (batch.shape[1],), generator=rng) for rng in drawing])
     return neighbors[batch.to(neighbors.device), chosen.to(neighbors.device)]
 
 
@@ -114,5 +114,5 @@ def best_heads(losses: Tensor) -> tuple[Tensor, NDArray[np.float64]]:
 
 
 def blocks(space: UnitRows, numbers_a_sample: int) -> Iterator[tuple[slice, Tensor]]:
-    """All rows in order, so many at once that what heads say of them stays small."""
+    """All rows in order, in blocks for which the heads' outputs stay small."""
     yield from space.blocks(max(1, BLOCK_ELEMENTS // numbers_a_sample))

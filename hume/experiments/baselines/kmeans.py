@@ -16,7 +16,7 @@ __all__ = ["KMeansResult", "concatenate", "kmeans"]
 
 @dataclass(frozen=True, eq=False)
 class KMeansResult:
-    """One labeling a restart, so that scores can be given as mean ± standard deviation over restarts."""
+    """One labeling a restart, so that scores have a mean and standard deviation over restarts."""
 
     labelings: NDArray[np.int64]  # (R, N) classes in 0..K − 1
     inertia: NDArray[np.float64]  # (R,) sum of squared distances to the nearest centre; lower is better
@@ -26,11 +26,11 @@ class KMeansResult:
 def kmeans(
     features: Matrix, num_classes: int, *, restarts: int = 10, normalize: bool = True, seed: int = 0
 ) -> KMeansResult:
-    """Split samples around K centres: min over c and τ of Σ_x ‖f(x) − c_τ(x)‖² (K-means [15], Table 2).
+    """Cluster samples around K centres: min over c and τ of Σ_x ‖f(x) − c_τ(x)‖² (K-means [15], Table 2).
 
     features: (N, d); with `normalize` its rows are brought to unit L2 norm first (a zero row stays zero). Each restart
-    is one run of scikit-learn's KMeans from a k-means++ start of its own and counts as a result of its own: the paper
-    averages over 100. Restart r is the same however many follow it. scikit-learn warns when there are fewer distinct
+    is one run of scikit-learn's KMeans with its own k-means++ start and counts as one result: the paper averages over
+    100. Restart r does not depend on the number of restarts. scikit-learn warns when there are fewer distinct
     rows than classes. Raises InputError for other shapes, values that are not finite, fewer samples than classes, or
     restarts < 1.
     """
@@ -38,7 +38,7 @@ def kmeans(
     if not 1 <= num_classes <= features.shape[0]:
         raise InputError(f"num_classes is {num_classes}: choose 1 to {features.shape[0]}, the number of samples.")
     if restarts < 1:
-        raise InputError(f"restarts is {restarts}: ask for at least 1.")
+        raise InputError(f"restarts is {restarts}: give at least 1.")
     start = perf_counter()
     if normalize:
         features = unit_length(features)
@@ -53,8 +53,8 @@ def kmeans(
 def concatenate(phi1: Matrix, phi2: Matrix) -> Matrix:
     """Join both spaces for the paper's strongest K-means baseline: [φ1(x)/‖φ1(x)‖, φ2(x)/‖φ2(x)‖] (Table 2).
 
-    Rows are brought to unit L2 norm in each space first, so that the space with the larger numbers does not drown the
-    other; a further normalization by `kmeans` scales all rows alike and changes nothing.
+    Rows are brought to unit L2 norm in each space first, so that the space with the larger numbers does not dominate;
+    a further normalization by `kmeans` scales all rows alike and changes nothing.
 
     phi1: (N, d1), phi2: (N, d2). Returns (N, d1 + d2). Raises InputError for other shapes or values not finite.
     """

@@ -1,4 +1,4 @@
-"""The supervised linear probe: what a linear classifier reaches that is told the true labels (Table 1)."""
+"""The supervised linear probe: a linear classifier trained on the true labels (Table 1)."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -22,17 +22,17 @@ __all__ = ["RIDGES", "ProbeResult", "cross_validated_probe", "linear_probe"]
 
 
 RIDGES = (1e-1, 1e-2, 1e-3, 1e-4)
-HELD_OUT = 5  # one row of so many judges the ridges
+HELD_OUT = 5  # one row of so many is held out to choose the ridge
 MAX_STEPS = 200
 TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class ProbeResult:
-    """Classes that a probe expects of rows whose labels it was not told."""
+    """Predictions of a probe for held-out rows."""
 
-    predictions: NDArray[np.int64]  # (n,)
-    accuracy: float | None  # share of them that are right, 0 to 1; None without the rows' labels
+    predictions: NDArray[np.int64]  # (n,) classes
+    accuracy: float | None  # 0 to 1; None without the rows' labels
     ridge: float | None  # λ; None where every fold has its own
     seconds: float
 
@@ -46,13 +46,13 @@ def linear_probe(
     ridges: Sequence[float] = RIDGES,
     seed: int = 0,
 ) -> ProbeResult:
-    """Learn the true labels y of train rows and predict those of test rows, multinomial logistic regression:
+    """Multinomial logistic regression of the true labels y of train rows, which predicts those of test rows:
 
         min over W, b of the mean over train rows of CE(softmax(W z + b), y) + (λ/2)‖W‖²,
 
-    z being the rows with unit L2 norm, every column then brought to mean 0 and deviation 1 over the train rows. Of
-    several ridges λ the one is kept that predicts a random fifth of the train rows best, having learned from the
-    others; of equals the largest. Then all train rows are learned.
+    z being the rows with unit L2 norm, every column then standardized over the train rows. Of several ridges λ the one
+    is chosen that predicts a held-out random fifth of the train rows best, of equals the largest; the classifier is
+    then fitted to all train rows.
 
     train: (n, d) and labels (n,) integers of at least two classes; test: (m, d), with labels (m,) for the accuracy
     only. Raises InputError for other shapes, values that are not finite, or ridges that are not positive.
@@ -81,10 +81,10 @@ def cross_validated_probe(
     seed: int = 0,
     on_progress: Callable[[float], None] | None = None,
 ) -> ProbeResult:
-    """`linear_probe` where there is no split: every row is predicted by a probe that learned from the other folds.
+    """`linear_probe` where there is no split: every row is predicted by a probe trained on the other folds.
 
-    features: (N, d), labels: (N,). Folds are random and of one size, up to one row; each chooses its own ridge by its
-    own train rows. Raises InputError as `linear_probe` does, and when there are fewer than 2 folds or rows than folds.
+    features: (N, d), labels: (N,). Folds are random and of one size, up to one row; each chooses its ridge on its own
+    train rows. Raises InputError as `linear_probe` does, and when there are fewer than 2 folds or rows than folds.
     """
     start = perf_counter()
     features = finite_rows(features, "features")
@@ -94,8 +94,8 @@ def cross_validated_probe(
         raise InputError(f"num_folds is {num_folds}: choose 2 to {len(features)}, the number of samples.")
     features, predictions = _unit(features), np.empty(len(features), dtype=np.int64)
     folds = KFold(num_folds, shuffle=True, random_state=seed).split(features)
-    for done, (learned, asked) in enumerate(folds, 1):
-        predictions[asked] = _learn(features[learned], truth[learned], features[asked], ridges, seed)[1]
+    for done, (train, test) in enumerate(folds, 1):
+        predictions[test] = _learn(features[train], truth[train], features[test], ridges, seed)[1]
         if on_progress is not None:
             on_progress(done / num_folds)
     return ProbeResult(
@@ -110,7 +110,7 @@ def _learn(
     train: Matrix, labels: NDArray[np.int64], test: Matrix, ridges: Sequence[float], seed: int
 ) -> tuple[float, NDArray[np.int64]]:
     """The chosen ridge and the predictions (m,) for test rows; all rows have unit norm."""
-    if (labels == labels[0]).all():  # nothing to tell apart
+    if (labels == labels[0]).all():  # a single class
         return max(ridges), np.full(len(test), labels[0])
     scaler = StandardScaler().fit(train)
     train, test = scaler.transform(train), scaler.transform(test)
@@ -118,9 +118,9 @@ def _learn(
     ridge = descending[0]
     if len(descending) > 1 and len(train) > HELD_OUT:
         order = np.random.default_rng(seed).permutation(len(train))
-        judging, learning = np.split(order, [len(train) // HELD_OUT])
-        right = _path(train[learning], labels[learning], train[judging], labels[judging], descending)
-        ridge = descending[int(np.argmax(right))]
+        held_out, rest = np.split(order, [len(train) // HELD_OUT])
+        accuracy = _path(train[rest], labels[rest], train[held_out], labels[held_out], descending)
+        ridge = descending[int(np.argmax(accuracy))]
     model = _fit(train, labels, ridge)
     predictions: NDArray[np.int64] = model.predict(test).astype(np.int64)
     return ridge, predictions
@@ -129,14 +129,14 @@ def _learn(
 def _path(
     train: Matrix, labels: NDArray[np.int64], test: Matrix, truth: NDArray[np.int64], descending: list[float]
 ) -> list[float]:
-    """The accuracy on test rows for every ridge, each fit starting where the last one ended."""
+    """The accuracy on test rows for every ridge, each fit warm-started from the last one."""
     if (labels == labels[0]).all():
         return [0.0] * len(descending)
-    model, right = None, []
+    model, accuracy = None, []
     for ridge in descending:
         model = _fit(train, labels, ridge, model)
-        right.append(float((model.predict(test) == truth).mean()))
-    return right
+        accuracy.append(float((model.predict(test) == truth).mean()))
+    return accuracy
 
 
 def _fit(train: Matrix, labels: NDArray[np.int64], ridge: float, model: Any = None) -> Any:
@@ -144,7 +144,7 @@ def _fit(train: Matrix, labels: NDArray[np.int64], ridge: float, model: Any = No
         model = LogisticRegression(max_iter=MAX_STEPS, tol=TOLERANCE, warm_start=True)
     model.set_params(C=1 / (ridge * len(train)))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # 200 steps are what is asked for
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 200 steps are intended
         return model.fit(train, labels)
 
 

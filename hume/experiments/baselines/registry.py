@@ -1,4 +1,4 @@
-"""Every method that HUME is compared with and that runs here: what it does, what it costs, what it leaves out."""
+"""The baselines that HUME is compared with: what each does, its settings and what it leaves out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,7 +34,7 @@ Uses: TypeAlias = Literal["phi1", "phi2", "both"]
 
 @dataclass(frozen=True, kw_only=True)
 class _Task:
-    """What a method is asked for."""
+    """The data and settings of one method's run."""
 
     dataset: Dataset
     features: tuple[Matrix, ...]  # of one space or two, (N, d) each
@@ -57,7 +57,7 @@ class Baseline:
     uses: Uses
     num_seeds: int
     quick_seeds: int
-    full: str  # the settings of a full run, in words
+    full: str  # the settings of a full run, as text
     quick: str  # and of a quick one
     needs_labels: bool = False
     run: Callable[[_Task], NDArray[np.int64]] = field(repr=False)  # labelings (S, N)
@@ -67,11 +67,11 @@ class Baseline:
 
 @dataclass(frozen=True, eq=False)
 class BaselineRun:
-    """What one method found."""
+    """The labelings of one method."""
 
     key: str
-    labelings: NDArray[np.int64]  # (S, N) classes, a row a seed; of all rows
-    seconds: float  # of all seeds together, reading the features left out
+    labelings: NDArray[np.int64]  # (S, N) classes of all rows, a labeling a seed
+    seconds: float  # of all seeds together, without reading the features
     note: str  # how it was run
 
 
@@ -98,19 +98,18 @@ def run_baseline(
 ) -> BaselineRun:
     """Run one method of `BASELINES` on a pair of spaces of a dataset.
 
-    phi1, phi2: names of spaces; a method that uses one of them leaves the other alone. seeds: as many as the method's
-    default if left out; for k-means each is a restart. `quick` takes smaller budgets, told in the method's `quick`, so
-    that all methods together need some minutes on two cores for 10,000 rows. Methods without labels see all rows, as
-    HUME does in the transductive setting. The probe learns from the train rows and predicts all; where there is no
-    split, every row is predicted by a probe that has not seen it. device: cpu, cuda or auto; k-means and the probe run
-    on the CPU always. Raises InputError for an unknown key or space, a missing label, spaces too large to be held in
-    memory, or what the method itself refuses.
+    phi1, phi2: names of spaces; a method that uses one of them ignores the other. seeds: the method's default number
+    if left out; for k-means each is a restart. `quick` takes smaller budgets, given in the method's `quick`, so that
+    all methods together need some minutes on two cores for 10,000 rows. Methods without labels see all rows, as HUME
+    does in the transductive setting. The probe is trained on the train rows and predicts all; where there is no split,
+    predictions are held-out. device: cpu, cuda or auto; k-means and the probe always run on the CPU. Raises InputError
+    for an unknown key or space, missing labels, spaces that do not fit into memory, or bad input to the method.
     """
     if key not in BASELINES:
         raise InputError(f"there is no baseline {key!r}: choose one of {', '.join(BASELINES)}")
     baseline = BASELINES[key]
     if baseline.needs_labels and dataset.labels is None:
-        raise InputError(f"{dataset.name} has no labels: {baseline.title} learns from them and cannot run")
+        raise InputError(f"{dataset.name} has no labels: {baseline.title} is trained on them and cannot run")
     names = {"phi1": (phi1,), "phi2": (phi2,), "both": (phi1, phi2)}[baseline.uses]
     device = choose_device(device)
     chosen = range(baseline.quick_seeds if quick else baseline.num_seeds) if seeds is None else seeds
@@ -143,46 +142,45 @@ def agreement_of(dataset: Dataset, labelings: NDArray[np.integer[Any]], *, named
     if dataset.labels is None:
         return None
     rows = evaluated_rows(dataset)
-    truth, found = dataset.labels[rows], labelings[:, rows]
-    each = [metrics.agreement(truth, labeling) for labeling in found]
-    right = [float((labeling == truth).mean()) for labeling in found]
-    acc = right if named else [agreement.acc for agreement in each]
+    truth, labelings = dataset.labels[rows], labelings[:, rows]
+    by_seed = [metrics.agreement(truth, labeling) for labeling in labelings]
+    acc = [float((labeling == truth).mean()) for labeling in labelings] if named else [seed.acc for seed in by_seed]
     return AgreementTable(
-        acc=spread(acc), ari=spread([some.ari for some in each]), nmi=spread([some.nmi for some in each])
+        acc=spread(acc), ari=spread([seed.ari for seed in by_seed]), nmi=spread([seed.nmi for seed in by_seed])
     )
 
 
 def _features(dataset: Dataset, name: str, device: str) -> Matrix:
     rows = space_rows.rows(dataset.space(name), device=device)
     if not isinstance(rows, Tensor):
-        raise InputError(f"the space {name} of {dataset.name} does not fit into memory: baselines hold it whole")
+        raise InputError(f"the space {name} of {dataset.name} does not fit into memory: choose a smaller one")
     features: Matrix = rows.cpu().numpy()
     return features
 
 
 def _note(baseline: Baseline, task: _Task, quick: bool) -> str:
-    parts = [baseline.quick if quick else baseline.full]
+    notes = [baseline.quick if quick else baseline.full]
     if task.dataset.test_rows is not None and not baseline.needs_labels:
-        parts.append("sees the test rows, without labels")
+        notes.append("sees the test rows, without labels")
     if baseline.needs_labels and not _has_split(task.dataset):
-        parts.append("no split: every row predicted by a probe that learned from other rows, in 5 folds")
-    return "; ".join(parts)
+        notes.append("no split: held-out predictions of 5-fold cross-validation")
+    return "; ".join(notes)
 
 
 def _has_split(dataset: Dataset) -> bool:
     return dataset.test_rows is not None and not dataset.test_rows.all()
 
 
-# --- how each is run ---------------------------------------------------------------------------
+# --- running a method --------------------------------------------------------------------------
 
 
 def _one_by_one(task: _Task, label: Callable[[int], NDArray[np.int64]]) -> NDArray[np.int64]:
     """The labelings of all seeds, one after another."""
-    found = []
+    labelings = []
     for done, seed in enumerate(task.seeds, 1):
-        found.append(label(seed))
+        labelings.append(label(seed))
         task.on_progress(done / len(task.seeds))
-    return np.stack(found)
+    return np.stack(labelings)
 
 
 def _run_kmeans(task: _Task) -> NDArray[np.int64]:
@@ -192,7 +190,7 @@ def _run_kmeans(task: _Task) -> NDArray[np.int64]:
 
 def _run_turtle(task: _Task) -> NDArray[np.int64]:
     settings = dict(task.settings)
-    if "batch_size" in settings:  # a small batch of many classes has no sample of some
+    if "batch_size" in settings:  # with many classes a small batch has no sample of some
         settings["batch_size"] = max(settings["batch_size"], 20 * task.num_classes)
 
     def label(seed: int) -> NDArray[np.int64]:
@@ -203,7 +201,7 @@ def _run_turtle(task: _Task) -> NDArray[np.int64]:
 
 def _run_heads(method: Callable[..., Any]) -> Callable[[_Task], NDArray[np.int64]]:
     def run(task: _Task) -> NDArray[np.int64]:
-        found = method(
+        chosen = method(
             task.features[0],
             task.num_classes,
             seeds=task.seeds,
@@ -211,7 +209,7 @@ def _run_heads(method: Callable[..., Any]) -> Callable[[_Task], NDArray[np.int64
             on_progress=task.on_progress,
             **task.settings,
         )
-        labelings: NDArray[np.int64] = found.labelings
+        labelings: NDArray[np.int64] = chosen.labelings
         return labelings
 
     return run
@@ -228,18 +226,18 @@ def _run_spice(task: _Task) -> NDArray[np.int64]:
 def _run_probe(task: _Task) -> NDArray[np.int64]:
     rows = task.features[0] if len(task.features) == 1 else concatenate(*task.features)
     labels, test = task.dataset.labels, task.dataset.test_rows
-    assert labels is not None  # `run_baseline` has looked
+    assert labels is not None  # checked by `run_baseline`
     if test is None or not _has_split(task.dataset):
-        each = task.on_progress if len(task.seeds) == 1 else None
+        on_progress = task.on_progress if len(task.seeds) == 1 else None
 
         def label(seed: int) -> NDArray[np.int64]:
-            return cross_validated_probe(rows, labels, seed=seed, on_progress=each).predictions
+            return cross_validated_probe(rows, labels, seed=seed, on_progress=on_progress).predictions
 
         return _one_by_one(task, label)
     return _one_by_one(task, lambda seed: linear_probe(rows[~test], labels[~test], rows, seed=seed).predictions)
 
 
-# --- what there is -----------------------------------------------------------------------------
+# --- the methods -------------------------------------------------------------------------------
 
 _ON: dict[Uses, str] = {"phi1": "φ1", "phi2": "φ2", "both": "φ1 and φ2"}
 
@@ -248,7 +246,7 @@ def _kmeans(key: str, uses: Uses) -> Baseline:
     return Baseline(
         key=key,
         title=f"k-means on {_ON[uses]}",
-        does="Splits the rows, brought to unit length, around one centre a class; every restart counts.",
+        does="Clusters the rows, brought to unit length, around one centre a class; every restart counts.",
         source="Table 2 of the paper, which averages over 100 runs; scikit-learn's KMeans, k-means++ starts",
         left_out="nothing",
         uses=uses,
@@ -265,7 +263,7 @@ def _turtle(key: str, uses: Uses, *, warm: bool = True) -> Baseline:
     return Baseline(
         key=key,
         title=f"TURTLE on {_ON[uses]}, {start} start",
-        does="Searches for the labeling that linear classifiers learn best in every space, by first-order steps.",
+        does="Searches for the labeling that linear classifiers fit best in every space, by first-order steps.",
         source="Gadetsky, Jiang and Brbić (ICML 2024)",
         left_out="the choice of step sizes and of the start by cross-validation",
         uses=uses,
@@ -283,9 +281,9 @@ def _probe(key: str, uses: Uses) -> Baseline:
     return Baseline(
         key=key,
         title=f"linear probe on {_ON[uses]}",
-        does="Learns the true labels by logistic regression and predicts rows it has not seen: the ceiling.",
+        does="Fits the true labels by logistic regression and predicts held-out rows: the upper bound.",
         source="Sec. 3.1 and Table 1 of the paper; scikit-learn's LogisticRegression",
-        left_out="nothing; the ridge, which the paper does not give, is chosen by a fifth of the train rows",
+        left_out="nothing; the ridge, which the paper does not give, is chosen on a held-out fifth of the train rows",
         uses=uses,
         num_seeds=1,
         quick_seeds=1,
@@ -313,9 +311,9 @@ _SCAN = Baseline(
 _SPICE = Baseline(
     key="spice",
     title="SPICE-Self on φ1",
-    does="Trains heads on labels of their own: classes are given to the samples nearest to their surest ones' mean.",
+    does="Trains heads on pseudo-labels: each class is given to the samples nearest to the mean of its surest ones.",
     source="Niu, Shan and Wang (IEEE TIP 2022), with the settings for CIFAR-10",
-    left_out="weak and strong augmentation of images, and SPICE-Semi, which trains the network anew",
+    left_out="weak and strong augmentation of images, and SPICE-Semi, which retrains the network",
     uses="phi1",
     num_seeds=5,
     quick_seeds=3,
@@ -327,7 +325,7 @@ _SPICE = Baseline(
 _TEMI = Baseline(
     key="temi",
     title="TEMI on φ1",
-    does="Trains heads whose classes tell most about a neighbour's class, each led by a slow average of itself.",
+    does="Trains heads for mutual information with a neighbour's class, each with a moving average as its teacher.",
     source="Adaloglou et al. (BMVC 2023), with the settings of the repository's example",
     left_out="50 heads a seed, as in the paper, for the example's 16",
     uses="phi1",

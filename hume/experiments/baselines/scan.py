@@ -15,7 +15,7 @@ from hume.experiments.baselines._heads import ChosenHeads, Features
 
 __all__ = ["scan", "scan_loss"]
 
-TINY = 1e-12  # two samples that surely differ would have an infinite loss
+TINY = 1e-12  # keeps the loss of two surely different samples finite
 
 
 def scan(
@@ -33,12 +33,12 @@ def scan(
     device: torch.device | str = "cpu",
     on_progress: Progress | None = None,
 ) -> ChosenHeads:
-    """Find linear heads p = softmax(W φ1 + b) that give samples the class of their neighbours, classes used evenly:
+    """Train linear heads p = softmax(W φ1 + b) that give samples the class of their neighbours, classes used evenly:
 
         min over W, b of −mean over x and z ∈ N(x) of log⟨p(x), p(z)⟩ − λ H(mean over x of p(x))
 
     by stochastic gradient steps with momentum; in every epoch each sample comes once, with one of its neighbours drawn
-    at random. Every seed trains some heads and keeps the one whose loss over all samples and neighbours is lowest.
+    at random. Every seed trains several heads and keeps the one whose loss over all samples and neighbours is lowest.
 
     phi1: (N, d); rows are brought to unit L2 norm (a zero row stays zero). The losses are in nats. Deterministic for a
     seed on one device; seeds are independent. Raises InputError for other shapes, values that are not finite, fewer
@@ -78,9 +78,9 @@ def scan(
             on_progress(done / num_iterations)
 
     with torch.no_grad():
-        said = _all_probabilities(space, weight, bias, num_heads)
-        heads, loss = _heads.best_heads(_whole_loss(said, neighbors, entropy_weight))
-        labels = said.argmax(2)[torch.arange(len(seeds), device=space.device), heads]
+        probabilities = _all_probabilities(space, weight, bias, num_heads)
+        heads, loss = _heads.best_heads(_whole_loss(probabilities, neighbors, entropy_weight))
+        labels = probabilities.argmax(2)[torch.arange(len(seeds), device=space.device), heads]
     return ChosenHeads(
         labelings=labels.cpu().numpy(), loss=loss, heads=heads.cpu().numpy(), seconds=perf_counter() - start
     )
@@ -109,14 +109,14 @@ def _probabilities(rows: Tensor, weight: Tensor, bias: Tensor, num_heads: int) -
 def _all_probabilities(space: UnitRows, weight: Tensor, bias: Tensor, num_heads: int) -> Tensor:
     """p (S, H, K, N) of all rows."""
     S = len(weight)
-    said = [
+    blocks = [
         _probabilities(rows.expand(S, -1, -1), weight, bias, num_heads)
         for _, rows in _heads.blocks(space, weight.shape[0] * weight.shape[1])
     ]
-    return torch.cat(said, dim=3)
+    return torch.cat(blocks, dim=3)
 
 
-def _whole_loss(said: Tensor, neighbors: Tensor, entropy_weight: float) -> Tensor:
+def _whole_loss(p: Tensor, neighbors: Tensor, entropy_weight: float) -> Tensor:
     """The loss (S, H) of probabilities (S, H, K, N) over every sample and all its neighbours (N, k)."""
-    consistency = torch.stack([scan_loss(said, said[..., near], 0.0) for near in neighbors.T]).mean(0)
-    return consistency - entropy_weight * _entropy(said.mean(-1))
+    consistency = torch.stack([scan_loss(p, p[..., near], 0.0) for near in neighbors.T]).mean(0)
+    return consistency - entropy_weight * _entropy(p.mean(-1))

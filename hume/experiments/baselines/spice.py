@@ -1,4 +1,4 @@
-"""SPICE-Self: classes are named after their surest samples, and the head learns what lies nearest to these."""
+"""SPICE-Self: a head is trained on pseudo-labels, each class given to the samples nearest to its surest ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ RELIABLE_PROBABILITY = 0.99  # of its own class
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SpiceResult(ChosenHeads):
-    """One labeling a seed, that of the head and epoch with the lowest loss, and which samples to rely on."""
+    """One labeling a seed, that of the head and epoch with the lowest loss, and its reliable samples."""
 
     reliable: NDArray[np.bool_]  # (S, N) samples that are sure of their class, as are most of their neighbours
 
@@ -46,7 +46,7 @@ def spice(
     device: torch.device | str = "cpu",
     on_progress: Progress | None = None,
 ) -> SpiceResult:
-    """Train heads p on labels that they choose themselves, in turns. In every batch of n rows, for each class k,
+    """Train heads p on their own pseudo-labels, which alternate with training. In every batch of n rows, for class k,
 
         the prototype   c_k = mean of φ1(x) over the r n/K samples x with the largest p_k(x)
         the samples     B_k = the n/K samples with the largest ⟨c_k, φ1(x)⟩, which are given class k
@@ -62,9 +62,9 @@ def spice(
     not finite, fewer rows than classes, or settings that cannot be used.
 
     Source: Niu, Shan and Wang, "SPICE: Semantic Pseudo-Labeling for Image Clustering" (IEEE TIP 2022) and what its
-    repository sets for CIFAR-10. Left out: weakly augmented images to choose by and strongly augmented ones to learn
-    from, which need the network; and SPICE-Semi, which trains the network anew on the reliable samples.
-    Other than there, the heads read rows of unit length, too, not the prototypes alone.
+    repository sets for CIFAR-10. Left out: weakly augmented images to choose labels by and strongly augmented ones to
+    train on, which need the network; and SPICE-Semi, which retrains the network on the reliable samples. Unlike there,
+    the heads also read rows of unit length, not only the prototypes.
     """
     start = perf_counter()
     space = _heads.open_space(phi1, num_classes, device)
@@ -85,9 +85,9 @@ def spice(
         for batch in _heads.epoch_batches(drawing, space.num_samples, batch_size):
             picked = _pseudo_labelled(model, rows, batch.to(space.device), center_ratio)
             for _ in range(num_repeats):
-                for part in _heads.epoch_batches(drawing, picked.shape[2], step_batch_size):
-                    _learn(model, optimizer, rows, picked, part.to(space.device))
-        best.look(model, rows, center_ratio)
+                for some in _heads.epoch_batches(drawing, picked.shape[2], step_batch_size):
+                    _learn(model, optimizer, rows, picked, some.to(space.device))
+        best.update(model, rows, center_ratio)
         if on_progress is not None:
             on_progress((epoch + 1) / num_epochs)
     return SpiceResult(
@@ -99,25 +99,25 @@ def spice(
     )
 
 
-def prototype_samples(rows: Tensor, said: Tensor, center_ratio: float = 0.5) -> Tensor:
+def prototype_samples(rows: Tensor, probabilities: Tensor, center_ratio: float = 0.5) -> Tensor:
     """The samples that are given each class: the n/K nearest to the mean of the surest r n/K.
 
-    rows: (S, n, d); said: (S, H, K, n) probabilities. Returns (S, H, K, n // K) numbers of rows, nearest first.
+    rows: (S, n, d); probabilities: (S, H, K, n). Returns (S, H, K, n // K) numbers of rows, nearest first.
     """
-    S, H, K, n = said.shape
+    S, H, K, n = probabilities.shape
     size = n // K
-    surest = said.topk(max(1, int(center_ratio * size)), dim=3).indices
-    member = torch.zeros_like(said).scatter_(3, surest, 1.0 / surest.shape[3])
+    surest = probabilities.topk(max(1, int(center_ratio * size)), dim=3).indices
+    member = torch.zeros_like(probabilities).scatter_(3, surest, 1.0 / surest.shape[3])
     prototypes = torch.bmm(member.flatten(1, 2), rows)  # (S, H · K, d)
     return torch.bmm(prototypes, rows.mT).view(S, H, K, n).topk(size, dim=3).indices
 
 
-def double_softmax_loss(said: Tensor, labels: Tensor) -> Tensor:
-    """−mean log softmax(p)_label of each head: cross-entropy that takes probabilities for logits, in nats.
+def double_softmax_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """−mean log softmax(p)_label of each head: cross-entropy with probabilities as logits, in nats.
 
-    said: (..., K, n) probabilities p; labels: (..., n). Returns (...).
+    probabilities: (..., K, n) p; labels: (..., n). Returns (...).
     """
-    return -torch.log_softmax(said, dim=-2).gather(-2, labels.unsqueeze(-2)).squeeze(-2).mean(-1)
+    return -torch.log_softmax(probabilities, dim=-2).gather(-2, labels.unsqueeze(-2)).squeeze(-2).mean(-1)
 
 
 @torch.no_grad()
@@ -128,11 +128,11 @@ def _pseudo_labelled(model: "_Heads", rows: Tensor, batch: Tensor, center_ratio:
     return torch.take_along_dim(batch[:, None, None], chosen, dim=3).flatten(2)
 
 
-def _learn(model: "_Heads", optimizer: torch.optim.Optimizer, rows: Tensor, picked: Tensor, part: Tensor) -> None:
-    """One step on the places `part` (S, B) of the picked row numbers (S, H, K · m), which go class by class."""
+def _learn(model: "_Heads", optimizer: torch.optim.Optimizer, rows: Tensor, picked: Tensor, batch: Tensor) -> None:
+    """One step on a batch (S, B) of positions in the picked row numbers (S, H, K · m), which go class by class."""
     S, H, total = picked.shape
-    numbers = torch.take_along_dim(picked, part[:, None], dim=2)
-    labels = part.div(total // model.num_classes, rounding_mode="floor")[:, None].expand(S, H, -1)
+    numbers = torch.take_along_dim(picked, batch[:, None], dim=2)
+    labels = batch.div(total // model.num_classes, rounding_mode="floor")[:, None].expand(S, H, -1)
     loss = double_softmax_loss(model.of_each(rows[numbers]), labels)
     optimizer.zero_grad()
     torch.autograd.backward(loss.mean(1).sum())
@@ -157,23 +157,23 @@ class _Heads:
         self.parameters = [*self._first, *self._second]
 
     def of_all(self, rows: Tensor) -> Tensor:
-        """What all heads of a seed say of its rows (S, n, d): (S, H, K, n)."""
+        """Probabilities (S, H, K, n) by all heads of a seed of its rows (S, n, d)."""
         weight, bias = self._first
         return self._rest(_heads.by_head(torch.baddbmm(bias, weight, rows.mT), self.num_heads))
 
     def of_each(self, rows: Tensor) -> Tensor:
-        """What every head says of rows of its own (S, H, n, d): (S, H, K, n)."""
-        weight, bias = (_heads.by_head(each, self.num_heads) for each in self._first)
+        """Probabilities (S, H, K, n) by every head of its own rows (S, H, n, d)."""
+        weight, bias = (_heads.by_head(parameter, self.num_heads) for parameter in self._first)
         return self._rest(weight @ rows.mT + bias)
 
     def _rest(self, hidden: Tensor) -> Tensor:
-        """What follows the first layer, whose logits are (S, H, width, n)."""
-        weight, bias = (_heads.by_head(each, self.num_heads) for each in self._second)
+        """The second layer, of the logits (S, H, width, n) of the first."""
+        weight, bias = (_heads.by_head(parameter, self.num_heads) for parameter in self._second)
         return torch.softmax(weight @ F.relu(hidden) + bias, dim=2)
 
 
 class _Best:
-    """What the best head of each seed has said so far."""
+    """The output of the best head of each seed so far."""
 
     def __init__(self, num_seeds: int, space: UnitRows):
         self._space = space
@@ -183,26 +183,26 @@ class _Best:
         self.probability = torch.zeros(num_seeds, space.num_samples, device=space.device)
 
     @torch.no_grad()
-    def look(self, model: _Heads, rows: Tensor, center_ratio: float) -> None:
-        """Judge all heads by the pseudo-labels that they choose among all rows (N, d)."""
+    def update(self, model: _Heads, rows: Tensor, center_ratio: float) -> None:
+        """Evaluate all heads on their pseudo-labels of all rows (N, d), and keep those that are better."""
         S, H = len(self.loss), model.num_heads
         blocks = _heads.blocks(self._space, S * H * model.hidden)
-        said = torch.cat([model.of_all(some.expand(S, -1, -1)) for _, some in blocks], dim=3)
-        chosen = prototype_samples(rows.expand(S, -1, -1), said, center_ratio)  # (S, H, K, m)
+        p = torch.cat([model.of_all(some.expand(S, -1, -1)) for _, some in blocks], dim=3)
+        chosen = prototype_samples(rows.expand(S, -1, -1), p, center_ratio)  # (S, H, K, m)
         labels = torch.arange(model.num_classes, device=rows.device).repeat_interleave(chosen.shape[3])
-        picked = torch.take_along_dim(said, chosen.flatten(2)[:, :, None], dim=3)
+        picked = torch.take_along_dim(p, chosen.flatten(2)[:, :, None], dim=3)
         losses = double_softmax_loss(picked, labels.expand(S, H, -1))
         lowest, heads = losses.min(1)
-        probability, found = said[torch.arange(S, device=rows.device), heads].max(1)
+        probability, predicted = p[torch.arange(S, device=rows.device), heads].max(1)
         better = lowest < self.loss
         self.loss = torch.where(better, lowest, self.loss)
         self.heads = torch.where(better, heads, self.heads)
-        self.labels = torch.where(better[:, None], found, self.labels)
+        self.labels = torch.where(better[:, None], predicted, self.labels)
         self.probability = torch.where(better[:, None], probability, self.probability)
 
 
 def _reliable(space: UnitRows, labels: Tensor, probability: Tensor) -> Tensor:
-    """Which samples (S, N) are sure of their class and lie among samples of the same."""
+    """Which samples (S, N) are sure of their class and share it with most of their neighbours."""
     near = _heads.neighbors_of(space, RELIABLE_NEIGHBORS - 1)  # without itself
-    alike = torch.stack([(found[near] == found[:, None]).sum(1) + 1 for found in labels])
+    alike = torch.stack([(labeling[near] == labeling[:, None]).sum(1) + 1 for labeling in labels])
     return (alike >= RELIABLE_SHARE * (near.shape[1] + 1)) & (probability > RELIABLE_PROBABILITY)

@@ -1,4 +1,4 @@
-"""TEMI: heads that agree on neighbours, measured by pointwise mutual information; a slow teacher leads each of them."""
+"""TEMI: heads that agree on neighbours, by pointwise mutual information; each has a moving average as its teacher."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -41,16 +41,16 @@ def temi(
     device: torch.device | str = "cpu",
     on_progress: Progress | None = None,
 ) -> ChosenHeads:
-    """Find heads whose classes tell as much as they can of a neighbour's class, z being drawn from N(x):
+    """Train heads for mutual information of a sample's and its neighbour's class, z being drawn from N(x):
 
         min over s of the mean over x and z of −w(x, z) log Σ_k (s_k(x) t_k(z))^β / p̄_k, then x and z exchanged
 
     s: a student, t: its teacher, a moving average of the student's weights; p̄: the teacher's class shares, a moving
     average as well. w(x, z) = ⟨t(x), t(z)⟩, the mean over all heads of a seed, is small where neighbours seem to be of
     different classes. β = 1 is the pointwise mutual information; less keeps all classes in use. A head is a perceptron
-    of widths `hidden` (GELU between layers), whose outcome is brought to unit length and multiplied by directions and
-    lengths of the classes, then a softmax of temperature 0.1. Moved by AdamW, whose step size grows linearly from 0 in
-    the first iterations, a share `warmup` of all. The head with the lowest mean loss over the last pass is kept.
+    of widths `hidden` (GELU between layers), whose output is brought to unit length and multiplied by directions and
+    lengths of the classes, then a softmax of temperature 0.1. Trained by AdamW, whose step size grows linearly from 0
+    over the first iterations, a share `warmup` of all. The head with the lowest mean loss over the last pass is kept.
 
     phi1: (N, d); rows are brought to unit L2 norm (a zero row stays zero). hidden: () for heads without a perceptron.
     The losses are in nats. Deterministic for a seed on one device; seeds are independent. Raises InputError for other
@@ -58,7 +58,7 @@ def temi(
 
     Source: Adaloglou, Michels, Kalisch and Kollmann, "Exploring the Limits of Deep Image Clustering using Pretrained
     Models" (BMVC 2023), which trains on frozen features, too, and what its repository gives for CIFAR-10: 100 epochs
-    are about 5,000 batches of 1,024, and 1e-4 for every 256 rows is 4e-4. Other than there, rows have unit length; the
+    are about 5,000 batches of 1,024, and 1e-4 for every 256 rows is 4e-4. Unlike there, rows have unit length; the
     paper trains 50 heads, the repository 16.
     """
     start = perf_counter()
@@ -89,9 +89,9 @@ def temi(
         near = _heads.draw_neighbors(drawing, batch, neighbors)
         pairs = rows[torch.cat([batch.to(space.device), near], dim=1)]
         with torch.no_grad():
-            led = teacher.probabilities(pairs)
-            shares = SHARE_MOMENTUM * shares + (1 - SHARE_MOMENTUM) * led.mean(3)
-        loss = temi_loss(student.probabilities(pairs), led, shares, beta)
+            target = teacher.probabilities(pairs)
+            shares = SHARE_MOMENTUM * shares + (1 - SHARE_MOMENTUM) * target.mean(3)
+        loss = temi_loss(student.probabilities(pairs), target, shares, beta)
         optimizer.zero_grad()
         torch.autograd.backward(loss.mean(1).sum())
         if done < per_pass:
@@ -138,37 +138,37 @@ class _Heads:
         self.num_heads = num_heads
         S = len(drawing)
         shapes = [(num_heads * num_out, num_in) for num_in, num_out in pairwise(widths)]
-        drawn = [[torch.empty(shape).normal_(0, SPREAD, generator=each) for shape in shapes] for each in drawing]
+        drawn = [[torch.empty(shape).normal_(0, SPREAD, generator=rng) for shape in shapes] for rng in drawing]
         weights = [torch.stack(layer).to(device) for layer in zip(*drawn, strict=True)]
         last, _ = _heads.random_linear(drawing, num_heads, widths[-1], num_classes, device)
-        self.matrices = [each.requires_grad_() for each in (*weights, last.detach())]  # the classes' directions last
+        self.matrices = [weight.requires_grad_() for weight in (*weights, last.detach())]  # classes' directions last
         biases = [torch.zeros(S, rows, 1, device=device) for rows, _ in shapes]
         lengths = torch.ones(S, num_heads * num_classes, 1, device=device)
-        self.vectors = [each.requires_grad_() for each in (*biases, lengths)]  # the classes' lengths last
+        self.vectors = [vector.requires_grad_() for vector in (*biases, lengths)]  # classes' lengths last
 
     def copy(self) -> "_Heads":
-        """Heads that say the same and are not trained."""
-        made = _Heads.__new__(_Heads)
-        made.num_heads = self.num_heads
-        made.matrices, made.vectors = ([each.detach().clone() for each in some] for some in self._parameters)
-        return made
+        """Heads with the same parameters that are not trained."""
+        copy = _Heads.__new__(_Heads)
+        copy.num_heads = self.num_heads
+        copy.matrices, copy.vectors = ([tensor.detach().clone() for tensor in group] for group in self._parameters)
+        return copy
 
     @property
     def _parameters(self) -> tuple[list[Tensor], list[Tensor]]:
         return self.matrices, self.vectors
 
     def keep_last(self) -> None:
-        """Let the next step leave the classes where they are."""
+        """Leave the last layer out of the next step."""
         self.matrices[-1].grad = self.vectors[-1].grad = None
 
     @torch.no_grad()
     def follow(self, other: "_Heads", momentum: float) -> None:
-        """Move towards other heads."""
+        """Move the parameters towards those of other heads."""
         for mine, theirs in zip(self.matrices + self.vectors, other.matrices + other.vectors, strict=True):
             mine.lerp_(theirs, 1 - momentum)
 
     def probabilities(self, rows: Tensor) -> Tensor:
-        """What the heads say of rows (S, n, d): (S, H, K, n)."""
+        """Probabilities (S, H, K, n) by all heads of rows (S, n, d)."""
         H, outcome = self.num_heads, rows.unsqueeze(1).mT
         for i, (weight, bias) in enumerate(zip(self.matrices[:-1], self.vectors[:-1], strict=True)):
             if i == 0:  # all heads read the same rows
@@ -189,9 +189,9 @@ def _labels(heads: _Heads, space: UnitRows, chosen: Tensor) -> Tensor:
     """The classes (S, N) that one head of each seed gives all rows."""
     S = len(chosen)
     seeds = torch.arange(S, device=space.device)
-    widest = max(each.shape[1] for each in heads.matrices)
-    said = [
+    widest = max(weight.shape[1] for weight in heads.matrices)
+    classes = [
         heads.probabilities(rows.expand(S, -1, -1))[seeds, chosen].argmax(1)
         for _, rows in _heads.blocks(space, S * widest)
     ]
-    return torch.cat(said, dim=1)
+    return torch.cat(classes, dim=1)

@@ -1,4 +1,4 @@
-"""TURTLE: one labeling by a first-order search, on one space or several; what came after the paper."""
+"""TURTLE: one labeling by a first-order search, on one space or several; published after the paper."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["TurtleResult", "turtle"]
 
 @dataclass(frozen=True, eq=False)
 class TurtleResult:
-    """One labeling, and what the search for it came to."""
+    """One labeling, and its objective."""
 
     labeling: NDArray[np.int64]  # (N,) classes in 0..K − 1
     loss: float  # the objective on the last batch, nats, lower is better
@@ -39,21 +39,21 @@ def turtle(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> TurtleResult:
-    """Find the task τ that linear classifiers learn best in every space, without a held-out split:
+    """Search for the task τ that linear classifiers fit best in every space, without a held-out split:
 
         min over θ of Σ_s CE(softmax(W_s φ_s), τ) − γ Σ_s R(τ_s),   τ = the mean over s of τ_s = softmax(θ_s φ_s)
 
-    where every W_s is what some Adam steps on its own cross-entropy have come to, τ held fixed, and R is the
-    entropy of the mean label. First order: the gradient in θ takes the W_s as they are. θ_s has a bias, and rows
-    whose length is a parameter of its own (weight normalization); it is moved by Adam as well. A batch has all rows
-    where there are no more than `batch_size`, else random ones, new in every iteration.
+    where every W_s is the result of some Adam steps on its own cross-entropy, τ held fixed, and R is the entropy of
+    the mean label. First order: the gradient in θ treats the W_s as constants. θ_s has a bias, and rows whose length
+    is a separate parameter (weight normalization); it is trained by Adam as well. A batch has all rows where there
+    are no more than `batch_size`, else random ones, new in every iteration.
 
-    spaces: one or more (N, d_s). The classifiers go on from where they were with `warm_start`, else they begin at
-    random in every iteration. Deterministic for a seed on one device. Raises InputError for other shapes, values
+    spaces: one or more (N, d_s). The classifiers continue from the last iteration with `warm_start`, else they start
+    at random in every iteration. Deterministic for a seed on one device. Raises InputError for other shapes, values
     that are not finite, fewer rows than classes, or settings that cannot be used.
 
     Source: Gadetsky, Jiang and Brbić, "Let Go of Your Labels with Unsupervised Transfer" (ICML 2024), and its
-    repository mlbio-epfl/turtle, whose defaults these are, but for one: its classifiers begin at random unless
+    repository mlbio-epfl/turtle, whose defaults these are, except for one: its classifiers start at random unless
     `--warm_start` is given. Left out: the choice of both step sizes and of the start by cross-validation, which
     multiplies the time by the number of settings, and labels for a test split. Added: a class without samples has
     a finite gradient.
@@ -91,8 +91,8 @@ class _Encoder:
     """The task θ: for every space directions, their lengths and a bias. Labels are (K, n)."""
 
     def __init__(self, rows: list[Tensor], num_classes: int, generator: torch.Generator):
-        begun = [_random_linear(x, num_classes, generator) for x in rows]
-        self._spaces = [(weight, weight.norm(dim=1, keepdim=True), bias) for weight, bias in begun]
+        starts = [_random_linear(x, num_classes, generator) for x in rows]
+        self._spaces = [(weight, weight.norm(dim=1, keepdim=True), bias) for weight, bias in starts]
         self.parameters = [parameter.requires_grad_() for space in self._spaces for parameter in space]
 
     def labels(self, batch: list[Tensor]) -> list[Tensor]:
