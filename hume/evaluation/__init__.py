@@ -1,1 +1,1 @@
-"""What labelings are worth: cross-validation, agreement, votes, reliable samples."""
+"""Evaluation of labelings: cross-validation, agreement, votes, reliable samples."""

@@ -122,7 +122,7 @@ def neighbor_agreement(
 
     phi1: (N, d1), the self-supervised space, in memory or on disk; its rows are brought to unit L2 norm, so that inner
     products rank as distances do. labeling: (N,) integers. Returns (N,) counts. Neighbours are exact, in float32: no
-    sample is its own neighbour, not even among duplicates, and of equally near ones at the last place the lower row
+    sample is its own neighbour, not even among duplicates, and of equally near ones at the last rank the lower row
     numbers are taken. A sample has only N − 1 others, so `num_neighbors` beyond that counts all of these. `chunk_bytes`
     bounds the block of similarities held at once (never less than one row of N, or of a block of a space on disk) and
     changes nothing beyond rounding. `on_progress` is called with the share of samples that is done. Raises InputError

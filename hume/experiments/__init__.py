@@ -1,1 +1,1 @@
-"""Methods side by side: baselines, negative controls, ablations, numbers of classes, trust."""
+"""Experiments: baselines, negative controls, ablations, numbers of classes, trust."""

@@ -51,8 +51,8 @@ SURE = 3.0  # standard errors, over the seeds, by which the information must dif
 class SizeStep:
     """One search of the estimate; computed without ground truth."""
 
-    asked: tuple[float, ...] | None  # (K,) shares, the largest first; None for equal ones
-    found: NDArray[np.float64]  # (K,) mean over the seeds, the largest first
+    requested: tuple[float, ...] | None  # (K,) shares, the largest first; None for equal ones
+    sizes: NDArray[np.float64]  # (K,) mean over the seeds, the largest first
     information: NDArray[np.float64]  # (S,) nats
 
 
@@ -121,7 +121,7 @@ def estimate_sizes(
         report = part(on_progress, len(steps) / MOST_STEPS, (len(steps) + 1) / MOST_STEPS)
         if steps:
             floor = SMALLEST / num_classes
-            config = replace(config, class_sizes=tuple(np.maximum(steps[-1].found, floor).tolist()))
+            config = replace(config, class_sizes=tuple(np.maximum(steps[-1].sizes, floor).tolist()))
         steps.append(_step(dataset, phi1, phi2, config, solver, seeds, setting, device, report))
     part(on_progress, 0, 1)(1.0)
     return _estimate(steps)
@@ -158,8 +158,8 @@ def _better(one: SizeStep, other: SizeStep) -> bool:
 def _estimate(steps: Sequence[SizeStep]) -> SizeEstimate:
     """The step with the most information, and whether its gain is beyond the scatter of the seeds."""
     best = int(np.argmax([step.information.mean() for step in steps]))
-    K = len(steps[0].found)
-    sizes = tuple(steps[best].found.tolist()) if best else (1 / K,) * K
+    K = len(steps[0].sizes)
+    sizes = tuple(steps[best].sizes.tolist()) if best else (1 / K,) * K
     estimate = SizeEstimate(sizes, tuple(steps), best, "unclear")
     gain = steps[best].information - steps[estimate.other].information
     error = gain.std(ddof=1) / np.sqrt(len(gain))

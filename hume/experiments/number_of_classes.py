@@ -41,7 +41,7 @@ from hume.experiments.searches import ExperimentSearch
 CLOSE = 0.9  # numbers of classes with this share of the best merit are not distinguished from it
 # Below these a classifier predicts too little, or the seeds agree too little, for a suggestion without doubt.
 LEAST_SCORE = 0.5
-LEAST_STABILITY = 0.9  # "excellent recovery" in the words of Steinley (2004) on this index
+LEAST_STABILITY = 0.9  # "excellent recovery" of Steinley (2004) for this index
 LEAST_SEEDS = 5
 LEAST_COUNTS = 3  # a peak has two sides
 

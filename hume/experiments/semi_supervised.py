@@ -213,10 +213,10 @@ class SemiSupervised:
         vote = self.findings.vote.labeling[test]
         full, plain = trained.reliable[:, test], trained.reliable_plain[:, test]
 
-        def right(labels: Labels | None, found: bool = False) -> Spread | None:
+        def accuracy(labels: Labels | None, matched: bool = False) -> Spread | None:
             if labels is None or truth is None or match is None:
                 return None
-            return _share(match[labels] if found else labels, truth[test])
+            return _share(match[labels] if matched else labels, truth[test])
 
         correct = None
         if truth is not None and match is not None:
@@ -227,10 +227,10 @@ class SemiSupervised:
             agreement=_share(full, vote),
             agreement_plain=_share(plain, vote),
             correct=correct,
-            reliable=right(full, found=True),
-            reliable_plain=right(plain, found=True),
-            true=right(trained.true),
-            true_plain=right(trained.true_plain),
+            reliable=accuracy(full, matched=True),
+            reliable_plain=accuracy(plain, matched=True),
+            true=accuracy(trained.true),
+            true_plain=accuracy(trained.true_plain),
             is_current=trained.is_current(rejected),
             seconds=trained.seconds,
         )

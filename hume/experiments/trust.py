@@ -80,7 +80,7 @@ def trust(
         *trust_evidence.classes(seeds, equal=equal_sizes),
         trust_evidence.above_chance(seeds),
         *trust_evidence.compared_with_controls(seeds.cv_score, controls, equal=equal_sizes),
-        trust_evidence.judged_in_phi1(seeds.cv_score, phi1_score),
+        trust_evidence.scored_in_phi1(seeds.cv_score, phi1_score),
         trust_evidence.shared_with_others(seeds),
     )
     return Trust(_verdict(evidence), evidence, seeds, phi1_score, MappingProxyType({**controls}))

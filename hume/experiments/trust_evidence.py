@@ -106,7 +106,7 @@ def compared_with_controls(
     return tuple(evidence)
 
 
-def judged_in_phi1(cv_score: FloatArray, phi1_score: FloatArray | None) -> Evidence:
+def scored_in_phi1(cv_score: FloatArray, phi1_score: FloatArray | None) -> Evidence:
     """Whether φ1 ranks the seeds as φ2 does, or in the opposite order."""
     if phi1_score is None:
         return Evidence("phi1", "no phi1 score", "doubt")

@@ -1,1 +1,1 @@
-"""One search, executed and kept on disk."""
+"""Runs: searches that are executed and saved on disk."""

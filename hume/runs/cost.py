@@ -149,7 +149,7 @@ def _score_numbers(sizes: Sizes, num_classes: int) -> int:
     labels = sizes.num_samples * 3 * S
     batch = cross_validation.batch_size(S, N, K)
     fit = 3 * N * batch + 4 * min(N * batch * K, cross_validation.PIECE_ELEMENTS) + 6 * r * K * batch
-    if sizes.on_disk:  # whitened rows are kept, or all folds fitted at once
+    if sizes.on_disk:  # whitened rows are held, or all folds fitted at once
         fit += min(N * r, sizes.block + 6 * r * 9 * K * batch)
         return labels + max(sizes.block + _whitening_numbers(N, sizes.d2), fit)
     spaces = sizes.num_samples * sizes.d1 + N * sizes.d2

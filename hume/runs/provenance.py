@@ -27,7 +27,7 @@ MEANINGS = {
     "anneal_at": ("", "steps after which γ and α are divided by 10"),
     "clip_norm": ("", "largest gradient norm of a seed"),
     "centre": ("", "whether the mean row is subtracted from φ1 before it is normalized"),
-    "encoder": ("", "how W1 W1ᵀ = I is kept"),
+    "encoder": ("", "how W1 W1ᵀ = I is enforced"),
     "patience": ("", "steps without gain after which a seed ends"),
     "min_gain": ("", "least gain that counts, in nats of the objective"),
     "split_seed": ("", "seed of the random splits"),

@@ -49,9 +49,9 @@ def test_planted_sizes_are_estimated(found):
     assert miss(found.sizes, SIZES) < 0.1 < miss((1 / 3,) * 3, SIZES)
     assert found.sure == "clear"
     assert "of the samples: with these sizes" in experiment_sentences.class_sizes(found)
-    assert found.steps[0].asked is None
+    assert found.steps[0].requested is None
     means = [step.information.mean() for step in found.steps]
-    assert found.sizes == tuple(found.steps[int(np.argmax(means))].found)
+    assert found.sizes == tuple(found.steps[int(np.argmax(means))].sizes)
     assert sum(found.sizes) == pytest.approx(1)
 
 
