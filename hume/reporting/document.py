@@ -1,7 +1,7 @@
-"""One HTML file that needs nothing but itself: its frame, its tables, its figures.
+"""A self-contained HTML file: frame, tables, figures.
 
-Nothing comes from a network or goes there: plotly.js and the styles are inside, and a content security policy
-allows no script but the two written here. All text is escaped, also in the data of the figures.
+It makes no network request: plotly.js and the styles are inline, and a content security policy allows only the two
+scripts written here. All text is escaped, also in the data of the figures.
 """
 
 import base64
@@ -18,12 +18,12 @@ FIGURE = 420  # pixels high, where a figure does not say
 
 
 def document(title: str, body: str) -> str:
-    """Put HTML made by the functions below into a page of its own, 4.8 MB of plotly.js included.
+    """Put HTML by the functions below into a page, with 4.8 MB of plotly.js.
 
-    The policy names the scripts by their digests, so that no other could run even if one got in; pictures are data,
-    and there is no place to load from or to send to.
+    The policy names the scripts by their digests, so no other can run; pictures are data URIs, and no source to load
+    from or to send to is allowed.
     """
-    scripts = [get_plotlyjs(), _beside("js")]
+    scripts = [get_plotlyjs(), _asset("js")]
     policy = (
         f"default-src 'none'; script-src {' '.join(map(_digest, scripts))}; style-src 'unsafe-inline'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -37,7 +37,7 @@ def document(title: str, body: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escaped(title)}</title>
 <style>
-{_beside("css")}</style>
+{_asset("css")}</style>
 </head>
 <body>
 {body}
@@ -48,12 +48,12 @@ def document(title: str, body: str) -> str:
 
 
 def escaped(text: object) -> str:
-    """Any text as HTML that means nothing but itself; half characters, as odd file names have them, become "?"."""
+    """Text escaped as HTML; unpaired surrogates, as in odd file names, become "?"."""
     return html.escape(str(text).encode("utf-8", "replace").decode("utf-8"))
 
 
 def isolated(name: object) -> str:
-    """A name that somebody typed, whose writing direction does not reach its surroundings."""
+    """A typed name, isolated in its writing direction."""
     return f"<bdi>{escaped(name)}</bdi>"
 
 
@@ -65,7 +65,7 @@ def paragraph(text: str, kind: str = "") -> str:
 def figure(name: str, drawn: go.Figure, *, alt: str, caption: str = "") -> str:
     """A figure's place and its data, in which "<" cannot end the script; the page's script draws it.
 
-    name: its id and that of the file that its camera button saves; alt: what a screen reader says in its place.
+    name: its id and the name of the file that its camera button saves; alt: the accessible description.
     """
     drawn.update_layout(template={}, dragmode=False, clickmode="none", height=drawn.layout.height or FIGURE)
     data = str(drawn.to_json()).replace("<", "\\u003c")
@@ -105,7 +105,7 @@ def table(
 </table></div>"""
 
 
-def _beside(kind: str) -> str:
+def _asset(kind: str) -> str:
     return Path(__file__).with_suffix(f".{kind}").read_text(encoding="utf-8")
 
 

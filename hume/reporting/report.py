@@ -1,4 +1,4 @@
-"""One finished run as one HTML file: to be handed out in a class, or kept for years."""
+"""One finished run as one self-contained HTML file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,23 +19,21 @@ from hume.runs.review import Review
 
 NUM_NEIGHBORS = 500
 PER_CLASS = 25
-ROW = 12  # pictures a class at the top
-PICTURED = 100  # classes shown in pictures; with more the file would grow too large to hand out
+ROW = 12  # pictures a class in the first section
+PICTURED = 100  # classes shown in pictures, which bounds the size of the file
 HOLDS = 4  # true classes named of every found one
 MIXED = 0.5  # median share of the neighbours that could agree below which a class is called mixed
-SHOWN_N = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500)  # rows of the table beside the curve
+SHOWN_N = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500)  # rows of the table next to the curve
 LARGE, SMALL = 96, 64  # pixels of a picture, about 1.5 times what the page shows
 
 
 def report(found: Findings, *, show_truth: bool = True, more: Sequence[str] = ()) -> str:
-    """Tell what a finished run found, in one HTML page that needs nothing but itself.
+    """Render a finished run as one self-contained HTML page.
 
-    more: sections of HTML made by the functions of `hume.reporting.document`, to follow what was done. Without
-    `show_truth`, or
-    without ground truth, nothing of it is in the rest of the page: no true class name, no accuracy. The same run and
-    review give the same text. Of its size 4.8 MB are plotly.js; all else is 0.1 to 0.3 MB for the embedded data, and
-    about 0.1 MB a class of photographs. Raises InputError for images that cannot be read and RunError for a damaged
-    run or review.
+    more: sections of HTML by the functions of `hume.reporting.document`, placed after the head. Without `show_truth`,
+    or without ground truth, the rest of the page has no true class name and no accuracy. The same run and review give
+    the same text. Of its size 4.8 MB are plotly.js; all else is 0.1 to 0.3 MB for the embedded data, and about 0.1 MB a
+    class of photographs. Raises InputError for unreadable images and RunError for a damaged run or review.
     """
     view = _View(found, show_truth and found.dataset.labels is not None)
     sections = (_found_classes, _trust, _voters, _confusion, _reliable, _seeds, _asked, _footer)
@@ -44,7 +42,7 @@ def report(found: Findings, *, show_truth: bool = True, more: Sequence[str] = ()
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """One run as this report sees it; whatever shows the ground truth asks `truth` first."""
+    """One run as this report shows it; `truth`: whether the ground truth may be shown."""
 
     found: Findings
     truth: bool
@@ -94,7 +92,7 @@ class _View:
 
     @cached_property
     def matched(self) -> list[str] | None:
-        """The true class of every found class, where it may be told."""
+        """The true class of every found class, where it may be shown."""
         if not self.truth or self.found.match is None:
             return None
         return [self.found.true_names[k] if k >= 0 else "none" for k in self.found.match]
@@ -120,10 +118,10 @@ def _head(view: _View) -> str:
         (f"{view.noun}s", f"{found.dataset.num_samples:,}"),
         ("classes found", f"{np.count_nonzero(view.sizes):,}"),
         ("random starts, called seeds", f"{len(found.seeds):,}"),
-        ("labels seen by the search", "0"),
+        ("labels used by the search", "0"),
     ]
     if view.truth and found.vote_agreement is not None:
-        facts.append(("agree with people's labels", percent(found.vote_agreement.acc)))
+        facts.append(("agree with the true labels", percent(found.vote_agreement.acc)))
     numbers = "".join(f"<div><dt>{escaped(what)}</dt><dd>{escaped(value)}</dd></div>" for what, value in facts)
     finished = provenance.date(found.values.get("finished") or request.created)
     return f"""<header>
@@ -140,25 +138,22 @@ def _head(view: _View) -> str:
 def _what_was_done(view: _View) -> str:
     request, S, noun = view.found.run.request, len(view.found.seeds), view.noun
     first, second = (view.found.dataset.space(name) for name in (request.phi1, request.phi2))
-    words = (
-        f"Every {noun} was described by numbers in two ways: φ1 is {first.title or first.name}, φ2 is "
-        f"{second.title or second.name}. Classes that people see can usually be told apart in both. So each search "
-        f"began with random labels in {view.found.num_classes} classes, made from φ1, and changed them until a simple "
-        f"linear classifier could foretell them from φ2 on {noun}s it had not seen. "
+    text = (
+        f"Every {noun} has features in two spaces: φ1 is {first.title or first.name}, φ2 is "
+        f"{second.title or second.name}. Human classes are usually separable in both. Each search starts from random "
+        f"labels of {view.found.num_classes} classes in φ1 and optimizes them until a linear classifier in φ2 predicts "
+        f"them on held-out {noun}s. "
     )
-    return words + (f"In the end the {S} labelings were matched to the best one and voted on every {noun}." * (S > 1))
+    return text + (f"The {S} labelings are matched to the best one and vote on every {noun}." * (S > 1))
 
 
 def _where_labels_were(view: _View) -> str:
     if view.truth:
         return (
-            f"People's labels exist for these {view.noun}s, but no search has seen one: they were compared with the "
-            "result afterwards, to measure how close it came. That is why the found classes have numbers, not names."
+            f"These {view.noun}s have true labels, which no search uses: they only measure the accuracy of the result. "
+            "Therefore the found classes have numbers, not names."
         )
-    return (
-        "Labels made by people took no part in any of this, and none are shown here. "
-        "That is why the found classes have numbers, until somebody looks at them and gives them names."
-    )
+    return "No label is used or shown. Therefore the found classes have numbers, until they are named in the app."
 
 
 def _warnings(view: _View) -> str:
@@ -166,7 +161,7 @@ def _warnings(view: _View) -> str:
     for k, name in enumerate(view.names):
         agreed = samples.neighbor_agreement[samples.classes == k]
         if view.sizes[k] == 0:
-            words = f"is empty: no {view.noun} was voted into it."
+            words = f"is empty: no {view.noun} has this class in the vote."
         elif k in samples.shortages:
             words = f"has only {count(int(view.sizes[k]), view.noun)}."
         elif np.median(agreed) < MIXED * view.neighbors_at_most(k):
@@ -181,7 +176,7 @@ def _warnings(view: _View) -> str:
 def _found_classes(view: _View) -> str:
     words = f"A row is one found class: the {view.noun}s whose label is the most reliable. "
     if view.truth:
-        words += "Every found class is matched to at most one class of people's labels, no two to the same. "
+        words += "Every found class is matched to at most one true class, one to one. "
     rows = []
     for k in _pictured(view):
         about = f"{count(int(view.sizes[k]), view.noun)} ({percent(float(view.sizes[k] / view.sizes.sum()))})"
@@ -203,9 +198,9 @@ def _trust(view: _View) -> str:
     else:
         drawn = figures.score_distribution(scores.cv_score, found.seeds)
         alt = "Distribution of the scores, one dot a seed"
-    below = "One point a seed; the table of all seeds further down has their numbers."
+    below = "One point a seed; their numbers are in the table of all seeds below."
     return f"""<section>
-<h2>Can the objective be trusted?</h2>
+<h2>Is the ranking of the seeds reliable?</h2>
 {paragraph(sentences.trust(found, view.truth), "answer")}
 {figure("score-and-accuracy" if view.truth else "scores", drawn, alt=alt, caption=below)}
 </section>"""
@@ -244,7 +239,7 @@ def _confusion(view: _View) -> str:
     drawn = figures.confusion(counts, view.names, true)
     return f"""<section>
 <h2>Which true classes do the found ones hold?</h2>
-{paragraph(f"The vote on {scored}, beside people's labels.")}
+{paragraph(f"The vote on {scored}, compared with the true labels.")}
 {figure("confusion", drawn, alt="Matrix of found and true classes; the table below has its largest numbers")}
 {
         table(
@@ -271,7 +266,7 @@ def _reliable(view: _View) -> str:
         words += f"{sentences.neighbors(view.ranking)} "
     rejected = sum(row in view.review.rejected for row in samples.rows.tolist())
     if rejected:
-        words += f"{rejected} of them {'was' if rejected == 1 else 'were'} rejected by hand: counted, but not shown. "
+        words += f"{rejected} of them {'is' if rejected == 1 else 'are'} rejected by hand: counted, but not shown. "
     rows = []
     for k in _pictured(view):
         about = count(int((samples.classes == k).sum()), view.noun)
@@ -330,11 +325,11 @@ def _pictured(view: _View) -> list[int]:
 
 def _legend(view: _View) -> str:
     words = f"Only the first {PICTURED} classes are shown. " if np.count_nonzero(view.sizes) > PICTURED else ""
-    return words + (f"A dashed frame marks {view.noun}s that people label otherwise." if view.truth else "")
+    return words + (f"A dashed frame marks {view.noun}s whose true class differs." if view.truth else "")
 
 
 def _class_row(view: _View, k: int, most: int, about: str) -> str:
-    """One found class: its name, something about it, and its most reliable samples that nobody rejected."""
+    """One found class: its name, something about it, and its most reliable samples without the rejected ones."""
     samples = view.reliable[0]
     rows = [row for row in samples.rows[samples.classes == k].tolist() if row not in view.review.rejected][:most]
     small = most > ROW
@@ -350,7 +345,7 @@ def _class_row(view: _View, k: int, most: int, about: str) -> str:
 
 def _tile(view: _View, row: int, pixels: int) -> str:
     wrong = view.is_wrong(row)
-    words = f"{view.noun} {row}" + ", which people label otherwise" * wrong
+    words = f"{view.noun} {row}" + ", whose true class differs" * wrong
     if view.pictures is None:
         return f'<span class="card{" wrong" * wrong}" role="img" aria-label="{words}">{row}</span>'
     array, white = view.pictures
@@ -358,18 +353,18 @@ def _tile(view: _View, row: int, pixels: int) -> str:
     return f'<img{mark} alt="{words}" src="{thumbnails.data_uri(array[row], pixels, white=white)}">'
 
 
-# --- what was asked ----------------------------------------------------------------------------------
+# --- settings ---------------------------------------------------------------------------------------
 
 
 def _seeds(view: _View) -> str:
     found = view.found
     header = ["rank", "seed", "score", "objective, nats", *(["ACC", "ARI"] if view.truth else []), "ended"]
     rows = []
-    for place, i in enumerate(found.statistics.order.tolist(), start=1):
+    for rank, i in enumerate(found.statistics.order.tolist(), start=1):
         objective = "–" if np.isnan(found.objective[i]) else number(float(found.objective[i]))
         right = [percent(found.values["acc"][i]), number(found.values["ari"][i], 3)] if view.truth else []
-        ended = found.states[i] + (", score far below the others" if found.statistics.failed[i] else "")
-        rows.append((place, found.seeds[i], percent(float(found.statistics.cv_score[i]), 2), objective, *right, ended))
+        ended = found.states[i] + (", failed: score far below the others" if found.statistics.failed[i] else "")
+        rows.append((rank, found.seeds[i], percent(float(found.statistics.cv_score[i]), 2), objective, *right, ended))
     return f"""<section>
 <h2>All seeds</h2>
 {table("The best score first", header, rows, numeric=range(len(header) - 1))}
@@ -380,7 +375,7 @@ def _asked(view: _View) -> str:
     settings = provenance.hyperparameters(view.found.run)
     header = ["name", "symbol", "value", "meaning"]
     return f"""<section>
-<h2>What was asked</h2>
+<h2>Settings</h2>
 {table("The run", ["", ""], provenance.settings(view.found), numeric=(), kind="keys")}
 {table("Hyperparameters, with the paper's symbols", header, settings, numeric=(2,)) if settings else ""}
 </section>"""

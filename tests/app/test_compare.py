@@ -52,7 +52,7 @@ def test_methods_are_run_in_the_queue_and_stand_side_by_side(comparison):
     assert table["vote ACC"][0] == standings["hume"].vote_acc
     assert says(at.markdown[0].value, f"{standings['hume'].vote_acc:.1%} of the samples")
     drawn = figures(at)["leaderboard"]["data"]
-    assert {trace["name"] for trace in drawn} >= {"HUME", "controls", "without labels", "vote of the seeds"}
+    assert {trace["name"] for trace in drawn} >= {"HUME", "negative controls", "without labels", "vote of the seeds"}
 
 
 def test_a_damaged_result_is_run_again(comparison):

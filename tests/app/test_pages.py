@@ -99,7 +99,7 @@ def test_search_says_what_became_of_the_chosen_run(first):
     )
 
 
-def test_the_objective_page_says_whether_the_score_foretells_the_accuracy(first):
+def test_the_objective_page_says_whether_the_score_predicts_the_accuracy(first):
     at = look("objective", run="first")
     answer, found = at.markdown[0].value, first.correlation
     assert says(

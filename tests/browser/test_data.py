@@ -1,4 +1,4 @@
-"""In a real browser: images that nobody labeled go in, and what can be trained on comes out."""
+"""In a real browser: unlabeled images in, labels to train on out."""
 
 import io
 import re

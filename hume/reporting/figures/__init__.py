@@ -1,6 +1,6 @@
-"""What was found, as Plotly figures: plain arrays in, a figure out; no page, no run, no disk.
+"""Results as Plotly figures: plain arrays in, a figure out; no page, no run, no disk.
 
-A figure has no title, template, background or font colour: whoever shows it sets these, and every
+A figure has no title, template, background or font colour: the caller sets these, and every
 marker and line reads on white and on a dark page. Points that stand for a seed or a sample carry
 its number in `customdata`, one integer a point. Shares are given as 0 to 1 and drawn in percent.
 """

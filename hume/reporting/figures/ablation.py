@@ -1,4 +1,4 @@
-"""One setting turned, and the number of classes swept, as figures: panels above one another on one axis."""
+"""Sweeps over one setting and over the number of classes, as stacked panels on one axis."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,7 +37,7 @@ def ablation(
 ) -> go.Figure:
     """See what one setting does: accuracy, cross-validation score and occupied classes against its values (Fig. B1).
 
-    values: (V,) in words, in the order to be drawn; all others (V,), shares 0 to 1 except `occupied`, classes. Means
+    values: (V,) as text, in the order to be drawn; all others (V,), shares 0 to 1 except `occupied`, classes. Means
     with their standard deviations as bars, the vote as a star. Without `acc` there is no panel of accuracies. axis:
     what the values are. Raises InputError when the lengths differ, or `acc` comes without `acc_std`.
     """
@@ -70,7 +70,7 @@ def number_of_classes(
     occupied: ArrayLike,
     suggested: tuple[int, int, int] | None = None,
 ) -> go.Figure:
-    """Ask how many classes there are: score above chance, agreement of the seeds and occupied classes against K.
+    """Show how many classes there are: score above chance, agreement of the seeds and occupied classes against K.
 
     num_classes: (P,) rising; corrected, corrected_std: (P,) shares, 0 is chance; stability: (P,) NaN where unknown;
     occupied: (P,) classes, beside the line where none is empty; suggested: K with the lowest and the highest number

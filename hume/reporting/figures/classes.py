@@ -1,4 +1,4 @@
-"""The classes that were found: how large, how mixed, how sure."""
+"""The found classes: size, confusion, votes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -116,7 +116,7 @@ def class_sizes(
     true_sizes: ArrayLike | None = None,
     true_names: Sequence[str] | None = None,
 ) -> go.Figure:
-    """Show whether the found classes are balanced: one bar a class, and beside them the true classes if given.
+    """Show whether the found classes are balanced: one bar a class, next to the true classes if given.
 
     found_sizes: (K,) samples; names: (K,); true_sizes, true_names: the same of the ground truth, whose classes are
     not matched to the found ones. A dotted line marks equal sizes. Raises InputError when the lengths differ.

@@ -11,11 +11,11 @@ from hume.reporting.figures.parts import LEGEND_BELOW, category_axis, color_bar,
 
 ROW_HEIGHT = 30  # pixels a method
 COLOURS = {"hume": ACCENT, "control": MUTED, "baseline": MAIN, "supervised": MUTED}
-WORDS = {
+TITLES = {
     "hume": "HUME",
-    "control": "controls",
+    "control": "negative controls",
     "baseline": "without labels",
-    "supervised": "learns from labels: the ceiling",
+    "supervised": "supervised: upper bound",
 }
 SYMBOLS = {"hume": "circle", "control": "x", "baseline": "circle", "supervised": "square-open"}
 GREY = "#8b8d91"  # of numbers that were printed elsewhere
@@ -30,7 +30,7 @@ def leaderboard(
     vote: ArrayLike,
     published: Sequence[tuple[str, float]] = (),
 ) -> go.Figure:
-    """See every method's accuracy beside the others: mean and standard deviation over seeds, the vote as a star.
+    """Compare the accuracy of all methods: mean and standard deviation over seeds, the vote as a star.
 
     names, kinds ("hume", "control", "baseline", "supervised"), mean, std, n, vote: (M,), shares 0 to 1, NaN where there
     is no vote; published: printed numbers (name, share), drawn in grey below everything that was measured. Methods come
@@ -41,7 +41,7 @@ def leaderboard(
     mine = labels[: len(names)]
     values, spread, amount = percent(mean), percent(std), np.asarray(n)
     traces = []
-    for kind in WORDS:
+    for kind in TITLES:
         rows = [i for i, each in enumerate(kinds) if each == kind]
         if not rows:
             continue
@@ -53,7 +53,7 @@ def leaderboard(
                 mode="markers",
                 marker={"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 10, "line": {"width": 2}},
                 customdata=np.column_stack([spread[rows], amount[rows]]),
-                name=WORDS[kind],
+                name=TITLES[kind],
                 hovertemplate="%{y}<br>%{x:.1f} ± %{customdata[0]:.1f} %, n = %{customdata[1]:.0f}<extra></extra>",
             )
         )
@@ -94,7 +94,7 @@ def leaderboard(
 
 
 def pairs(spaces: Sequence[str], values: ArrayLike, seconds: ArrayLike, *, name: str, share: bool = True) -> go.Figure:
-    """See which pair of spaces serves best: a cell for every φ1 (row) and φ2 (column), its cost when hovered over.
+    """See which pair of spaces works best: a cell for every φ1 (row) and φ2 (column), its cost when hovered over.
 
     spaces: (M,) names; values: (M, M), NaN where nothing was run; seconds: (M, M) that each took; name: of what the
     values are, such as "ACC of the vote". Raises InputError when the shapes differ.

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from hume.reporting.figures.palette import ACCENT, MAIN, MUTED, faded
 from hume.reporting.figures.parts import LEGEND_BELOW, category_axis, frame, percent, same_length, small, unique
 
-MOST_DIRECTIONS = 256  # a spectrum's tail says nothing that its beginning does not
+MOST_DIRECTIONS = 256  # the tail of a spectrum adds nothing
 
 
 def spectrum(shares: ArrayLike) -> go.Figure:
@@ -61,7 +61,7 @@ def norms(edges: ArrayLike, counts: ArrayLike) -> go.Figure:
 
 
 def class_counts(names: list[str], counts: ArrayLike) -> go.Figure:
-    """See how even the classes are that somebody gave: a bar a class, in their order.
+    """See how balanced the given classes are: a bar a class, in their order.
 
     names: (C,); counts: (C,) samples. Raises InputError when the lengths differ.
     """

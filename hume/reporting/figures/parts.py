@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hume.common.errors import InputError
 
-GOLDEN = (np.sqrt(5) - 1) / 2  # multiples of it, without their whole part, lie apart from one another
+GOLDEN = (np.sqrt(5) - 1) / 2  # multiples of it, without their whole part, are far from one another
 LONGEST_NAME = 40  # characters; a longer one would leave no room for the plot
 # Plotly reads a small HTML, %{…} in hover templates and $…$ as a formula; it decodes these numbers in all texts.
 MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "{": "&#123;", "$": "&#36;"})
@@ -22,7 +22,7 @@ CLICK_SELECTS = {"clickmode": "event+select", "dragmode": "pan", "hovermode": "c
 
 
 def safe(name: object) -> str:
-    """Show a name that somebody typed as it was typed: in Plotly's texts and templates it stays plain text.
+    """Escape a typed name: in Plotly's texts and templates it stays plain text.
 
     Line breaks become spaces, and what is longer than 40 characters ends in "…".
     """
@@ -34,10 +34,10 @@ def safe(name: object) -> str:
 
 def unique(names: Sequence[object]) -> list[str]:
     """Safe names for an axis of categories, where two equal ones would become one place."""
-    found = [safe(name) for name in names]
-    times, seen = Counter(found), Counter[str]()
+    labels = [safe(name) for name in names]
+    times, seen = Counter(labels), Counter[str]()
     result = []
-    for name in found:
+    for name in labels:
         seen[name] += 1
         result.append(name if times[name] == 1 else f"{name} ({seen[name]})")
     return result
@@ -71,7 +71,7 @@ def seeds_in_words(num_seeds: int) -> str:
 
 
 def frame(traces: Sequence[Any], *, x: str = "", y: str = "", **layout: Any) -> go.Figure:
-    """A figure of these traces with words on its axes and otherwise the look of whoever shows it."""
+    """A figure of these traces with axis titles, otherwise in the look of its page."""
     fig = go.Figure(traces)
     fig.update_layout(margin=MARGIN)
     fig.update_xaxes(title={"text": x}, automargin=True, zeroline=False)

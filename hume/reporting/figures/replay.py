@@ -1,4 +1,4 @@
-"""A finished run seen again, moment by moment: the cloud of its seeds, and how many samples still change class."""
+"""The replay of a finished run: its seeds at a frame, and how many samples change class."""
 
 from typing import Any
 

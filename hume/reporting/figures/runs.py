@@ -1,4 +1,4 @@
-"""What a run is worth against the ground truth: how many seeds, how many samples, which run (Figs. 3a, 3b, E1, F1)."""
+"""A run against the ground truth: how many seeds, how many samples, which run (Figs. 3a, 3b, E1, F1)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ ENDS = {"symbol": ["circle-open", "star"], "size": [11, 14], "line": {"width": [
 
 
 def top_n(curves: Sequence[tuple[str, TopNCurve]]) -> go.Figure:
-    """Ask how many seeds the vote needs: its ACC and ARI over the n best seeds, one colour a run (Figs. 3a, F1).
+    """Show how many seeds the vote needs: its ACC and ARI over the n best seeds, one colour a run (Figs. 3a, F1).
 
     curves: the name and curve of each run. A star marks all seeds, the paper's choice, and a ring the best seed
     alone. If any run lacks ground truth, what all of them have is drawn instead: the share of samples labeled as by
@@ -57,10 +57,10 @@ def top_n(curves: Sequence[tuple[str, TopNCurve]]) -> go.Figure:
 def reliability_curve(
     n: ArrayLike, accuracy: ArrayLike, *, chosen: int | None = None, names: Sequence[str] | None = None
 ) -> go.Figure:
-    """Ask how many samples a class can be trusted: accuracy of the n most reliable of every class (Figs. 3b, E1).
+    """Show how many samples per class are reliable: accuracy of the n most reliable of every class (Figs. 3b, E1).
 
-    n: (M,) samples a class; accuracy: (M,) shares, or (C, M) for several curves with `names`. chosen: the number that
-    is asked for now, marked by a line and its accuracy. Raises InputError when the lengths differ.
+    n: (M,) samples a class; accuracy: (M,) shares, or (C, M) for several curves with `names`. chosen: the current
+    number, marked by a line and its accuracy. Raises InputError when the lengths differ.
     """
     amounts, values = np.asarray(n, np.int64), np.atleast_2d(percent(accuracy))
     labels = names or ["accuracy"] * len(values)

@@ -42,7 +42,7 @@ def correlation(
     reference: int | None = None,
     selected: int | None = None,
 ) -> go.Figure:
-    """Show whether the objective foretells accuracy: one point a seed, the line through them, r (Fig. 1).
+    """Show whether the objective predicts accuracy: one point a seed, the line through them, r (Fig. 1).
 
     cv_score, acc: (S,) shares, NaN where unknown; seeds: (S,) their numbers, which travel as `customdata`; state:
     (S,) such as "converged", shown by colour and symbol; found: what `scores.correlation` says of the two, or None.

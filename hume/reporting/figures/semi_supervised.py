@@ -1,4 +1,4 @@
-"""What reliable samples are worth as labels, as a figure: accuracy over the number of labels a class (Table 4)."""
+"""Accuracy of classifiers trained on reliable samples, over the number of labels per class (Table 4)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,9 +25,9 @@ def semi_supervised(
     plain: tuple[ArrayLike, ArrayLike | None] | None = None,
     correct: ArrayLike | None = None,
     vote: float | None = None,
-    y: str = "Accuracy on samples that were not learned from",
+    y: str = "Accuracy on held-out samples",
 ) -> go.Figure:
-    """See what found labels are worth beside true ones: the accuracy of what learns from n a class, two lines.
+    """Compare training on reliable and on true labels: accuracy of classifiers over n labels per class, two lines.
 
     per_class: (P,) numbers n, ascending. reliable, true: mean and standard deviation over seeds, the latter drawn as a
     band. plain: (P,) means of both without pseudo-labels, dotted; correct: (P,) share of the reliable samples that are

@@ -1,4 +1,4 @@
-"""Two judges of the same labelings: the score in φ2 against the score in φ1, one point a seed."""
+"""The score of the same labelings in φ2 against φ1, one point a seed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,9 +34,9 @@ def trust(
 ) -> go.Figure:
     """See whether φ1 ranks the seeds as φ2 does: rising points are a good sign, falling ones a bad one.
 
-    cv_score, other: (S,) shares 0 to 1, in φ2 and in φ1; agreement: (S,) with the other seeds, told by colour, NaN
-    where unknown; evenness: (S,), 1 for equal classes, told when a point is pointed at; seeds: (S,) numbers that travel
-    as `customdata`; controls: bands of the scores that spoiled pairs reach, by words alone where they lie far off.
+    cv_score, other: (S,) shares 0 to 1, in φ2 and in φ1; agreement: (S,) with the other seeds, shown by colour,
+    NaN where unknown; evenness: (S,), 1 for equal classes, shown on hover; seeds: (S,) numbers, in `customdata`;
+    controls: bands of the scores of the negative controls, as text alone where they are out of range.
     Raises InputError when the lengths differ or a band is upside down.
     """
     same_length(scores=cv_score, others=other, agreements=agreement, evenness=evenness, seeds=seeds)
@@ -65,7 +65,7 @@ def trust(
     )
     fig = frame(
         [points],
-        x="Score in φ1 (how well φ1 foretells the same labels)",
+        x="Score in φ1 (cross-validation of the same labels)",
         y="Cross-validation score in φ2",
         xaxis={"ticksuffix": " %", "range": padded_range(percent(other), least=1)},
         yaxis={"ticksuffix": " %", "range": shown},
@@ -76,7 +76,7 @@ def trust(
 
 
 def _draw_controls(fig: go.Figure, controls: Sequence[Band], shown: list[float] | None) -> None:
-    """Bands behind the points where they can be seen; the others are named at the edge that they lie beyond."""
+    """Bands behind the points where they can be seen; the others are named at the edge."""
     beyond = []
     for title, low, high in controls:
         words = f"{safe(title)}: {100 * low:.1f} to {100 * high:.1f} %"
