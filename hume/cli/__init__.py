@@ -1,4 +1,4 @@
-"""`python -m hume`: add data, search, look at runs, export labels."""
+"""`python -m hume`: add data, search, inspect runs, export labels."""
 
 # The commands register themselves.
 from hume.cli import ablate, compare, data, export, runs, semi_supervised, trust  # noqa: F401

@@ -1,4 +1,4 @@
-"""The commands that change one setting, and that look for the number of classes."""
+"""The commands that sweep one setting, and the number of classes."""
 
 from functools import partial
 from pathlib import Path
@@ -33,11 +33,11 @@ def ablate(
     phi2: Annotated[str | None, typer.Option(help="Pretrained space; the dataset's first choice.")] = None,
     num_classes: Annotated[int | None, typer.Option(help="K; the dataset's where it knows.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Seeds a value, 20; in the sweep over seeds at most, 100.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Search also what was searched before.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Search again, ignoring the cache.")] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Search with every value of one setting and print what it does; what was searched before is kept."""
+    """Search with every value of one setting and print its effect; earlier searches are cached."""
     if family not in SWEEPS:
         raise InputError(f"there is no ablation {family!r}: choose one of {', '.join(SWEEPS)}")
     chosen, place = SWEEPS[family], devices.choose_device(device)
@@ -62,11 +62,11 @@ def count_classes(
     phi1: Annotated[str | None, typer.Option(help="Self-supervised space; the dataset's first choice.")] = None,
     phi2: Annotated[str | None, typer.Option(help="Pretrained space; the dataset's first choice.")] = None,
     seeds: Annotated[int, typer.Option(help="Seeds a number of classes.")] = 20,
-    again: Annotated[bool, typer.Option("--again", help="Search also what was searched before.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Search again, ignoring the cache.")] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Search with every number of classes in a range and say, without any label, which fits best."""
+    """Search with every number of classes in a range and suggest one, without labels."""
     _at_least_one(seeds)
     if not 2 <= first <= last:
         raise InputError(
@@ -91,7 +91,7 @@ def count_classes(
 
 
 def _run_sweep(asked: Ablation, sweep: Sweep, seeds: int | None, again: bool, device: str) -> None:
-    """Search what is missing; the sweep over seeds searches the largest number once, all others are part of it."""
+    """Search the missing values; the sweep over seeds searches the largest number once, which contains the others."""
     number = _at_least_one(seeds if seeds is not None else 20)
     values = sweep.values
     if sweep.counts_seeds:
@@ -130,7 +130,7 @@ def _points_table(sweep: Sweep, points: list[Point]) -> Table:
 
 def _point_row(sweep: Sweep, each: Point) -> list[object]:
     spreads = (each.cv_score, each.acc, each.vote)
-    numbers = [number for part in spreads for number in ((None, None) if part is None else (part.mean, part.std))]
+    numbers = [number for item in spreads for number in ((None, None) if item is None else (item.mean, item.std))]
     return [
         sweep.key, experiment_sentences.sweep_value(sweep, each.value), *numbers, each.occupied.mean,
         each.label_entropy.mean, each.stability, each.n, round(each.seconds, 1),

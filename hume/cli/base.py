@@ -1,4 +1,4 @@
-"""What all commands share: how errors are said, progress bars, tables."""
+"""Shared by all commands: error messages, progress bars, tables."""
 
 import functools
 import sys
@@ -33,8 +33,8 @@ def main() -> None:
     except Exception as error:  # typer's usage errors share no public class over its versions
         if not hasattr(error, "format_message"):
             raise
-        words = " ".join(error.format_message().split()).rstrip(".")
-        print(f"error: {words}: see --help", file=sys.stderr)
+        message = " ".join(error.format_message().split()).rstrip(".")
+        print(f"error: {message}: see --help", file=sys.stderr)
         status = 2
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -50,7 +50,7 @@ def command(name: str, *, hidden: bool = False) -> Callable[[Callable[P, R]], Ca
             except HumeError as error:
                 message = str(error)
             except KeyboardInterrupt:
-                message = "stopped; finished seeds are kept, `python -m hume list` names the run to resume"
+                message = "stopped; finished seeds are saved, `python -m hume list` names the run to resume"
             except (MemoryError, RuntimeError) as error:  # torch has no class of its own for memory on the CPU
                 if not out_of_memory(error):
                     raise

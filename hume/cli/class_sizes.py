@@ -1,4 +1,4 @@
-"""The option --class-sizes: numbers, a file of numbers, or an estimate that is made first."""
+"""The option --class-sizes: numbers, a file of numbers, or an estimate computed first."""
 
 import sys
 
@@ -14,7 +14,7 @@ ESTIMATE = "estimate"
 def asked_sizes(
     given: str, data: Dataset, phi1: str, phi2: str, num_classes: int, setting: Setting, device: str
 ) -> tuple[float, ...]:
-    """The class sizes asked for on the command line; an estimate is printed, with how sure it is, on standard error."""
+    """The requested class sizes; an estimate is printed, with its certainty, on standard error."""
     if given != ESTIMATE:
         return read_sizes(given)
     with progress(transient=True) as bar:

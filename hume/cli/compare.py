@@ -29,13 +29,13 @@ def compare(
     phi2: Annotated[str | None, typer.Option(help="Pretrained space; the dataset's first choice.")] = None,
     num_classes: Annotated[int | None, typer.Option(help="K; the dataset's where it knows.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Run this method, may be repeated; all if left out.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Published budgets, hours for some; else smaller ones.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Run also what was run before.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Published budgets, hours for some; default: smaller.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Run again, ignoring the cache.")] = False,
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="HUME on every pair of spaces, too.")] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Run every method on the same features and print the leaderboard; what was run before is kept."""
+    """Run every method on the same features and print the leaderboard; earlier results are cached."""
     store, place = Store(), devices.choose_device(device)
     data = store.load_dataset(dataset)
     first, second = phi1 or data.default_pair[0], phi2 or data.default_pair[1]
@@ -102,7 +102,7 @@ def _print_published(*names: str) -> None:
     printed = headline(*names)
     if not printed:
         return
-    print("Printed in the paper, on other features: not to be mixed with what was measured here.")
+    print("Printed in the paper, on other features: not comparable with the results above.")
     table = Table("method", "setting", "φ1", "φ2", "ACC", "source", box=None)
     for each in printed:
         table.add_row(each.method, each.setting or "–", each.phi1 or "–", each.phi2 or "–", f"{each.value:.3f}",

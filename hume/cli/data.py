@@ -1,4 +1,4 @@
-"""Commands about data: add them, make their spaces, look at them."""
+"""Commands about data: add datasets, compute and inspect spaces."""
 
 from contextlib import closing
 from functools import partial
@@ -32,12 +32,12 @@ def add(
     ],
     name: Name = None,
     side: Annotated[int, typer.Option(help="Pixels of the stored copy of larger pictures.")] = 96,
-    copy: Annotated[bool, typer.Option("--copy", help="Bring large pictures along, else they stay.")] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy large pictures; otherwise they are referred to.")] = False,
     path_column: Annotated[str | None, typer.Option(help="Of a table; guessed if left out.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Of a table.")] = None,
     split_column: Annotated[str | None, typer.Option(help="Of a table.")] = None,
 ) -> None:
-    """Make a dataset of what lies at a path; labels and a train/test split are kept where there are any."""
+    """Import a path as a dataset, with its labels and train/test split where there are any."""
     found = detect_format(path, path_column=path_column, label_column=label_column, split_column=split_column)
     print(found.summary)
     keep: Literal["refer", "copy"] = "copy" if copy else "refer"
@@ -52,11 +52,11 @@ def add(
 @command("add-public")
 def add_public(
     key: Annotated[str, typer.Argument(help="Its name, such as cifar10, or hf:OWNER/NAME of Hugging Face.")],
-    files: Annotated[Path | None, typer.Option(help="Folder where its files lie, or are to be downloaded to.")] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch what is missing.")] = False,
+    files: Annotated[Path | None, typer.Option(help="Folder where its files are, or are downloaded to.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Download missing files.")] = False,
     name: Name = None,
 ) -> None:
-    """Make a dataset of a public one by its name."""
+    """Import a public dataset by its name."""
     from hume.data.catalog import CATALOG, import_named
     from hume.data.importers.hugging_face import import_hugging_face
 
@@ -68,7 +68,7 @@ def add_public(
     elif key not in CATALOG:
         raise InputError(f"there is no public dataset {key!r}: choose one of {', '.join(CATALOG)}, or hf:OWNER/NAME")
     elif name is not None:
-        raise InputError("--name goes with hf:OWNER/NAME: the others keep the names they are known by")
+        raise InputError("--name goes with hf:OWNER/NAME: other public datasets keep their names")
     else:
         place = files or Store().home / "downloads"
         made = with_bar("reading", partial(import_named, key, root, data_folder=place, download=download))
@@ -77,7 +77,7 @@ def add_public(
 
 @command("copy")
 def copy(dataset: Annotated[str, typer.Argument(help="See `datasets`.")]) -> None:
-    """Copy a dataset that came with the project, to give the copy spaces of your own."""
+    """Copy an embedded dataset, to add spaces of your own to the copy."""
     print(f"{copy_dataset(Store(), dataset).name} is yours")
 
 
@@ -86,7 +86,7 @@ def delete(
     dataset: Own,
     space: Annotated[str | None, typer.Option(help="Delete this space alone.")] = None,
 ) -> None:
-    """Remove a dataset of your own for good, or one space of it; refused while runs need it."""
+    """Delete a dataset of your own for good, or one space of it; refused while runs use it."""
     store = Store()
     folder = own_dataset(store, dataset)
     if space is None:
@@ -116,14 +116,14 @@ def networks() -> None:
 def extract_space(
     dataset: Own,
     network: Annotated[str, typer.Argument(help="A name of `networks`, or a library's: timm:resnet50.")],
-    weights: Annotated[Path | None, typer.Option(help="A file of weights where they cannot be fetched.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="A file of weights, if they cannot be downloaded.")] = None,
     size: Annotated[
         int | None, typer.Option(help="Side of the pictures in pixels, the network's own if left out.")
     ] = None,
     name: Name = None,
     device: Device = "auto",
 ) -> None:
-    """Make a space by a pretrained network (φ2); goes on where it was interrupted."""
+    """Extract a space by a pretrained network (φ2); resumes where it was interrupted."""
     from hume.features.backbones import load_backbone
     from hume.features.extract import extract
 
@@ -138,16 +138,16 @@ def pretrain_space(
     dataset: Own,
     method: Annotated[str, typer.Option(help="simclr, moco or byol.")] = "simclr",
     encoder: Annotated[str | None, typer.Option(help="small, resnet18 or resnet50; the device's if left out.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="As many as suit the data if left out.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Chosen by the data if left out.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Mirror images, not where sides matter.")] = True,
+    flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Mirror images; not if left and right differ.")] = True,
     train_split_only: Annotated[
-        bool, typer.Option("--train-split-only", help="Leave the test rows out of the training.")
+        bool, typer.Option("--train-split-only", help="Exclude the test rows from training.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of weights and views.")] = 0,
     device: Device = "auto",
 ) -> None:
-    """Train a network on the images of a dataset without labels and make a space of its features (φ1)."""
+    """Train a network on the images of a dataset without labels and extract a space of its features (φ1)."""
     from hume.features.pretrain import defaults, pretrain
 
     folder, place = own_dataset(Store(), dataset), devices.choose_device(device)
@@ -172,14 +172,14 @@ def pretrain_space(
 @command("derive")
 def derive_space(
     dataset: Own,
-    spaces: Annotated[list[str], typer.Argument(help="One space, or several to lie side by side.")],
+    spaces: Annotated[list[str], typer.Argument(help="One space, or several to concatenate.")],
     unit: Annotated[bool, typer.Option("--unit", help="Divide every row by its L2 norm.")] = False,
-    centre: Annotated[bool, typer.Option("--centre", help="Take the mean row away.")] = False,
+    centre: Annotated[bool, typer.Option("--centre", help="Subtract the mean row.")] = False,
     pca: Annotated[int | None, typer.Option(help="Keep this many leading directions.")] = None,
     whiten: Annotated[bool, typer.Option("--whiten", help="Give every direction kept the same variance.")] = False,
     name: Name = None,
 ) -> None:
-    """Make a space of others: side by side, centred, of unit length, reduced by PCA."""
+    """Derive a space from others: concatenated, centred, of unit length, reduced by PCA."""
     from hume.features.derive import Recipe, derive
 
     folder = own_dataset(Store(), dataset)
@@ -193,7 +193,7 @@ def facts(
     dataset: Annotated[str, typer.Argument(help="See `datasets`.")],
     space: Annotated[str | None, typer.Argument(help="One space, all if left out.")] = None,
 ) -> None:
-    """What the numbers of a dataset's spaces look like: norms, spectrum, duplicates, empty rows."""
+    """Statistics of a dataset's spaces: norms, spectrum, duplicates, empty rows."""
     from hume.features.statistics import space_facts
 
     data = Store().load_dataset(dataset)

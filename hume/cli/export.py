@@ -15,9 +15,9 @@ from hume.runs import review
 from hume.runs.findings import Findings
 from hume.runs.store import Store
 
-Folder = Annotated[Path, typer.Argument(help="Folder to make.", metavar="OUT")]
+Folder = Annotated[Path, typer.Argument(help="Folder to write.", metavar="OUT")]
 PerClass = Annotated[int, typer.Option(help="Samples of every class.")]
-Neighbors = Annotated[int, typer.Option(help="Nearest neighbours that are asked.")]
+Neighbors = Annotated[int, typer.Option(help="Nearest neighbours of every sample.")]
 TrueLabels = Annotated[
     bool, typer.Option("--true-labels", help="With usb: also as many random true labels, to compare with.")
 ]
@@ -86,12 +86,12 @@ def _export_authors(run: str, folder: Path) -> None:
 @command("import-authors")
 def import_authors(
     folder: Annotated[Path, typer.Argument(help="Folder with linear_task_*.pt and results_*.pickle.")],
-    dataset: Annotated[str, typer.Option(help="Dataset the tasks were found on.")],
-    phi1: Annotated[str | None, typer.Option(help="Space the tasks label in.")] = None,
-    phi2: Annotated[str | None, typer.Option(help="Space that judged them.")] = None,
+    dataset: Annotated[str, typer.Option(help="Dataset of the tasks.")],
+    phi1: Annotated[str | None, typer.Option(help="Space of the labels.")] = None,
+    phi2: Annotated[str | None, typer.Option(help="Space of the classifier.")] = None,
     run: Annotated[str | None, typer.Option(help="Name for the run.")] = None,
 ) -> None:
-    """Read tasks in the authors' layout as a run."""
+    """Import tasks in the authors' layout as a run."""
     store = Store()
     data = store.load_dataset(dataset)
     first, second = phi1 or data.default_pair[0], phi2 or data.default_pair[1]

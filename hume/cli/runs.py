@@ -1,4 +1,4 @@
-"""Commands about runs: search, look at them, write their labels."""
+"""Commands about runs: search, inspect, write labels."""
 
 import json
 from collections.abc import Iterator
@@ -53,8 +53,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as t
 @command("search")
 def search_run(
     dataset: Annotated[str | None, typer.Option(help="Embedded dataset, one of the home folder, or a folder.")] = None,
-    phi1: Annotated[str | None, typer.Option(help="Space to label in, or a .npy file.")] = None,
-    phi2: Annotated[str | None, typer.Option(help="Space that judges, or a .npy file.")] = None,
+    phi1: Annotated[str | None, typer.Option(help="Space of the labels, or a .npy file.")] = None,
+    phi2: Annotated[str | None, typer.Option(help="Space of the classifier, or a .npy file.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Ground truth as .npy, for display only.")] = None,
     num_classes: Annotated[int | None, typer.Option(help="K; the dataset's where it knows.")] = None,
     class_sizes: Annotated[
@@ -72,7 +72,7 @@ def search_run(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     cluster: Cluster = None,
     seed_batch: Annotated[
-        int | None, typer.Option(help="Seeds searched side by side; as many as memory allows if left out.")
+        int | None, typer.Option(help="Seeds searched in one batch; as many as memory allows if left out.")
     ] = None,
     run: Annotated[str | None, typer.Option(help="Name for the run.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a hyperparameter: NAME=VALUE.")] = None,
@@ -97,7 +97,7 @@ def search_run(
 def _data(store: Store, dataset: str | None, phi1: str | None, phi2: str | None, labels: Path | None) -> Dataset:
     if dataset is not None:
         if labels is not None:
-            raise InputError("--labels goes with --phi1 and --phi2 files: a dataset brings its own labels")
+            raise InputError("--labels goes with --phi1 and --phi2 files: a dataset has its own labels")
         return store.load_dataset(dataset)
     if phi1 is None or phi2 is None:
         raise InputError("name a --dataset, or give --phi1 and --phi2 as .npy files")
@@ -121,7 +121,7 @@ def _create(
     seed_batch: int | None = None,
     class_sizes: str | None = None,
 ) -> Run:
-    """Turn what was asked on the command line into a registered run."""
+    """Register a run with the settings of the command line."""
     rows = splits.searched_rows(data, setting)
     config, inner = preset_named(
         preset,
@@ -151,7 +151,7 @@ def _create(
 
 
 def _solver(name: str | None, preset: InnerSolver) -> InnerSolver:
-    """The solver asked for; the implicit one for a paper preset takes the ridge its steps stand for."""
+    """The requested solver; the implicit one for a paper preset takes the ridge equivalent to its steps."""
     if name is None or name == solver_name(preset):
         return preset
     if name == "implicit":
@@ -198,7 +198,7 @@ def resume(
     no_cluster: Annotated[bool, typer.Option("--no-cluster", help="Search on this machine alone.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Do what is missing of an interrupted run, where it was searched before unless told otherwise."""
+    """Resume an interrupted run, on its cluster or device unless an option says otherwise."""
     opened = Store().open(run)
     if cluster is not None and no_cluster:
         raise InputError("--cluster and --no-cluster exclude each other: give one of them")
@@ -208,7 +208,7 @@ def resume(
 
 
 def _execute(run: Run) -> dict[str, Any]:
-    """Work on a run with a progress bar on standard error."""
+    """Execute a run with a progress bar on standard error."""
     with progress() as bar:
         total, done = len(run.request.seeds), len(run.finished_seeds)
         searching = bar.add_task(f"search, {total} seeds", total=1.0)
@@ -226,7 +226,7 @@ def _execute(run: Run) -> dict[str, Any]:
         return run.execute(on_step=on_step, on_fold=on_fold)
 
 
-# --- looking -----------------------------------------------------------------------------------
+# --- inspecting --------------------------------------------------------------------------------
 
 
 def _as_json(run: Run, values: dict[str, Any]) -> str:
@@ -313,7 +313,7 @@ def list_runs() -> None:
 
 @command("datasets")
 def list_datasets() -> None:
-    """The datasets that can be named, with their spaces."""
+    """All datasets, with their spaces."""
     table = Table("dataset", "samples", "K", "labels", "space", "d", "kind", "licence", box=None)
     store = Store()
     for folder in dataset_folders(store.dataset_roots):
@@ -331,7 +331,7 @@ def list_datasets() -> None:
     print_table(table)
 
 
-# --- taking away ---------------------------------------------------------------------------------
+# --- export --------------------------------------------------------------------------------------
 
 
 @command("labels")
@@ -343,7 +343,7 @@ def write_labels(run: RunName, csv: Csv) -> None:
 
 @command("curve")
 def write_curve(run: RunName, csv: Csv) -> None:
-    """Write what the vote of the n best seeds is worth, for every n (Fig. 3a)."""
+    """Write the accuracy of the vote of the n best seeds, for every n (Fig. 3a)."""
     print(write_csv(csv, *Findings(Store().open(run)).curve_table()))
 
 
@@ -352,7 +352,7 @@ def write_reliable(
     run: RunName,
     csv: Csv,
     per_class: Annotated[int, typer.Option(help="Samples of every class.")] = 25,
-    neighbors: Annotated[int, typer.Option(help="Nearest neighbours that are asked.")] = 500,
+    neighbors: Annotated[int, typer.Option(help="Nearest neighbours of every sample.")] = 500,
     order: Annotated[
         reliable.Order, typer.Option(help="Algorithm G1 as printed, or as its prose has it.")
     ] = "algorithm",
@@ -361,7 +361,7 @@ def write_reliable(
         Method, typer.Option(help="auto: exact where that takes a minute or two, else approximate by faiss.")
     ] = "auto",
 ) -> None:
-    """Write the samples whose label can be trusted (Algorithm G1), with what was decided about them in the app."""
+    """Write the reliable samples (Algorithm G1), with the names and rejections of the app."""
     _reliable(Store().open(run), csv, per_class, neighbors, order, cast(RowChoice, rows), neighbors_method)
 
 
@@ -396,7 +396,7 @@ def write_report(
     file: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE.html")],
     blind: Annotated[bool, typer.Option("--blind", help="Leave the ground truth out.")] = False,
 ) -> None:
-    """Write what a run found as one HTML file that opens anywhere, without a network."""
+    """Write a report of a run as one HTML file that opens offline."""
     found = Findings(Store().open(run))
     try:
         from hume.reporting.report import (
@@ -415,7 +415,7 @@ def write_report(
 
 @command("demo")
 def demo(seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 100) -> None:
-    """Label the embedded images, beside k-means on the same features."""
+    """Label the embedded images, compared with k-means on the same features."""
     store = Store()
     data = store.load_dataset("fashion-mnist")
     run = _create(store, data, None, None, None, range(seeds), "fast", None, "transductive", "auto", None, None)

@@ -1,4 +1,4 @@
-"""The command that learns from reliable samples, and from as many true labels (Table 4)."""
+"""The command that trains on reliable samples, and on as many true labels (Table 4)."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,18 +32,18 @@ def train_on_reliable(
     per_class: Annotated[
         list[int] | None, typer.Option(help="Labels of every class; several times for several numbers.")
     ] = None,
-    space: Annotated[str | None, typer.Option(help="Features that are learned on; φ1 of the run.")] = None,
+    space: Annotated[str | None, typer.Option(help="Features to train on; φ1 of the run.")] = None,
     seeds: Annotated[int, typer.Option(help="Seeds: draws of true labels, batches, dropped coordinates.")] = NUM_SEEDS,
-    neighbors: Annotated[int, typer.Option(help="Nearest neighbours that are asked.")] = 500,
+    neighbors: Annotated[int, typer.Option(help="Nearest neighbours of every sample.")] = 500,
     order: Annotated[Order, typer.Option(help="Algorithm G1 as printed, or as its prose has it.")] = "algorithm",
-    again: Annotated[bool, typer.Option("--again", help="Train also what was trained before.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Train again, ignoring the cache.")] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
     labels: Annotated[
         Path | None, typer.Option("--labels", help="Write the classes that the classifier with most labels gives.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Train a classifier on reliable samples, and on as many true labels where there are any; what was is kept."""
+    """Train a classifier on reliable samples, and on as many true labels where there are any; results are cached."""
     if seeds < 1:
         raise InputError(f"training needs at least 1 seed, got --seeds {seeds}")
     found = Findings(Store().open(run))
@@ -75,10 +75,10 @@ def _print(student: SemiSupervised, points: list[Point]) -> None:
     if student.dataset.labels is None:
         return
     console = Console(width=200, highlight=False)
-    console.print("Printed in the paper, FreeMatch on images: beside, never mixed with the above", style="bright_black")
+    console.print("Printed in the paper, FreeMatch on images: not comparable with the above", style="bright_black")
     for line in table_4(student.dataset.name, str(student.dataset.card.get("name") or "")):
-        words = f"  {line.dataset}, {line.samples_per_class} a class: {line.method.removeprefix('FreeMatch ')} "
-        console.print(f"{words}{100 * line.value:.1f} ± {100 * (line.std or 0):.1f}", style="bright_black")
+        text = f"  {line.dataset}, {line.samples_per_class} a class: {line.method.removeprefix('FreeMatch ')} "
+        console.print(f"{text}{100 * line.value:.1f} ± {100 * (line.std or 0):.1f}", style="bright_black")
 
 
 def _table(points: list[Point]) -> Table:

@@ -29,7 +29,7 @@ def trust(
     as_json: AsJson = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda; for the negative controls.")] = "auto",
 ) -> None:
-    """Say, without any label, whether better scores mean better labelings in a run, and the evidence."""
+    """Report, without labels, whether the ranking of a run's seeds is reliable, and the evidence."""
     found = Findings(Store().open(run))
     if controls:
         run_controls(comparison_of(found), devices.choose_device(device))
@@ -42,7 +42,7 @@ def trust(
 
 
 def run_controls(comparison: Comparison, device: str) -> None:
-    """Search the negative controls without φ2, as far as they are missing."""
+    """Search the missing negative controls without φ2."""
     missing = [key for key in WITHOUT_PHI2 if comparison.saved(key) is None]
     with progress(transient=True) as bar:
         for key in missing:

@@ -1,7 +1,7 @@
-"""Work on datasets in the background: bringing them, and making their spaces, in the queues that searches wait in.
+"""Dataset jobs in the background: imports, and spaces, in the same queues as searches.
 
-Every piece of work has a name for people, with a space in it, so that it is never a run's. The records of
-a training are kept here for pages to show.
+Every job has a readable name with a space in it, which is never a run's. The records of a training stay in memory for
+pages to show.
 """
 
 import shutil
@@ -41,7 +41,7 @@ class NewSpace:
 
 
 class DatasetJobs:
-    """What one process does on the datasets of its home; every method may be called from any thread."""
+    """The dataset jobs of one process; every method may be called from any thread."""
 
     def __init__(self, jobs: RunJobs):
         self.jobs = jobs
@@ -50,7 +50,7 @@ class DatasetJobs:
         self._live: dict[str, list[Epoch]] = {}
 
     def add(self, path: Path, name: str, *, keep: Literal["refer", "copy"], side: int, **look: Any) -> str:
-        """Bring what lies at a path, see `hume.exchange.incoming`; look: arguments of `detect_format`."""
+        """Import a path, see `hume.exchange.incoming`; look: arguments of `detect_format`."""
 
         def work(on_progress: Progress) -> object:
             detected = detect_format(path, **look)
@@ -59,12 +59,12 @@ class DatasetJobs:
         return self._submit(f"Add {name}", work)
 
     def add_uploaded(self, place: Path, name: str, *, side: int) -> str:
-        """Bring what was uploaded to a place of `upload`, and remove it from there."""
+        """Import an upload from a folder of `upload`, then remove the folder."""
 
         def work(on_progress: Progress) -> object:
             try:
-                detected = detect_format(_what_was_meant(place), roots=[place])
-                _count_the_rest(detected, place)
+                detected = detect_format(_uploaded_path(place), roots=[place])
+                _set_unlisted_aside(detected, place)
                 return import_path(detected, self.jobs.store, name, keep="move", side=side, on_progress=on_progress)
             finally:
                 shutil.rmtree(place, ignore_errors=True)
@@ -72,11 +72,11 @@ class DatasetJobs:
         return self._submit(f"Add {name}", work)
 
     def do(self, name: str, work: Callable[[Progress], object], device: str = "cpu") -> str:
-        """Any other work, by a name for people, as a function that reports its progress and may return a result."""
+        """Any other job, by a readable name, as a function that reports its progress and may return a result."""
         return self._submit(name, work, device)
 
     def extract(self, folder: DatasetFolder, network: str, *, device: str = "auto", **options: Any) -> str:
-        """Make a space by a pretrained network; options: those of `load_backbone`."""
+        """Extract a space by a pretrained network; options: those of `load_backbone`."""
 
         def work(on_progress: Progress) -> object:
             from hume.features.backbones import load_backbone
@@ -91,7 +91,7 @@ class DatasetJobs:
     def pretrain(
         self, folder: DatasetFolder, config: "PretrainConfig", *, device: str = "auto", train_rows: Any = None
     ) -> str:
-        """Train an encoder on a dataset's own images and make a space of its features."""
+        """Train an encoder on a dataset's own images and extract a space of its features."""
         name = f"{folder.name}: {config.title}"
 
         def work(on_progress: Progress) -> object:
@@ -113,7 +113,7 @@ class DatasetJobs:
         return self._submit(name, work, device)
 
     def derive(self, folder: DatasetFolder, recipe: "Recipe", name: str | None = None) -> str:
-        """Make a space of others."""
+        """Derive a space from others."""
 
         def work(on_progress: Progress) -> object:
             from hume.features.derive import derive
@@ -123,7 +123,7 @@ class DatasetJobs:
         return self._submit(f"{folder.name}: derive {name or 'a space'}", work)
 
     def add_features(self, folder: DatasetFolder, name: str, place: Path) -> str:
-        """Give a dataset a space that was computed elsewhere: the one file in a place of `upload`, then removed."""
+        """Add a space computed elsewhere: the one file in a folder of `upload`, then removed."""
 
         def work(on_progress: Progress) -> object:
             from hume.data.importers.arrays import add_features
@@ -136,22 +136,22 @@ class DatasetJobs:
 
         return self._submit(f"{folder.name}: features {name}", work)
 
-    # --- looking -----------------------------------------------------------------------------
+    # --- status ------------------------------------------------------------------------------
 
     def statuses(self) -> list[Status]:
-        """All work on data since the server started, what has ended too, the newest first."""
+        """All dataset jobs since the server started, ended ones included, the newest first."""
         with self._lock:
             names = list(self._names)
         statuses = [self.jobs.status(name) for name in reversed(names)]
         return [status for status in statuses if status is not None]
 
     def live(self, name: str) -> "list[Epoch]":
-        """The records of a training so far, empty for other work."""
+        """The records of a training so far, empty for other jobs."""
         with self._lock:
             return list(self._live.get(name, []))
 
     def forget(self, name: str) -> None:
-        """Drop what is known of work that has ended."""
+        """Drop the status of an ended job."""
         self.jobs.forget(name)
         with self._lock:
             if self.jobs.status(name) is None:
@@ -159,14 +159,14 @@ class DatasetJobs:
                 self._live.pop(name, None)
 
     def is_busy(self, folder: DatasetFolder) -> bool:
-        """Whether work on a dataset waits or is under way."""
+        """Whether a job on a dataset is queued or under way."""
         return any(status.under_way and status.name.startswith(f"{folder.name}: ") for status in self.statuses())
 
     def _submit(self, name: str, work: Callable[[Progress], object], device: str = "cpu") -> str:
-        """Queue work and return its name: with a number where work of the same name waits or is under way."""
+        """Queue a job and return its name, with a number where a job of that name is queued or under way."""
         place = devices.choose_device(device)
         with self._lock:
-            chosen = next(each for each in _numbered(name) if not self.jobs.is_under_way(each))
+            chosen = next(free for free in _numbered(name) if not self.jobs.is_under_way(free))
             self._names.pop(chosen, None)
             self._names[chosen] = None
             self.jobs.submit_work(chosen, place, work)
@@ -194,17 +194,17 @@ def _receive(place: Path, name: str, content: IO[bytes]) -> None:
     """Write one uploaded file into a folder, under the last part of the name that the browser gave it."""
     target = place / Path(name).name
     if not target.name or target.parent != place or "\0" in name:
-        raise InputError(f"{name!r} is no name of a file: rename it")
+        raise InputError(f"{name!r} is not a file name: rename it")
     if target.exists():
         raise InputError(f"two files are called {target.name}: rename one")
     with target.open("xb") as file:
         shutil.copyfileobj(content, file, CHUNK)
 
 
-def _what_was_meant(place: Path) -> Path:
-    """Among uploaded files: the only one, a table of the others, else all of them as a folder of images.
+def _uploaded_path(place: Path) -> Path:
+    """The path to import from an upload: the only file, a table of the others, else the folder of images.
 
-    Raises InputError for an archive or arrays with other files beside it: which of them is meant is not known.
+    Raises InputError for an archive or arrays next to other files, which is ambiguous.
     """
     files = sorted(place.iterdir())
     others = [path for path in files if why_not(path.name) is not None]
@@ -218,8 +218,8 @@ def _what_was_meant(place: Path) -> Path:
     return place
 
 
-def _count_the_rest(detected: DetectedFormat, place: Path) -> None:
-    """Set uploaded pictures aside that the table beside them does not name."""
+def _set_unlisted_aside(detected: DetectedFormat, place: Path) -> None:
+    """Set uploaded pictures aside that the uploaded table does not name."""
     if detected.listing is not None and detected.path.parent == place and detected.path.is_file():
         named = {entry.path.resolve() for entry in detected.listing.entries}
         named |= {(place / name).resolve() for name, _ in detected.listing.set_aside}

@@ -1,4 +1,4 @@
-"""What a page sees of a search under way: curves, accuracies, typical and changed samples, sampled twice a second."""
+"""Live view of a search: curves, accuracies, typical and changed samples, sampled twice a second."""
 
 import threading
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ NUM_CHANGED = 24  # pictures
 
 @dataclass(frozen=True, eq=False)
 class Live:
-    """What can be seen of a search while it runs; NaN where there is nothing yet."""
+    """A snapshot of a search under way; NaN where a value is unknown."""
 
-    seeds: tuple[int, ...]  # all that were asked for
+    seeds: tuple[int, ...]  # all requested ones
     iteration: int  # of the batch under way, from 0
     objective: NDArray[np.float32]  # (S, T) Eq. 7 so far, nats
     label_shares: NDArray[np.float32]  # (S, K) the mean task
@@ -46,7 +46,7 @@ class Live:
 
 
 class LiveRecorder:
-    """Record of one run's steps what a page shows: `snapshot` is it now."""
+    """Records the live view of a run from its steps; `snapshot` returns it."""
 
     def __init__(self, run: Run):
         config = run.request.config
@@ -80,7 +80,7 @@ class LiveRecorder:
             self._look(finished, torch.from_numpy(run.prototypes()))
 
     def record(self, step: Step) -> float:
-        """Keep what a step shows; returns the share of the search that is done, if seeds end when they usually do."""
+        """Record a step; returns the share of the search that is done, if seeds end when they usually do."""
         places = [self._place[seed] for seed in step.seeds]
         with self._lock:
             self._iteration = step.iteration
@@ -105,11 +105,11 @@ class LiveRecorder:
         return self._most
 
     def end(self) -> None:
-        """Let go of what only a search needs."""
+        """Release the memory of the search."""
         self._phi1 = self._phi1.new_empty(0)
 
     def _look(self, seeds: Sequence[int], prototypes: Tensor) -> None:
-        """Label the sample as these seeds do now: how right are they, and what does the best of them see?"""
+        """Label the sample by these seeds: their accuracy, and the classes of the best of them."""
         prototypes = prototypes.to(self._phi1.device)
         labelings = hard_labels(self._phi1, prototypes).numpy()
         places = [self._place[seed] for seed in seeds]
@@ -130,7 +130,7 @@ class LiveRecorder:
             self._leader, self._labeling, self._typical, self._changed = seeds[best], labeling, typical, changed
 
     def _changes(self, leader: int, labeling: NDArray[np.int64], closeness: NDArray[np.float32]) -> NDArray[np.int64]:
-        """What the leader labels otherwise than before, the surest first."""
+        """The samples that changed class in the leader, the most confident first."""
         before = self._labeling
         if before is None or leader != self._leader:
             return np.empty((0, 3), np.int64)
@@ -139,7 +139,7 @@ class LiveRecorder:
         return np.column_stack([self._rows[moved], before[moved], labeling[moved]]).astype(np.int64)
 
     def _leads_elsewhere(self, places: Sequence[int], best: int) -> bool:
-        """Whether a seed of another batch that is under way beside this one is better than the best of this."""
+        """Whether a seed of another batch that is under way at the same time is better than the best of this."""
         if self._leader is None:
             return False
         leader = self._place[self._leader]
@@ -149,7 +149,7 @@ class LiveRecorder:
         return bool(ahead < behind)
 
     def snapshot(self) -> Live:
-        """A copy of what is known now."""
+        """A copy of the current view."""
         with self._lock:
             return Live(
                 seeds=self.seeds,
@@ -165,5 +165,5 @@ class LiveRecorder:
 
 
 def _final_objectives(curves: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(S,) Eq. 7 at the end of what is known of each curve (S, T)."""
+    """(S,) Eq. 7 at the last known value of each curve (S, T)."""
     return np.array([final_objective(curve[np.isfinite(curve)]) for curve in curves], np.float32)

@@ -1,4 +1,4 @@
-"""How fast searches go, measured in the background: a page asks and never waits."""
+"""The speed of searches, measured in the background without blocking a page."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Paces:
-    """What was measured in this process, by dataset, sizes, solver and device; may be called from any thread."""
+    """The speeds measured in this process, by dataset, sizes, solver and device; may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,7 +32,7 @@ class Paces:
         self, dataset: Dataset, phi1: str, phi2: str, config: Config, solver: InnerSolver, sizes: Sizes,
         setting: Setting, device: str, *, busy: bool,
     ) -> tuple[Pace | None, bool]:  # fmt: skip
-        """How fast a search goes, None where that is not known, and whether it is still to be measured.
+        """The speed of a search, None where unknown, and whether it is still being measured.
 
         `busy`: this process searches now. A search that is launched now waits for that, so what was measured before is
         better than what could be measured meanwhile, which in turn is measured again once it is over. The numbers of
@@ -58,7 +58,7 @@ class Paces:
         return pace, since == -math.inf
 
     def close(self) -> None:
-        """Wait for what is being measured; afterwards nothing is measured."""
+        """Wait for the current measurement; no other starts."""
         self._thread.shutdown(cancel_futures=True)
 
 
@@ -66,5 +66,5 @@ def _result(measured: "Future[Pace | None]") -> Pace | None:
     error = measured.exception()
     if error is None:
         return measured.result()
-    log.error("how fast a search goes could not be measured", exc_info=error)
+    log.error("the speed of a search could not be measured", exc_info=error)
     return None

@@ -1,7 +1,7 @@
 """Jobs in the background: a queue for every device, each served by one thread.
 
-The caller never waits: it gives a job a name and reads its status. Only the queue itself is in memory; results are on
-disk as soon as they are there, so that a server that is killed leaves jobs that can be submitted again.
+The caller never waits: it names a job and reads its status. Only the queue is in memory; results are written at once,
+so jobs of a killed server can be submitted again.
 """
 
 import logging
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Status:
-    """How far a job has come."""
+    """The progress of a job."""
 
     name: str
     state: State
     share: float = 0.0  # of the phase under way, 0 to 1
-    seconds_left: float | None = None  # of the phase under way, None while nothing can be said
+    seconds_left: float | None = None  # of the phase under way, None while unknown
     ahead: int = 0  # jobs in the queue before this one
     message: str = ""  # one sentence: why it failed
     result: object = None  # what a finished job returns
@@ -44,7 +44,7 @@ class CancelledError(Exception):
 
 
 class JobContext:
-    """What a job reports its progress to, and learns from that it is cancelled."""
+    """The progress and cancellation of a job."""
 
     def __init__(self, publish: Callable[[Status], None], name: str, stop: threading.Event):
         self._publish, self._name, self._stop = publish, name, stop
@@ -85,7 +85,7 @@ class Queues:
         """
         with self._lock:
             if self._closed:
-                raise RunError("the app is shutting down: start it again and go on then")
+                raise RunError("the app is shutting down: restart it and try again")
             if name in self._status and self._status[name].under_way:
                 return
             self._status.pop(name, None)  # its place is behind those that wait already
@@ -113,7 +113,7 @@ class Queues:
             self._status[name] = Status(name, "cancelled")
 
     def status(self, name: str) -> Status | None:
-        """How far work has come, None when it was not submitted since the server started."""
+        """The status of a job, None when it was not submitted since the server started."""
         with self._lock:
             status = self._status.get(name)
             if status is None or status.state != "queued":
@@ -128,12 +128,12 @@ class Queues:
         return status is not None and status.under_way
 
     def statuses(self) -> list[Status]:
-        """All work that is queued or under way, in its order."""
+        """All jobs queued or under way, in order."""
         with self._lock:
             return [status for status in self._status.values() if status.under_way]
 
     def forget(self, name: str) -> bool:
-        """Drop what is known of work that has ended; returns whether there was any."""
+        """Drop the status of an ended job; returns whether there was one."""
         with self._lock:
             if name not in self._status or self._status[name].under_way:
                 return False
@@ -181,4 +181,4 @@ def _sentence(error: BaseException) -> str:
     """The message of an unexpected error; torch reports a lack of memory on the CPU as a RuntimeError."""
     if out_of_memory(error) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
         return "out of memory: try again with fewer seeds, a smaller split or smaller batches"
-    return f"an unexpected {type(error).__name__} ended the work; the server's log has the details: resume it to go on"
+    return f"an unexpected {type(error).__name__} ended the work; the server's log has the details: resume it"

@@ -1,7 +1,7 @@
-"""Runs executed in the background, and what can be seen of them meanwhile.
+"""Runs executed in the background, and their live view.
 
-A page submits a run and reads its status; it never waits. Seeds are on disk as soon as they end, so that a server that
-is killed leaves an interrupted run, which can be submitted again.
+A page submits a run and reads its status; it never waits. Seeds are saved as soon as they end, so a
+killed server leaves an interrupted run, which can be submitted again.
 """
 
 import threading
@@ -16,7 +16,7 @@ from hume.runs.store import Store
 
 
 class RunJobs:
-    """The queues of one process: runs, and other work beside them; every method may be called from any thread."""
+    """The queues of one process, for runs and other jobs; every method may be called from any thread."""
 
     def __init__(self, store: Store):
         self.store = store
@@ -25,7 +25,7 @@ class RunJobs:
         self._recorders: dict[str, LiveRecorder] = {}
 
     def submit(self, name: str, *, search: bool = True) -> None:
-        """Queue a run for the device it asks for; without `search` its finished seeds are only scored.
+        """Queue a run for its device; without `search` its finished seeds are only scored.
 
         A run that is queued or under way already stays where it is. Raises RunError for an
         unknown or damaged run and once the queues are closed, InputError when the device is missing.
@@ -50,7 +50,7 @@ class RunJobs:
         self._queues.cancel(name)
 
     def status(self, name: str) -> Status | None:
-        """How far a run has come, None when it was not submitted since the server started."""
+        """The status of a run, None when it was not submitted since the server started."""
         return self._queues.status(name)
 
     def is_under_way(self, name: str) -> bool:
@@ -62,13 +62,13 @@ class RunJobs:
         return self._queues.statuses()
 
     def live(self, name: str) -> Live | None:
-        """What can be seen of a run that this process searches or has searched, None before it has begun."""
+        """The live view of a run that this process searches or has searched, None before it has begun."""
         with self._lock:
             recorder = self._recorders.get(name)
         return None if recorder is None else recorder.snapshot()
 
     def forget(self, name: str) -> None:
-        """Drop what is known of a run that was renamed or deleted, or of work that has ended."""
+        """Drop the status of a run that was renamed or deleted, or of an ended job."""
         if self._queues.forget(name):
             with self._lock:
                 self._recorders.pop(name, None)
