@@ -1,1 +1,1 @@
-"""The app: one question a page; what pages share is in the packages beside them."""
+"""The app: one question a page; shared parts are in the packages next to the pages."""

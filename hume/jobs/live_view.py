@@ -19,7 +19,7 @@ from hume.runs.cost import TYPICAL_PATIENCES, iterations
 from hume.runs.replay import sample_rows
 from hume.runs.run import Run
 
-LOOK_EVERY = 0.5  # seconds between two looks at the accuracy, which cost a little
+LOOK_EVERY = 0.5  # seconds between two evaluations of the accuracy, which cost a little
 LOOK_ROWS = 2000  # samples that a look takes
 NUM_TYPICAL = 12  # pictures a class
 NUM_CHANGED = 24  # pictures
@@ -37,7 +37,7 @@ class Live:
     done: NDArray[np.bool_]  # (S,)
     leader: int | None  # the seed with the lowest objective of those under way, None before the first look
     typical: NDArray[np.int64]  # (K, m) the leader's most typical samples of every class, −1 where it has fewer
-    changed: NDArray[np.int64]  # (c, 3) samples that changed class when last looked at: row, class before, class now
+    changed: NDArray[np.int64]  # (c, 3) samples that changed class at the last look: row, class before, class now
 
     @property
     def last_objective(self) -> NDArray[np.float32]:

@@ -73,7 +73,7 @@ def number_of_classes(
     """Show how many classes there are: score above chance, agreement of the seeds and occupied classes against K.
 
     num_classes: (P,) rising; corrected, corrected_std: (P,) shares, 0 is chance; stability: (P,) NaN where unknown;
-    occupied: (P,) classes, beside the line where none is empty; suggested: K with the lowest and the highest number
+    occupied: (P,) classes, next to the line of no empty class; suggested: K with the lowest and the highest number
     that would do as well, drawn through all panels. Raises InputError when the lengths differ.
     """
     same_length(counts=num_classes, scores=corrected, deviations=corrected_std, agreements=stability, classes=occupied)

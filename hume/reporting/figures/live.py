@@ -1,4 +1,4 @@
-"""What moves while a search runs. `uirevision` stays the same, so that a new figure keeps the reader's zoom."""
+"""Live figures of a search. A constant `uirevision` keeps the user's zoom."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -83,7 +83,7 @@ def objective_curves(iterations: ArrayLike, curves: ArrayLike, seeds: ArrayLike,
     iterations: (T,) numbers; curves: (S, T) Eq. 7 in nats, NaN before a seed starts and after it ends; seeds: (S,)
     numbers, in `customdata` of every vertex; finished: (S,) booleans. The median is over all seeds begun so far, and
     a finished seed keeps its last value in it, so that seeds which end early do not make it jump. The lowest seed is
-    told by the mean of its last 20 values. At most 200 points a curve are drawn, and the axis leaves out the top of
+    chosen by the mean of its last 20 values. At most 200 points a curve are drawn, and the axis leaves out the top of
     the first fall. Raises InputError when the lengths differ.
     """
     values, numbers, done = np.asarray(curves, np.float64), ids(seeds), np.asarray(finished, bool)

@@ -80,7 +80,7 @@ _Part = tuple[str, dict[str, Any], NDArray[np.intp] | slice]
 
 
 def _by_category(categories: ArrayLike, names: Sequence[str] | None) -> list[_Part]:
-    """Name, look and members of every category that has any; those without one come first and lie beneath."""
+    """Name, look and members of every category that has any; those without one come first, below the others."""
     codes = ids(categories)
     count = max(len(names or ()), int(codes.max(initial=NO_CATEGORY)) + 1)
     labels = [safe(names[k]) if names is not None and k < len(names) else f"class {k}" for k in range(count)]
@@ -112,7 +112,7 @@ def _marker_size(num_points: int) -> float:
 
 
 def _emphasis(chosen: NDArray[np.bool_] | None, members: NDArray[np.intp] | slice, size: float) -> dict[str, Any]:
-    """The look of a selection, drawn here or by the reader's lasso."""
+    """The look of a selection, drawn here or by the user's lasso."""
     look: dict[str, Any] = {
         "selected": {"marker": {"opacity": 1, "size": size + 3}},
         "unselected": {"marker": {"opacity": 0.12}},

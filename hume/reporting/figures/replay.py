@@ -68,7 +68,7 @@ def cloud_at(cloud: Cloud, at: int, *, truth: bool, selected: int | None = None)
 def changes_curve(cloud: Cloud, at: int | None = None) -> go.Figure:
     """Show how the labels settle: the share of the samples that change class from one frame to the next.
 
-    The mean over the seeds that have not ended, and the range of eight tenths of them. Frames lie further and
+    The mean over the seeds that have not ended, and the range of eight tenths of them. Frames are further and
     further apart, so that equal shares mean fewer and fewer changes an iteration; iterations have a logarithmic
     axis. at: a frame to mark.
     """
@@ -123,7 +123,7 @@ def _stretched(objective: Numbers) -> tuple[Numbers, dict[str, Any]]:
     lowest, highest = known.min(), known.max()
     ends = objective[-1][np.isfinite(objective[-1])]
     apart = np.median(ends) - lowest if ends.size else 0.0
-    unit = max(apart, NARROWEST * (highest - lowest), 1e-9)  # what lies nearer to the lowest is not stretched
+    unit = max(apart, NARROWEST * (highest - lowest), 1e-9)  # distances below it are not stretched
     places = objective - lowest + unit
     room = 1.15
     limits = [float(np.log10(place)) for place in ((highest - lowest + unit) * room, unit / room)]
