@@ -1,4 +1,4 @@
-"""Timings, kept out of the tests: `make bench`. They run configured as the app and the command line are."""
+"""Timings, separate from the tests: `make bench`, with the configuration of the app and the command line."""
 
 from hume.common import runtime
 

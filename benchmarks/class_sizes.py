@@ -1,11 +1,11 @@
-"""What unequal classes cost, and what knowing or estimating their sizes gives back: `python -m benchmarks.class_sizes`.
+"""Loss of accuracy by unequal classes, and gain by true or estimated class sizes: `python -m benchmarks.class_sizes`.
 
     python -m benchmarks.class_sizes digits fashion-mnist --seeds 10
-    python -m benchmarks.class_sizes digits --counts          # does the sweep over K call a wrong K clear?
+    python -m benchmarks.class_sizes digits --counts          # does the sweep over K report a wrong K as clear?
 
 Subsets of embedded datasets whose class sizes fall geometrically, the largest 1, 3 or 10 times the smallest; which
-class is large is drawn at random. The search is asked for equal sizes, for the true ones and for estimated ones. Ground
-truth makes the subsets and judges them, nothing else.
+class is large is drawn at random. The search is run with equal sizes, with the true ones and with estimated ones.
+Ground truth is used to draw the subsets and to score them only.
 """
 
 import argparse
@@ -44,8 +44,8 @@ def unequal_subset(dataset: Dataset, ratio: float, draw: int, largest: int) -> D
 
 def size_error(truth: NDArray[np.int64], labeling: NDArray[np.integer], num_classes: int) -> float:
     """Total variation of found and true class sizes after matching, 0 to 1."""
-    found = metrics.match_classes(labeling, truth, num_classes)[labeling]
-    sizes = (np.bincount(some, minlength=num_classes) / len(truth) for some in (found, truth))
+    matched = metrics.match_classes(labeling, truth, num_classes)[labeling]
+    sizes = (np.bincount(some, minlength=num_classes) / len(truth) for some in (matched, truth))
     return float(np.abs(np.subtract(*sizes)).sum() / 2)
 
 
@@ -58,15 +58,15 @@ def compare(data: Dataset, start: str, seeds: int) -> None:
     true = tuple((np.sort(np.bincount(truth))[::-1] / len(truth)).tolist())
     config, solver = hume.preset("fast", num_classes=K, num_samples=data.num_samples)
     for name, sizes in (("equal", None), ("true", true), ("estimated", estimate.sizes)):
-        asked = replace(config, class_sizes=sizes)
-        result = hume.discover(data, config=asked, solver=solver, seeds=range(seeds), device="cpu")
-        vote, judged = result.scores.vote.labeling, result.scores
-        assert judged.vote_agreement is not None
-        assert judged.seed_agreement is not None
-        acc = np.array([seed.acc for seed in judged.seed_agreement])
+        sized = replace(config, class_sizes=sizes)
+        result = hume.discover(data, config=sized, solver=solver, seeds=range(seeds), device="cpu")
+        vote, scores = result.scores.vote.labeling, result.scores
+        assert scores.vote_agreement is not None
+        assert scores.seed_agreement is not None
+        acc = np.array([seed.acc for seed in scores.seed_agreement])
         missed = np.abs(np.subtract(sizes or (1 / K,) * K, true)).sum() / 2
         row(
-            start, name, f"{missed:.3f}", f"{judged.vote_agreement.acc:.3f}", f"{judged.vote_agreement.ari:.3f}",
+            start, name, f"{missed:.3f}", f"{scores.vote_agreement.acc:.3f}", f"{scores.vote_agreement.ari:.3f}",
             f"{acc.mean():.3f} ± {acc.std():.3f}", f"{size_error(truth, vote, K):.3f}", f"{result.seconds:.0f}",
         )  # fmt: skip
     gains = " ".join(f"{step.information.mean():.3f}" for step in estimate.steps)
@@ -74,7 +74,7 @@ def compare(data: Dataset, start: str, seeds: int) -> None:
 
 
 def sweep(data: Dataset, start: str, seeds: int) -> None:
-    """Print what the sweep over the number of classes says, and the figures it says it from."""
+    """Print the conclusion of the sweep over the number of classes, and its numbers."""
     with TemporaryDirectory() as home:
         count = NumberOfClasses(Path(home), data, *data.default_pair)
         for K in COUNTS:

@@ -1,13 +1,12 @@
-"""What is said before a search, seconds measured on a part of it and memory by formula, and what the search then takes.
+"""Estimated and measured cost of a search: seconds from a few iterations, and memory by formula.
 
     python -m benchmarks.estimate                       # everything, about three minutes on two cores
     python -m benchmarks.estimate --only digits-20 --repeats 3
     python -m benchmarks.estimate --threads 1           # for a machine that is not idle
 
-Run it on a machine that does nothing else: it prints how many cores other processes kept busy
-meanwhile. With one thread, seconds of processor time count in place of those on the wall, which
-other work hardly changes. Of several repeats the fastest count. Every run has a process of its
-own, so that its peak memory is its own.
+Run it on an idle machine: it prints how many cores other processes used meanwhile. With one
+thread, processor time is measured instead of wall-clock time, since other work hardly changes it.
+Of several repeats the fastest counts. Every run has its own process, for its peak memory.
 """
 
 import argparse
@@ -58,14 +57,14 @@ CASES = {
 
 
 @dataclass(frozen=True)
-class Took:
-    """What one run takes, or is said to take."""
+class Cost:
+    """The measured or estimated cost of one run."""
 
     search_seconds: float
     score_seconds: float
     bytes: int
     iterations: float  # of a seed, on average
-    others: float = 0.0  # cores that other processes kept busy meanwhile
+    others: float = 0.0  # cores that other processes used meanwhile
 
     @property
     def seconds(self) -> float:
@@ -73,7 +72,7 @@ class Took:
 
 
 class Watch:
-    """The most memory this process holds while the watch is on, beyond what it held before."""
+    """Measure the growth of this process's memory to its peak."""
 
     def __enter__(self) -> Self:
         self._process, self._done = psutil.Process(), threading.Event()
@@ -92,7 +91,7 @@ class Watch:
         self.growth = self.peak - self._before
 
 
-def compare(case: Case, num_threads: int) -> tuple[Took, Took]:
+def compare(case: Case, num_threads: int) -> tuple[Cost, Cost]:
     """Measure a part of a search, then do all of it; for a process of its own."""
     torch.set_num_threads(num_threads)
     dataset = synthetic() if case.dataset == "synthetic" else hume.load_dataset(case.dataset)
@@ -104,74 +103,76 @@ def compare(case: Case, num_threads: int) -> tuple[Took, Took]:
     sizes = Sizes.of(dataset, phi1, phi2, config, solver, num_seeds=case.num_seeds)
     pace = measuring.measure(dataset, phi1, phi2, config, solver, sizes, "transductive", "cpu")
     if pace is None:
-        raise RuntimeError(f"{case.dataset} cannot be searched so")
-    said = Took(*pace.seconds(sizes, config), most_bytes(sizes, config, solver), iterations(config, TYPICAL_PATIENCES))
+        raise RuntimeError(f"{case.dataset} cannot be searched with these settings")
+    estimated = Cost(
+        *pace.seconds(sizes, config), most_bytes(sizes, config, solver), iterations(config, TYPICAL_PATIENCES)
+    )
     busy, own, begin, start = busy_seconds(), process_time(), perf_counter(), clock()
     with Watch() as memory:
         rows, steps = discover.prepare_search(
             dataset, phi1, phi2, config, solver, range(case.num_seeds), "transductive", "cpu"
         )
-        found = [seed for step in steps for seed in step.finished]
-        labelings = result.label_all(rows, found)
+        finished = [seed for step in steps for seed in step.finished]
+        labelings = result.label_all(rows, finished)
         searched = clock()
         result.score_labelings(dataset, phi2, labelings, config.num_classes)
         end = clock()
-    return said, Took(
+    return estimated, Cost(
         search_seconds=searched - start,
         score_seconds=end - searched,
         bytes=memory.growth,
-        iterations=float(np.mean([len(seed.objective) for seed in found])),
+        iterations=float(np.mean([len(seed.objective) for seed in finished])),
         others=max(0.0, busy_seconds() - busy - (process_time() - own)) / (perf_counter() - begin),
     )
 
 
 def busy_seconds() -> float:
-    """Seconds of all cores, since the machine started, in which a process ran."""
+    """Busy seconds of all cores since the machine started."""
     times = psutil.cpu_times()
     return sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
 
 
 def synthetic(num_samples: int = 20_000, dims: tuple[int, int] = (512, 1536)) -> Dataset:
-    """Two spaces of ten classes whose other directions fade as those of deep features do."""
+    """Two spaces of ten classes with the decaying spectrum of deep features."""
     rng = np.random.default_rng(0)
     classes = rng.integers(10, size=num_samples)
-    found = {}
+    spaces = {}
     for name, dim in zip(("phi1", "phi2"), dims, strict=True):
         spread = np.arange(1, dim + 1) ** -0.5
         features = spread * rng.normal(size=(num_samples, dim)) + spread * rng.normal(size=(10, dim))[classes]
-        found[name] = Space(name, features.astype(np.float32))
-    return Dataset(name="synthetic", spaces=found)
+        spaces[name] = Space(name, features.astype(np.float32))
+    return Dataset(name="synthetic", spaces=spaces)
 
 
-def fastest(found: Iterable[Took]) -> Took:
+def fastest(costs: Iterable[Cost]) -> Cost:
     """The one with the fewest seconds."""
-    return min(found, key=lambda one: one.seconds)
+    return min(costs, key=lambda one: one.seconds)
 
 
-def best_of(case: Case, repeats: int, num_threads: int) -> tuple[Took, Took]:
+def best_of(case: Case, repeats: int, num_threads: int) -> tuple[Cost, Cost]:
     """The fastest estimate and the fastest run of several."""
     pairs = []
     for _ in range(repeats):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             pairs.append(pool.apply(compare, (case, num_threads)))
-    return fastest(said for said, _ in pairs), fastest(took for _, took in pairs)
+    return fastest(estimated for estimated, _ in pairs), fastest(measured for _, measured in pairs)
 
 
-def line(said: Took, took: Took) -> str:
-    """Estimated / measured (their ratio) for everything."""
+def line(estimated: Cost, measured: Cost) -> str:
+    """Estimated / measured (their ratio) for every quantity."""
     pairs = {
-        "iterations": (said.iterations, took.iterations, ".0f"),
-        "search s": (said.search_seconds, took.search_seconds, ".2f"),
-        "scores s": (said.score_seconds, took.score_seconds, ".2f"),
-        "all s": (said.seconds, took.seconds, ".2f"),
-        "MiB": (said.bytes / MEBIBYTE, took.bytes / MEBIBYTE, ".0f"),
+        "iterations": (estimated.iterations, measured.iterations, ".0f"),
+        "search s": (estimated.search_seconds, measured.search_seconds, ".2f"),
+        "scores s": (estimated.score_seconds, measured.score_seconds, ".2f"),
+        "all s": (estimated.seconds, measured.seconds, ".2f"),
+        "MiB": (estimated.bytes / MEBIBYTE, measured.bytes / MEBIBYTE, ".0f"),
     }
     columns = [f"{what} {a:{digits}} / {b:{digits}} ({a / b:.2f})" for what, (a, b, digits) in pairs.items()]
-    return ", ".join([*columns, f"others {took.others:.1f} cores"])
+    return ", ".join([*columns, f"others {measured.others:.1f} cores"])
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Hold the estimate of a search's cost against the search.")
+    parser = argparse.ArgumentParser(description="Compare the estimated cost of a search with the measured one.")
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

@@ -1,7 +1,7 @@
-"""How fast the lesson answers when something is turned: `python -m benchmarks.lesson`.
+"""Latency of the lesson's controls: `python -m benchmarks.lesson`.
 
-Opens the steps on the toy in a real browser and presses an arrow key on a control, again and again: the time until
-another sentence or another plot is there. Run it on a machine that does nothing else.
+Opens the steps on the toy in a real browser and presses an arrow key on a control repeatedly: the time until another
+sentence or another plot is shown. Run it on an idle machine.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from rich.table import Table
 from tests.support.chromium import browser, open_page, settle
 from tests.support.server import AppServer
 
-# What the server has sent: sentences and the data of plots; a slider writes its own number at once.
+# Sentences and plot data from the server; a slider updates its own number in the browser.
 DRAWN = """
 () => [...document.querySelectorAll('.stMain .stMarkdown')].map(each => each.innerText).join()
   + JSON.stringify([...document.querySelectorAll('.stMain .js-plotly-plot')].map(each => each.data))
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def pressed(page: Page, key: str) -> float:
-    """Milliseconds until the page has answered a key."""
+    """Milliseconds until the page has responded to a key."""
     before = page.evaluate(DRAWN)
     start = time.perf_counter()
     page.keyboard.press(key)

@@ -1,10 +1,10 @@
-"""A search of spaces that no memory holds: two files of 20 GB together, one process that may map 6 GiB.
+"""A search of spaces larger than memory: two files of 20 GB together, one process limited to 6 GiB.
 
     python -m benchmarks.out_of_core
 
-Writes two .npy files of ImageNet's widths with planted classes, φ2 half of holes, searches and scores
-them through the command line under an address-space limit, and prints what that took. Needs Linux,
-16 GB of disk, and some minutes; the files are deleted afterwards.
+Writes two .npy files of ImageNet's widths with planted classes, φ2 half sparse, searches and scores
+them through the command line under an address-space limit, and prints the cost. Needs Linux, 16 GB of
+disk, and some minutes; the files are deleted afterwards.
 """
 
 import argparse
@@ -22,15 +22,15 @@ import numpy as np
 
 WIDTHS = {"phi1": 2048, "phi2": 1536}
 WRITTEN = {"phi1": 1, "phi2": 2}  # one in so many runs of rows, the others are holes: φ1 can have none
-PLANTED = 64  # columns that hold the classes, again and again
-NOISE = 2.5  # beside centres with a variance of 1 in every column
+PLANTED = 64  # columns with the classes, repeated
+NOISE = 2.5  # relative to centres with a variance of 1 in every column
 BLOCK = 5_000
 
 
 def write_space(path: Path, truth: np.ndarray, width: int, dtype: str, seed: int, every: int) -> None:
-    """Planted classes in the rows of a .npy file, their columns repeated until it is as wide as asked.
+    """Write planted classes to a .npy file, their columns repeated to the given width.
 
-    Of the runs of `BLOCK` rows only one in `every` is written: the others are holes in the file, read as zeros.
+    Of the blocks of `BLOCK` rows only one in `every` is written: the others are holes in the file, read as zeros.
     """
     rng, number = np.random.default_rng(seed), np.dtype(dtype)
     centres = rng.normal(size=(truth.max() + 1, PLANTED))
@@ -48,11 +48,11 @@ def write_space(path: Path, truth: np.ndarray, width: int, dtype: str, seed: int
 
 def watched(process: subprocess.Popen[str]) -> dict[str, int]:
     """The last counters of a process before it ended, in bytes."""
-    found: dict[str, int] = {}
+    counters: dict[str, int] = {}
     while process.poll() is None:
-        found |= dict(_counters(process.pid))
+        counters |= dict(_counters(process.pid))
         sleep(0.2)
-    return found
+    return counters
 
 
 def _counters(pid: int) -> Iterator[tuple[str, int]]:
@@ -88,7 +88,7 @@ def run(folder: Path, rows: int, dtype: str, limit: float, seeds: int, classes: 
         text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (int(limit * 2**30),) * 2),
     )
-    found = watched(process)
+    counters = watched(process)
     seconds = perf_counter() - start
     if process.returncode != 0 or process.stdout is None:
         sys.exit(f"the search ended with status {process.returncode}")
@@ -96,13 +96,13 @@ def run(folder: Path, rows: int, dtype: str, limit: float, seeds: int, classes: 
     print(f"{seeds} seeds, K = {classes}, at most {iterations} iterations, limit {limit:g} GiB of address space:")
     print(f"  {seconds:.0f} s in all: search {values['search_seconds']:.0f} s, scores {values['score_seconds']:.0f} s,")
     print("  the rest checks both files before a run is registered")
-    print(f"  peak memory {found['VmHWM'] / 2**30:.2f} GiB, peak address space {found['VmPeak'] / 2**30:.2f} GiB")
-    print(f"  {found['rchar'] / 1e9:.0f} GB read, {found['rchar'] / logical:.1f} times both files")
+    print(f"  peak memory {counters['VmHWM'] / 2**30:.2f} GiB, peak address space {counters['VmPeak'] / 2**30:.2f} GiB")
+    print(f"  {counters['rchar'] / 1e9:.0f} GB read, {counters['rchar'] / logical:.1f} times both files")
     print(f"  cv score {np.mean(values['cv_score']):.3f}, vote {values['vote']}")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Search spaces that no memory holds.")
+    parser = argparse.ArgumentParser(description="Search spaces larger than memory.")
     parser.add_argument("--folder", type=Path, help="where to write the files, by default a temporary folder")
     parser.add_argument("--rows", type=int, default=1_400_000)
     parser.add_argument("--type", default="float32", choices=["float16", "float32"])
@@ -110,6 +110,6 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--iterations", type=int, default=100)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=asked.folder) as place:
-        run(Path(place), asked.rows, asked.type, asked.limit, asked.seeds, asked.classes, asked.iterations)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        run(Path(folder), options.rows, options.type, options.limit, options.seeds, options.classes, options.iterations)

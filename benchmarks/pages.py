@@ -1,11 +1,11 @@
-"""How fast pages answer while a search runs: `python -m benchmarks.pages`.
+"""Latency of pages while a search runs: `python -m benchmarks.pages`.
 
-    python -m benchmarks.pages --rounds 1     # to see that it works
+    python -m benchmarks.pages --rounds 1     # a smoke test
 
 Starts the app on a new home folder with one finished run on the embedded Fashion-MNIST images, opens every page in a
-real browser and times two things, until what was asked for is there and the page's script has ended: a click on the
-page's link, and a click on something of the page. Idle, beside searches of 100 seeds, beside the making of a map, and
-beside both. Run it on a machine that does nothing else.
+real browser and times two actions, until the result is shown and the page's script has ended: a click on the page's
+link, and a click on a control of the page. Idle, during searches of 100 seeds, during the computation of a map, and
+during both. Run it on an idle machine.
 """
 
 import argparse
@@ -50,14 +50,14 @@ def main() -> None:
                     launch(chromium, server)
                 measured[name] = defaultdict(list)
                 for _ in range(rounds):
-                    with map_under_way(chromium, server, home) if mapping else nothing():
+                    with map_under_way(chromium, server, home) if mapping else no_map():
                         for what, seconds in visits(page).items():
                             measured[name][what] += seconds
-                say_what_ran(name, home)
+                print_state(name, home)
             show(measured)
 
 
-# --- what goes on beside ---------------------------------------------------------------------
+# --- background work -------------------------------------------------------------------------
 
 
 def make_run(home: Path) -> None:
@@ -83,36 +83,36 @@ def launch(chromium: Browser, server: AppServer) -> None:
 
 @contextmanager
 def map_under_way(chromium: Browser, server: AppServer, home: Path) -> Iterator[None]:
-    """Have the map of both spaces made anew, which takes the longest; another tab watches."""
+    """Compute the map of both spaces, the slowest one, watched by another tab."""
     known = set(home.glob("maps/*.safetensors"))
     page = open_page(chromium)
     page.goto(f"{server.url}/explore?run={RUN}&map=both")
     page.get_by_text("Making the map").wait_for()
     yield
     ended = page.locator(".js-plotly-plot").count() > 0
-    print("  the map was made", "before the round ended" if ended else "throughout the round")
+    print("  the map was computed", "before the round ended" if ended else "throughout the round")
     page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=600_000)
     page.context.close()
-    for made in set(home.glob("maps/*.safetensors")) - known:
-        made.unlink()
+    for created in set(home.glob("maps/*.safetensors")) - known:
+        created.unlink()
 
 
 @contextmanager
-def nothing() -> Iterator[None]:
+def no_map() -> Iterator[None]:
     yield
 
 
-def say_what_ran(name: str, home: Path) -> None:
+def print_state(name: str, home: Path) -> None:
     runs = [run for run in Store(home).runs() if run.name != RUN]
     ended, running = (sum(run.state == state for run in runs) for state in ("finished", "running"))
     print(f"{name}: at its end {running} search under way, {ended} ended, {len(runs) - running - ended} waiting")
 
 
-# --- what is timed -----------------------------------------------------------------------------
+# --- timed actions -----------------------------------------------------------------------------
 
 
 def blind(page: Page) -> None:
-    """Hide the ground truth, with which the page is drawn anew."""
+    """Hide the ground truth, which redraws the page."""
     page.get_by_test_id("stSidebar").get_by_text("Blind mode", exact=True).click()
     page.get_by_role("button", name="Reveal").first.wait_for()
 
@@ -144,10 +144,10 @@ def tick(page: Page) -> None:
 
 
 def leave(page: Page) -> None:
-    """Nothing to be taken back."""
+    """Nothing to undo."""
 
 
-# Page -> its heading, what is done there, and how it is taken back.
+# Page -> its heading, an action, and how to undo it.
 PAGES: dict[str, tuple[str, Callable[[Page], None], Callable[[Page], None]]] = {
     "Start": ("What does HUME find?", blind, see),
     "Search": ("Which labelings generalize?", more_seeds, usual_seeds),
@@ -157,11 +157,11 @@ PAGES: dict[str, tuple[str, Callable[[Page], None], Callable[[Page], None]]] = {
     "Explore": ("Which samples are uncertain?", blind, see),
     "Reliable samples": ("Which labels can be trained on?", blind, see),
 }
-WORDS = {blind: "blind mode", more_seeds: "number of seeds", tick: "tick a run"}
+ACTIONS = {blind: "blind mode", more_seeds: "number of seeds", tick: "tick a run"}
 
 
 def visits(page: Page) -> Times:
-    """Open every page, do something there, take it back."""
+    """Open every page, do its action, undo it."""
     times: Times = {}
     for name, (heading, act, undo) in PAGES.items():
         page.mouse.move(5, 5)
@@ -174,7 +174,7 @@ def visits(page: Page) -> Times:
         start = time.perf_counter()
         act(page)
         page.wait_for_function(SCRIPT_ENDED)
-        times[name, WORDS[act]] = [time.perf_counter() - start]
+        times[name, ACTIONS[act]] = [time.perf_counter() - start]
         undo(page)
         settle(page)
     return times
@@ -183,12 +183,12 @@ def visits(page: Page) -> Times:
 def show(measured: dict[str, Times]) -> None:
     table = Table("page", "click on", *measured, box=None)
     for name, what in next(iter(measured.values())):
-        table.add_row(name, what, *(said(times[name, what]) for times in measured.values()))
+        table.add_row(name, what, *(formatted(times[name, what]) for times in measured.values()))
     Console(width=120).print(table)
     print("seconds, median (worst)")
 
 
-def said(times: list[float]) -> str:
+def formatted(times: list[float]) -> str:
     return f"{statistics.median(times):.2f} ({max(times):.2f})"
 
 

@@ -1,12 +1,11 @@
-"""Self-supervised features of the embedded Fashion-MNIST images beside pixels: `python -m benchmarks.pretraining`.
+"""Self-supervised features of the embedded Fashion-MNIST images and pixels: `python -m benchmarks.pretraining`.
 
     python -m benchmarks.pretraining --method moco --epochs 10
     python -m benchmarks.pretraining --threads 1         # for a machine that is not idle
 
 Trains with the defaults for a CPU on the 10,000 images and prints seconds, loss and the k-nearest-neighbour score of
-every epoch, then the k-means accuracy (10 restarts: mean, and that of the lowest inertia) of the features, as they
-are, at unit length, and centred, and of the pixels. Labels are read for the scores alone: no default may be chosen
-by them.
+every epoch, then the k-means accuracy (10 restarts: mean, and that of the lowest inertia) of the features, raw,
+at unit length, and centred, and of the pixels. Labels are used for the scores only: no default may be chosen by them.
 """
 
 import argparse
@@ -29,7 +28,7 @@ from hume.features.encoders import ENCODERS
 from hume.features.pretrain import METHODS, PretrainConfig, defaults, pretrain
 
 DATA = Path(__file__).parents[1] / "assets" / "datasets" / "fashion-mnist"
-WITHOUT = ("card.json", "spaces")  # what a copy of the dataset for the benchmark does not take
+WITHOUT = ("card.json", "spaces")  # omitted from the benchmark's copy of the dataset
 
 
 def main() -> None:
@@ -43,18 +42,18 @@ def main() -> None:
     parser.add_argument("--encoder", choices=ENCODERS)
     parser.add_argument("--temperature", type=float)
     parser.add_argument("--threads", type=int, help="as many as torch chooses when left out")
-    given = vars(parser.parse_args())
-    device, threads = given.pop("device"), given.pop("threads")
+    options = vars(parser.parse_args())
+    device, threads = options.pop("device"), options.pop("threads")
     if threads:
         torch.set_num_threads(threads)
     if importlib.util.find_spec("tests.torchvision_here"):
-        importlib.import_module("tests.torchvision_here")  # torchvision beside the CPU build of torch
+        importlib.import_module("tests.torchvision_here")  # torchvision with the CPU build of torch
     with tempfile.TemporaryDirectory() as home:
-        place = Path(home) / "fashion-mnist"
-        shutil.copytree(DATA, place, ignore=shutil.ignore_patterns(*WITHOUT))
-        (place / "spaces").mkdir()
-        folder = DatasetFolder(place)
-        config = defaults(folder, device, **{name: value for name, value in given.items() if value is not None})
+        path = Path(home) / "fashion-mnist"
+        shutil.copytree(DATA, path, ignore=shutil.ignore_patterns(*WITHOUT))
+        (path / "spaces").mkdir()
+        folder = DatasetFolder(path)
+        config = defaults(folder, device, **{name: value for name, value in options.items() if value is not None})
         run(folder, config, device)
 
 
@@ -89,9 +88,9 @@ def run(folder: DatasetFolder, config: PretrainConfig, device: str) -> None:
 
 def accuracy(rows: NDArray[Any], labels: NDArray[np.int64], normalize: bool) -> str:
     """Over 10 restarts: mean and standard deviation, and that of the one with the lowest inertia."""
-    found = kmeans(rows, int(labels.max()) + 1, restarts=10, normalize=normalize)
-    scores = [clustering_accuracy(labels, labeling) for labeling in found.labelings]
-    return f"{np.mean(scores):.3f} ± {np.std(scores):.3f}, lowest inertia {scores[found.inertia.argmin()]:.3f}"
+    result = kmeans(rows, int(labels.max()) + 1, restarts=10, normalize=normalize)
+    scores = [clustering_accuracy(labels, labeling) for labeling in result.labelings]
+    return f"{np.mean(scores):.3f} ± {np.std(scores):.3f}, lowest inertia {scores[result.inertia.argmin()]:.3f}"
 
 
 if __name__ == "__main__":

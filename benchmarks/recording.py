@@ -1,12 +1,12 @@
-"""What recording costs: the same search with and without it, in turns.
+"""The cost of recording: the same search with and without it, alternating.
 
     python -m benchmarks.recording                     # the embedded images, 100 seeds, 60 iterations, 5 turns
     python -m benchmarks.recording --iterations 0      # until every seed has ended
     python -m benchmarks.recording --threads 1         # for a machine that is not idle
 
 A search writes all its files, as a run on disk does, and is not scored. Few iterations are the hard case: frames are
-dense at the beginning, and a file a seed is written for a shorter search. The wall clock suffers from other work;
-processor time does less, and so do the seconds inside the recorder, disk included, as a share of all.
+dense at the beginning, and a file a seed is written for a shorter search. Other work affects wall-clock time; it
+affects processor time less, and so the share of the seconds inside the recorder, disk included.
 """
 
 import argparse
@@ -30,7 +30,7 @@ MEBIBYTE = 2**20
 
 @dataclass(frozen=True)
 class Measured:
-    """What one search took."""
+    """The cost of one search."""
 
     wall: float  # seconds
     processor: float  # seconds
@@ -40,15 +40,15 @@ class Measured:
     recorded_bytes: int
 
 
-def searched(home: Path, given: argparse.Namespace, record: bool) -> Measured:
-    """Search a new run to its end as `Run.execute` does."""
-    dataset = hume.load_dataset(given.dataset)
+def searched(home: Path, options: argparse.Namespace, record: bool) -> Measured:
+    """Search a new run completely, as `Run.execute` does."""
+    dataset = hume.load_dataset(options.dataset)
     classes = discover.classes_of(dataset, None)
     config, solver = hume.preset("fast", num_classes=classes, num_samples=dataset.num_samples)
-    if given.iterations:
-        config = replace(config, num_iterations=given.iterations, patience=None)
+    if options.iterations:
+        config = replace(config, num_iterations=options.iterations, patience=None)
     phi1, phi2 = dataset.default_pair
-    seeds = range(given.seeds)
+    seeds = range(options.seeds)
     run = Store(home).create(dataset, phi1=phi1, phi2=phi2, config=config, solver=solver, seeds=seeds)
     recorder = Recorder(run.folder, seeds, config.num_iterations)
     inside, lengths, begin = 0.0, [], (perf_counter(), process_time())
@@ -78,7 +78,7 @@ def size(folder: Path) -> int:
 
 
 def table(plain: Sequence[Measured], recorded: Sequence[Measured]) -> str:
-    """Medians and what they say, for people and for docs/performance.md."""
+    """A table of medians, for docs/performance.md."""
     lines = ["| | without | with recording | more |", "| --- | --- | --- | --- |"]
     for name in ("wall", "processor"):
         without, with_it = (median(getattr(one, name) for one in some) for some in (plain, recorded))
@@ -94,24 +94,26 @@ def table(plain: Sequence[Measured], recorded: Sequence[Measured]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure what recording a search costs.")
+    parser = argparse.ArgumentParser(description="Measure the cost of recording a search.")
     parser.add_argument("--dataset", default="fashion-mnist")
     parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--iterations", type=int, default=60, help="of every seed; 0: until it has settled")
+    parser.add_argument("--iterations", type=int, default=60, help="of every seed; 0: until convergence")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    found: dict[bool, list[Measured]] = {False: [], True: []}
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    measured: dict[bool, list[Measured]] = {False: [], True: []}
     with tempfile.TemporaryDirectory() as folder:
-        searched(Path(folder, "warm"), argparse.Namespace(**{**vars(given), "iterations": 5}), True)
-        for turn in range(given.turns):
+        searched(Path(folder, "warm"), argparse.Namespace(**{**vars(options), "iterations": 5}), True)
+        for turn in range(options.turns):
             for record in (False, True) if turn % 2 == 0 else (True, False):
-                found[record].append(searched(Path(folder, f"{turn}-{record}"), given, record))
+                measured[record].append(searched(Path(folder, f"{turn}-{record}"), options, record))
     load = psutil.getloadavg()[1]
-    print(f"{given.dataset}, {given.seeds} seeds, {found[True][0].iterations:.0f} iterations each, {given.turns} turns")
-    print(f"{given.threads} threads, load average {load:.1f} over five minutes: other work counts in the wall clock")
-    print(table(found[False], found[True]))
+    print(
+        f"{options.dataset}, {options.seeds} seeds, {measured[True][0].iterations:.0f} iterations each, {options.turns} turns"
+    )
+    print(f"{options.threads} threads, load average {load:.1f} over five minutes: other work counts in the wall clock")
+    print(table(measured[False], measured[True]))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@
     python -m benchmarks.trials digits fashion-mnist data/mnist-5000
     python -m benchmarks.trials digits --only base "temperature 0.05" --seeds 20
 
-Every trial changes one thing of the preset `fast`. It is judged by the cross-validation score of the
-labelings found, the same for all trials: the training objective is not comparable across ridges,
-temperatures or splits. Accuracy is printed beside it, and how even the classes are: a labeling with
+Every trial changes one setting of the preset `fast`. It is evaluated by the cross-validation score of
+the labelings found, the same for all trials: the training objective is not comparable across ridges,
+temperatures or splits. Accuracy is printed too, and how balanced the classes are: a labeling with
 fewer classes is easier to learn. No default may be chosen by accuracy.
 """
 
@@ -35,7 +35,7 @@ Change = dict[str, Any] | Callable[[Config], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Trial:
-    """What differs from `fast`: fields of Config, fields of Implicit, the ridge as a share of the variance."""
+    """Changes to `fast`: fields of Config, fields of Implicit, the ridge as a share of the variance."""
 
     config: Change
     solver: dict[str, Any]
@@ -96,7 +96,7 @@ TRIALS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the seeds of one trial found on one pair of spaces."""
+    """The results of one trial's seeds on one pair of spaces."""
 
     cv_score: NDArray[np.float64]  # (S,)
     evenness: NDArray[np.float64]  # (S,) entropy of the class sizes over log K
@@ -108,7 +108,7 @@ class Outcome:
 
 
 def run(dataset: hume.Dataset, trial: Trial, num_seeds: int) -> Outcome:
-    """Search and judge; the judge is always the same."""
+    """Search and evaluate; the evaluation is the same for all trials."""
     fast, solver = hume.preset("fast", num_classes=discover.classes_of(dataset, None), num_samples=dataset.num_samples)
     changes = trial.config(fast) if callable(trial.config) else trial.config
     config = replace(fast, **changes)
@@ -121,9 +121,9 @@ def run(dataset: hume.Dataset, trial: Trial, num_seeds: int) -> Outcome:
         dataset, phi1_name, phi2_name, config, replace(solver, ridge=ridge, **trial.solver), range(num_seeds),
         "transductive", "cpu",
     )  # fmt: skip
-    found = sorted((seed for step in steps for seed in step.finished), key=lambda one: one.seed)
+    finished = sorted((seed for step in steps for seed in step.finished), key=lambda one: one.seed)
     seconds = perf_counter() - start
-    labelings = result.label_all(phi1, found)
+    labelings = result.label_all(phi1, finished)
     cv_score = cross_validation.cross_validation_scores(phi2, torch.from_numpy(labelings), config.num_classes)
     truth = dataset.labels
     assert truth is not None
@@ -134,8 +134,8 @@ def run(dataset: hume.Dataset, trial: Trial, num_seeds: int) -> Outcome:
         acc=np.array([metrics.clustering_accuracy(truth, labeling) for labeling in labelings]),
         vote_acc=metrics.clustering_accuracy(truth, vote.labeling),
         seconds=seconds,
-        iterations=np.array([len(one.objective) for one in found]),
-        early=rank_correlation([-one.objective[80:100].mean() for one in found], cv_score),
+        iterations=np.array([len(one.objective) for one in finished]),
+        early=rank_correlation([-one.objective[80:100].mean() for one in finished], cv_score),
     )
 
 

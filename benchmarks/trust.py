@@ -42,10 +42,10 @@ PAIRS = {
         *(f"simclr|{b}" for b in (*MADE, *CHANGED)),
         *(f"{a}|lite0" for a in ("edges", "profiles", "fourier", "sorted")),
         *(f"simclr {how}|lite0" for how in ("pca16", "skip5", "raw")),
-        *(f"lite0|{b}" for b in (*(each for each in MADE if each != "sorted"), "noise")),
-        *(f"pixels|{b}" for b in (*(each for each in MADE if each != "sorted"), "lite0 pca2", "lite0 pca4",
+        *(f"lite0|{b}" for b in (*(one for one in MADE if one != "sorted"), "noise")),
+        *(f"pixels|{b}" for b in (*(one for one in MADE if one != "sorted"), "lite0 pca2", "lite0 pca4",
                                   "lite0 skip10", "noise")),
-        *(f"simclr+{each}|lite0+{each}" for each in PLANTED),
+        *(f"simclr+{one}|lite0+{one}" for one in PLANTED),
     ],
     "fashion-mnist": [
         *(f"{a}|{b}" for a in ("simclr", "lite0", "vit-s") for b in ("simclr", "lite0", "vit-s") if a != b),
@@ -54,7 +54,7 @@ PAIRS = {
                                   "simclr noisy4")),
         *(f"{a}|lite0" for a in ("edges", "profiles", "pixels", "simclr raw")),
         "simclr raw|vit-s",
-        *(f"simclr+{each}|lite0+{each}" for each in ("brightness0.8", "5any1.2")),
+        *(f"simclr+{one}|lite0+{one}" for one in ("brightness0.8", "5any1.2")),
     ],
 }  # fmt: skip
 
@@ -133,7 +133,7 @@ def _made(dataset: Dataset, name: str) -> NDArray[Any]:
     strength = np.hypot(across, down)
     direction = np.minimum(((np.arctan2(down, across) % np.pi) / np.pi * 8).astype(int), 7)
     side = 4 if pictures.shape[1] >= 12 else 2
-    return np.concatenate([_tiles(strength * (direction == each), side) for each in range(8)], 1)
+    return np.concatenate([_tiles(strength * (direction == one), side) for one in range(8)], 1)
 
 
 def _tiles(pictures: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -149,10 +149,10 @@ def _tiles(pictures: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 def truth_of(cv_score: NDArray[np.float64], acc: NDArray[np.float64]) -> tuple[metrics.Correlation | None, str]:
     """r over the seeds that did not fail, over all where these are all alike, and what it makes of the pair."""
     kept = ~failed(cv_score)
-    found = metrics.correlation(cv_score[kept], acc[kept]) or metrics.correlation(cv_score, acc)
-    if found is None:
+    result = metrics.correlation(cv_score[kept], acc[kept]) or metrics.correlation(cv_score, acc)
+    if result is None:
         return None, "undecided"
-    return found, "good" if found.low > 0 else "misleading" if found.high < 0 else "undecided"
+    return result, "good" if result.low > 0 else "misleading" if result.high < 0 else "undecided"
 
 
 def run(dataset: Dataset, pair: str) -> tuple[list[str], str, str]:
@@ -160,25 +160,25 @@ def run(dataset: Dataset, pair: str) -> tuple[list[str], str, str]:
     start = perf_counter()
     first, second = pair.split("|")
     both = {"phi1": Space("phi1", features(dataset, first)), "phi2": Space("phi2", features(dataset, second))}
-    made = Dataset(name=pair, spaces=both, labels=dataset.labels)
+    data = Dataset(name=pair, spaces=both, labels=dataset.labels)
     K = discover.classes_of(dataset, None)
     config, solver = hume.preset("fast", num_classes=K, num_samples=dataset.num_samples)
     config = replace(config, centre=not first.endswith(" raw"))
-    found = discover.discover(made, phi1="phi1", phi2="phi2", config=config, solver=solver, seeds=range(SEEDS))
-    cv_score = found.scores.cv_score
-    phi1_score = scores_in_phi1(made, "phi1", found.labelings, K)
-    seeds = SeedStatistics(cv_score=cv_score, num_classes=K, read=lambda: found.labelings)
-    judged = trust(seeds, phi1_score=phi1_score)
-    assert found.scores.seed_agreement is not None
-    assert found.scores.vote_agreement is not None
-    r, kind = truth_of(cv_score, np.array([each.acc for each in found.scores.seed_agreement]))
-    why = ", ".join(each.key for each in judged.evidence if each.supports == "against")
+    result = discover.discover(data, phi1="phi1", phi2="phi2", config=config, solver=solver, seeds=range(SEEDS))
+    cv_score = result.scores.cv_score
+    phi1_score = scores_in_phi1(data, "phi1", result.labelings, K)
+    seeds = SeedStatistics(cv_score=cv_score, num_classes=K, read=lambda: result.labelings)
+    judgement = trust(seeds, phi1_score=phi1_score)
+    assert result.scores.seed_agreement is not None
+    assert result.scores.vote_agreement is not None
+    r, kind = truth_of(cv_score, np.array([one.acc for one in result.scores.seed_agreement]))
+    why = ", ".join(one.key for one in judgement.evidence if one.supports == "against")
     row = [
-        dataset.name, pair, f"{cv_score.mean():.3f} ± {cv_score.std():.3f}", f"{found.scores.vote_agreement.acc:.3f}",
-        "–" if r is None else f"{r.r:+.2f} [{r.low:+.2f}, {r.high:+.2f}]", kind, judged.verdict, why,
+        dataset.name, pair, f"{cv_score.mean():.3f} ± {cv_score.std():.3f}", f"{result.scores.vote_agreement.acc:.3f}",
+        "–" if r is None else f"{r.r:+.2f} [{r.low:+.2f}, {r.high:+.2f}]", kind, judgement.verdict, why,
         f"{perf_counter() - start:.1f}",
     ]  # fmt: skip
-    return row, kind, judged.verdict
+    return row, kind, judgement.verdict
 
 
 def main() -> None:
@@ -187,17 +187,17 @@ def main() -> None:
     parser.add_argument("--pairs", nargs="+", help="these pairs alone")
     arguments = parser.parse_args()
     table = Table("data", "φ1|φ2", "CV score", "vote ACC", "r", "truly", "verdict", "because of", "s", box=None)
-    told: Counter[tuple[str, str, str]] = Counter()
+    counts: Counter[tuple[str, str, str]] = Counter()
     for name in arguments.only:
         dataset = hume.load_dataset(name)
         for pair in arguments.pairs or PAIRS[name]:
             row, kind, verdict = run(dataset, pair)
-            told[name, kind, verdict] += 1
+            counts[name, kind, verdict] += 1
             table.add_row(*row)
             print(" | ".join(row), flush=True)
     console = Console(width=170)
     console.print(table)
-    for (name, kind, verdict), amount in sorted(told.items()):
+    for (name, kind, verdict), amount in sorted(counts.items()):
         console.print(f"{name}: {amount} {kind}: {verdict}")
 
 

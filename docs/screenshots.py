@@ -1,7 +1,7 @@
 """Pictures of every page, light and dark, for the README: `make screenshots`.
 
-Searches the embedded Fashion-MNIST images in a new home folder, as the app's first button does, and looks at the
-pages in a real browser. Writes `docs/images/<page>-<light or dark>.png`.
+Searches the embedded Fashion-MNIST images in a new home folder, as the app's first button does, and opens the pages
+in a real browser. Writes `docs/images/<page>-<light or dark>.png`.
 """
 
 import io
@@ -39,17 +39,17 @@ def main() -> None:
 def look(
     chromium: Browser,
     server: AppServer,
-    place: str,
+    path: str,
     name: str,
     *,
     wait: str,
     act: Callable[[Page], None] | None = None,
     themes: Sequence[str] = ("light", "dark"),
 ) -> None:
-    """Open a page in each theme, do what a reader would and take its picture."""
+    """Open a page in each theme, act as a user and take a screenshot."""
     for theme in themes:
         page = open_page(chromium, dark=theme == "dark")
-        page.goto(f"{server.url}/{place}")
+        page.goto(f"{server.url}/{path}")
         page.locator(wait).first.wait_for()
         settle(page)
         if act is not None:
@@ -76,9 +76,8 @@ def sort_pictures(page: Page) -> None:
     page.get_by_text(f"{SORTED} of 36 pictures are sorted").wait_for()
 
 
-def search_both(page: Page) -> None:
-    """Search the good and the hard pair and come to where they stand beside each other."""
-    page.get_by_role("button", name="Search both pairs").click()
+def to_the_hard_case(page: Page) -> None:
+    """Scroll to the comparison of the good and the hard pair."""
     last = page.get_by_text("score and accuracy: r =").last
     last.wait_for()
     settle(page)
@@ -90,7 +89,7 @@ def to_the_plot(page: Page) -> None:
 
 
 def search(chromium: Browser, server: AppServer) -> None:
-    """Launch the search from the Search page, take pictures while it runs, and wait for its end."""
+    """Launch the search from the Search page, take screenshots while it runs, and wait for its end."""
     page = open_page(chromium)
     page.goto(f"{server.url}/search")
     page.get_by_role("button", name="Launch 100 seeds").click()
@@ -139,7 +138,7 @@ def tick(page: Page) -> None:
     page.mouse.click(box["x"] + 16, box["y"] + 52)
 
 
-# Page -> what has to be there before the picture, and what to do.
+# Page -> what has to be visible before the screenshot, and what to do.
 PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
     "": ("text=random starts voted", None),
     "data": ("button.tile", None),
@@ -151,7 +150,7 @@ PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
 }
 
 # The steps of the lesson that are shown with people's labels, and what to do there.
-REVEALED: dict[str, Callable[[Page], None] | None] = {"seeds": None, "trust": search_both, "compare": to_the_plot}
+REVEALED: dict[str, Callable[[Page], None] | None] = {"seeds": None, "trust": to_the_hard_case, "compare": to_the_plot}
 
 if __name__ == "__main__":
     main()

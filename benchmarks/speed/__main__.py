@@ -1,4 +1,4 @@
-"""Read what to time, time it, show it."""
+"""Parse the options, time the rows, show the results."""
 
 import argparse
 import multiprocessing
@@ -26,22 +26,22 @@ from benchmarks.speed.sizes import SIZES
 from hume.common.errors import HumeError
 from hume.engine.linear import uses_bfloat16
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 BUSY = 0.25  # cores of other processes that distort a measurement
 
 
 def main() -> None:
-    given = arguments()
+    options = arguments()
     console, before = Console(width=180), psutil.getloadavg()
-    print(head(given.device))
-    alone(warm_up, Job(size="digits", scale=given.scale, num_seeds=1, device=given.device))
+    print(head(options.device))
+    alone(warm_up, Job(size="digits", scale=options.scale, num_seeds=1, device=options.device))
     rows: dict[str, list[Measured]] = {}
     lines: dict[str, list[Line]] = {}
-    for size in given.sizes:
-        parts = ordered(given.only or usual(size, given.device))
-        job = Job(size=size, scale=given.scale, num_seeds=given.seeds, device=given.device)
-        rows[size], lines[size] = timed(parts, job)
+    for size in options.sizes:
+        names = ordered(options.only or usual(size, options.device))
+        job = Job(size=size, scale=options.scale, num_seeds=options.seeds, device=options.device)
+        rows[size], lines[size] = timed(names, job)
         console.print(rows_table(SIZES[size].title, rows[size]))
         for line in lines[size]:
             console.print(line_table(SIZES[size].title, line))
@@ -49,10 +49,10 @@ def main() -> None:
     print(LEGEND)
     print(f"load average before {before[0]:.1f}, after {psutil.getloadavg()[0]:.1f}")
     warn(rows)
-    if given.csv:
-        write_csv(rows, lines, given.csv)
-    if given.plot:
-        draw(lines, given.plot)
+    if options.csv:
+        write_csv(rows, lines, options.csv)
+    if options.plot:
+        draw(lines, options.plot)
 
 
 def arguments() -> argparse.Namespace:
@@ -84,62 +84,62 @@ def head(device: str) -> str:
     )
 
 
-# --- what is timed ---------------------------------------------------------------------------
+# --- timing ----------------------------------------------------------------------------------
 
 
 def usual(size: str, device: str) -> list[str]:
-    """What is timed unless something is asked for; where `auto` is float32, not both."""
-    parts = SIZES[size].parts
+    """The default rows; without the duplicates where `auto` is float32."""
+    names = SIZES[size].parts
     if uses_bfloat16("auto", device):
-        return list(parts)
-    return [part for part in parts if not (part.endswith("-float32") and part.removesuffix("-float32") in parts)]
+        return list(names)
+    return [name for name in names if not (name.endswith("-float32") and name.removesuffix("-float32") in names)]
 
 
-def ordered(parts: Sequence[str]) -> list[str]:
+def ordered(names: Sequence[str]) -> list[str]:
     """The parts with what they need, in the order of `PARTS` and `LINES`."""
-    wanted = set(parts)
-    while missing := {NEEDED[part] for part in wanted if part in NEEDED} - wanted:
+    wanted = set(names)
+    while missing := {NEEDED[name] for name in wanted if name in NEEDED} - wanted:
         wanted |= missing
-    return [part for part in (*PARTS, *LINES) if part in wanted]
+    return [name for name in (*PARTS, *LINES) if name in wanted]
 
 
-def timed(parts: Sequence[str], job: Job) -> tuple[list[Measured], list[Line]]:
-    """All rows and lines of one size; what a row found is told to those after it."""
+def timed(names: Sequence[str], job: Job) -> tuple[list[Measured], list[Line]]:
+    """All rows and lines of one size; the results of a row are passed to those after it."""
     rows: list[Measured] = []
     lines: list[Line] = []
     status = Console(stderr=True)
-    for part in parts:
-        with status.status(f"{job.size}: {part}"):
+    for name in names:
+        with status.status(f"{job.size}: {name}"):
             try:
-                found = alone(measure, part, job)
+                result = alone(measure, name, job)
             except (BrokenProcessPool, MemoryError, HumeError, ValueError) as error:
-                print(f"{job.size}: {part} came to nothing: {error}")
+                print(f"{job.size}: {name} failed: {error}")
                 continue
-        if isinstance(found, Line):
-            lines.append(found)
+        if isinstance(result, Line):
+            lines.append(result)
             continue
-        rows.append(found)
-        known = {name: getattr(found, name) for name in ("labelings", "cv_scores")}
+        rows.append(result)
+        known = {name: getattr(result, name) for name in ("labelings", "cv_scores")}
         job = replace(job, **{name: values for name, values in known.items() if values is not None})
     return rows, lines
 
 
-def alone(work: Callable[..., Found], *given: object) -> Found:
-    """Work in a process that does nothing else; a killed one raises BrokenProcessPool."""
+def alone(work: Callable[..., Result], *args: object) -> Result:
+    """Call a function in its own process; a killed one raises BrokenProcessPool."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(work, *given).result()
+        return process.submit(work, *args).result()
 
 
 def warn(rows: dict[str, list[Measured]]) -> None:
     disturbed = [
         f"{size}: {row.what} ({row.others:.1f} cores)"
-        for size, found in rows.items()
-        for row in found
+        for size, result in rows.items()
+        for row in result
         if row.others > BUSY
     ]
     if disturbed:
         print(
-            "WARNING: other processes kept the machine busy, so these figures are worse than it:",
+            "WARNING: other processes used the machine, so these measurements are too slow:",
             *disturbed,
             sep="\n  ",
         )

@@ -1,4 +1,4 @@
-"""What a row of the table is told and what it tells, and what rows have in common."""
+"""Input and output of a row of the table, and helpers of rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from hume.evaluation import cross_validation
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """The data to time something on, and what was found on it before."""
+    """The data of a row, and earlier results on them."""
 
     size: str
     scale: float
@@ -37,7 +37,7 @@ class Measured:
     what: str
     seconds: float
     peak_bytes: int
-    others: float  # cores that other processes kept busy meanwhile
+    others: float  # cores that other processes used meanwhile
     rate: float | None = None  # FLOP/s
     share: float | None = None  # of what the same products reach alone
     objective: float | None = None  # Eq. 7 or, where the note says so, its first term
@@ -54,7 +54,7 @@ def measured(clock: Clock, what: str, **more: Any) -> Measured:
 
 def labelings_of(job: Job) -> NDArray[np.int32]:
     if job.labelings is None:
-        raise ValueError("there are no labelings to score: a search comes first")
+        raise ValueError("there are no labelings to score: run a search first")
     return job.labelings
 
 
@@ -65,8 +65,8 @@ def features_of(dataset: Dataset) -> list[NDArray[np.float32]]:
 def cv_of(job: Job, dataset: Dataset, labeling: NDArray[Any]) -> float:
     """The cross-validation score of one labeling."""
     phi2 = space_rows.as_tensor(dataset.space(dataset.default_pair[1]), job.device)
-    found = torch.from_numpy(labeling.astype(np.int32))[None]
-    return float(cross_validation.cross_validation_scores(phi2, found, dataset.num_classes or 0)[0])
+    labelings = torch.from_numpy(labeling.astype(np.int32))[None]
+    return float(cross_validation.cross_validation_scores(phi2, labelings, dataset.num_classes or 0)[0])
 
 
 def accuracy(dataset: Dataset, *labelings: NDArray[Any]) -> float | None:

@@ -1,4 +1,4 @@
-"""Whether an iteration's time is linear in what it works on: seeds, and rows of a split."""
+"""Whether an iteration's time is linear in the number of seeds and of rows of a split."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""What a machine does: seconds, the most memory, what others do on it meanwhile, and how fast it multiplies."""
+"""Measurements of the machine: seconds, peak memory, other processes' load, and the rate of matrix products."""
 
 import platform
 import resource
@@ -18,9 +18,9 @@ TRIES, TRYING_SECONDS = 7, 1.0  # of every product
 
 
 class Clock:
-    """Seconds of what is done while it runs, the most memory of this process so far, and cores that others kept busy.
+    """Measure the seconds of a block, the peak memory of this process, and the cores that other processes used.
 
-    On a GPU its work is waited for, and the memory is that of the GPU.
+    On a GPU it synchronizes, and the memory is that of the GPU.
     """
 
     def __init__(self, device: str):
@@ -46,11 +46,11 @@ def synchronize(device: str) -> None:
 
 
 def peak_bytes(device: str) -> int:
-    """The most memory that this process has held at once."""
+    """The peak memory of this process."""
     if torch.device(device).type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would count what the process that started this one held
+    if status.exists():  # getrusage includes the memory of the parent process
         for line in status.read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return 1024 * int(line.split()[1])
@@ -58,7 +58,7 @@ def peak_bytes(device: str) -> int:
 
 
 def processor(device: str) -> str:
-    """The name of what computes."""
+    """The name of the processor."""
     if torch.device(device).type == "cuda":
         return str(torch.cuda.get_device_name(device))
     known = Path("/proc/cpuinfo")
@@ -89,7 +89,7 @@ class Product(NamedTuple):
 def products(config: Config, d1: int, rank: int, inner_steps: int, num_seeds: int) -> list[Product]:
     """The matrix products of one iteration of `Implicit` for S seeds: see `hume.engine.search` and `hume.engine.inner`.
 
-    rank is the number of whitened directions. What the orthogonalization multiplies, K² d1 numbers a seed, is left out.
+    rank is the number of whitened directions. The products of the orthogonalization, K² d1 numbers a seed, are omitted.
     """
     drawn, columns = config.num_train + config.num_test, config.num_classes * num_seeds
     of_one_split = [
@@ -108,7 +108,7 @@ def flop(wanted: Sequence[Product]) -> int:
 
 
 def multiplication_rate(wanted: Sequence[Product], dtype: torch.dtype, device: str) -> float:
-    """FLOP/s of the same products alone: nothing but torch's matrix product, into memory that is there already."""
+    """FLOP/s of the same products alone: torch's matrix product into allocated memory."""
     return flop(wanted) / sum(product.times * _seconds_of(product, dtype, device) for product in wanted)
 
 

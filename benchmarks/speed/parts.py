@@ -1,4 +1,4 @@
-"""What can be timed, by name."""
+"""The rows and lines, by name."""
 
 from collections.abc import Callable
 from functools import partial
@@ -28,9 +28,9 @@ PARTS: dict[str, Callable[[Job], Measured]] = {
     "judged-fast": partial(judged, name="Implicit, as preset", solver=Implicit()),
 }
 LINES: dict[str, Callable[[Job], Line]] = {"against-seeds": against_seeds, "against-rows": against_rows}
-NEEDED = {"scores": "search", "sklearn-scores": "search", "vote": "scores"}  # what has to be done before
+NEEDED = {"scores": "search", "sklearn-scores": "search", "vote": "scores"}  # rows that have to run before
 
 
 def measure(part: str, job: Job) -> Measured | Line:
-    """One row, or one line; for a process of its own."""
+    """Measure one row, or one line; for its own process."""
     return LINES[part](job) if part in LINES else PARTS[part](job)

@@ -1,4 +1,4 @@
-"""What the search is held against: Algorithm 1 written plainly, and the paper's own objective on fresh splits."""
+"""The references for the search: a plain Algorithm 1, and the paper's objective on held-out splits."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from hume.engine.search import FinishedSeed
 
 
 def plain_iteration(phi1: Tensor, phi2: Tensor, config: Config, solver: Unrolled) -> None:
-    """One iteration of one seed as one would write it first: autograd through every inner step."""
+    """One iteration of one seed, written plainly: autograd through every inner step."""
     W1 = random_prototypes([0], config.num_classes, phi1.shape[1])[0].to(phi1.device).requires_grad_()
     labels = simplex.sparsemax(phi1 @ W1.T / config.temperature)
     n = config.num_train
@@ -28,13 +28,13 @@ def plain_iteration(phi1: Tensor, phi2: Tensor, config: Config, solver: Unrolled
     torch.autograd.grad(error - config.entropy_weight * entropy, W1)
 
 
-def held_out(phi1: Tensor, phi2: Tensor, config: Config, found: list[FinishedSeed], num_splits: int = 3) -> Tensor:
-    """The first term of Eq. 7 by the paper's solver, (S,), a mean over splits that no search has seen.
+def held_out(phi1: Tensor, phi2: Tensor, config: Config, seeds: list[FinishedSeed], num_splits: int = 3) -> Tensor:
+    """The first term of Eq. 7 by the paper's solver, (S,), a mean over held-out splits.
 
-    A ridge and an early stop leave different classifiers, so the solvers' own cross-entropies are no common measure.
+    A ridge and early stopping give different classifiers, so the solvers' own cross-entropies are not comparable.
     """
-    prototypes = torch.from_numpy(np.stack([seed.prototypes for seed in found])).to(phi1.device)
-    problem = Unrolled().start(phi2, config.num_classes, range(len(found)))
+    prototypes = torch.from_numpy(np.stack([seed.prototypes for seed in seeds])).to(phi1.device)
+    problem = Unrolled().start(phi2, config.num_classes, range(len(seeds)))
     generator = torch.Generator().manual_seed(77)
     errors = []
     for _ in range(num_splits):

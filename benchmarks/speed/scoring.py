@@ -1,4 +1,4 @@
-"""Rows about what follows a search, each beside scikit-learn's way, and about other methods."""
+"""Rows for the steps after a search, each compared with scikit-learn, and for other methods."""
 
 import math
 
@@ -18,16 +18,18 @@ from hume.experiments.baselines.kmeans import kmeans as kmeans_of
 from hume.experiments.baselines.turtle import turtle as turtle_of
 
 NEIGHBORS = 500  # of Algorithm G1
-TURTLE_TRIED, TURTLE_ITERATIONS = 20, 6000  # iterations that foretell the time, and the published number
+TURTLE_TRIED, TURTLE_ITERATIONS = 20, 6000  # iterations that predict the time, and the published number
 TURTLE_SECONDS, TURTLE_LESS = 100.0, 25.0  # the published number if it takes no longer, else as many as this allows
 
 
 def scores(job: Job) -> Measured:
-    dataset, found = job.load(), labelings_of(job)
+    dataset, labelings = job.load(), labelings_of(job)
     phi2 = space_rows.as_tensor(dataset.space(dataset.default_pair[1]), job.device)
     with Clock(job.device) as clock:
-        cv_scores = cross_validation.cross_validation_scores(phi2, torch.from_numpy(found), dataset.num_classes or 0)
-    what = f"cross-validation, {len(found)} labelings"
+        cv_scores = cross_validation.cross_validation_scores(
+            phi2, torch.from_numpy(labelings), dataset.num_classes or 0
+        )
+    what = f"cross-validation, {len(labelings)} labelings"
     return measured(clock, what, cv_score=float(cv_scores.mean()), cv_scores=cv_scores)
 
 
@@ -62,12 +64,12 @@ def sklearn_neighbors(job: Job) -> Measured:
 
 
 def vote(job: Job) -> Measured:
-    dataset, found = job.load(), labelings_of(job)
-    cv_scores = np.zeros(len(found)) if job.cv_scores is None else job.cv_scores
+    dataset, labelings = job.load(), labelings_of(job)
+    cv_scores = np.zeros(len(labelings)) if job.cv_scores is None else job.cv_scores
     with Clock("cpu") as clock:
-        voted = ensemble.majority_vote(found, cv_scores, dataset.num_classes or 0)
+        voted = ensemble.majority_vote(labelings, cv_scores, dataset.num_classes or 0)
     cv_score, acc = cv_of(job, dataset, voted.labeling), accuracy(dataset, voted.labeling)
-    return measured(clock, f"vote of {len(found)} labelings", cv_score=cv_score, acc=acc)
+    return measured(clock, f"vote of {len(labelings)} labelings", cv_score=cv_score, acc=acc)
 
 
 def kmeans(job: Job) -> Measured:
@@ -90,10 +92,10 @@ def turtle(job: Job) -> Measured:
     dataset = job.load()
     both, K = features_of(dataset), dataset.num_classes or 0
     turtle_of(both, K, num_iterations=3, device=job.device)  # warm
-    each = turtle_of(both, K, num_iterations=TURTLE_TRIED, device=job.device).seconds / TURTLE_TRIED
+    seconds = turtle_of(both, K, num_iterations=TURTLE_TRIED, device=job.device).seconds / TURTLE_TRIED
     count, note = TURTLE_ITERATIONS, f"loss {{loss:.2f}}; {TURTLE_ITERATIONS:,} iterations, as published, warm start"
-    if each * count > TURTLE_SECONDS:
-        count = max(100, math.floor(TURTLE_LESS / each / 100) * 100)
+    if seconds * count > TURTLE_SECONDS:
+        count = max(100, math.floor(TURTLE_LESS / seconds / 100) * 100)
         note = f"loss {{loss:.2f}}; {count:,} of the {TURTLE_ITERATIONS:,} published iterations, warm start"
     with Clock(job.device) as clock:
         result = turtle_of(both, K, num_iterations=count, device=job.device)

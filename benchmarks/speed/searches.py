@@ -29,7 +29,7 @@ WARM_UP, BLOCK, BLOCKS, PACE_SECONDS = 3, 5, 6, 20.0  # iterations that are time
 
 @dataclass(frozen=True, kw_only=True)
 class Observed(Implicit):
-    """`Implicit`, which also notes the rank of the problems that it makes."""
+    """`Implicit` that records the rank of its problems."""
 
     ranks: list[int] = field(default_factory=list)
 
@@ -57,7 +57,7 @@ def fast(job: Job, **changes: Any) -> tuple[Dataset, Config, Observed]:
 
 
 def warm_up(job: Job) -> None:
-    """Have compiled what a first search on this machine compiles, so that no row pays for it."""
+    """Compile kernels by a short search, so that no row includes the compilation."""
     dataset, config, solver = fast(job, patience=None, num_iterations=2)
     for _ in begin(job, config, solver, dataset, 1)[1]:
         pass
@@ -65,15 +65,15 @@ def warm_up(job: Job) -> None:
 
 def whole_search(job: Job, precision: Precision) -> Measured:
     dataset, config, solver = fast(job, precision=precision)
-    stamps, active, found = [], [], list[FinishedSeed]()
+    stamps, active, finished = [], [], list[FinishedSeed]()
     with Clock(job.device) as clock:
         rows, steps = begin(job, config, solver, dataset, job.num_seeds)
         for step in steps:
             stamps.append(perf_counter())
             active.append(len(step.seeds))
-            found += step.finished
-        found.sort(key=lambda seed: seed.seed)
-        labelings = result.label_all(rows, found)
+            finished += step.finished
+        finished.sort(key=lambda seed: seed.seed)
+        labelings = result.label_all(rows, finished)
     of_one_seed = products(config, rows.shape[1], solver.ranks[0], solver.inner_steps, 1)
     rate = flop(of_one_seed) * sum(active[1:]) / (stamps[-1] - stamps[0])
     return measured(
@@ -81,7 +81,7 @@ def whole_search(job: Job, precision: Precision) -> Measured:
         f"search, {job.num_seeds} seeds, {named(precision, job.device)}",
         rate=rate,
         share=rate / alone(job, config, solver, rows.shape[1], round(statistics.mean(active))),
-        objective=float(np.mean([seed.final_objective for seed in found])),
+        objective=float(np.mean([seed.final_objective for seed in finished])),
         acc=accuracy(dataset, *labelings),
         note=f"{sum(active) / job.num_seeds:.0f} iterations a seed",
         labelings=labelings,
@@ -105,7 +105,7 @@ def iteration(job: Job, precision: Precision) -> Measured:
 
 
 def pace(steps: Iterator[Step], device: str) -> float:
-    """Seconds of an iteration, the median over blocks of some after the first have warmed up."""
+    """Seconds of an iteration, the median over blocks of iterations after a warm-up."""
     taken: list[float] = []
     for _ in range(WARM_UP):
         next(steps)
@@ -120,7 +120,7 @@ def pace(steps: Iterator[Step], device: str) -> float:
 
 
 def alone(job: Job, config: Config, solver: Observed, d1: int, num_seeds: int) -> float:
-    """FLOP/s of the search's products and nothing else, in the numbers that the search uses."""
+    """FLOP/s of the search's products alone, in the search's precision."""
     dtype = torch.bfloat16 if uses_bfloat16(config.precision, job.device) else torch.float32
     wanted = products(config, d1, solver.ranks[0], solver.inner_steps, max(1, num_seeds))
     return multiplication_rate(wanted, dtype, job.device)
@@ -157,15 +157,15 @@ def reference(job: Job) -> Measured:
 
 
 def judged(job: Job, name: str, solver: InnerSolver) -> Measured:
-    """A short search by some solver from the same starts on the same splits, judged by the paper's."""
+    """A short search by a solver from the same starts on the same splits, evaluated by the paper's solver."""
     dataset, config, _ = fast(job, patience=None, num_iterations=JUDGED_ITERATIONS, precision="float32")
     with Clock(job.device) as clock:
         rows, steps = begin(job, config, solver, dataset, JUDGED_SEEDS)
-        found = [seed for step in steps for seed in step.finished]
+        finished = [seed for step in steps for seed in step.finished]
     phi2 = space_rows.as_tensor(dataset.space(dataset.default_pair[1]), job.device)
     return measured(
         clock,
         f"{name}, {JUDGED_SEEDS} seeds, {JUDGED_ITERATIONS} iterations",
-        objective=held_out(rows, phi2, config, found).mean().item(),
+        objective=held_out(rows, phi2, config, finished).mean().item(),
         note="objective: held-out cross-entropy by Unrolled",
     )

@@ -1,4 +1,4 @@
-"""What was measured, as tables on a terminal, a CSV file and a page with plots."""
+"""The measurements as tables on a terminal, a CSV file and a page with plots."""
 
 import csv
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ LEGEND = (
     "GEMM: share of the FLOP/s that the same matrix products reach alone, in the same numbers and process.\n"
     "Objective (Eq. 7 on held-out rows, lower is better), CV score and ACC are means over the seeds of a search, "
     "and those of the one labeling of the others.\n"
-    "Others: cores that other processes kept busy meanwhile."
+    "Others: cores that other processes used meanwhile."
 )
 COLUMNS = ("size", "what", "seconds", "peak_bytes", "rate", "share", "objective", "cv_score", "acc", "others", "note")
 
@@ -33,11 +33,11 @@ def rows_table(title: str, rows: Sequence[Measured]) -> Table:
             row.what,
             digits(row.seconds),
             f"{row.peak_bytes / GIBIBYTE:.2f}",
-            said(row.rate and row.rate / 1e9, ".0f"),
-            said(row.share, ".0%"),
-            said(row.objective, ".3f"),
-            said(row.cv_score, ".4f"),
-            said(row.acc, ".3f"),
+            formatted(row.rate and row.rate / 1e9, ".0f"),
+            formatted(row.share, ".0%"),
+            formatted(row.objective, ".3f"),
+            formatted(row.cv_score, ".4f"),
+            formatted(row.acc, ".3f"),
             f"{row.others:.1f}",
             row.note,
         )
@@ -56,22 +56,22 @@ def line_table(title: str, line: Line) -> Table:
 
 
 def digits(seconds: float) -> str:
-    """Three digits that count, without an exponent."""
+    """Three significant digits, without an exponent."""
     places = 2 - int(np.floor(np.log10(max(seconds, 1e-6))))
     return f"{seconds:.{max(0, places)}f}"
 
 
-def said(number: float | None, form: str) -> str:
+def formatted(number: float | None, form: str) -> str:
     return "" if number is None else f"{number:{form}}"
 
 
 def write_csv(rows: dict[str, list[Measured]], lines: dict[str, list[Line]], path: Path) -> None:
-    """A line a row, and a line a point of the lines: of these what is the number of seeds or rows."""
+    """Write a line for each row, and for each point of the lines, with the number of seeds or rows."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        for size, found in rows.items():
-            writer.writerows([size, *(getattr(row, name) for name in COLUMNS[1:])] for row in found)
+        for size, group in rows.items():
+            writer.writerows([size, *(getattr(row, name) for name in COLUMNS[1:])] for row in group)
         for size, drawn in lines.items():
             for line in drawn:
                 points = zip(line.x, line.seconds, strict=True)
@@ -80,7 +80,7 @@ def write_csv(rows: dict[str, list[Measured]], lines: dict[str, list[Line]], pat
 
 def draw(lines: dict[str, list[Line]], path: Path) -> None:
     """Points and the straight lines through them, side by side, as a page that needs no network."""
-    drawn = [(size, line) for size, found in lines.items() for line in found]
+    drawn = [(size, line) for size, group in lines.items() for line in group]
     figure = make_subplots(
         cols=len(drawn), subplot_titles=[f"{size}, R² = {line.r_squared:.4f}" for size, line in drawn]
     )

@@ -1,4 +1,4 @@
-"""The data that is timed: two embedded datasets, and planted classes of the sizes of CIFAR-10 and ImageNet."""
+"""The benchmark data: two embedded datasets, and planted classes of the sizes of CIFAR-10 and ImageNet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ import hume
 from hume.data.dataset import Dataset, Space
 
 IMAGENET_ROWS = 1_281_167
-BLOCK_ROWS = 10_000  # made at once, so that making the data takes no more memory than the data
+BLOCK_ROWS = 10_000  # generated at once, so that the peak memory is that of the data
 FACTORS = 16  # directions of variation that both spaces share and that no class explains
-CLASS_WEIGHT = 0.7  # how plain the classes are: 6 seeds on 50,000 rows reach an ACC of 0.72 to 0.85, with 0.6 of 0.3
+CLASS_WEIGHT = 0.7  # strength of the classes: 6 seeds on 50,000 rows reach an ACC of 0.72 to 0.85, with 0.6 of 0.3
 
 
 @dataclass(frozen=True)
 class Size:
-    """What is timed on some data unless something else is asked for."""
+    """A dataset and its default rows."""
 
     title: str
     load: Callable[[float], Dataset]  # given the share of the rows of ImageNet
@@ -25,11 +25,11 @@ class Size:
 
 
 def planted(num_samples: int, dims: tuple[int, int], num_classes: int) -> Dataset:
-    """Two spaces that agree on one labeling, known, and on much else, as the spaces of images do.
+    """Generate two spaces that agree on one known labeling, and on other features, as the spaces of images do.
 
-    A row is noise, plus the centre of its class, plus the centre of a group that only this space knows and that is as
-    plain, plus factors that both spaces share. All fade from the first direction to the last like the spectra of
-    deep features. So k-means finds little, and a search has to tell the classes from what else generalizes.
+    A row is noise, plus the centre of its class, plus the centre of an equally strong group of this space only, plus
+    factors that both spaces share. All decay from the first direction to the last like the spectra of deep features.
+    So k-means finds little, and a search has to distinguish the classes from other features that generalize.
     """
     rng = np.random.default_rng(0)
     classes = rng.integers(num_classes, size=num_samples)
