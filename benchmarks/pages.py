@@ -87,7 +87,7 @@ def map_under_way(chromium: Browser, server: AppServer, home: Path) -> Iterator[
     known = set(home.glob("maps/*.safetensors"))
     page = open_page(chromium)
     page.goto(f"{server.url}/explore?run={RUN}&map=both")
-    page.get_by_text("Making the map").wait_for()
+    page.get_by_text("Computing the map").wait_for()
     yield
     ended = page.locator(".js-plotly-plot").count() > 0
     print("  the map was computed", "before the round ended" if ended else "throughout the round")

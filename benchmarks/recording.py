@@ -109,9 +109,8 @@ def main() -> None:
             for record in (False, True) if turn % 2 == 0 else (True, False):
                 measured[record].append(searched(Path(folder, f"{turn}-{record}"), options, record))
     load = psutil.getloadavg()[1]
-    print(
-        f"{options.dataset}, {options.seeds} seeds, {measured[True][0].iterations:.0f} iterations each, {options.turns} turns"
-    )
+    length = measured[True][0].iterations
+    print(f"{options.dataset}, {options.seeds} seeds, {length:.0f} iterations each, {options.turns} turns")
     print(f"{options.threads} threads, load average {load:.1f} over five minutes: other work counts in the wall clock")
     print(table(measured[False], measured[True]))
 
