@@ -118,7 +118,7 @@ def seeds(page: Page) -> None:
     expect(pause).to_be_focused()  # it is the button that was pressed
     page.keyboard.press("Enter")
     expect(pause).to_be_hidden()
-    expect(page.get_by_text(re.compile("into another class")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("just changed class")).first).to_be_visible()
 
 
 def trust(page: Page) -> None:

@@ -194,7 +194,7 @@ def test_wrong_labels_are_marked(birds, page):
     assert not found.right.all()
     for image in Page(page).all("img"):
         wrong = not found.right[int(re.search(r"image (\d+)", image["alt"]).group(1))]
-        assert ("otherwise" in image["alt"]) == wrong
+        assert ("differs" in image["alt"]) == wrong
         assert (image.get("class") == "wrong") == wrong
 
 

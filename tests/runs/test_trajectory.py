@@ -198,7 +198,7 @@ def test_recording_changes_nothing_that_is_found(tmp_path, dataset, run):
     assert not (plain.folder / "trajectories").exists()
     assert replay.recorded_seeds(plain) == ()
     assert replay.read_trajectory(plain, 0) is None
-    assert "0 of 5 seeds were recorded" in missing(plain)
+    assert "0 of 5 seeds are recorded" in missing(plain)
     with pytest.raises(InputError, match="nothing of run 'plain' was recorded"):
         replay.cloud(plain, dataset)
 
@@ -223,7 +223,7 @@ def test_a_reader_is_told_what_the_bound_left_out(tmp_path, run):
     for seed in (3, 4):
         (some.folder / "trajectories" / f"{seed:05d}.safetensors").unlink()
     assert "16 moments of 3 of its 5 seeds" in missing(some, 3 * 16 * frame)
-    assert "3 of 5 seeds were recorded" in missing(some)
+    assert "3 of 5 seeds are recorded" in missing(some)
 
 
 def missing(*arguments):
