@@ -37,10 +37,10 @@ def unfinished(folder: DatasetFolder) -> None:
             lambda job=job: work.pretrain(folder, job.config, train_rows=job.train_rows),
             training.discard,
         )  # fmt: skip
-    for job in extracting.pending(folder):
+    for extraction in extracting.pending(folder):
         _unfinished_job(
-            folder, job.key, f"{job.backbone}: {job.done:,} of {job.of:,} rows are done",
-            lambda job=job: work.extract(folder, job.backbone, size=job.size, weights=job.weights),
+            folder, extraction.key, f"{extraction.backbone}: {extraction.done:,} of {extraction.of:,} rows are done",
+            lambda extraction=extraction: work.extract(folder, extraction.backbone, size=extraction.size, weights=extraction.weights),
             extracting.discard,
         )  # fmt: skip
 

@@ -147,7 +147,7 @@ def _unit_rows(features: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         norm = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.isfinite(norm).all():
         row = int(np.flatnonzero(~np.isfinite(norm))[0])
-        raise InputError(f"row {row} of the features holds values that are not finite or too large: mend or drop it")
+        raise InputError(f"row {row} of the features holds values that are not finite or too large: fix or remove it")
     return np.asarray(rows / np.where(norm > 0, norm, np.float32(1)), dtype=np.float32)
 
 

@@ -40,7 +40,7 @@ def check(address: str) -> int:
 
     address is auto for a cluster that runs on this machine, HOST:PORT of its head from one of its nodes, or
     ray://HOST:PORT from anywhere. Raises InputError or RunError when it cannot be searched on: Ray is not
-    installed, nobody answers, the versions differ, nothing is free.
+    installed, nothing answers, the versions differ, no worker is free.
     """
     [slots] = _reports(address, [], [], None, None, ())
     return int(slots)
