@@ -40,7 +40,7 @@ def unfinished(folder: DatasetFolder) -> None:
     for extraction in extracting.pending(folder):
         _unfinished_job(
             folder, extraction.key, f"{extraction.backbone}: {extraction.done:,} of {extraction.of:,} rows are done",
-            lambda extraction=extraction: work.extract(folder, extraction.backbone, size=extraction.size, weights=extraction.weights),
+            lambda job=extraction: work.extract(folder, job.backbone, size=job.size, weights=job.weights),
             extracting.discard,
         )  # fmt: skip
 
