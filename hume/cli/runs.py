@@ -381,7 +381,7 @@ def _reliable(
             f"{recall.num_samples} samples"
         )
     for number, size in samples.shortages.items():
-        what = "is empty" if size == 0 else f"has only {size} samples, {per_class} were asked for"
+        what = "is empty" if size == 0 else f"has only {size} of {per_class} requested samples"
         print(f"class {number} {what}")
     if quality is not None:
         print(f"accuracy     {quality.accuracy:.3f} of {len(samples.rows)} reliable samples")

@@ -307,7 +307,7 @@ def test_a_class_that_is_too_small_is_named(labelled, home, tmp_path):
     sizes = np.bincount([int(row[2]) for row in rows], minlength=CLASSES)
     assert sizes.sum() == CLASSES * 80
     for number, size in enumerate(sizes):
-        assert f"class {number} has only {size} samples, 200 were asked for" in out
+        assert f"class {number} has only {size} of 200 requested samples" in out
 
 
 def test_an_empty_class_is_named(tmp_path):
