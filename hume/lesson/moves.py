@@ -59,8 +59,7 @@ DIGITS_ITERATIONS, DIGITS_SEED = 60, 0
 def toy() -> tuple[Tensor, Tensor]:
     """Three groups of 60 points in two views: φ1 (180, 3), directions in space, and φ2 (180, 2), a plane.
 
-    Each view has noise of its own, so that the groups are all that they share. Three prototypes at right angles need
-    three dimensions.
+    Each view has its own noise, so that both share the groups only. Three orthogonal prototypes need three dimensions.
     """
     rng = np.random.default_rng(0)
     group = rng.permutation(np.repeat(np.arange(3), TOY_POINTS))
@@ -73,7 +72,7 @@ def toy() -> tuple[Tensor, Tensor]:
 
 @cache
 def of_toy() -> Recording:
-    """The toy's search from one start, the same for everybody."""
+    """The toy's search from one fixed seed."""
     return record(*toy(), TOY, TOY_SOLVER, seed=TOY_SEED)
 
 
@@ -101,21 +100,21 @@ class OnSimplex:
 
 
 def on_simplex(scores: ArrayLike, temperature: float) -> OnSimplex:
-    """Show what sparsemax does that softmax does not: scores (n, K) over a temperature, through both."""
+    """Compare sparsemax with softmax: scores (n, K) over a temperature, through both."""
     divided = torch.from_numpy(np.asarray(scores, np.float64) / temperature)
     return OnSimplex(simplex.sparsemax(divided).numpy(), torch.softmax(divided, 1).numpy())
 
 
 def support(shares: ArrayLike) -> NDArray[np.int64]:
-    """How many classes every row (n, K) of shares has a part in: 1 is a corner of the simplex."""
-    parts: NDArray[np.int64] = (np.asarray(shares) > 0).sum(1)
-    return parts
+    """The number of classes with a positive share in every row (n, K): 1 is a corner of the simplex."""
+    sizes: NDArray[np.int64] = (np.asarray(shares) > 0).sum(1)
+    return sizes
 
 
-def compare(found: OnSimplex, noun: str) -> str:
-    """Say how many rows have one class alone by sparsemax, and by softmax."""
-    by_sparsemax, by_softmax = support(found.sparsemax), support(found.softmax)
-    n, K = found.sparsemax.shape
+def compare(shares: OnSimplex, noun: str) -> str:
+    """A sentence on the number of rows with a single class by sparsemax, and by softmax."""
+    by_sparsemax, by_softmax = support(shares.sparsemax), support(shares.softmax)
+    n, K = shares.sparsemax.shape
     return (
         f"By sparsemax {int((by_sparsemax == 1).sum()):,} of {count(n, noun)} have one class alone, and the average "
         f"{noun} has a part in {by_sparsemax.mean():.1f} of {K} classes; by softmax {int((by_softmax == 1).sum()):,} "
@@ -123,11 +122,11 @@ def compare(found: OnSimplex, noun: str) -> str:
     )
 
 
-# --- words -------------------------------------------------------------------------------------------
+# --- sentences ---------------------------------------------------------------------------------------
 
 
 def describe(moment: Moment, noun: str) -> str:
-    """What a phase does, in one plain sentence or two with the numbers of this very iteration; noun: what a row is."""
+    """A phase in one or two sentences with the numbers of this iteration; noun: the name of a row."""
     return _SENTENCES[moment.phase](moment, noun)
 
 
@@ -152,7 +151,7 @@ def _task(moment: Moment, noun: str) -> str:
 
 def _split(moment: Moment, noun: str) -> str:
     learned, tested = _sizes(moment)
-    return f"A new random split: {learned:,} {noun}s to learn from, the other {tested:,} are put aside for the test."
+    return f"A new random split: {learned:,} {noun}s to learn from, the other {tested:,} are held out for the test."
 
 
 def _fit(moment: Moment, noun: str) -> str:
@@ -167,14 +166,14 @@ def _fit(moment: Moment, noun: str) -> str:
 
 
 def _test(moment: Moment, noun: str) -> str:
-    found, t = moment.recording, moment.iteration
+    recording, t = moment.recording, moment.iteration
     learned, tested = _sizes(moment)
-    error, entropy = number(float(found.test_error[t])), number(float(found.entropy[t]), 3)
-    most, eta = number(float(np.log(found.config.num_classes)), 3), found.config.entropy_weight
+    error, entropy = number(float(recording.test_error[t])), number(float(recording.entropy[t]), 3)
+    most, eta = number(float(np.log(recording.config.num_classes)), 3), recording.config.entropy_weight
     return (
         f"The classifier learned {learned:,} {noun}s and is wrong by {error} nats on the other {tested:,}. "
         f"The entropy of the class sizes is {entropy} of at most {most} nats, "
-        f"so the objective is {error} − {eta:g} × {entropy} = {number(float(found.objective[t]))}."
+        f"so the objective is {error} − {eta:g} × {entropy} = {number(float(recording.objective[t]))}."
     )
 
 

@@ -1,11 +1,10 @@
-"""A search seen from within: every variable of Algorithm 1 at every phase of every iteration, for one seed.
+"""Recording of a search: every variable of Algorithm 1 at every phase of every iteration, for one seed.
 
     recording = record(phi1, phi2, config, solver, seed=0)
     moment = recording.at(recording.frame(iteration=20, phase=TEST))
     moment.task, moment.classifier, moment.errors
 
-`record` looks on while `search` itself runs, through the solver that the search is given: what it
-keeps is what the engine computed, and the path is the engine's own.
+`record` observes `search` through its solver: the recorded values are those that the engine computed.
 """
 
 from collections.abc import Sequence
@@ -57,7 +56,7 @@ class Recording:
 
     @property
     def num_frames(self) -> int:
-        """Moments there are: every phase of every iteration."""
+        """The number of moments: every phase of every iteration."""
         return self.num_iterations * len(PHASES)
 
     @staticmethod
@@ -66,7 +65,7 @@ class Recording:
         return iteration * len(PHASES) + phase
 
     def at(self, frame: int) -> "Moment":
-        """What the variables of Algorithm 1 hold at a moment; a number beyond the ends means the first or the last."""
+        """The variables of Algorithm 1 at a moment; numbers beyond the ends are clipped."""
         iteration, phase = divmod(min(max(frame, 0), self.num_frames - 1), len(PHASES))
         return Moment(self, iteration, phase)
 
@@ -77,9 +76,9 @@ class Recording:
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """The variables of Algorithm 1 in one phase of one iteration: what a phase renews stays as it is until the next.
+    """The variables of Algorithm 1 in one phase of one iteration; each changes in its own phase only.
 
-    Before a variable has its first value it is None.
+    A variable without a value yet is None.
     """
 
     recording: Recording
@@ -87,9 +86,9 @@ class Moment:
     phase: int  # of PHASES
 
     def _latest(self, phase: int) -> int | None:
-        """The iteration that gave a variable of that phase the value it has now."""
-        found = self.iteration if self.phase >= phase else self.iteration - 1
-        return None if found < 0 else found
+        """The iteration of the current value of a variable of that phase."""
+        iteration = self.iteration if self.phase >= phase else self.iteration - 1
+        return None if iteration < 0 else iteration
 
     @property
     def prototypes(self) -> Floats:
@@ -104,7 +103,7 @@ class Moment:
 
     @property
     def trail(self) -> Floats:
-        """Where the prototypes have been so far, (≤ T + 1, K, d1)."""
+        """The path of the prototypes so far, (≤ T + 1, K, d1)."""
         return self.recording.prototypes[: self.iteration + 1 + (self.phase == UPDATE)]
 
     @property
@@ -129,13 +128,13 @@ class Moment:
 
     @property
     def shares(self) -> Floats | None:
-        """τ̄ (K,), what part of the labels each class has."""
+        """τ̄ (K,), the share of each class in the labels."""
         at = self._latest(TASK)
         return None if at is None else self.recording.shares[at]
 
     @property
     def split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-        """Rows to learn from and rows to test on."""
+        """Train rows and test rows."""
         at = self._latest(SPLIT)
         return None if at is None else self._split(at)
 
@@ -149,7 +148,7 @@ class Moment:
     def errors(self) -> NDArray[np.float64] | None:
         """Cross-entropy of every test row of the split in nats; their mean is the test error. None until it is tested.
 
-        The classifier's prediction on a row x is softmax(x W2), the label it is held against the row's τ.
+        The classifier's prediction on a row x is softmax(x W2), its label the row's τ.
         """
         at = self._latest(TEST)
         if at is None or self.phase in (SPLIT, FIT):
@@ -160,18 +159,18 @@ class Moment:
 
     def predictions(self, iteration: int) -> NDArray[np.float64]:
         """softmax(W2 φ2) of an iteration's test rows, (m, K)."""
-        found = self.recording
-        logits = found.phi2[self._split(iteration)[1]].astype(np.float64) @ found.classifier[iteration]
+        recording = self.recording
+        logits = recording.phi2[self._split(iteration)[1]].astype(np.float64) @ recording.classifier[iteration]
         shares: NDArray[np.float64] = torch.softmax(torch.from_numpy(logits), 1).numpy()
         return shares
 
     @property
     def num_tested(self) -> int:
-        """How many iterations have their test error: so far the curves are known."""
+        """The number of iterations with a test error, up to which the curves are known."""
         return self.iteration + (self.phase >= TEST)
 
     def typical(self, most: int) -> list[NDArray[np.int64]]:
-        """For every class up to so many rows of it, the nearest to its prototype first."""
+        """Up to `most` rows of every class, the nearest to its prototype first."""
         cosines = self.cosines
         rows = typical_samples(cosines.max(1), cosines.argmax(1), cosines.shape[1], most)
         return [chosen[chosen >= 0] for chosen in rows]
@@ -185,7 +184,7 @@ class Moment:
 
 
 class _Watch:
-    """A solver that does what another does, and lets its problem be looked at."""
+    """A solver that delegates to another, and exposes its problem."""
 
     problem: "_WatchedProblem"
 
@@ -201,7 +200,7 @@ class _Watch:
 
 
 class _WatchedProblem:
-    """An inner problem that remembers the split and the labels that it was last asked about."""
+    """An inner problem that stores the latest split and labels."""
 
     drawn: Tensor  # (m,)
     labels: Tensor  # (m, K, S)
@@ -226,9 +225,9 @@ class _WatchedProblem:
 
 
 def record(phi1: Tensor, phi2: Tensor, config: Config, solver: Implicit, *, seed: int) -> Recording:
-    """Run the search of one seed on unit rows phi1 (n, d1) and rows phi2 (n, d2), and keep what each phase computed.
+    """Run the search of one seed on unit rows phi1 (n, d1) and rows phi2 (n, d2), and record every phase.
 
-    Raises InputError for what the search refuses, and unless an iteration draws one split: only that can be shown.
+    Raises InputError as the search does, and unless an iteration draws one split: only that can be shown.
     """
     if config.num_splits != 1:
         raise InputError(f"only one split an iteration can be shown, got num_splits={config.num_splits}")
@@ -252,7 +251,7 @@ def record(phi1: Tensor, phi2: Tensor, config: Config, solver: Implicit, *, seed
 def _seen(
     phi1: Tensor, phi2: Tensor, config: Config, problem: _WatchedProblem, step: Step
 ) -> dict[str, NDArray[np.generic]]:
-    """What one iteration holds for its only seed."""
+    """The variables of one iteration for its only seed."""
     drawn, labels, classifier = problem.drawn, problem.labels, problem.classifier
     everyone = soft_labels(phi1, step.prototypes, config.temperature * config.annealing(step.iteration))
     everyone[drawn] = labels  # the engine's own, to the last bit

@@ -71,7 +71,7 @@ def show() -> None:
 
 
 def _ahead(frame: int, frames: int) -> int:
-    """Where so many frames lead; who goes by iterations sees each of them complete."""
+    """The frame after so many frames; steps of whole iterations end after an update."""
     if frames == 1:
         return frame + 1
     iteration, phase = divmod(frame, len(PHASES))
@@ -104,7 +104,7 @@ def _controls(player: Player, recording: Recording) -> None:
     )  # fmt: skip
 
 
-# --- what moves ---------------------------------------------------------------------------------------
+# --- figures ------------------------------------------------------------------------------------------
 
 
 def _toy(moment: Moment) -> None:
@@ -122,21 +122,21 @@ def _toy(moment: Moment) -> None:
             moment.recording.phi2, task=moment.task, split=moment.split, classifier=moment.classifier,
             errors=moment.errors,
         )  # fmt: skip
-        alt = "The same points in another view, those to learn from and those to test on, with a classifier's regions"
+        alt = "The same points in another view, training and test points, with a classifier's regions"
         _plot(plane, "plane", TALL, alt)
     with third:
         _equations.draw(moment.phase)
         st.caption(
             "A disc within a disc: a label shared by two classes, by area. A dotted arrow points away from you. "
-            "Diamonds are put aside for the test; a ring's area is how wrong the classifier is there."
+            "Diamonds are test points; a ring's area is the classifier's error there."
         )
     left, right = st.columns(2)
     with left:
         temperature = _temperature(moment)
-        found = moves.on_simplex(moment.cosines, temperature)
+        shares = moves.on_simplex(moment.cosines, temperature)
         alt = "The labels as points of a triangle, by sparsemax in its corners and edges, by softmax inside"
-        _plot(drawn.triangles(found.sparsemax, found.softmax), "triangles", LOW, alt)
-        st.markdown(moves.compare(found, "point"))
+        _plot(drawn.triangles(shares.sparsemax, shares.softmax), "triangles", LOW, alt)
+        st.markdown(moves.compare(shares, "point"))
     with right:
         _falling(moment)
 
@@ -160,27 +160,27 @@ def _digits(moment: Moment) -> None:
             _plot(drawn.share_bars(moment.shares), "shares", LOW, alt)
     left, right = st.columns(2)
     with left:
-        found = moves.on_simplex(moment.cosines, _temperature(moment))
-        st.markdown(moves.compare(found, "image"))
+        shares = moves.on_simplex(moment.cosines, _temperature(moment))
+        st.markdown(moves.compare(shares, "image"))
     with right:
         _falling(moment)
 
 
 def _temperature(moment: Moment) -> float:
-    """The temperature that the reader tries out on the labels of this moment; the search keeps its own."""
+    """The temperature that the user tries on the labels of this moment; the search has its own."""
     own = moment.recording.temperature(moment.iteration)
     return float(
         st.slider(
-            f"Temperature γ, to try out; the search uses {own:g}", 0.02, 1.0, own, 0.02,
+            f"Temperature γ, to try; the search uses {own:g}", 0.02, 1.0, own, 0.02,
             key=f"moves temperature {own:g}", persist_state="session",
         )
     )  # fmt: skip
 
 
 def _falling(moment: Moment) -> None:
-    found = moment.recording
-    most = float(np.log(found.config.num_classes))
-    figure = drawn.falling(found.objective, found.test_error, found.entropy, moment.num_tested, most)
+    recording = moment.recording
+    most = float(np.log(recording.config.num_classes))
+    figure = drawn.falling(recording.objective, recording.test_error, recording.entropy, moment.num_tested, most)
     _plot(figure, "falling", LOW + 60, "Curves of objective, test error and entropy over the iterations")
 
 
