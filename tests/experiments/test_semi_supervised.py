@@ -202,7 +202,7 @@ def test_right_reliable_samples_are_worth_as_much_as_true_labels(run):
     assert one.reliable.n == 3
     assert not student.is_split
     assert "300" not in protocol(student)
-    assert "240 rows, judged on 60 that are held out" in protocol(student)
+    assert "240 rows and evaluated on 60 held out" in protocol(student)
 
 
 def test_wrong_reliable_samples_are_worth_less(tmp_path):
