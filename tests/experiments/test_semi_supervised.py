@@ -214,7 +214,7 @@ def test_wrong_reliable_samples_are_worth_less(tmp_path):
 def test_test_rows_are_kept_apart(tmp_path):
     test_rows = np.arange(300) % 3 == 0
     student = trained(found_by(tmp_path, renamed, test_rows=test_rows), (5,))
-    assert "200 train rows, judged on 100 test rows" in protocol(student)
+    assert "200 train rows and evaluated on 100 test rows" in protocol(student)
     assert not test_rows[student.saved(5).picked.rows].any()
     assert student.saved(5).true.shape == (3, 100)
 
