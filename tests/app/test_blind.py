@@ -41,7 +41,8 @@ REVEALS = {
     "reliable": "how right these samples are",
 }
 OF_TRUTH = re.compile(
-    r"accura|\bACC\b|\bARI\b|\bNMI\b|people (say|have)|true[ _]class|(are|is|in the) right|wrong|confusion|balance",
+    r"(?<!validation )accura|\bACC\b|\bARI\b|\bNMI\b|people (say|have)|true[ _]class|(are|is|in the) right|wrong|"
+    r"confusion|balance",
     re.IGNORECASE,
 )
 OFFERED = re.compile(r"reveal|Objective and accuracy", re.IGNORECASE)  # words that say that something is hidden

@@ -50,7 +50,7 @@ def test_methods_are_run_in_the_queue_and_stand_side_by_side(comparison):
     standings = {each.method.key: each for each in comparison.standings()}
     assert table["ACC"].tolist() == [each.acc.mean for each in standings.values()]
     assert table["vote ACC"][0] == standings["hume"].vote_acc
-    assert says(at.markdown[0].value, f"{standings['hume'].vote_acc:.1%} of the samples")
+    assert says(at.markdown[0].value, f"The accuracy of HUME's vote is {standings['hume'].vote_acc:.1%}")
     drawn = figures(at)["leaderboard"]["data"]
     assert {trace["name"] for trace in drawn} >= {"HUME", "negative controls", "without labels", "vote of the seeds"}
 

@@ -104,7 +104,7 @@ def test_pictures_are_clicked_on_and_fetched_by_address(home):
     np.save(data.folder / "images.npy", np.zeros((240, PIXEL_ART, PIXEL_ART, 3), np.uint8))
     at = look("start", start_data="birds")
     click(at, "mosaic", 17)
-    assert any(caption.value.startswith("Sample 17.") for caption in at.caption)
+    assert any(caption.value.startswith("Sample 17, not labeled") for caption in at.caption)
     mosaic = next(each for each in at.get("bidi_component") if each.key == "mosaic")
     assert json.loads(mosaic.proto.json)["url"].startswith("/thumbnails/")
 

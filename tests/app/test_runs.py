@@ -231,7 +231,7 @@ def test_runs_are_compared_by_accuracy_and_by_what_was_set_differently(library, 
     at = chosen(look("runs"), "first", "second")
     assert at.subheader[0].value == "2 runs compared"
     dots = figures(at)["compare"]["data"][0]
-    means = {name: 100 * Findings(library.open(name)).accuracy.mean() for name in ("first", "second")}
+    means = {name: 100 * Findings(library.open(name)).statistics.accuracy.mean() for name in ("first", "second")}
     assert np.allclose([means[name] for name in dots["y"]], dots["x"])
     assert download(at, "compare csv").decode("utf-8-sig").splitlines()[0] == "run," + ",".join(OF_TRUTH)
     differing = tables(at)[""].set_index("")

@@ -33,7 +33,7 @@ def test_the_verdict_stands_on_the_page_with_its_facts_and_figure(run):
     for each in expected.evidence:
         assert plots.plain(evidence(each)[1:]) in texts
     (points,) = figures(at)["trust many"]["data"]
-    assert np.allclose(sorted(points["y"]), np.sort(100 * expected.cv_score), rtol=1e-5)
+    assert np.allclose(sorted(points["y"]), np.sort(100 * expected.seeds.cv_score), rtol=1e-5)
 
 
 def test_blind_and_without_labels_it_is_the_same(home, run):

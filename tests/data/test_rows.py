@@ -135,7 +135,7 @@ def test_a_file_that_is_cut_short_is_noticed_when_opened_and_when_read(tmp_path)
     path = saved(tmp_path, features())
     file = FileArray.open(path)
     os.truncate(path, path.stat().st_size - 10)
-    with pytest.raises(ValueError, match="not all"):
+    with pytest.raises(ValueError, match="incompletely"):
         FileArray.open(path)
     np.testing.assert_array_equal(file[:56], features()[:56])
     assert message(lambda: file[50:]).startswith(f"{path} is cut short or damaged (at row 50)")

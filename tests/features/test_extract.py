@@ -22,7 +22,6 @@ from hume.features import checkpoint
 from hume.features.backbones import Backbone, load_backbone
 from hume.features.extract import default_batch, discard, extract, features_key, pending
 from tests.support import torchvision_here  # noqa: F401
-from tests.support.rules import cases
 
 DIM = 6
 BATCH = 8
@@ -253,7 +252,7 @@ def test_a_full_disk_is_one_sentence_and_costs_nothing_that_is_done(folder, back
     )
 
 
-@cases("damage", ["record", "rows", "header"])
+@pytest.mark.parametrize("damage", ["record", "rows", "header"])
 def test_damaged_remains_are_not_used(folder, backbone, damage):
     with pytest.raises(KeyboardInterrupt):
         extract(folder, backbone, batch_size=BATCH, on_progress=stop_after(3))

@@ -173,7 +173,7 @@ def test_what_cannot_be_searched_is_refused(split):
         discover.discover(split, seeds=[0])
     with pytest.raises(InputError, match="at least 1 seed"):
         discover.discover(split, num_classes=CLASSES, seeds=[])
-    with pytest.raises(InputError, match="different"):
+    with pytest.raises(InputError, match="distinct"):
         discover.discover(split, num_classes=CLASSES, seeds=[1, 1], device="cpu")
     with pytest.raises(InputError, match="first, second"):
         discover.discover(split, num_classes=CLASSES, phi1="third")
