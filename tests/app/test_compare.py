@@ -73,6 +73,7 @@ def test_without_labels_there_is_no_accuracy_and_no_probe(home):
     assert "needs a ground truth" in " ".join(markdown(at))
 
 
+@pytest.mark.slow
 def test_all_pairs_are_searched_and_drawn(home, comparison):
     comparison.run("hume")
     at = look("compare", compared="birds")

@@ -72,6 +72,7 @@ def test_a_search_is_seen_on_start(searching):
     assert figures(at) == {}
 
 
+@pytest.mark.slow
 @cases("page", PAGES)
 def test_no_page_waits_for_a_search(searching, page):
     for run in ("long", "next", "old"):

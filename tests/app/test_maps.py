@@ -36,6 +36,7 @@ def test_a_map_that_is_made_can_be_stopped_and_asked_for_again(unmapped):
     assert at.button(key="make map")
 
 
+@pytest.mark.slow
 def test_a_map_that_failed_says_why_and_can_be_tried_again(unmapped):
     look("search", run="first")  # the data are read, and then exchanged
     space = unmapped.dataset().space("phi1")

@@ -55,6 +55,7 @@ def test_a_warning_is_a_warning_and_few_seeds_are_unclear(home):
     assert "trust few" not in figures(at)
 
 
+@pytest.mark.slow
 def test_controls_are_searched_in_the_background_and_then_take_part(run):
     at = press(look("objective", run="many"), "trust controls")
     work = services.services().work

@@ -1,5 +1,6 @@
 """In a real browser: a method is run from the Compare page and takes its place beside the others."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from hume import Store
@@ -10,6 +11,7 @@ from tests.support.server import AppServer
 THERE, CHOSEN = METHODS["kmeans-phi1"].title, METHODS["kmeans-phi2"].title
 
 
+@pytest.mark.slow
 def test_a_method_that_was_run_takes_its_place(server: AppServer, page: Page) -> None:
     store = Store(server.home)
     data = store.load_dataset("digits")

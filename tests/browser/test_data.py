@@ -67,6 +67,7 @@ def wait_until_done(page: Page, words: str | re.Pattern[str]) -> None:
     settle(page)
 
 
+@pytest.mark.slow
 def test_a_zip_of_images_goes_in_and_labeled_sets_come_out(
     own: AppServer, new_run: Callable[[], str], archive: Path, page: Page, tmp_path: Path
 ) -> None:
@@ -144,6 +145,7 @@ def check_usb(content: bytes) -> None:
     assert sorted(np.concatenate(rows).tolist()) == list(range(120))
 
 
+@pytest.mark.slow
 def test_a_folder_in_the_layout_of_the_authors_opens_with_all_its_plots(
     own: AppServer, new_run: Callable[[], str], page: Page, tmp_path: Path
 ) -> None:

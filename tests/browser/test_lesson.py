@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from hume.lesson.plan import STEPS
@@ -21,6 +22,7 @@ def arrive(page: Page, key: str) -> None:
     settle(page)
 
 
+@pytest.mark.slow
 def test_the_lesson_from_the_first_step_to_the_hand_out_by_keyboard(
     server: AppServer, page: Page, tabs: Tabs, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from hume import Store
@@ -64,6 +65,7 @@ def test_a_search_on_an_empty_home_ends_in_a_sentence(empty: AppServer, page: Pa
     expect(page.get_by_text("(6 seeds)")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_both_tabs_see_a_search_and_its_end(server: AppServer, tabs: Tabs) -> None:
     first = tabs.open()
     open_search(first, server, 4, num_iterations=100_000, patience=0)
@@ -88,6 +90,7 @@ def test_both_tabs_see_a_search_and_its_end(server: AppServer, tabs: Tabs) -> No
     store.empty_trash()
 
 
+@pytest.mark.slow
 def test_a_killed_server_loses_no_finished_seed(empty: AppServer, page: Page, tabs: Tabs) -> None:
     num_seeds = 16
     open_search(page, empty, num_seeds, step_size=0.002)  # small steps: seeds end one after the other

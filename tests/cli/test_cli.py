@@ -631,6 +631,7 @@ def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path):
 # --- disks that fill, users that stop, machines that die -----------------------------------------
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_no_half_file(tmp_path):
     # Prototypes of 3 x 4000 float32 are larger than a file may get, the registry is not.
     rng = np.random.default_rng(0)
@@ -688,6 +689,7 @@ LONG = [
 ]
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_one_sentence_and_the_run_is_interrupted(tmp_path):
     process = start(tmp_path, *LONG)
     wait_for((tmp_path / "runs" / "long" / "run.json").exists)

@@ -414,6 +414,7 @@ def under_a_limit(*numbers):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 def test_a_batch_that_does_not_fit_is_begun_again_in_halves():
     done = under_a_limit(6000, 512, 100)
@@ -421,6 +422,7 @@ def test_a_batch_that_does_not_fit_is_begun_again_in_halves():
     assert 1 <= int(done.stdout.split()[-1]) <= 256
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 def test_one_seed_that_does_not_fit_is_a_memory_error():
     done = under_a_limit(3_000_000, 1, 50)

@@ -242,6 +242,7 @@ def test_a_method_that_is_none_is_named():
         count_agreement(sparse(0), np.zeros(60, int), 5, method="fast")
 
 
+@pytest.mark.slow
 @needs_faiss
 def test_faiss_is_loaded_only_when_it_is_asked():
     script = (

@@ -156,6 +156,7 @@ def call(home, *arguments):
     return result.exit_code, result.stdout, result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_a_family_from_the_command_line(dataset, tmp_path):
     asked = ("ablate", "--dataset", dataset.folder, "--family", "entropy-weight", "--num-classes", 4, "--seeds", 2)
@@ -170,6 +171,7 @@ def test_a_family_from_the_command_line(dataset, tmp_path):
     assert files == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}, "kept, not repeated"
 
 
+@pytest.mark.slow
 def test_seeds_and_numbers_of_classes_from_the_command_line(dataset, tmp_path):
     code, out, _ = call(
         tmp_path, "ablate", "--dataset", dataset.folder, "--family", "seeds", "--num-classes", 4, "--seeds", 12

@@ -45,6 +45,7 @@ def found():
     return estimate(uneven(labels=False))
 
 
+@pytest.mark.slow
 def test_planted_sizes_are_estimated(found):
     assert miss(found.sizes, SIZES) < 0.1 < miss((1 / 3,) * 3, SIZES)
     assert found.sure == "clear"
@@ -67,6 +68,7 @@ def test_estimated_sizes_find_the_classes_that_equal_ones_split(found):
     assert accuracy[found.sizes] > accuracy[None] + 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "noise"), [(0, 0.25), (1, 0.4)])
 def test_equal_classes_are_not_called_unequal(seed, noise):
     found = estimate(uneven((80, 80, 80), seed=seed, noise=noise))

@@ -26,6 +26,7 @@ def comparison(dataset, tmp_path):
     return Comparison(tmp_path / "home", dataset, "phi1", "phi2", num_classes=4)
 
 
+@pytest.mark.slow
 def test_every_control_loses_what_the_second_space_gives(dataset):
     pair = discover(dataset, num_classes=4, seeds=range(4), device="cpu")
     assert pair.scores.cv_score.mean() > 0.9

@@ -21,6 +21,7 @@ def sweep(folder, home, counts, seeds=5, **options):
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("classes", "counts"), [(3, range(2, 6)), (5, range(3, 8)), (8, range(6, 11))])
 def test_what_is_planted_is_found(tmp_path, classes, counts):
     count = sweep(tmp_path / "data", tmp_path, counts, classes=classes, size=320 // classes, dim=16, labels=False)
@@ -33,11 +34,13 @@ def test_what_is_planted_is_found(tmp_path, classes, counts):
     assert all(point.occupied.mean == point.num_classes for point in points), "the entropy term fills every class"
 
 
+@pytest.mark.slow
 def test_where_there_are_no_classes_nothing_is_clear(tmp_path):
     count = sweep(tmp_path / "data", tmp_path, range(2, 6), classes=1, size=300, dim=16)
     assert suggest(count.points()).doubt is not None
 
 
+@pytest.mark.slow
 def test_the_end_of_a_range_is_no_peak(tmp_path):
     count = sweep(tmp_path / "data", tmp_path, range(3, 6), classes=5, size=60, dim=16)
     suggestion = suggest(count.points())

@@ -26,6 +26,7 @@ def test_planted_classes_are_found(count, warm_start):
     assert result.seconds > 0
 
 
+@pytest.mark.slow
 def test_two_spaces_see_what_each_alone_cannot():
     """Each space mixes up two classes that the other one tells apart."""
     _, _, truth = planted()

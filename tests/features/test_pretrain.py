@@ -76,6 +76,7 @@ def without_time(records):
 # --- it learns ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_training_lowers_the_loss_and_the_two_kinds_come_apart(folder, method):
     """Compared with steps too small to matter: MoCo's loss rises anyway while its queue fills with real keys."""

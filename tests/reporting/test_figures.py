@@ -222,6 +222,7 @@ def test_the_band_holds_the_line_and_widens_away_from_the_mean():
     assert width[0] > 1.5 * width[nearest]
 
 
+@pytest.mark.slow
 def test_the_band_covers_the_true_mean_as_often_as_it_says():
     rng = np.random.default_rng(3)
     x = rng.uniform(0.3, 0.7, 12)

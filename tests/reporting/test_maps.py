@@ -77,6 +77,7 @@ def changed(tmp_path, space, row, value):
 # --- what a map is -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["phi1", "phi2", "both"])
 def test_neighbours_stay_neighbours(which, pair, both):
     first, second, truth = planted(size=80, dim=8)
@@ -270,6 +271,7 @@ def test_a_map_that_cannot_be_written_is_told(both, tmp_path):
 # --- in the background -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_process_makes_the_map_once_for_all(pair, both, background, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the app may be started anywhere
     assert background.get(*pair, "both") is None
@@ -301,6 +303,7 @@ def test_a_process_makes_the_map_once_for_all(pair, both, background, tmp_path, 
     np.testing.assert_array_equal(restarted.get(*pair, "both").positions, both.positions)
 
 
+@pytest.mark.slow
 def test_what_went_wrong_is_one_sentence_and_can_be_tried_again(pair, background, tmp_path):
     path = changed(tmp_path, pair[0], 0, 1)
     broken = load_space(path)

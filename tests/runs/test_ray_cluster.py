@@ -29,6 +29,7 @@ from tests.support.app_driver import ended, look, press, rerun, until, words
 from tests.support.planted_runs import StoppedError, create, save_files, stop_after_the_first_seed
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow  # a cluster takes a quarter of a minute to start
 SEEDS = tuple(range(4))
 BATCHES = (0, 2), (1, 3)  # as two workers share them
 STORE = 80 * 2**20  # bytes, about the smallest object store that Ray starts
