@@ -208,7 +208,7 @@ def all_pairs(comparison: Comparison, truth: bool) -> None:
                                                  for (a, b), each in found.items()]),
         alt="Heat map over all pairs of spaces", name=plots.file_name(comparison.dataset.name, "pairs"),
     )  # fmt: skip
-    st.caption("Scores are comparable only at equal class balance: imbalanced classes are easier to predict.")
+    st.caption("Scores are comparable only between equally even classes: uneven ones are easier to predict.")
 
 
 main()

@@ -58,8 +58,8 @@ def compared_with_others(standings: Sequence[Standing], truth: bool) -> str:
     sentences = []
     if ours is not None and ours.cv_score is not None and scores:
         sentences.append(
-            f"A classifier in φ2 predicts HUME's labels of held-out samples with {percent(ours.cv_score.mean)} "
-            f"accuracy, and those of the negative controls with {percent(max(scores))}."
+            f"The cross-validation accuracy in φ2 of HUME's labels is {percent(ours.cv_score.mean)}, that of the "
+            f"negative controls' labels {percent(max(scores))}."
         )
     if truth and ours is not None and ours.vote_acc is not None:
         sentences += [*_best_other(ours.vote_acc, standings), *_votes_of_controls(controls)]

@@ -131,7 +131,7 @@ def test_a_sentence_tells_how_hume_stands(comparison):
     assert "that much comes from φ1 alone" in told
     blind = compared_with_others(standings, False)
     assert "vote" not in blind
-    assert "those of the negative controls" in blind
+    assert "that of the negative controls" in blind
 
 
 def test_printed_numbers_are_told_once_each_and_best_first():
