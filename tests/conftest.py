@@ -17,17 +17,6 @@ from tests.support import torchvision_here  # noqa: F401 - before any test impor
 pytest.register_assert_rewrite("tests.support.app_driver")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in a hook of the same name
-def pytest_collection_modifyitems(items):
-    """A file's tests stay on one worker, which makes their fixtures once; those of the browser, which share a server,
-    on one as well, and first: they take longest."""
-    for item in items:
-        folder = item.path.parent
-        group = folder.name if folder.name == "browser" else f"{folder.name}/{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.path.parent.name != "browser")
-
-
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """The store of an empty home folder that the pages serve."""
