@@ -56,6 +56,7 @@ def written_by_command(server: AppServer, run: str, path: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_review_leaves_with_the_files_of_the_command_line(
     server: AppServer, reviewed: Run, page: Page, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_review_leaves_with_the_files_of_the_command_line(
     expect(page.get_by_label("Name of class 2", exact=True)).to_have_value("=ducks, mostly")
 
 
+@pytest.mark.slow
 def test_pictures_clicked_in_quick_succession_are_all_rejected(reviewed: Run, page: Page) -> None:
     rows = rows_in(page, "reliable-1")[:5]
     places = [tile(page, 1, row).bounding_box() for row in rows]
@@ -104,6 +106,7 @@ def test_pictures_clicked_in_quick_succession_are_all_rejected(reviewed: Run, pa
     assert review.read(reviewed).rejected == set(rows)
 
 
+@pytest.mark.slow
 def test_every_slider_stands_in_the_address(reviewed: Run, page: Page) -> None:
     slider = page.get_by_role("slider", name="Samples per class")
     slider.focus()
@@ -112,6 +115,7 @@ def test_every_slider_stands_in_the_address(reviewed: Run, page: Page) -> None:
     expect(page).to_have_url(re.compile("[?&]per_class=11(&|$)"))
 
 
+@pytest.mark.slow
 def test_250_pictures_are_light(server: AppServer, page: Page) -> None:
     answers: list[Response] = []
     page.on("response", lambda answer: answers.append(answer) if "/thumbnails/" in answer.url else None)

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from hume import Store
@@ -34,6 +35,7 @@ def tick(page: Page, line: int) -> None:
     settle(page)
 
 
+@pytest.mark.slow
 def test_a_run_leaves_as_zip_and_as_one_page(server: AppServer, page: Page, tabs: Tabs, tmp_path: Path) -> None:
     open_runs(page, server, "name_contains=zoo")
     tick(page, 0)
@@ -55,6 +57,7 @@ def test_a_run_leaves_as_zip_and_as_one_page(server: AppServer, page: Page, tabs
     assert "Zoo" in words_of(reader)
 
 
+@pytest.mark.slow
 def test_a_report_in_blind_mode_holds_no_true_name(server: AppServer, page: Page) -> None:
     open_runs(page, server, "name_contains=zoo&blind=true")
     tick(page, 0)
@@ -63,6 +66,7 @@ def test_a_report_in_blind_mode_holds_no_true_name(server: AppServer, page: Page
     assert [name for name in NAMES if name.encode() in content] == []
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared(server: AppServer, copy_run: CopyRun, page: Page) -> None:
     copy_run("digits", "beside-zoo")
     open_runs(page, server, "name_contains=zoo")
@@ -73,6 +77,7 @@ def test_two_runs_are_compared(server: AppServer, copy_run: CopyRun, page: Page)
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_deleted_run_comes_back(server: AppServer, copy_run: CopyRun, page: Page) -> None:
     store = Store(server.home)
     copy_run("digits", "unwanted")
@@ -91,6 +96,7 @@ def test_a_deleted_run_comes_back(server: AppServer, copy_run: CopyRun, page: Pa
     expect(page.get_by_text("(6 seeds)")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_run_is_renamed_and_opened(server: AppServer, copy_run: CopyRun, page: Page) -> None:
     store = Store(server.home)
     copy_run("digits", "old-name")

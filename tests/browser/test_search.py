@@ -50,6 +50,7 @@ def seeds_on_disk(home: Path) -> int:
     return len(list(home.glob("runs/*/seeds/*.safetensors")))
 
 
+@pytest.mark.slow
 def test_a_search_on_an_empty_home_ends_in_a_sentence(empty: AppServer, page: Page) -> None:
     page.goto(f"{empty.url}/search?dataset=digits")
     expect(page.get_by_role("button", name="Launch 100 seeds")).to_be_enabled()

@@ -123,6 +123,7 @@ def selected_count(page: Page) -> int:
     return int(words.split()[0].replace(",", ""))
 
 
+@pytest.mark.slow
 def test_the_map_is_made_while_the_page_shows_how_far_it_is(server: AppServer, page: Page) -> None:
     page.goto(f"{server.url}/explore?run=zoo&map=φ2")
     expect(page.get_by_text(re.compile("Computing the map, once for all runs"))).to_be_visible()
@@ -132,6 +133,7 @@ def test_the_map_is_made_while_the_page_shows_how_far_it_is(server: AppServer, p
     plot_in(page, "map-zoo")
 
 
+@pytest.mark.slow
 def test_a_lasso_shows_pictures_and_survives_another_colour(map_page: Page) -> None:
     page = map_page
     within = circle(page)
@@ -154,6 +156,7 @@ def test_a_lasso_shows_pictures_and_survives_another_colour(map_page: Page) -> N
     expect(page.get_by_text("Select points on the map")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_picture_leads_to_neighbours_and_votes(map_page: Page) -> None:
     page = map_page
     circle(page)
@@ -176,6 +179,7 @@ def test_a_picture_leads_to_neighbours_and_votes(map_page: Page) -> None:
     expect(heading).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_short_selection_comes_back_by_the_address(map_page: Page, tabs: Tabs) -> None:
     circle(map_page, radius=9)
     expect(map_page).to_have_url(re.compile("[?&]rows="))
@@ -190,6 +194,7 @@ def test_a_short_selection_comes_back_by_the_address(map_page: Page, tabs: Tabs)
 # --- taking plots away -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["PNG", "SVG"])
 def test_a_plot_downloads_as_a_picture(server: AppServer, page: Page, kind: str) -> None:
     page.goto(f"{server.url}/aggregation?run=digits")
@@ -206,6 +211,7 @@ def test_a_plot_downloads_as_a_picture(server: AppServer, page: Page, kind: str)
         assert ElementTree.fromstring(content).tag.endswith("svg")
 
 
+@pytest.mark.slow
 def test_the_data_of_a_plot_download_as_csv(server: AppServer, page: Page) -> None:
     page.goto(f"{server.url}/aggregation?run=digits")
     settle(page)
