@@ -29,9 +29,18 @@ EXAMPLES = {"classes": 4, "size": 60, "noise": 0.5}  # seeds disagree on a third
 NAMES = ["owl", "jay", "wren", "tit"]  # of the true classes
 _clicks = count(1)  # a gallery numbers its clicks
 
+
 # As in a server, a script is compiled once and not at every look. Besides, up to Python 3.11.7 compiling while another
 # thread does, or reads the head of a .npy file, may fail (github.com/python/cpython/issues/106905).
-_compiled = ScriptCache()
+class _Scripts(ScriptCache):
+    def get_bytecode(self, script_path):
+        try:
+            return super().get_bytecode(script_path)
+        except SystemError:  # the fault named above; the next try finds the other thread done
+            return super().get_bytecode(script_path)
+
+
+_compiled = _Scripts()
 local_script_runner.ScriptCache = lambda: _compiled
 for _script in (MAIN, *MAIN.parent.glob("[a-z]*.py")):  # now, while no thread is at work
     _compiled.get_bytecode(str(_script))
