@@ -65,12 +65,12 @@ class Pace:
         return seconds
 
     def _of(self, points: tuple[tuple[int, float], ...], num_seeds: int, config: Config) -> float:
-        """The seconds for so many seeds, interpolated between the measured numbers of seeds.
+        """The seconds for so many seeds, on the line through the two numbers of seeds that were measured.
 
         Classes and seeds are columns of the same products: one stands for the other.
         """
         seeds = num_seeds * config.num_classes / self.num_classes
-        (a, first), (b, second) = points[:2] if seeds < points[1][0] else points[-2:]
+        (a, first), (b, second) = points
         return max(first + (seeds - a) * max(second - first, 0) / (b - a), first * min(1, seeds / a))
 
 
