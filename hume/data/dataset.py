@@ -6,6 +6,7 @@ A dataset is a folder:
     files.txt        N file names, one per line; optional
     images.npz       (N, H, W) or (N, H, W, 3) uint8 under the key "images"; or images.npy
     labels.npy       (N,) integers; optional
+    columns.csv      a line of names, then N lines of numbers, as the longitude and latitude of every sample; optional
     test_rows.npy    (N,) bool, the rows of the test split; optional
     spaces/*.npy     (N, d) floating point, one file per space
 
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from hume.common.devices import free_bytes
 from hume.common.errors import InputError
+from hume.data.columns import load_columns
 from hume.data.rows import AS_ROWS, Features, FileArray, StreamedRows, check_finite, spread_over
 
 CHECK_ROWS = 16_384  # rows checked at once, so that memory-mapped spaces stay on disk
@@ -128,6 +130,16 @@ class Dataset:
         if len(names) != self.num_samples:
             raise InputError(f"{path} has {len(names)} lines: give one for each of the {self.num_samples} rows")
         return names
+
+    @cached_property
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Numbers of every sample (N,) by name, beside its class; empty if the dataset has none.
+
+        Raises InputError unless every sample has a finite number in each.
+        """
+        if self.folder is None or not (self.folder / "columns.csv").exists():
+            return {}
+        return load_columns(self.folder / "columns.csv", self.num_samples)
 
     def space(self, name: str) -> Space:
         """The space of this name; raises InputError, listing the known spaces."""

@@ -401,3 +401,51 @@ def test_file_names_that_are_not_utf_8_are_refused(folder):
     (folder / "files.txt").write_bytes("\n".join(["vögel.jpg", *FILE_NAMES[1:]]).encode("latin-1"))
     dataset = load_dataset(folder)
     assert message(lambda: dataset.file_names) == f"{folder / 'files.txt'} is not UTF-8: save it as UTF-8"
+
+
+# --- columns: numbers beside the class ---------------------------------------------------------------
+
+PLACES = ["longitude,latitude", *(f"{row}.5,-{row}" for row in range(20))]
+
+
+@cases("encoding", ["utf-8", "utf-8-sig"])
+@cases("ending", ["\n", "\r\n"])
+def test_columns_are_read_by_name(folder, encoding, ending):
+    (folder / "columns.csv").write_bytes(ending.join([*PLACES, ""]).encode(encoding))
+    columns = load_dataset(folder).columns
+    assert list(columns) == ["longitude", "latitude"]
+    np.testing.assert_array_equal(columns["longitude"], np.arange(20) + 0.5)
+    np.testing.assert_array_equal(columns["latitude"], -np.arange(20.0))
+
+
+def test_without_a_file_there_are_no_columns(folder, save):
+    assert load_dataset(folder).columns == {}
+    phi = save(features())
+    assert dataset_from_files(phi, phi).columns == {}
+
+
+@cases(
+    ("lines", "says"),
+    [
+        ([], "line 1 of {} does not name its columns"),
+        (["a,a", *PLACES[1:]], "line 1 of {} does not name its columns"),
+        (["a,", *PLACES[1:]], "line 1 of {} does not name its columns"),
+        (PLACES[:-1], "{} has 19 lines after its names: give one for each of the 20 rows"),
+        ([*PLACES, "1,2"], "{} has 21 lines after its names"),
+        ([*PLACES[:3], "1", *PLACES[4:]], "line 4 of {} has 1 cells for 2 columns"),
+        ([*PLACES[:3], "1,north", *PLACES[4:]], "line 4 of {} is not all finite numbers (1, north)"),
+        ([*PLACES[:3], "1,nan", *PLACES[4:]], "line 4 of {} is not all finite numbers"),
+        ([*PLACES[:3], "1,1e999", *PLACES[4:]], "line 4 of {} is not all finite numbers"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused_when_they_are_asked_for(folder, lines, says):
+    path = folder / "columns.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    dataset = load_dataset(folder)
+    assert message(lambda: dataset.columns).startswith(says.format(path))
+
+
+def test_columns_that_are_not_text_are_refused(folder):
+    (folder / "columns.csv").write_bytes(b"\xff\xfe\x00")
+    dataset = load_dataset(folder)
+    assert message(lambda: dataset.columns).endswith("is not UTF-8: save it as UTF-8")
