@@ -233,7 +233,7 @@ def test_datasets_are_listed_with_their_spaces(tmp_path):
     np.save(own / "one.npy", planted()[0])
     code, out, _ = call(tmp_path, "datasets")
     assert code == 0
-    for word in ("digits", "1797", "simclr", "lite0", "pixels", "fashion-mnist", "mine", "one"):
+    for word in ("digits", "1797", "simclr", "lite0", "pixels", "earth", "fashion-mnist", "mine", "one"):
         assert word in out.split()
 
 

@@ -286,7 +286,7 @@ def test_fashion_mnist_is_embedded_whole():
     assert set(dataset.default_pair) <= set(dataset.spaces)
 
 
-@pytest.mark.parametrize("name", ["digits", "fashion-mnist"])
+@pytest.mark.parametrize("name", ["digits", "earth", "fashion-mnist"])
 def test_embedded_spaces_say_where_they_come_from(name):
     dataset = load_dataset(name)
     for space in dataset.spaces.values():
@@ -300,7 +300,7 @@ def test_embedded_spaces_say_where_they_come_from(name):
 def test_an_unknown_dataset_is_answered_with_the_names(folder):
     told = message(load_dataset, "nowhere", roots=[folder.parent])
     assert "no dataset 'nowhere'" in told
-    assert "birds, digits, fashion-mnist" in told
+    assert "birds, digits, earth, fashion-mnist" in told
 
 
 def test_an_unknown_space_is_answered_with_the_names(folder):

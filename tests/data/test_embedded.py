@@ -1,4 +1,4 @@
-"""The main job on real images: the embedded Fashion-MNIST, at full size."""
+"""The main job on real images: the embedded Fashion-MNIST, at full size; and what the embedded Earth holds."""
 
 from dataclasses import replace
 
@@ -41,3 +41,45 @@ def test_both_solvers_reach_the_same_held_out_objective(dataset):
         *_, last = hume.search(phi1, phi2, config, solver=solver, seeds=range(4))
         errors.append(held_out(phi1, phi2, config, list(last.finished)).mean().item())
     assert errors[1] == pytest.approx(errors[0], rel=0.02)
+
+
+# --- Earth: colour, uneven classes, columns -----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def earth():
+    return hume.load_dataset("earth")
+
+
+def test_earth_is_in_colour_and_every_file_has_its_rows(earth):
+    N = earth.num_samples
+    assert earth.images.shape == (N, 32, 32, 3)
+    assert earth.images.dtype == np.uint8
+    assert np.ptp(earth.images.astype(int), axis=3).max() > 64  # not grey in three channels
+    assert {len(space.features) for space in earth.spaces.values()} == {N}
+    assert earth.default_pair == ("simclr", "lite0")
+    assert earth.labels.shape == (N,)
+    assert {len(column) for column in earth.columns.values()} == {N}
+
+
+def test_no_two_tiles_of_earth_are_equal(earth):
+    assert len(np.unique(earth.images.reshape(earth.num_samples, -1), axis=0)) == earth.num_samples
+
+
+def test_the_classes_of_earth_are_uneven(earth):
+    sizes = np.bincount(earth.labels, minlength=earth.num_classes)
+    assert 8 <= len(sizes) <= 10
+    assert sizes.min() >= 20
+    assert sizes.max() > 5 * sizes.min()
+
+
+def test_the_tiles_of_earth_lie_where_their_classes_do(earth):
+    longitude, latitude = earth.columns["longitude"], earth.columns["latitude"]
+    assert np.abs(longitude).max() < 180
+    assert latitude.max() < 80
+    assert latitude.min() > -62
+    assert len(np.unique(np.stack([longitude, latitude]), axis=1).T) == earth.num_samples
+    where = {name: np.abs(latitude[earth.labels == k]) for k, name in enumerate(earth.classes)}
+    assert where["rainforest"].mean() < 23.4 < where["forest"].mean() < where["ice"].mean()
+    in_sahara = (longitude > 0) & (longitude < 25) & (latitude > 18) & (latitude < 28)
+    assert (earth.labels[in_sahara] == earth.classes.index("barren")).mean() > 0.9

@@ -72,7 +72,7 @@ def test_the_same_image_gives_the_same_bytes():
     assert thumbnail(noise(224, 224, 3)) == thumbnail(noise(224, 224, 3))
 
 
-@pytest.mark.parametrize("name", ["digits", "fashion-mnist"])
+@pytest.mark.parametrize("name", ["digits", "earth", "fashion-mnist"])
 def test_embedded_images_are_smaller_than_as_png(name):
     images = sample_images(hume.load_dataset(name))[:100]
     assert sum(len(thumbnail(image)) for image in images) < sum(len(png(image)) for image in images)
@@ -120,7 +120,7 @@ def test_what_counts_as_white_is_shown_white():
     np.testing.assert_array_equal(decoded(thumbnail(image, white=16), "L"), [[0, 63, 127, 255, 255]])
 
 
-@pytest.mark.parametrize("name", ["digits", "fashion-mnist"])
+@pytest.mark.parametrize("name", ["digits", "earth", "fashion-mnist"])
 def test_embedded_images_are_shown_as_they_are(name):
     assert full_white(sample_images(hume.load_dataset(name))) == 255
 
