@@ -10,6 +10,8 @@ from hume.experiments.baselines.registry import BASELINES, BaselineRun, agreemen
 from tests.support.planted import planted
 from tests.support.rules import cases
 
+SLOW = ("umap-kmeans", "umap-hdbscan")  # numba compiles UMAP first
+KEYS = [pytest.param(key, marks=pytest.mark.slow if key in SLOW else ()) for key in BASELINES]
 PROBES = [key for key, baseline in BASELINES.items() if baseline.needs_labels]
 
 
@@ -33,7 +35,7 @@ def few_steps(monkeypatch):
     monkeypatch.setitem(BASELINES["temi"].quick_settings, "num_iterations", 1500)
 
 
-@pytest.mark.parametrize("key", BASELINES)
+@pytest.mark.parametrize("key", KEYS)
 def test_planted_classes_are_found(key):
     data, told = dataset(), []
     found = run(key, data, seeds=[0], on_progress=told.append)
@@ -49,7 +51,7 @@ def test_planted_classes_are_found(key):
     assert told[-1] == 1
 
 
-@pytest.mark.parametrize("key", ["kmeans-both", "scan", "spice", "turtle-phi1"])
+@pytest.mark.parametrize("key", ["kmeans-both", "gmm-both", "diffusion-both", "scan", "spice", "turtle-phi1"])
 def test_without_labels_everything_but_the_probe_finds_the_same(key):
     few = {"seeds": [3]}
     known, unknown = dataset(noise=0.5), dataset(noise=0.5, labelled=False)
@@ -95,6 +97,27 @@ def test_the_probe_learns_the_train_rows_only():
     assert "no split" not in found.note
     assert "no split" in run("probe-phi1", dataset(), seeds=[0]).note
     assert "without labels" in run("kmeans-phi1", data, seeds=[0]).note
+
+
+def test_what_was_found_stands_in_the_note():
+    data = dataset(noise=0.01)
+    assert "3 parts without a connection" in run("spectral-both", data).note
+    assert "without a connection" not in run("spectral-both", dataset(noise=1.0)).note
+
+
+@pytest.mark.parametrize("key", ["kmeans-both", "gmm-both", "spectral-both", "diffusion-both"])
+def test_fewer_distinct_rows_than_classes_are_no_warning(key):
+    three = np.repeat(np.eye(3, dtype=np.float32), 10, axis=0)
+    data = Dataset("three", {"one": Space("one", three), "two": Space("two", three)})
+    found = run_baseline(key, data, "one", "two", num_classes=5, seeds=[0])
+    assert found.labelings.max() < 5
+
+
+@pytest.mark.slow
+def test_the_number_of_clusters_stands_in_the_note():
+    note = run("umap-hdbscan", dataset()).note
+    assert "cluster" in note
+    assert "of the rows were noise" in note
 
 
 def test_agreement_is_on_the_evaluated_rows():
