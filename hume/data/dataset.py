@@ -17,6 +17,8 @@ the row.
 import errno
 import hashlib
 import json
+import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +31,7 @@ from numpy.typing import NDArray
 from hume.common.devices import free_bytes
 from hume.common.errors import InputError
 from hume.data.columns import load_columns
-from hume.data.rows import AS_ROWS, Features, FileArray, StreamedRows, check_finite, spread_over
+from hume.data.rows import AS_ROWS, Features, FileArray, StreamedRows, check_finite, map_npy, read_npy, spread_over
 
 CHECK_ROWS = 16_384  # rows checked at once, so that memory-mapped spaces stay on disk
 LARGE_BYTES = 2**30  # larger files are neither mapped nor read when they are opened
@@ -109,9 +111,8 @@ class Dataset:
         if (self.folder / "images.npy").exists():
             return load_array(self.folder / "images.npy")
         if (self.folder / "images.npz").exists():
-            with np.load(self.folder / "images.npz", allow_pickle=False) as archive:
-                images: NDArray[np.uint8] = archive["images"]
-            return images
+            with zipfile.ZipFile(self.folder / "images.npz") as archive, archive.open("images.npy") as file:
+                return read_npy(file)
         return None
 
     @cached_property
@@ -154,7 +155,9 @@ class Dataset:
 
 def load_array(path: Path) -> NDArray[Any]:
     """Memory-map one .npy file; raises InputError when it is missing, pickled, cut short or something else."""
-    try:
+    with suppress(ValueError, OSError):
+        return map_npy(path)
+    try:  # what numpy.load accepts beyond, or its error
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path} does not exist: check the path") from None

@@ -5,12 +5,14 @@ needs of a tensor (`x[index]`, `len(x)`, `x @ matrix`, `shape`, `device`) and re
 only then. `blocks` iterates over all rows of either in bounded memory.
 """
 
+import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from io import FileIO
 from pathlib import Path
-from typing import Any, TypeAlias, overload
+from typing import IO, Any, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -20,11 +22,63 @@ from torch import Tensor
 from hume.common.errors import InputError
 
 BLOCK_BYTES = 64 * 2**20  # of float32 rows in memory at once during a pass over all rows
+PLAIN_HEADER = re.compile(
+    rb"\{'descr': '([<>|][biufcSU?]\d+)', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \}\s*"
+)
 AS_ROWS = "save it row by row, with numpy.save(path, numpy.ascontiguousarray(features))"
 MOMENT_ROWS = 8192  # of them converted to float64 at once
 
 
 # --- on disk ---------------------------------------------------------------------------------
+
+
+def read_npy_header(file: IO[bytes], most: int = 2**20) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the array is stored by column, and type, from a .npy file that is then at its first number.
+
+    What numpy's own reader does by Python's parser, which until CPython 3.11.7 fails at times, and makes others fail,
+    when two threads are in it (github.com/python/cpython/issues/106905): plain arrays need no parser, others are left
+    to numpy. Raises ValueError for what is no .npy file of format 1 or 2, or a header of more than `most` bytes.
+    """
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"format {version} is not known")
+    length = file.read(2 if version == (1, 0) else 4)
+    header_bytes = int.from_bytes(length, "little")
+    if header_bytes > most:
+        raise ValueError(f"a header of {header_bytes:,} bytes, {most:,} are allowed")
+    header = file.read(header_bytes)
+    plain = PLAIN_HEADER.fullmatch(header)
+    if plain is None:
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, by_column, dtype = read(io.BytesIO(length + header))
+        return tuple(shape), by_column, dtype
+    descr, by_column, shape = plain.groups()
+    return tuple(map(int, re.findall(rb"\d+", shape))), by_column == b"True", np.dtype(descr.decode())
+
+
+def read_npy(file: IO[bytes]) -> NDArray[Any]:
+    """The array in an open .npy file, as of an archive; raises ValueError unless it is plain and whole."""
+    shape, by_column, dtype = read_npy_header(file)
+    if dtype.hasobject:
+        raise ValueError("the array holds objects, which are never loaded")
+    array = np.empty(shape[::-1] if by_column else shape, dtype)
+    buffer = array.reshape(-1).view(np.uint8).data
+    while buffer.nbytes:
+        read = file.readinto(buffer)  # type: ignore[attr-defined]
+        if not read:
+            raise ValueError("the array is cut short")
+        buffer = buffer[read:]
+    return array.T if by_column else array
+
+
+def map_npy(path: Path) -> NDArray[Any]:
+    """Memory-map the array of a .npy file; raises ValueError unless it is plain, whole and not empty, and OSError."""
+    with path.open("rb") as file:
+        shape, by_column, dtype = read_npy_header(file)
+        offset = file.tell()
+    if dtype.hasobject:
+        raise ValueError("the array holds objects, which are never loaded")
+    return np.memmap(path, dtype, "r", offset, shape, "F" if by_column else "C")
 
 
 class FileArray:
@@ -44,14 +98,8 @@ class FileArray:
     def open(cls, path: Path) -> "FileArray":
         """Read the header; raises ValueError for a file whose rows are not stored contiguously, and OSError."""
         with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            if version == (1, 0):
-                shape, by_column, dtype = np.lib.format.read_array_header_1_0(file)
-            elif version == (2, 0):
-                shape, by_column, dtype = np.lib.format.read_array_header_2_0(file)
-            else:
-                raise ValueError(f"format {version} is not known")
-            array = cls(path, tuple(shape), dtype, file.tell())
+            shape, by_column, dtype = read_npy_header(file)
+            array = cls(path, shape, dtype, file.tell())
         if by_column or dtype.hasobject or not shape or path.stat().st_size < array._offset + array.nbytes:
             raise ValueError("the rows are stored by column, as objects, or incompletely")
         return array

@@ -1,5 +1,6 @@
 """Rows that stay on disk are the rows that are in memory: read, checked, searched, labeled and scored the same."""
 
+import io
 import json
 import os
 import resource
@@ -18,7 +19,7 @@ from hume.common.errors import InputError
 from hume.data import dataset as dataset_module
 from hume.data import rows, space_rows
 from hume.data.dataset import Dataset, Space, dataset_from_files, load_space
-from hume.data.rows import FileArray, StreamedRows, blocks, moments
+from hume.data.rows import FileArray, StreamedRows, blocks, moments, read_npy, read_npy_header
 from hume.engine import inner, whitening
 from hume.engine.config import Config, preset
 from hume.engine.prototypes import hard_labels, random_prototypes
@@ -536,3 +537,24 @@ def test_a_search_in_less_memory_than_its_spaces_take(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert min(json.loads(done.stdout.splitlines()[-1])["cv_score"]) > 0.6
+
+
+@pytest.mark.parametrize(
+    "dtype", ["<f4", ">f8", "<f2", "|u1", "|b1", "<i8", "<U3", "|S2", [("a", "<f4"), ("b", "<i2")]]
+)
+@pytest.mark.parametrize("shape", [(), (5,), (3, 4), (2, 3, 2), (0, 4)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_header_is_read_as_numpy_reads_it(tmp_path, dtype, shape, order):
+    saved = np.asarray(np.zeros(shape, dtype), order=order)
+    np.save(tmp_path / "a.npy", saved)
+    with (tmp_path / "a.npy").open("rb") as file:
+        assert read_npy_header(file)[::2] == (shape, saved.dtype)
+        file.seek(0)
+        np.testing.assert_array_equal(read_npy(file), saved)
+
+
+def test_an_array_that_is_cut_short_is_not_read():
+    raw = io.BytesIO()
+    np.save(raw, np.arange(6.0).reshape(2, 3, order="F"))
+    with pytest.raises(ValueError, match="cut short"):
+        read_npy(io.BytesIO(raw.getvalue()[:-1]))

@@ -1,7 +1,6 @@
 """Readers of plain array files: NumPy, safetensors, and idx, the format of MNIST."""
 
 import gzip
-import io
 import math
 import re
 import zipfile
@@ -19,6 +18,7 @@ from hume.common.errors import InputError
 from hume.common.optional import library
 from hume.data.dataset import LARGE_BYTES, load_array
 from hume.data.importers.arrays.stored import Stored, readable
+from hume.data.rows import read_npy, read_npy_header
 
 IDX_NAME = re.compile(r".*[-.]idx\d-ubyte(\.gz)?")
 MAX_HEADER = 64 * 1024  # of an array, in bytes; a plain one takes 128
@@ -54,22 +54,14 @@ def npz(path: Path) -> dict[str, Stored]:
 
 
 def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of an array; the length of the header is checked before it is read."""
-    old = np.lib.format.read_magic(file) == (1, 0)
-    length = file.read(2 if old else 4)
-    header_bytes = int.from_bytes(length, "little")
-    if header_bytes > MAX_HEADER:
-        raise ValueError(f"a header of {header_bytes:,} bytes, {MAX_HEADER:,} are allowed")
-    read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(io.BytesIO(length + file.read(header_bytes)))
-    return tuple(shape), dtype
+    shape, _, dtype = read_npy_header(file, MAX_HEADER)
+    return shape, dtype
 
 
 def _read_npz(path: Path, key: str) -> NDArray[Any]:
     """The member whose header was checked; numpy's own reader may open another one without the ending."""
     with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    return array
+        return read_npy(file)
 
 
 def safetensors(path: Path) -> dict[str, Stored]:
