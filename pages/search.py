@@ -19,6 +19,7 @@ from hume.engine.config import PresetName, preset
 from hume.engine.inner import InnerSolver
 from hume.engine.linear import Precision
 from hume.experiments.class_sizes import parse_sizes
+from hume.jobs.queues import UNDER_WAY
 from hume.runs.request import solver_name
 from pages._sections import launch, progress
 from pages._state import datasets, runs, services
@@ -244,7 +245,7 @@ def watch() -> None:
         return
     st.divider()
     now = runs.state(run)
-    if now in ("queued", "searching", "scoring"):
+    if now in UNDER_WAY:
         progress.panel(run)
     elif now == "finished":
         found = runs.findings(run)

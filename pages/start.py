@@ -8,6 +8,7 @@ import streamlit as st
 from hume import Run
 from hume.common.errors import HumeError
 from hume.common.formatting import percent
+from hume.jobs.queues import UNDER_WAY
 from hume.runs.findings import Findings
 from pages._sections import launch, progress
 from pages._state import datasets, ground_truth
@@ -45,7 +46,7 @@ def main() -> None:
     )  # fmt: skip
     run = latest_of(str(name))
     now = None if run is None else state(run)
-    if run is None or now not in ("queued", "searching", "scoring", "finished"):
+    if run is None or now not in (*UNDER_WAY, "finished"):
         data_and_button(str(name))
     elif now == "finished":
         try:

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from hume.cli.base import command, with_bar
-from hume.cli.runs import RunName, report_run
+from hume.cli.runs import Labeling, RunName, report_run
 from hume.common.errors import InputError
 from hume.exchange.author_runs import export_run, import_tasks
 from hume.runs import review
-from hume.runs.findings import Findings
+from hume.runs.findings import Findings, View
 from hume.runs.store import Store
 
 Folder = Annotated[Path, typer.Argument(help="Folder to write.", metavar="OUT")]
@@ -32,13 +32,14 @@ def export(
     per_class: PerClass = 25,
     neighbors: Neighbors = 500,
     true_labels: TrueLabels = False,
+    labeling: Labeling = None,
 ) -> None:
     """Write reliable samples for another program, names and rejections of the app included."""
     if to is None or to == "authors":
         _export_authors(run, folder)
         print("export without --to is the old name of this: use export-authors", file=sys.stderr)
     else:
-        _export(run, folder, to, per_class, neighbors, true_labels)
+        _export(run, folder, to, per_class, neighbors, true_labels, labeling)
 
 
 @command("hand-over", hidden=True)
@@ -55,14 +56,16 @@ def hand_over(
     print(f"hand-over is the old name of this: use export --to {to}", file=sys.stderr)
 
 
-def _export(run: str, folder: Path, to: str, per_class: int, neighbors: int, true_labels: bool) -> None:
+def _export(
+    run: str, folder: Path, to: str, per_class: int, neighbors: int, true_labels: bool, labeling: View | None = None
+) -> None:
     from hume.exchange import export as formats
 
     if to not in formats.FORMATS:
         raise InputError(f"--to {to}: choose one of {', '.join(formats.FORMATS)}")
     if true_labels and to != "usb":
         raise InputError(f"--true-labels: only usb has a place for them, not {to}")
-    found = Findings(Store().open(run))
+    found = Findings(Store().open(run), labeling)
     samples, _ = found.reliable_samples(found.ranking(neighbors, "algorithm", "all"), per_class, "all")
     request = formats.export_request(found, samples, review.read(found.run), true_labels=true_labels)
     report = with_bar("writing", partial(formats.write, request, formats.FORMATS[to], folder))

@@ -28,8 +28,9 @@ from hume.evaluation import metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
 from hume.experiments.baselines import kmeans
 from hume.runs import discover, review
-from hume.runs.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, RowChoice
+from hume.runs.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, RowChoice, View
 from hume.runs.ray_cluster import check as check_cluster
+from hume.runs.refinement import Refine, default_refine
 from hume.runs.request import solver_name
 from hume.runs.run import Run
 from hume.runs.store import Store
@@ -43,6 +44,10 @@ Cluster = Annotated[
         metavar="ADDRESS",
         help="Search on a Ray cluster: auto for one on this machine, HOST:PORT, or ray://HOST:PORT.",
     ),
+]
+Labeling = Annotated[
+    View | None,
+    typer.Option(help="refined: the most likely labelings in both spaces; searched: the paper's vote of all seeds."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line on standard output.")]
 
@@ -69,6 +74,10 @@ def search_run(
     preset: Annotated[PresetName, typer.Option(help="Hyperparameters.")] = "fast",
     solver: Annotated[str | None, typer.Option(help="implicit or unrolled; the preset's if left out.")] = None,
     setting: Annotated[Setting, typer.Option(help="Search on the train rows or on all.")] = "transductive",
+    refine: Annotated[
+        Refine | None,
+        typer.Option(help="joint: refine labelings in both spaces; none: as in the paper. Left out: joint for fast."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     cluster: Cluster = None,
     seed_batch: Annotated[
@@ -88,7 +97,7 @@ def search_run(
         check_cluster(cluster)  # before there is a run
     created = _create(
         store, data, first, second, num_classes, range(seeds), preset, solver, setting, device, run, set_, cluster,
-        seed_batch, class_sizes,
+        seed_batch, class_sizes, refine,
     )  # fmt: skip
     values = _execute(created)
     report_run(created, values, as_json)
@@ -120,6 +129,7 @@ def _create(
     cluster: str | None = None,
     seed_batch: int | None = None,
     class_sizes: str | None = None,
+    refine: Refine | None = None,
 ) -> Run:
     """Register a run with the settings of the command line."""
     rows = splits.searched_rows(data, setting)
@@ -146,6 +156,7 @@ def _create(
         device=chosen,
         cluster=cluster,
         seed_batch=seed_batch,
+        refine=refine or default_refine(preset),
         name=name,
     )
 
@@ -214,6 +225,9 @@ def _execute(run: Run) -> dict[str, Any]:
         searching = bar.add_task(f"search, {total} seeds", total=1.0)
         bar.update(searching, completed=done / total)
         scoring = bar.add_task("cross-validation", total=10, start=False)
+        refining = bar.add_task(
+            "refinement in both spaces", total=1.0, start=False, visible=run.request.refine == "joint"
+        )
 
         def on_step(step: Step) -> None:
             bar.update(searching, completed=(done + step.progress * (total - done)) / total)
@@ -223,7 +237,11 @@ def _execute(run: Run) -> dict[str, Any]:
             bar.start_task(scoring)
             bar.update(scoring, completed=number)
 
-        return run.execute(on_step=on_step, on_fold=on_fold)
+        def on_refine(share: float) -> None:
+            bar.start_task(refining)
+            bar.update(refining, completed=share)
+
+        return run.execute(on_step=on_step, on_fold=on_fold, on_refine=on_refine)
 
 
 # --- inspecting --------------------------------------------------------------------------------
@@ -262,20 +280,35 @@ def report_run(run: Run, values: dict[str, Any], as_json: bool) -> None:
     print(f"seeds        {len(values['seeds'])} in {values['seconds']:.1f} s")
     cv_score = np.array(values["cv_score"])
     print(f"cv score     {cv_score.mean():.3f} ± {cv_score.std():.3f} over the seeds, best {cv_score.max():.3f}")
+    if values.get("not_refined"):
+        print(f"not refined  {values['not_refined']}")
+    if values.get("refined"):
+        number = len(values["refined"]["seeds"])
+        print(f"refined      {number} of {len(values['seeds'])} seeds, {values['refine_seconds']:.1f} s")
     if values["vote"]["acc"] is None:
         print("vote         no ground truth to compare with")
         return
-    print("vote         ACC {acc:.3f}, ARI {ari:.3f}, NMI {nmi:.3f}".format(**values["vote"]))
     accuracy = np.array(values["acc"])
     print(f"seeds' ACC   {accuracy.mean():.3f} ± {accuracy.std():.3f}")
-    found = values["correlation"]
-    if found["r"] is None:
-        print("correlation  not enough different seeds")
-    else:
-        text = (
-            "correlation  r = {r:.2f} of cv score and ACC, 95 % interval {low:.2f} to {high:.2f}, p = {p:.1g}, n = {n}"
-        )
-        print(text.format(**found))
+    print(_correlation_line("cv score", values["correlation"]))
+    print(_agreement_line("searched", values.get("searched_vote", values["vote"])))
+    refined = values.get("refined")
+    if refined is not None:
+        accuracy = np.array(refined["acc"])
+        print(f"refined ACC  {accuracy.mean():.3f} ± {accuracy.std():.3f}")
+        print(_correlation_line("likelihood", values["likelihood_correlation"]))
+    print(_agreement_line("vote", values["vote"]))
+
+
+def _agreement_line(name: str, vote: dict[str, float]) -> str:
+    return f"{name:<12} " + "ACC {acc:.3f}, ARI {ari:.3f}, NMI {nmi:.3f}".format(**vote)
+
+
+def _correlation_line(name: str, correlation: dict[str, Any]) -> str:
+    if correlation["r"] is None:
+        return "correlation  not enough different seeds"
+    text = "correlation  r = {r:.2f} of {name} and ACC, 95 % interval {low:.2f} to {high:.2f}, p = {p:.1g}, n = {n}"
+    return text.format(name=name, **correlation)
 
 
 @command("show")
@@ -335,16 +368,16 @@ def list_datasets() -> None:
 
 
 @command("labels")
-def write_labels(run: RunName, csv: Csv) -> None:
+def write_labels(run: RunName, csv: Csv, labeling: Labeling = None) -> None:
     """Write the vote's label of every sample."""
-    found = Findings(Store().open(run))
+    found = Findings(Store().open(run), labeling)
     print(write_csv(csv, LABEL_COLUMNS, found.label_table(review.read(found.run))))
 
 
 @command("curve")
-def write_curve(run: RunName, csv: Csv) -> None:
+def write_curve(run: RunName, csv: Csv, labeling: Labeling = None) -> None:
     """Write the accuracy of the vote of the n best seeds, for every n (Fig. 3a)."""
-    print(write_csv(csv, *Findings(Store().open(run)).curve_table()))
+    print(write_csv(csv, *Findings(Store().open(run), labeling).curve_table()))
 
 
 @command("reliable")
@@ -360,20 +393,27 @@ def write_reliable(
     neighbors_method: Annotated[
         Method, typer.Option(help="auto: exact where that takes a minute or two, else approximate by faiss.")
     ] = "auto",
+    labeling: Labeling = None,
 ) -> None:
     """Write the reliable samples (Algorithm G1), with the names and rejections of the app."""
-    _reliable(Store().open(run), csv, per_class, neighbors, order, cast(RowChoice, rows), neighbors_method)
+    found = Findings(Store().open(run), labeling)
+    _reliable(found, csv, per_class, neighbors, order, cast(RowChoice, rows), neighbors_method)
 
 
 def _reliable(
-    run: Run, csv: Path, per_class: int, neighbors: int, order: reliable.Order, rows: RowChoice, method: Method = "auto"
+    found: Findings,
+    csv: Path,
+    per_class: int,
+    neighbors: int,
+    order: reliable.Order,
+    rows: RowChoice,
+    method: Method = "auto",
 ) -> None:
-    found = Findings(run)
     with progress(transient=True) as bar:
         counting = bar.add_task("neighbours", total=1.0)
         ranking = found.ranking(neighbors, order, rows, lambda share: bar.update(counting, completed=share), method)
     samples, quality = found.reliable_samples(ranking, per_class, rows)
-    path = write_csv(csv, RELIABLE_COLUMNS, found.reliable_table(samples, review.read(run)))
+    path = write_csv(csv, RELIABLE_COLUMNS, found.reliable_table(samples, review.read(found.run)))
     recall = ranking.neighbor_recall
     if recall is not None:
         print(
@@ -395,9 +435,10 @@ def write_report(
     run: RunName,
     file: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE.html")],
     blind: Annotated[bool, typer.Option("--blind", help="Leave the ground truth out.")] = False,
+    labeling: Labeling = None,
 ) -> None:
     """Write a report of a run as one HTML file that opens offline."""
-    found = Findings(Store().open(run))
+    found = Findings(Store().open(run), labeling)
     try:
         from hume.reporting.report import (
             report,  # Plotly and Pillow take a second to load, and only this command needs them
@@ -423,7 +464,7 @@ def demo(seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 
     for name, labelings in _baselines(data, run):
         accuracy = [metrics.clustering_accuracy(data.labels, labeling) for labeling in labelings]  # type: ignore
         print(f"k-means      ACC {np.mean(accuracy):.3f} ± {np.std(accuracy):.3f}, best {max(accuracy):.3f} on {name}")
-    _reliable(run, run.folder / "reliable.csv", 25, 500, "algorithm", "all")
+    _reliable(Findings(run), run.folder / "reliable.csv", 25, 500, "algorithm", "all")
 
 
 def _baselines(data: Dataset, run: Run) -> Iterator[tuple[str, NDArray[np.int64]]]:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hume.cli.base import command, print_table, progress
+from hume.cli.runs import Labeling
 from hume.common import devices
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError
@@ -42,11 +43,12 @@ def train_on_reliable(
         Path | None, typer.Option("--labels", help="Write the classes that the classifier with most labels gives.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    labeling: Labeling = None,
 ) -> None:
     """Train a classifier on reliable samples, and on as many true labels where there are any; results are cached."""
     if seeds < 1:
         raise InputError(f"training needs at least 1 seed, got --seeds {seeds}")
-    found = Findings(Store().open(run))
+    found = Findings(Store().open(run), labeling)
     student = SemiSupervised(found, space, num_neighbors=neighbors, order=order)
     given = review.read(found.run)
     asked = sorted(set(per_class)) if per_class else student.amounts

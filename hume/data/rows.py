@@ -23,7 +23,8 @@ from hume.common.errors import InputError
 
 BLOCK_BYTES = 64 * 2**20  # of float32 rows in memory at once during a pass over all rows
 PLAIN_HEADER = re.compile(
-    rb"\{'descr': '([<>|][biufcSU?]\d+)', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \}\s*"
+    rb"\{'descr': '(?P<descr>[<>|][biufcSU?]\d+)', 'fortran_order': (?P<by_column>True|False), "
+    rb"'shape': \((?P<shape>[\d, ]*)\), \}\s*"
 )
 AS_ROWS = "save it row by row, with numpy.save(path, numpy.ascontiguousarray(features))"
 MOMENT_ROWS = 8192  # of them converted to float64 at once
@@ -52,8 +53,8 @@ def read_npy_header(file: IO[bytes], most: int = 2**20) -> tuple[tuple[int, ...]
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, by_column, dtype = read(io.BytesIO(length + header))
         return tuple(shape), by_column, dtype
-    descr, by_column, shape = plain.groups()
-    return tuple(map(int, re.findall(rb"\d+", shape))), by_column == b"True", np.dtype(descr.decode())
+    numbers = re.findall(rb"\d+", plain["shape"])
+    return tuple(map(int, numbers)), plain["by_column"] == b"True", np.dtype(plain["descr"].decode())
 
 
 def read_npy(file: IO[bytes]) -> NDArray[Any]:

@@ -27,6 +27,7 @@ class SeedStatistics:
     num_classes: int  # K
     read: Callable[[], IntArray]  # the labelings (S, n), classes 0..K − 1 on the rows that were scored
     accuracy: FloatArray | None = None  # (S,) clustering accuracy; None without ground truth
+    likelihood: FloatArray | None = None  # (S,) of refined labelings, nats a row; ranks them in place of the score
 
     @cached_property
     def labelings(self) -> IntArray:
@@ -35,14 +36,19 @@ class SeedStatistics:
 
     # --- scores -----------------------------------------------------------------------------
 
+    @property
+    def criterion(self) -> FloatArray:
+        """(S,) what ranks the seeds: the likelihood of refined labelings, the score in φ2 of others."""
+        return self.cv_score if self.likelihood is None else self.likelihood
+
     @cached_property
     def order(self) -> NDArray[np.int64]:
-        """(S,) positions of the seeds, the best score first."""
-        return ensemble.rank(self.cv_score)
+        """(S,) positions of the seeds, the first-ranked first."""
+        return ensemble.rank(self.criterion)
 
     @cached_property
     def rank(self) -> NDArray[np.int64]:
-        """(S,) the rank of each seed by its score, 1 for the best."""
+        """(S,) the rank of each seed, 1 for the first."""
         rank = np.empty(len(self.order), np.int64)
         rank[self.order] = np.arange(len(rank)) + 1
         return rank
@@ -102,7 +108,7 @@ class SeedStatistics:
     @cached_property
     def vote(self) -> ensemble.Vote:
         """The majority vote of all seeds on these rows; raises InputError for shapes or classes that do not fit."""
-        return ensemble.majority_vote(self.labelings, self.cv_score, self.num_classes)
+        return ensemble.majority_vote(self.labelings, self.criterion, self.num_classes)
 
     @cached_property
     def vote_share(self) -> FloatArray:

@@ -103,7 +103,7 @@ def import_tasks(
     if all(score is not None for score in known):
         cv_score = np.array(known, np.float64)
     scored = result.score_labelings(dataset, phi2, run.labelings(), K, cv_score=cv_score)
-    run.write_scores(scored, 0.0, 0.0, "cpu")
+    run.write_scores(scored, {"search_seconds": 0.0, "score_seconds": 0.0}, "cpu")
     return run
 
 

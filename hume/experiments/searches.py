@@ -59,7 +59,7 @@ class ExperimentSearch:
         if known is None:
             result = discover(
                 self.dataset, phi1=self.phi1, phi2=self.phi2, config=self.config, solver=self.solver,
-                seeds=range(self.num_seeds), device=device, on_step=of_search(on_progress),
+                seeds=range(self.num_seeds), refine="none", device=device, on_step=of_search(on_progress),
             )  # fmt: skip
             saved = ScoredLabelings(result.labelings, result.scores.cv_score, result.seconds, note)
         else:

@@ -91,6 +91,7 @@ def of_run(findings: Findings, phi1_score: FloatArray | None = None) -> Trust:
 
     phi1_score: of `judge_run`, computed when not given.
     """
+    findings = findings.searched
     return trust(
         findings.statistics,
         phi1_score=judge_run(findings) if phi1_score is None else phi1_score,

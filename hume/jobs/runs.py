@@ -6,6 +6,7 @@ killed server leaves an interrupted run, which can be submitted again.
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from hume.common import devices
 from hume.common.progress import Progress
@@ -93,6 +94,6 @@ class RunJobs:
             context.report("scoring", done / recorder.num_folds)
 
         try:
-            run.execute(search=search, on_step=on_step, on_fold=on_fold)
+            run.execute(search=search, on_step=on_step, on_fold=on_fold, on_refine=partial(context.report, "refining"))
         finally:
             recorder.end()

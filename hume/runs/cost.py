@@ -19,6 +19,7 @@ from hume.engine.inner import Implicit, InnerSolver
 from hume.engine.search import floats_per_seed, largest_batch
 from hume.engine.whitening import TRUNCATION
 from hume.evaluation import cross_validation
+from hume.runs.refinement import number_of_voters
 
 # How long a seed is searched before `patience` ends it, in multiples of `patience`, and the last of the seeds. Of 20
 # and of 100 seeds with a patience of 100, all converged: on digits a seed after 4.0 times its patience and the last one
@@ -30,6 +31,8 @@ LONGEST_PATIENCES = 5.5
 # fall as a power of the truncation: 109, 58 and 31 at 5, 10 and 20 %. A narrow space keeps all.
 TYPICAL_RANK = 400
 RANK_POWER = -0.85
+TYPICAL_STEPS = 21  # of a refinement: digits 10, Fashion-MNIST 21, at most 60
+SEARCH_RANK = 60  # columns of whitened φ2 in the search, at its truncation of 10 %
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,3 +163,15 @@ def _score_numbers(sizes: Sizes, num_classes: int) -> int:
 def _whitening_numbers(n: int, d2: int) -> int:
     """The second moment, with a block of rows or with its eigenvectors, in float64."""
     return 2 * (d2 * d2 + max(min(n, MOMENT_ROWS) * d2, 5 * d2 * d2))
+
+
+def refined_seeds(num_samples: int, dim: int, d1: int, config: Config, num_seeds: int) -> int:
+    """How many of the seeds are refined: all, or those that vote where all would cost more than their search.
+
+    num_samples: rows refined; dim: D, their directions. Products alone are counted, of a search with the implicit
+    solver: 2 passes of 2 D operations a row, class and step here, 4 d1 + 8 r there.
+    """
+    refine = TYPICAL_STEPS * 4 * dim * num_samples
+    drawn = (config.num_train + config.num_test) * config.num_splits
+    search = iterations(config, TYPICAL_PATIENCES) * drawn * (4 * d1 + 8 * SEARCH_RANK)
+    return num_seeds if refine <= search else number_of_voters(num_seeds)

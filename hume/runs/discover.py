@@ -21,8 +21,10 @@ from hume.engine.config import Config, PresetName
 from hume.engine.config import preset as preset_named
 from hume.engine.inner import InnerSolver
 from hume.engine.multi_gpu import search_on
+from hume.engine.refinement import enough_rows
 from hume.engine.search import FinishedSeed, Step, search
 from hume.runs import cost
+from hume.runs.refinement import Refine, Refinement, default_refine
 from hume.runs.result import Result, label_all, score_labelings
 
 
@@ -37,14 +39,15 @@ def discover(
     setting: Setting = "transductive",
     config: Config | None = None,
     solver: InnerSolver | None = None,
+    refine: Refine | None = None,
     device: str = "auto",
     on_step: Callable[[Step], None] | None = None,
 ) -> Result:
     """Search a dataset for its human labeling, score the labelings of all seeds and let them vote, all in memory.
 
     phi1, phi2 name two of the dataset's spaces, its default pair if left out; num_classes
-    defaults to the dataset's; `config` and `solver` replace the preset's. `on_step` is
-    called with every iteration. `Store` does the same on disk.
+    defaults to the dataset's; `config` and `solver` replace the preset's; refine: `joint` or `none`, by default
+    joint for the preset `fast`. `on_step` is called with every iteration. `Store` does the same on disk.
     Raises InputError for data that cannot be searched.
     """
     start = perf_counter()
@@ -69,6 +72,11 @@ def discover(
             on_step(step)
     finished.sort(key=lambda seed: seed.seed)
     labelings = label_all(phi1_rows, finished)
+    stage = refined = final = None
+    if (refine or default_refine(preset)) == "joint" and enough_rows(int(rows.sum()), config.num_classes):
+        stage = Refinement.of(dataset, first, second, config, rows, device)
+        refined = stage.refine(labelings)
+        final = stage.final(refined)
     return Result(
         config=config,
         solver=solver,
@@ -79,6 +87,9 @@ def discover(
         labelings=labelings,
         objective=np.array([seed.final_objective for seed in finished]),
         scores=score_labelings(dataset, second, labelings, config.num_classes, device=device),
+        refinement=stage,
+        refined=refined,
+        final=final,
         seconds=perf_counter() - start,
         device=device,
     )

@@ -1,11 +1,12 @@
 """The results of a finished run, so that pages, reports and the command line show the same numbers.
 
-Everything is computed when first read, then cached. Classes of all labelings have the
-numbers of the best-scored seed, as in the vote; scores are computed on the evaluated rows,
-figures and exports on all.
+A refined run has two views: its refined labelings, ranked by their likelihood, of which the most likely fifth votes,
+and the searched ones, ranked by their score in φ2, of which all vote, as in the paper. All is computed when first read,
+then cached. Classes of all labelings have the numbers of the first-ranked seed, as in the vote; scores are
+computed on the evaluated rows, figures and exports on all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -21,14 +22,16 @@ from hume.data import space_rows, splits
 from hume.data.rows import StreamedRows, blocks
 from hume.evaluation import cross_validation, ensemble, metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
-from hume.evaluation.metrics import Agreement, Correlation
+from hume.evaluation.metrics import Agreement, Correlation, match_classes
 from hume.evaluation.neighbors import SomeRows
 from hume.evaluation.reliable import Order, ReliabilityRanking
 from hume.evaluation.seed_statistics import SeedStatistics, typical_samples
+from hume.runs.refinement import Final, number_of_voters
 from hume.runs.review import Review
 from hume.runs.run import Run
 
 RowChoice = Literal["all", "train", "test"]
+View = Literal["refined", "searched"]
 RELIABLE_COLUMNS = ("row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept")
 LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share")
 MAX_RANKINGS = 8  # cached at once, so that moving a slider does not fill the memory
@@ -52,12 +55,20 @@ class SeedFindings:
 class Findings:
     """The results of one finished run; raises RunError when it is not finished or its data have changed."""
 
-    def __init__(self, run: Run):
+    def __init__(self, run: Run, view: View | None = None):
+        """view: the refined labelings where there are some, if None; InputError where there are none but asked for."""
         self.run = run
         self.values = run.scores()
-        self.seeds = run.finished_seeds
-        if list(self.seeds) != self.values["seeds"]:
+        if list(run.finished_seeds) != self.values["seeds"]:
             raise RunError(f"the seeds of run {run.name!r} are not those that were scored: resume it")
+        refined = self.values.get("refined")
+        if view == "refined" and refined is None:
+            why = self.values.get("not_refined") or "it was asked for the searched labelings alone"
+            raise InputError(f"run {run.name!r} is not refined: {why}")
+        self.view: View = view or ("searched" if refined is None else "refined")
+        of_seeds = refined if refined is not None and self.view == "refined" else self.values
+        self.seeds: tuple[int, ...] = tuple(of_seeds["seeds"])
+        self.by_seed: dict[str, list[float] | None] = {key: of_seeds[key] for key in ("cv_score", "acc", "ari", "nmi")}
         self.num_classes = run.request.config.num_classes
         self.dataset = run.dataset()
         self.evaluated = splits.evaluated_rows(self.dataset)
@@ -65,30 +76,43 @@ class Findings:
     # --- seeds and their vote -----------------------------------------------------------
 
     @cached_property
+    def likelihood(self) -> NDArray[np.float64] | None:
+        """(S,) mean log-likelihood of a row after refinement, nats; None for the searched labelings."""
+        known = self.values.get("likelihood")
+        if self.view == "searched" or known is None:
+            return None
+        return np.array([value for value in known if value is not None])
+
+    @cached_property
     def statistics(self) -> SeedStatistics:
         """Scores, agreement and class sizes of the seeds on the evaluated rows, in the order of `seeds`."""
+        accuracy = self.by_seed["acc"]
         return SeedStatistics(
-            cv_score=np.array(self.values["cv_score"], np.float64),
+            cv_score=np.array(self.by_seed["cv_score"], np.float64),
             num_classes=self.num_classes,
             read=lambda: self.aligned if self.evaluated.all() else self.aligned[:, self.evaluated],
-            accuracy=None if self.values["acc"] is None else np.array(self.values["acc"], np.float64),
+            accuracy=None if accuracy is None else np.array(accuracy, np.float64),
+            likelihood=self.likelihood,
         )
 
     @cached_property
     def objective(self) -> NDArray[np.float64]:
-        """(S,) Eq. 7 at the end, nats; NaN for an imported seed."""
-        return np.array([np.nan if value is None else value for value in self.values["objective"]])
+        """(S,) Eq. 7 at the end of the search, nats; NaN for an imported seed."""
+        known = dict(zip(self.values["seeds"], self.values["objective"], strict=True))
+        return np.array([np.nan if known[seed] is None else known[seed] for seed in self.seeds])
 
     @property
     def correlation(self) -> Correlation | None:
-        """Of score and accuracy over the seeds; None without ground truth or with too few different seeds."""
-        values = self.values["correlation"]
+        """Of accuracy with what ranks the seeds; None without ground truth or with too few different seeds."""
+        values = self.values["correlation" if self.view == "searched" else "likelihood_correlation"]
         return None if values["r"] is None else Correlation(**values)
 
     @property
     def vote_agreement(self) -> Agreement | None:
         """How well the vote agrees with the ground truth; None where there is none."""
-        values = self.values["vote"]
+        values = (
+            self.values["vote"] if self.view == "refined" else self.values.get("searched_vote", self.values["vote"])
+        )
         return None if values["acc"] is None else Agreement(**values)
 
     @cached_property
@@ -96,23 +120,55 @@ class Findings:
         """How every seed ended, in the order of `seeds`."""
         if self.run.request.origin == "authors":
             return ["imported"] * len(self.seeds)
-        return ["converged" if ended else "stopped at T" for ended in self.run.converged()]
+        known = dict(zip(self.run.finished_seeds, self.run.converged(), strict=True))
+        return ["converged" if known[seed] else "stopped at T" for seed in self.seeds]
+
+    def labelings(self) -> NDArray[np.int32]:
+        """(S, N) the labelings of the seeds, each with class numbers of its own."""
+        return self.run.labelings() if self.view == "searched" else self.run.refined.labelings(self.seeds)
 
     @cached_property
     def aligned(self) -> NDArray[np.integer[Any]]:
-        """(S, N) labelings in the class numbers of the best-scored seed."""
-        return ensemble.align(self.run.labelings(), self.statistics.cv_score, self.num_classes, self.evaluated)
+        """(S, N) labelings in the same class numbers: the best-scored seed's, of both views where they agree."""
+        aligned = ensemble.align(self.labelings(), self.statistics.criterion, self.num_classes, self.evaluated)
+        if self.view == "searched":
+            return aligned
+        first = aligned[self.statistics.order[0]]
+        names = match_classes(first, self.searched.vote.labeling, self.num_classes).astype(aligned.dtype)
+        return np.asarray(names[aligned])
+
+    @cached_property
+    def searched(self) -> "Findings":
+        """The view of the searched labelings."""
+        return self if self.view == "searched" else Findings(self.run, "searched")
+
+    @cached_property
+    def voters(self) -> NDArray[np.int64]:
+        """Positions of the seeds that vote, the first-ranked first: all, or of refined ones the most likely."""
+        order = self.statistics.order
+        return order if self.view == "searched" else order[: number_of_voters(len(self.values["seeds"]))]
+
+    @cached_property
+    def final(self) -> Final | None:
+        """The vote's refinement, which the run offers; None for the searched labelings."""
+        return None if self.view == "searched" else self.run.refined.final()
 
     @cached_property
     def vote(self) -> ensemble.Vote:
-        """The majority vote of all seeds."""
-        return ensemble.vote_of(self.aligned, self.num_classes, int(self.statistics.order[0]))
+        """The labeling of this view and its votes: the majority's, or the refinement of it."""
+        vote = ensemble.vote_of(self.aligned[np.sort(self.voters)], self.num_classes, 0)
+        vote = replace(vote, reference=int(self.statistics.order[0]))
+        if self.final is None:
+            return vote
+        matched = match_classes(self.final.labeling, vote.labeling, self.num_classes)
+        labeling = matched[self.final.labeling]
+        return replace(vote, labeling=labeling, share=self.final.vote_share)
 
     @cached_property
     def top_n(self) -> ensemble.TopNCurve:
-        """Accuracy of the vote of the n best seeds, for every n (Fig. 3a)."""
-        scores, truth = self.statistics.cv_score, self.dataset.labels
-        return ensemble.top_n_curve(self.aligned, scores, self.num_classes, truth, self.evaluated)
+        """Accuracy of the vote of the n first-ranked seeds, for every n (Fig. 3a)."""
+        criterion, truth = self.statistics.criterion, self.dataset.labels
+        return ensemble.top_n_curve(self.aligned, criterion, self.num_classes, truth, self.evaluated)
 
     @property
     def blind_top_n(self) -> ensemble.TopNCurve:
@@ -150,17 +206,32 @@ class Findings:
             labeling=labeling,
             agreement=None
             if seeds.accuracy is None
-            else Agreement(*(self.values[key][i] for key in ("acc", "ari", "nmi"))),
-            typical=self._typical(self.run.seed_array(seed, "prototypes"), labeling, num_typical),
+            else Agreement(*((self.by_seed[key] or [])[i] for key in ("acc", "ari", "nmi"))),
+            typical=self.typical(labeling, num_typical, None if self.likelihood is not None else seed),
             confusion=self.confusion(labeling),
         )
 
-    def _typical(
-        self, prototypes: NDArray[np.float32], labeling: NDArray[np.integer[Any]], number: int
-    ) -> NDArray[np.int64]:
-        # (N,) the largest inner product with a prototype
-        closeness = np.concatenate([(block.numpy() @ prototypes.T).max(axis=1) for block in blocks(self._phi1)])
+    def typical(self, labeling: NDArray[np.integer[Any]], number: int, seed: int | None = None) -> NDArray[np.int64]:
+        """(K, number) the samples of every class closest in φ1 to its mean, or to a seed's prototype; −1 for none."""
+        if seed is not None:
+            centres = torch.from_numpy(self.run.seed_array(seed, "prototypes"))
+        else:
+            centres = torch.zeros(self.num_classes, self._phi1.shape[1])
+            for rows, block in self._blocks():
+                centres.index_add_(0, torch.from_numpy(labeling[rows].astype(np.int64)), block)
+            centres = torch.nn.functional.normalize(centres)
+        closeness = np.empty(len(labeling))
+        for rows, block in self._blocks():
+            own = centres[torch.from_numpy(labeling[rows].astype(np.int64))]
+            closeness[rows] = (block * own).sum(1).numpy()
         return typical_samples(closeness, labeling, self.num_classes, number)
+
+    def _blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """φ1 as the search saw it, block by block."""
+        start = 0
+        for block in blocks(self._phi1):
+            yield slice(start, start + len(block)), block
+            start += len(block)
 
     # --- the ground truth, for display ------------------------------------------------------
 

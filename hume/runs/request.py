@@ -9,6 +9,7 @@ from hume.common.errors import RunError
 from hume.data.splits import Setting
 from hume.engine.config import Config
 from hume.engine.inner import Implicit, InnerSolver, Unrolled
+from hume.runs.refinement import Refine
 
 SOLVERS: dict[str, type[Unrolled] | type[Implicit]] = {"unrolled": Unrolled, "implicit": Implicit}
 
@@ -35,6 +36,7 @@ class Request:
     created: str  # UTC, ISO 8601
     origin: Literal["search", "authors"] = "search"  # authors: prototypes and scores were imported
     cluster: str | None = None  # address of the Ray cluster that searches; `device` then only scores
+    refine: Refine = "none"  # joint: every labeling is refined in both spaces
     seed_batch: int | None = None  # seeds searched side by side, None for as many as memory allows
 
     def to_json(self) -> dict[str, Any]:

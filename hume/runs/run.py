@@ -3,6 +3,7 @@
 run.json              the request
 seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
 trajectories/*.safetensors  prototypes during the search, see `hume.runs.trajectory`; optional
+refined/*.safetensors  the labelings after refinement, see `hume.runs.refinement`; where they are refined
 scores.json           the scores; present once the run is finished
 review.json           the user's review, see `hume.runs.review`
 lock                  held by the process that works on the run
@@ -25,13 +26,17 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from hume.common import devices
-from hume.common.errors import RunError
+from hume.common.errors import InputError, RunError
 from hume.common.files import disk_errors, write_atomically
+from hume.common.progress import Progress, part
 from hume.data import space_rows, splits
 from hume.data.dataset import Dataset, dataset_from_files, load_dataset
 from hume.data.rows import Rows
+from hume.engine.refinement import side_by_side
 from hume.engine.search import FinishedSeed, Step, final_objective
-from hume.runs import discover, ray_cluster, result
+from hume.evaluation import ensemble
+from hume.runs import cost, discover, ray_cluster, result
+from hume.runs.refinement import Final, RefinedFiles, RefinedLabelings, Refinement
 from hume.runs.request import Request
 from hume.runs.trajectory import Recorder
 
@@ -106,16 +111,18 @@ class Run:
         record: bool = True,
         on_step: Callable[[Step], None] | None = None,
         on_fold: Callable[[int], None] | None = None,
+        on_refine: Progress | None = None,
     ) -> dict[str, Any]:
-        """Search the seeds that are missing, score all, and return the content of `scores.json`.
+        """Search the seeds that are missing, score and refine all, and return the content of `scores.json`.
 
         Every seed is written as soon as it has ended, with `record` its trajectory too. Without
-        `search` only the finished seeds are scored; a later call may search the others. An
-        exception of `on_step` or `on_fold` ends the work and leaves the run interrupted. Raises
-        RunError when another process works on the run, its data have changed or the disk is full.
+        `search` only the finished seeds are scored; a later call may search the others. `on_fold` is called
+        at every fold of the searched labelings, then of the refined ones. An exception of a callback ends the work
+        and leaves the run interrupted. Raises RunError when another process works on the run, its data have changed
+        or the disk is full.
         """
         with disk_errors(self.folder), self.held():
-            return self._execute(search, record, on_step, on_fold)
+            return self._execute(search, record, on_step, on_fold, on_refine)
 
     def _execute(
         self,
@@ -123,6 +130,7 @@ class Run:
         record: bool,
         on_step: Callable[[Step], None] | None,
         on_fold: Callable[[int], None] | None,
+        on_refine: Progress | None,
     ) -> dict[str, Any]:
         search = search and bool(self.missing_seeds)
         if not search and (self.folder / "scores.json").exists():
@@ -136,11 +144,65 @@ class Run:
             recorder = Recorder(self.folder, request.seeds, request.config.num_iterations).record if record else None
             self._search(dataset, device, start, [call for call in (recorder, on_step) if call is not None])
         searched = perf_counter()
-        scored = result.score_labelings(
-            dataset, request.phi2, self.labelings(), request.config.num_classes, device=device, on_fold=on_fold
-        )
+        labelings, K = self.labelings(), request.config.num_classes
+        scored = result.score_labelings(dataset, request.phi2, labelings, K, device=device, on_fold=on_fold)
+        found, problem, begun = None, None, perf_counter()
+        if request.refine == "joint":
+            try:
+                seeds, refined, final = self._refine(dataset, labelings, scored.cv_score, device, on_refine)
+            except InputError as error:
+                problem = str(error)
+            else:
+                refine_seconds = perf_counter() - begun
+                found = (
+                    seeds,
+                    result.score_refined(dataset, request.phi2, refined, final, K, device=device, on_fold=on_fold),
+                )
+        seconds = {"search_seconds": searched - start, "score_seconds": perf_counter() - searched}
+        if found is not None:
+            seconds |= {"score_seconds": seconds["score_seconds"] - refine_seconds, "refine_seconds": refine_seconds}
         device = device if request.cluster is None else "cluster"
-        return self.write_scores(scored, searched - start, perf_counter() - searched, device, request.config.precision)
+        return self.write_scores(scored, seconds, device, request.config.precision, found, problem)
+
+    def _refine(
+        self,
+        dataset: Dataset,
+        labelings: NDArray[np.int32],
+        cv_score: NDArray[np.float64],
+        device: str,
+        on_progress: Progress | None,
+    ) -> tuple[tuple[int, ...], RefinedLabelings, Final]:
+        """Refine the labelings (S, N) of the finished seeds that are not refined yet, and write each batch of them.
+
+        All of them, or those with the best scores where all would take longer than the search. Raises InputError for
+        data that cannot be refined.
+        """
+        request, files = self.request, self.refined
+        searched, K = splits.searched_rows(dataset, request.setting), request.config.num_classes
+        stage = Refinement.of(
+            dataset, request.phi1, request.phi2, request.config, searched, device, files.whitenings(device)
+        )
+        files.write_whitenings(stage.fitted.whitenings)
+        number = cost.refined_seeds(
+            len(stage.fitted),
+            stage.fitted.dim,
+            dataset.space(request.phi1).features.shape[1],
+            request.config,
+            len(labelings),
+        )
+        wanted = np.sort(ensemble.rank(cv_score)[:number])
+        known = set(files.seeds)
+        missing = [int(i) for i in wanted if self.finished_seeds[i] not in known]
+        size = side_by_side(K)
+        for start in range(0, len(missing), size):
+            some = missing[start : start + size]
+            report = part(on_progress, start / len(missing), (start + len(some)) / len(missing))
+            files.write([self.finished_seeds[i] for i in some], stage.refine(labelings[some], report))
+        seeds = tuple(self.finished_seeds[i] for i in wanted)
+        refined = files.read(seeds)
+        final = stage.final(refined)
+        files.write_final(final)
+        return seeds, refined, final
 
     def _search(self, dataset: Dataset, device: str, start: float, callbacks: Sequence[Callable[[Step], None]]) -> None:
         """Search the seeds that are missing, here or on the cluster, and write each when it has ended."""
@@ -188,22 +250,24 @@ class Run:
     def write_scores(
         self,
         scored: result.Scores,
-        search_seconds: float,
-        score_seconds: float,
+        seconds: dict[str, float],
         device: str,
         precision: str | None = None,
+        refined: tuple[tuple[int, ...], result.RefinedScores] | None = None,
+        not_refined: str | None = None,
     ) -> dict[str, Any]:
-        """Write the scores of all seeds, which makes the run a finished one.
+        """Write the scores of all seeds, and of the refined ones, which makes the run a finished one.
 
-        `precision` is the number type of the search's products; None for an imported run.
+        `seconds` are those of each stage; `precision` is the number type of the search's products, None for an imported
+        run; `not_refined` is one sentence, why a run that should be refined is not.
         """
         values = {
             "seeds": list(self.finished_seeds),
             "objective": [value if np.isfinite(value) else None for value in self.objective().tolist()],
-            **result.summary(scored),
-            "seconds": search_seconds + score_seconds,
-            "search_seconds": search_seconds,
-            "score_seconds": score_seconds,
+            **result.summary(scored, self.finished_seeds, refined),
+            "not_refined": not_refined,
+            "seconds": sum(seconds.values()),
+            **seconds,
             "device": device,
             "precision": precision,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -245,6 +309,11 @@ class Run:
         if not self.finished_seeds:
             raise RunError(f"run {self.name!r} has no finished seed yet: resume it")
         return np.stack(self.array("labeling"))
+
+    @property
+    def refined(self) -> RefinedFiles:
+        """The refined labelings, where there are some."""
+        return RefinedFiles(self.folder / "refined")
 
     def prototypes(self) -> NDArray[np.float32]:
         """The prototypes (S, K, d1) of all finished seeds."""

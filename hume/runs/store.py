@@ -33,6 +33,7 @@ from hume.data.splits import Setting
 from hume.engine.config import Config, check_seeds, check_sizes
 from hume.engine.inner import InnerSolver
 from hume.engine.linear import uses_bfloat16
+from hume.runs.refinement import Refine
 from hume.runs.request import Request, read_request
 from hume.runs.run import Run, held
 
@@ -73,6 +74,7 @@ class Store:
         device: str = "cpu",
         cluster: str | None = None,
         seed_batch: int | None = None,
+        refine: Refine = "none",
         name: str | None = None,
         origin: Literal["search", "authors"] = "search",
     ) -> "Run":
@@ -116,6 +118,7 @@ class Store:
             origin=origin,
             cluster=cluster,
             seed_batch=seed_batch,
+            refine=refine,
         )
         folder = self.home / "runs" / name
         with disk_errors(folder), unfinished(folder) as temporary:

@@ -9,6 +9,7 @@ from hume.common import formatting
 from hume.data.dataset import Dataset
 from hume.evaluation import metrics
 from hume.jobs.live_view import Live
+from hume.jobs.queues import UNDER_WAY
 from hume.reporting import figures, sentences
 from hume.runs.findings import Findings
 from pages._lesson import lesson
@@ -17,7 +18,6 @@ from pages._state import runs
 from pages._widgets.gallery import Tile, gallery
 
 PICTURE = 56  # pixels
-LIVE = ("queued", "searching", "scoring")
 
 
 def show() -> None:
@@ -28,7 +28,7 @@ def show() -> None:
         f"objective, which rewards labels that a classifier predicts on held-out pictures. {_hidden(data)}"
     )
     now = None if run is None else runs.state(run)
-    if run is not None and now in LIVE:
+    if run is not None and now in UNDER_WAY:
         progress.watch(run, lambda live: under_way(run, live, data))
         return
     if run is not None and now != "finished":

@@ -25,6 +25,7 @@ PHASES = {
     "queued": "queued",
     "searching": "searching",
     "scoring": "cross-validating the labelings",
+    "refining": "refining the labelings in both spaces",
     "working": "under way",
 }
 

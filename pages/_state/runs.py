@@ -8,6 +8,7 @@ from hume import Run, Store
 from hume.common.errors import HumeError, RunError
 from hume.common.formatting import count
 from hume.evaluation.reliable import Order, ReliabilityRanking
+from hume.jobs.queues import UNDER_WAY
 from hume.runs import review
 from hume.runs.findings import Findings, RowChoice
 from hume.runs.review import Review
@@ -23,6 +24,7 @@ STATE_ICONS = {
     "queued": ":material/schedule:",
     "searching": ":material/autorenew:",
     "scoring": ":material/autorenew:",
+    "refining": ":material/autorenew:",
     "working": ":material/autorenew:",
     "cancelled": ":material/stop_circle:",
     "failed": ":material/error:",
@@ -44,7 +46,7 @@ def readable_runs() -> list[Run]:
 
 
 def state(run: Run) -> str:
-    """queued, searching or scoring here; else finished, running elsewhere, failed or interrupted."""
+    """queued, searching, scoring or refining here; else finished, running elsewhere, failed or interrupted."""
     status = services().jobs.status(run.name)
     if status is not None and status.under_way:
         return status.state
@@ -102,7 +104,7 @@ def unfinished(run: Run) -> None:
     """The progress of an unfinished run, and buttons to resume it."""
     now, done, total = state(run), len(run.finished_seeds), len(run.request.seeds)
     text = f"{done} of {total} seeds are finished"
-    if now in ("queued", "searching", "scoring"):
+    if now in UNDER_WAY:
         st.info(f"Run **{run.name}** is {now}: {text}.", icon=STATE_ICONS[now])
         st.page_link(SEARCH, label="Watch it", icon=":material/monitoring:")
         return

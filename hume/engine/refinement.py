@@ -1,0 +1,327 @@
+"""Joint refinement: the closed form of Eq. 2, which a search in one direction leaves out.
+
+The search tests a labeling in φ2 alone (Eq. 4). What a linear softmax classifier separates in BOTH spaces at once
+is the posterior of a Gaussian mixture with one covariance for all classes, on the whitened rows of both spaces
+side by side. Its EM steps start from a labeling that was searched, and move it towards the nearest one that both
+spaces support. All labelings share the rows, so that they are refined in one product, and a step needs one pass
+over the rows, in memory or from disk.
+
+Lineage: discriminative k-means (Ye, Zhao and Wu, NIPS 2007), Fisher-EM (Bouveyron and Brunet, 2012). The model is
+scikit-learn's `GaussianMixture(covariance_type="tied")` where the covariance is not shrunk.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hume.common.devices import fits
+from hume.common.errors import InputError
+from hume.data.rows import Rows, moments
+from hume.engine.linear import logits, transposed_product
+
+MAX_DIRECTIONS = 64  # of each space
+LEAST_VARIANCE = 1e-6  # of a direction, relative to the first one's: below it rounding is all there is
+LEAST_WITHIN = 1e-4  # variance within classes, of 1 in all: rounding of float32 is far below
+SHRINKAGE = 0.1  # of the covariance towards a multiple of the identity
+MAX_STEPS = 60
+TOLERANCE = 1e-3  # nats a row, gained in a step, below which a labeling is settled
+BLOCK_ELEMENTS = 2**20  # posteriors (rows, K, S) held at once: they stay in the processor's cache
+SEED_CLASSES = 16_000  # classes of all labelings that are refined side by side
+LEAST_ROWS = 5  # a class, on average, for a covariance to be estimated
+
+Priors: TypeAlias = Literal["equal", "free"] | tuple[float, ...]
+
+
+# --- the rows of both spaces ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """The leading directions of one space, each of unit variance: z = (u − mean) transform for a row u of unit norm."""
+
+    mean: Tensor  # (d,)
+    transform: Tensor  # (d, r)
+
+    @classmethod
+    def of(cls, rows: Rows, name: str) -> "Whitening":
+        """Whiten rows (N, d) of unit norm; raises InputError, naming the space, where all rows are the same."""
+        mean, moment = moments(rows)
+        covariance = (moment - torch.outer(mean, mean)).cpu()
+        variances, directions = torch.linalg.eigh(covariance)
+        variances, directions = variances.flip(0), directions.flip(1)
+        if not variances[0] > LEAST_VARIANCE:
+            raise InputError(f"{name} has the same direction in every row: it tells no samples apart, choose another")
+        rank = min(MAX_DIRECTIONS, int((variances > LEAST_VARIANCE * variances[0]).sum()))
+        transform = directions[:, :rank] * variances[:rank].rsqrt()
+        return cls(mean.float(), transform.to(mean.device, torch.float32))
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return (rows - self.mean) @ self.transform
+
+
+@dataclass(frozen=True, eq=False)
+class JointRows:
+    """The whitened rows (N, D) of both spaces side by side: in memory where they fit, else read when needed."""
+
+    spaces: tuple[Rows, Rows]  # (N, d1) and (N, d2), rows of unit norm
+    whitenings: tuple[Whitening, Whitening]
+    held: Tensor | None = None  # (N, D)
+
+    @classmethod
+    def of(
+        cls,
+        phi1: Rows,
+        phi2: Rows,
+        whitenings: tuple[Whitening, Whitening] | None = None,
+        *,
+        on_disk: bool | None = None,
+    ) -> "JointRows":
+        """Whiten both spaces, rows of unit norm in the same order (see `hume.data.space_rows.rows`).
+
+        whitenings: of other rows of the same spaces, such as those that a model was fitted to; else these rows'.
+        on_disk: read the rows at every pass, by the free memory if None. Raises InputError for a constant space.
+        """
+        rows = cls((phi1, phi2), whitenings or (Whitening.of(phi1, "φ1"), Whitening.of(phi2, "φ2")))
+        if not fits(4 * len(rows) * rows.dim, phi1.device) if on_disk is None else on_disk:
+            return rows
+        held = torch.empty(len(rows), rows.dim, device=phi1.device)
+        for start, block in rows.blocks(BLOCK_ELEMENTS // rows.dim):
+            held[start : start + len(block)] = block
+        return replace(rows, held=held, spaces=(held[:, :0], held[:, :0]))
+
+    @property
+    def dim(self) -> int:
+        """D, the directions of both spaces."""
+        return sum(whitening.transform.shape[1] for whitening in self.whitenings)
+
+    @property
+    def device(self) -> torch.device:
+        return self.whitenings[0].mean.device
+
+    def __len__(self) -> int:
+        return len(self.spaces[0])
+
+    def blocks(self, size: int) -> Iterator[tuple[int, Tensor]]:
+        """All rows in order, `size` at once, each block with its first row's number."""
+        for start in range(0, len(self), size):
+            stop = min(start + size, len(self))
+            if self.held is not None:
+                yield start, self.held[start:stop]
+            else:
+                numbers = torch.arange(start, stop, device=self.spaces[0].device)
+                parts = [white(space[numbers]) for white, space in zip(self.whitenings, self.spaces, strict=True)]
+                yield start, torch.cat(parts, 1)
+
+
+# --- the model -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class JointModel:
+    """S fitted mixtures, each a linear softmax classifier over the whitened rows of both spaces."""
+
+    weights: Tensor  # (D, K, S)
+    bias: Tensor  # (K, S)
+
+    def posterior(self, z: Tensor) -> Tensor:
+        """The probability (n, K, S) of every class for rows z (n, D)."""
+        return torch.softmax(self._logits(z), 1)
+
+    def labelings(self, rows: JointRows) -> NDArray[np.int32]:
+        """The class of the largest posterior for every row, (S, N)."""
+        _, K, S = self.weights.shape
+        labels = np.empty((S, len(rows)), np.int32)
+        for start, z in rows.blocks(block_rows(K * S, rows.dim)):
+            labels[:, start : start + len(z)] = self._logits(z).argmax(1).T.cpu().numpy()
+        return labels
+
+    def _logits(self, z: Tensor) -> Tensor:
+        return logits(z, self.weights).add_(self.bias)
+
+    def of(self, which: slice) -> "JointModel":
+        """Some of the mixtures."""
+        return JointModel(self.weights[:, :, which], self.bias[:, which])
+
+
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """Mixtures after refinement, in the order of the labelings they started from."""
+
+    model: JointModel
+    likelihood: NDArray[np.float64]  # (S,) mean log-likelihood of a row, nats; comparable at equal D and K only
+    steps: NDArray[np.int64]  # (S,) taken until settled, or MAX_STEPS
+
+
+def block_rows(num_columns: int, dim: int) -> int:
+    """How many rows (n, dim) are held at once next to so many numbers each."""
+    return max(1, BLOCK_ELEMENTS // max(num_columns, dim))
+
+
+def refine(
+    rows: JointRows,
+    labelings: NDArray[np.integer[Any]],
+    num_classes: int,
+    *,
+    priors: Priors = "equal",
+    shrinkage: float = SHRINKAGE,
+    max_steps: int = MAX_STEPS,
+    tolerance: float = TOLERANCE,
+    on_step: Callable[[float], None] | None = None,
+) -> Refined:
+    """Refine labelings (S, N), classes 0..K − 1, in both spaces at once.
+
+    priors: equal class probabilities, `free` ones, which follow the posterior, or given sizes in any order. A class
+    that loses all its rows keeps its last mean and may win rows back. on_step is called with the share of the work
+    that is done at most. Raises InputError when there are fewer than five rows a class, or shapes do not fit.
+    """
+    labelings = np.asarray(labelings)
+    check_rows(len(rows), num_classes)
+    if labelings.ndim != 2 or labelings.shape[1] != len(rows):
+        raise InputError(f"the labelings have shape {labelings.shape}: give (seeds, {len(rows)}).")
+    size = side_by_side(num_classes)
+    parts = []
+    for start in range(0, len(labelings), size):
+        some = labelings[start : start + size]
+        done, weight = start / len(labelings), len(some) / len(labelings)
+
+        def report(share: float, done: float = done, weight: float = weight) -> None:
+            if on_step is not None:
+                on_step(done + weight * share)
+
+        parts.append(_Fit(rows, some, num_classes, priors, shrinkage).run(max_steps, tolerance, report))
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def side_by_side(num_classes: int) -> int:
+    """How many labelings are refined in one product."""
+    return max(1, SEED_CLASSES // num_classes)
+
+
+def enough_rows(num_rows: int, num_classes: int) -> bool:
+    """Whether a covariance within classes can be estimated."""
+    return num_rows >= LEAST_ROWS * num_classes
+
+
+def check_rows(num_rows: int, num_classes: int) -> None:
+    """Raise InputError when there are not enough rows to refine a labeling."""
+    if not enough_rows(num_rows, num_classes):
+        raise InputError(
+            f"{num_classes} classes on {num_rows} samples are fewer than {LEAST_ROWS} samples a class: "
+            "too few to refine labelings in both spaces"
+        )
+
+
+def _joined(parts: list[Refined]) -> Refined:
+    weights = torch.cat([part.model.weights for part in parts], 2)
+    bias = torch.cat([part.model.bias for part in parts], 1)
+    likelihood = np.concatenate([part.likelihood for part in parts])
+    return Refined(JointModel(weights, bias), likelihood, np.concatenate([part.steps for part in parts]))
+
+
+class _Fit:
+    """EM of labelings that are refined side by side."""
+
+    def __init__(
+        self,
+        rows: JointRows,
+        labelings: NDArray[np.integer[Any]],
+        num_classes: int,
+        priors: Priors,
+        shrinkage: float,
+    ):
+        self.rows, self.K, self.shrinkage, self.priors = rows, num_classes, shrinkage, priors
+        self.labelings = torch.from_numpy(np.ascontiguousarray(labelings.T, np.int64))  # (N, S)
+        S, D, device = len(labelings), rows.dim, rows.device
+        self.means = torch.zeros(S, num_classes, D, dtype=torch.float64, device=device)
+        second = torch.zeros(D, D, dtype=torch.float64, device=device)
+        for _, block in rows.blocks(block_rows(1, D)):
+            second += (block.mT @ block).double()
+        self.second = second / len(rows)  # of all rows, zᵀz
+
+    def run(self, max_steps: int, tolerance: float, report: Callable[[float], None]) -> Refined:
+        S = len(self.means)
+        active = torch.arange(S)
+        counts, sums = self._start()
+        weights, bias = self._maximize(counts, sums, active)
+        likelihood, steps = torch.full((S,), -torch.inf, dtype=torch.float64), np.zeros(S, np.int64)
+        final_weights, final_bias = weights.clone(), bias.clone()
+        for step in range(1, max_steps + 1):
+            counts, sums, found = self._expect(weights, bias)
+            gained = found - likelihood[active]
+            likelihood[active], steps[active.numpy()] = found, step
+            final_weights[..., active], final_bias[..., active] = weights, bias
+            going = gained >= tolerance
+            if step == max_steps or not going.any():
+                break
+            keep = going.nonzero().squeeze(1).to(sums.device)
+            active = active[going]
+            weights, bias = self._maximize(counts[:, keep], sums[..., keep], active)
+            report(step / max_steps)
+        report(1.0)
+        return Refined(JointModel(final_weights, final_bias), likelihood.numpy(), steps)
+
+    def _start(self) -> tuple[Tensor, Tensor]:
+        """Counts (K, S) and sums (D, K, S) of the rows of each class."""
+        S, D, device = len(self.means), self.rows.dim, self.rows.device
+        counts = torch.zeros(self.K, S, device=device, dtype=torch.float64)
+        sums = torch.zeros(D, self.K, S, device=device, dtype=torch.float64)
+        for start, z in self.rows.blocks(block_rows(self.K * S, D)):
+            some = self.labelings[start : start + len(z)].to(device)
+            one_hot = torch.zeros(len(z), self.K, S, device=device).scatter_(1, some.unsqueeze(1), 1.0)
+            counts += one_hot.sum(0)
+            sums += transposed_product(z, one_hot)
+        return counts, sums
+
+    def _expect(self, weights: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One pass over the rows: counts (K, A), sums (D, K, A) and the mean log-likelihood (A,) of the mixtures."""
+        D, K, A = weights.shape
+        counts = torch.zeros(K, A, device=bias.device, dtype=torch.float64)
+        sums = torch.zeros(D, K, A, device=bias.device, dtype=torch.float64)
+        evidence = torch.zeros(A, device=bias.device, dtype=torch.float64)
+        for _, z in self.rows.blocks(block_rows(K * A, D)):
+            g = logits(z, weights).add_(bias)
+            top = g.amax(1, keepdim=True)
+            posterior = g.sub_(top).exp_()
+            total = posterior.sum(1, keepdim=True)
+            posterior.div_(total)
+            evidence += (total.log_().add_(top)).sum((0, 1))
+            counts += posterior.sum(0)
+            sums += transposed_product(z, posterior)
+        return counts, sums, (evidence / len(self.rows) + self.constant).cpu()
+
+    def _maximize(self, counts: Tensor, sums: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
+        """The mixtures' classifiers, weights (D, K, A) and bias (K, A), from the moments of their classes."""
+        N, D = len(self.rows), self.rows.dim
+        index = active.to(counts.device)
+        n, total = counts.T, sums.permute(2, 1, 0)  # (A, K), (A, K, D)
+        lives = (n >= 1).unsqueeze(2)
+        means = torch.where(lives, total / n.clamp(min=1).unsqueeze(2), self.means[index])
+        self.means[index] = means
+        between = torch.where(lives, means, 0.0)
+        within = self.second - between.mT @ (between * n.unsqueeze(2)) / N
+        level = (within.diagonal(dim1=1, dim2=2).mean(1) * self.shrinkage).clamp(min=LEAST_WITHIN)
+        within = (1 - self.shrinkage) * within + level.view(-1, 1, 1) * torch.eye(D, device=n.device)
+        factor = torch.linalg.cholesky(within)
+        inverse = torch.cholesky_inverse(factor)
+        weights = means @ inverse  # (A, K, D)
+        log_prior = self._log_priors(n)
+        bias = log_prior - 0.5 * (weights * means).sum(2)
+        # of the log-density, what does not depend on the class
+        log_det = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        self.constant = -0.5 * ((inverse * self.second).sum((1, 2)) + log_det + D * np.log(2 * np.pi))
+        return weights.permute(2, 1, 0).float().contiguous(), bias.T.float().contiguous()
+
+    def _log_priors(self, n: Tensor) -> Tensor:
+        if self.priors == "equal":
+            return torch.full_like(n, -np.log(self.K))
+        if self.priors == "free":
+            return (n.clamp(min=1) / n.clamp(min=1).sum(1, keepdim=True)).log()
+        sizes = torch.tensor(self.priors, dtype=torch.float64, device=n.device)
+        sizes = (sizes / sizes.sum()).sort(descending=True).values
+        rank = n.argsort(dim=1, descending=True, stable=True).argsort(1)
+        return sizes[rank].log()

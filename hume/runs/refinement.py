@@ -1,0 +1,230 @@
+"""The refinement of a search's labelings in both spaces, and the vote of the most likely ones.
+
+refined/whitening.safetensors   mean and transform of both spaces
+refined/<seed>.safetensors      labeling, weights, bias; likelihood and steps as tags
+refined/final.safetensors       the same of the vote, refined once more: the labeling that the run offers
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import safetensors
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save
+from torch import Tensor
+
+from hume.common.errors import RunError
+from hume.common.files import write_atomically
+from hume.common.progress import Progress, part
+from hume.data import space_rows
+from hume.data.dataset import Dataset
+from hume.data.rows import subset
+from hume.engine.config import Config, PresetName
+from hume.engine.refinement import JointModel, JointRows, Refined, Whitening, check_rows, refine
+from hume.evaluation import ensemble
+
+Refine: TypeAlias = Literal["joint", "none"]
+
+VOTING_SHARE = 0.2  # of the seeds, the most likely ones
+FINAL = "final"
+
+
+def default_refine(preset: PresetName) -> Refine:
+    """Whether a preset's labelings are refined: the paper's presets keep the paper's path."""
+    return "joint" if preset == "fast" else "none"
+
+
+def number_of_voters(num_seeds: int) -> int:
+    """How many of the most likely seeds vote."""
+    return max(1, round(VOTING_SHARE * num_seeds))
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedLabelings:
+    """Labelings of all rows after refinement, in the order of their seeds."""
+
+    labelings: NDArray[np.int32]  # (S, N)
+    likelihood: NDArray[np.float64]  # (S,) mean log-likelihood of a searched row, nats
+    steps: NDArray[np.int64]  # (S,)
+    model: JointModel
+
+
+@dataclass(frozen=True, eq=False)
+class Final:
+    """The labeling that a run offers: the vote of the most likely seeds, refined once more."""
+
+    labeling: NDArray[np.int32]  # (N,) in the class numbers of the most likely seed
+    confidence: NDArray[np.float32]  # (N,) its posterior
+    vote_share: NDArray[np.float64]  # (N,) the share of the voters that agree with it
+    likelihood: float
+    model: JointModel  # a single mixture
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """What is refined: the rows of a dataset's pair of spaces, of which the `searched` ones are fitted to."""
+
+    fitted: JointRows
+    every: JointRows
+    searched: NDArray[np.bool_]
+    config: Config
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        phi1: str,
+        phi2: str,
+        config: Config,
+        searched: NDArray[np.bool_],
+        device: str = "cpu",
+        whitenings: tuple[Whitening, Whitening] | None = None,
+    ) -> "Refinement":
+        """Whiten a pair of spaces, as before where `whitenings` are given.
+
+        Raises InputError for too few rows a class and for a space whose rows all have the same direction.
+        """
+        check_rows(int(searched.sum()), config.num_classes)
+        first, second = (space_rows.rows(dataset.space(name), unit=True, device=device) for name in (phi1, phi2))
+        fitted = JointRows.of(subset(first, searched), subset(second, searched), whitenings)
+        every = fitted if searched.all() else JointRows.of(first, second, fitted.whitenings)
+        return cls(fitted, every, searched, config)
+
+    def refine(self, labelings: NDArray[np.integer[Any]], on_progress: Progress | None = None) -> RefinedLabelings:
+        """Refine labelings (S, N) of all rows on the searched ones; raises InputError for too few rows a class."""
+        fitted = self._fit(labelings, on_progress)
+        return RefinedLabelings(fitted.model.labelings(self.every), fitted.likelihood, fitted.steps, fitted.model)
+
+    def final(self, refined: RefinedLabelings) -> Final:
+        """Let the most likely labelings vote, and refine the vote."""
+        voters = ensemble.rank(refined.likelihood)[: number_of_voters(len(refined.likelihood))]
+        vote = ensemble.majority_vote(refined.labelings[voters], refined.likelihood[voters], self.config.num_classes)
+        fitted = self._fit(vote.labeling[None])
+        labeling = fitted.model.labelings(self.every)[0]
+        share = (vote.aligned == labeling).mean(0)
+        confidence = self.confidence(fitted.model, labeling)
+        return Final(labeling, confidence, share, float(fitted.likelihood[0]), fitted.model)
+
+    def confidence(self, model: JointModel, labeling: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """The posterior (N,) of each row's class in a labeling (N,), by a single mixture."""
+        confidence = np.empty(len(labeling), np.float32)
+        for start, z in self.every.blocks(4096):
+            classes = torch.from_numpy(labeling[start : start + len(z)].astype(np.int64)).to(z.device)
+            posterior = model.posterior(z)[:, :, 0].gather(1, classes.unsqueeze(1))
+            confidence[start : start + len(z)] = posterior[:, 0].cpu().numpy()
+        return confidence
+
+    def _fit(self, labelings: NDArray[np.integer[Any]], on_progress: Progress | None = None) -> Refined:
+        labelings = labelings if self.searched.all() else labelings[:, self.searched]
+        sizes = self.config.class_sizes
+        return refine(
+            self.fitted, labelings, self.config.num_classes, priors=sizes or "equal", on_step=part(on_progress, 0, 1)
+        )
+
+
+# --- on disk -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RefinedFiles:
+    """The refined labelings in the folder of a run."""
+
+    folder: Path  # <run>/refined
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds whose refinement is on disk, in ascending order."""
+        return tuple(sorted(int(path.stem) for path in self.folder.glob("[0-9]*.safetensors")))
+
+    def write(self, seeds: Sequence[int], refined: RefinedLabelings) -> None:
+        """Write the refinement of every seed."""
+        for i, seed in enumerate(seeds):
+            tags = {"likelihood": repr(float(refined.likelihood[i])), "steps": str(int(refined.steps[i]))}
+            self._write(f"{seed:05d}", {"labeling": refined.labelings[i]}, refined.model.of(slice(i, i + 1)), tags)
+
+    def write_final(self, final: Final) -> None:
+        """Write the labeling that the run offers."""
+        arrays: dict[str, NDArray[Any]] = {
+            "labeling": final.labeling,
+            "confidence": final.confidence,
+            "vote_share": final.vote_share,
+        }
+        self._write(FINAL, arrays, final.model, {"likelihood": repr(final.likelihood)})
+
+    def write_whitenings(self, whitenings: tuple[Whitening, Whitening]) -> None:
+        """Write what every model needs to label rows: directions are the same on every machine that resumes."""
+        arrays = {}
+        for name, whitening in zip(("phi1", "phi2"), whitenings, strict=True):
+            arrays[f"{name}_mean"], arrays[f"{name}_transform"] = whitening.mean, whitening.transform
+        content = save({name: tensor.cpu().numpy() for name, tensor in arrays.items()})
+        self.folder.mkdir(exist_ok=True)
+        write_atomically(self.folder / "whitening.safetensors", content)
+
+    def whitenings(self, device: str = "cpu") -> tuple[Whitening, Whitening] | None:
+        """The whitening of both spaces, None before it is computed."""
+        if not (self.folder / "whitening.safetensors").exists():
+            return None
+
+        def read(name: str) -> Tensor:
+            return torch.from_numpy(self._read("whitening", name)).to(device)
+
+        first, second = (Whitening(read(f"{name}_mean"), read(f"{name}_transform")) for name in ("phi1", "phi2"))
+        return first, second
+
+    def _write(self, name: str, arrays: dict[str, NDArray[Any]], model: JointModel, tags: dict[str, str]) -> None:
+        self.folder.mkdir(exist_ok=True)
+        weights, bias = model.weights[..., 0].cpu().numpy(), model.bias[:, 0].cpu().numpy()
+        content = {**arrays, "weights": weights, "bias": bias}
+        raw = save({key: np.ascontiguousarray(array) for key, array in content.items()}, tags)
+        write_atomically(self.folder / f"{name}.safetensors", raw)
+
+    def labelings(self, seeds: Sequence[int]) -> NDArray[np.int32]:
+        """The refined labelings (S, N) of some seeds."""
+        return np.stack([self._read(f"{seed:05d}", "labeling") for seed in seeds])
+
+    def likelihood(self, seeds: Sequence[int]) -> NDArray[np.float64]:
+        """The log-likelihood (S,) of some seeds' refinement, nats a row."""
+        return np.array([self._tag(f"{seed:05d}", "likelihood") for seed in seeds])
+
+    def read(self, seeds: Sequence[int]) -> RefinedLabelings:
+        """The refinement of some seeds."""
+        names = [f"{seed:05d}" for seed in seeds]
+        weights, bias = (np.stack([self._read(name, key) for name in names], -1) for key in ("weights", "bias"))
+        return RefinedLabelings(
+            self.labelings(seeds),
+            self.likelihood(seeds),
+            np.array([self._tag(name, "steps") for name in names], np.int64),
+            JointModel(torch.from_numpy(weights), torch.from_numpy(bias)),
+        )
+
+    def final(self) -> Final:
+        """The labeling that the run offers."""
+        weights, bias = (torch.from_numpy(self._read(FINAL, key)).unsqueeze(-1) for key in ("weights", "bias"))
+        return Final(
+            self._read(FINAL, "labeling"),
+            self._read(FINAL, "confidence"),
+            self._read(FINAL, "vote_share"),
+            self._tag(FINAL, "likelihood"),
+            JointModel(weights, bias),
+        )
+
+    def _read(self, name: str, key: str) -> NDArray[Any]:
+        array: NDArray[Any] = self._opened(name, lambda file: file.get_tensor(key))
+        return array
+
+    def _tag(self, name: str, key: str) -> float:
+        return float(self._opened(name, lambda file: file.metadata()[key]))
+
+    def _opened(self, name: str, read: Callable[[Any], Any]) -> Any:
+        path = self.folder / f"{name}.safetensors"
+        try:
+            with safetensors.safe_open(path, framework="numpy") as file:
+                return read(file)
+        except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
+            raise RunError(
+                f"{path} cannot be read ({error}): remove the folder {self.folder} and resume the run"
+            ) from None
