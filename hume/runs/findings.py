@@ -222,8 +222,8 @@ class Findings:
             centres = torch.nn.functional.normalize(centres)
         closeness = np.empty(len(labeling))
         for rows, block in self._blocks():
-            own = centres[torch.from_numpy(labeling[rows].astype(np.int64))]
-            closeness[rows] = (block * own).sum(1).numpy()
+            own = torch.from_numpy(labeling[rows].astype(np.int64)).unsqueeze(1)
+            closeness[rows] = (block @ centres.T).gather(1, own)[:, 0].numpy()
         return typical_samples(closeness, labeling, self.num_classes, number)
 
     def _blocks(self) -> Iterator[tuple[slice, Tensor]]:

@@ -156,7 +156,7 @@ def _correlation(
 
 
 def summary(
-    scores: Scores, seeds: Sequence[int], refined: tuple[Sequence[int], RefinedScores] | None = None
+    scores: Scores, seeds: Sequence[int] = (), refined: tuple[Sequence[int], RefinedScores] | None = None
 ) -> dict[str, Any]:
     """The scores of all seeds, and of the refined ones, as plain numbers for JSON.
 

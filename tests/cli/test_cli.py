@@ -388,7 +388,7 @@ def test_a_round_trip_keeps_the_vote(exported, digits, home):
     assert code == 0, err
     assert "imported from the authors' layout" in out
     there, back = json.loads(digits[1]), json.loads(call(home, "show", "back", "--json")[1])
-    assert back["vote"] == there["vote"]
+    assert back["vote"] == there["searched_vote"]
     np.testing.assert_allclose(back["cv_score"], there["cv_score"])
     assert back["objective"] == [None] * 3
 

@@ -29,7 +29,7 @@ class WatchedRun(Run):
 
     store: "WatchedStore"
 
-    def execute(self, *, search=True, on_step=None, on_fold=None):
+    def execute(self, *, search=True, on_step=None, on_fold=None, **others):
         def step_seen(step):
             self.store.tell(self.name, step)
             on_step(step)
@@ -38,7 +38,7 @@ class WatchedRun(Run):
             self.store.tell(self.name, fold)
             on_fold(fold)
 
-        return super().execute(search=search, on_step=step_seen, on_fold=fold_seen)
+        return super().execute(search=search, on_step=step_seen, on_fold=fold_seen, **others)
 
 
 class WatchedStore(Store):
