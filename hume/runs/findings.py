@@ -222,8 +222,9 @@ class Findings:
             centres = torch.nn.functional.normalize(centres)
         closeness = np.empty(len(labeling))
         for rows, block in self._blocks():
-            own = torch.from_numpy(labeling[rows].astype(np.int64)).unsqueeze(1)
-            closeness[rows] = (block @ centres.T).gather(1, own)[:, 0].numpy()
+            similar, own = block @ centres.T, torch.from_numpy(labeling[rows].astype(np.int64)).unsqueeze(1)
+            # Prototypes have the class numbers of their own seed, in which a row's class is the closest one.
+            closeness[rows] = (similar.gather(1, own) if seed is None else similar.amax(1, keepdim=True))[:, 0].numpy()
         return typical_samples(closeness, labeling, self.num_classes, number)
 
     def _blocks(self) -> Iterator[tuple[slice, Tensor]]:
