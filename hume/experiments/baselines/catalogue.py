@@ -143,9 +143,9 @@ _GAUSSIANS = Baseline(
     num_seeds=10,
     quick_seeds=3,
     full="10 starts a seed",
-    quick="3 starts a seed instead of 10",
+    quick="2 starts a seed instead of 10",
     run=running.run_gaussian_mixture,
-    quick_settings={"starts": 3},
+    quick_settings={"starts": 2},
 )
 _SPECTRAL = Baseline(
     key="spectral-both",
