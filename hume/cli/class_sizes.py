@@ -8,7 +8,7 @@ from hume.data.splits import Setting
 from hume.experiments.class_sizes import estimate_sizes, read_sizes
 from hume.reporting import experiment_sentences
 
-ESTIMATE = "estimate"
+AUTO, EQUAL, ESTIMATE = "auto", "equal", "estimate"
 
 
 def asked_sizes(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from hume.cli.base import command, print_table, progress
-from hume.cli.class_sizes import asked_sizes
+from hume.cli.class_sizes import AUTO, EQUAL, asked_sizes
 from hume.common import devices
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError, RunError
@@ -27,6 +27,7 @@ from hume.engine.search import Step
 from hume.evaluation import metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
 from hume.experiments.baselines import kmeans
+from hume.reporting import sentences
 from hume.runs import discover, review
 from hume.runs.findings import LABEL_COLUMNS, RELIABLE_COLUMNS, Findings, RowChoice, View
 from hume.runs.ray_cluster import check as check_cluster
@@ -66,8 +67,8 @@ def search_run(
         str | None,
         typer.Option(
             metavar="SIZES",
-            help="Sizes of the K classes in any order and unit, as 500,300,200 or a file; estimate: without labels; "
-            "equal if left out.",
+            help="auto: how even they are is chosen without labels (fast, refined); equal; sizes of the K classes in "
+            "any order and unit, as 500,300,200 or a file; estimate: without labels.",
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 100,
@@ -142,7 +143,10 @@ def _create(
     config = _overridden(config, overrides or [])
     chosen = devices.choose_device(device)
     first, second = data.space(phi1 or data.default_pair[0]), data.space(phi2 or data.default_pair[1])
-    if class_sizes is not None:
+    refine = refine or default_refine(preset)
+    by_default = AUTO if preset == "fast" and refine == "joint" and not overrides else EQUAL
+    class_sizes = class_sizes or by_default
+    if class_sizes not in (AUTO, EQUAL):
         sizes = asked_sizes(class_sizes, data, first.name, second.name, config.num_classes, setting, chosen)
         config = replace(config, class_sizes=sizes)
     return store.create(
@@ -156,7 +160,8 @@ def _create(
         device=chosen,
         cluster=cluster,
         seed_batch=seed_batch,
-        refine=refine or default_refine(preset),
+        refine=refine,
+        sizes="auto" if class_sizes == AUTO else "as configured",
         name=name,
     )
 
@@ -220,6 +225,9 @@ def resume(
 
 def _execute(run: Run) -> dict[str, Any]:
     """Execute a run with a progress bar on standard error."""
+    with progress(transient=True) as bar:
+        choosing = bar.add_task("evenness of the classes", total=1.0)
+        run = run.with_evenness(lambda share: bar.update(choosing, completed=share))
     with progress() as bar:
         total, done = len(run.request.seeds), len(run.finished_seeds)
         searching = bar.add_task(f"search, {total} seeds", total=1.0)
@@ -260,6 +268,7 @@ def _as_json(run: Run, values: dict[str, Any]) -> str:
             "num_classes": request.config.num_classes,
             "setting": request.setting,
             "solver": solver_name(request.solver),
+            "evenness": None if request.evenness is None else asdict(request.evenness),
             **values,
         }
     )
@@ -278,6 +287,8 @@ def report_run(run: Run, values: dict[str, Any], as_json: bool) -> None:
     else:
         print(f"solver       {solver_name(request.solver)} on {values['device']}, {request.setting}")
     print(f"seeds        {len(values['seeds'])} in {values['seconds']:.1f} s")
+    if request.evenness is not None:
+        print(f"class sizes  {sentences.evenness(request.evenness)}")
     cv_score = np.array(values["cv_score"])
     print(f"cv score     {cv_score.mean():.3f} ± {cv_score.std():.3f} over the seeds, best {cv_score.max():.3f}")
     if values.get("not_refined"):

@@ -12,6 +12,9 @@ from hume.common.errors import InputError
 from hume.data.dataset import Space
 from hume.data.rows import AS_ROWS, FileArray, Rows, StreamedRows, norms, subset
 
+CHECKED_AT_ONCE = 1024  # rows
+SAME = 1e-6  # difference, relative to the largest value, that is rounding
+
 
 def rows(
     space: Space,
@@ -87,13 +90,25 @@ def streamed(
 def check_pair(phi1: Space, phi2: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None = None) -> None:
     """Raise InputError for the first row that a search on two spaces would reject, in bounded memory.
 
-    That is a row of φ1 that `unit_rows` rejects, or one of either space that is not finite.
+    That is a row of φ1 that `unit_rows` rejects, or one of either space that is not finite; a φ2 whose rows are all
+    the same is rejected too.
     """
+    check_varies(phi2)
     for _ in streamed(phi1, unit=True, centre=centre, mean_rows=mean_rows).blocks():
         pass
     if isinstance(phi2.features, FileArray):  # others are checked when they are loaded
         for _ in streamed(phi2).blocks():
             pass
+
+
+def check_varies(space: Space) -> None:
+    """Raise InputError when all rows are the same: every labeling that is constant would be predicted perfectly."""
+    first = np.asarray(space.features[:1], np.float64)
+    room = SAME * np.abs(first).max()
+    for start in range(0, len(space.features), CHECKED_AT_ONCE):
+        if (np.abs(np.asarray(space.features[start : start + CHECKED_AT_ONCE], np.float64) - first) > room).any():
+            return
+    raise InputError(f"all rows of {_source(space)} are the same, so that it tells no samples apart: compute it again")
 
 
 def check_order(space: Space) -> None:

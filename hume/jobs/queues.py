@@ -15,9 +15,11 @@ from typing import Literal
 from hume.common.devices import out_of_memory
 from hume.common.errors import HumeError, RunError
 
-Phase = Literal["searching", "scoring", "refining", "working"]
-State = Literal["queued", "searching", "scoring", "refining", "working", "cancelled", "failed", "finished"]
-UNDER_WAY: tuple[State, ...] = ("queued", "searching", "scoring", "refining", "working")
+Phase = Literal["choosing", "searching", "scoring", "refining", "working"]
+State = Literal[
+    "queued", "choosing", "searching", "scoring", "refining", "working", "cancelled", "failed", "finished"
+]  # fmt: skip
+UNDER_WAY: tuple[State, ...] = ("queued", "choosing", "searching", "scoring", "refining", "working")
 
 log = logging.getLogger(__name__)
 

@@ -80,6 +80,8 @@ class RunJobs:
 
     def _work(self, name: str, search: bool, context: JobContext) -> None:
         run = self.store.open(name)
+        if search:
+            run = run.with_evenness(partial(context.report, "choosing"))
         context.report("searching" if search and run.missing_seeds else "scoring")
         recorder = LiveRecorder(run)
         with self._lock:

@@ -121,6 +121,7 @@ def prepare_search(
     """
     rows = searched_rows(dataset, setting)
     space1, space2 = dataset.space(phi1), dataset.space(phi2)
+    space_rows.check_varies(space2)
     N, d1, d2 = len(space1.features), space1.features.shape[1], space2.features.shape[1]
     on_disk = not fits(cost.copies(N, d1, d2, searched=int(rows.sum())), device)
     _check_memory(cost.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk), on_disk, device)
@@ -168,7 +169,7 @@ def _check_memory(needed: int, on_disk: bool, device: str) -> None:
 SEARCHED = 0.8  # the search's share of the time of a search with its scores
 
 
-def of_search(on_progress: Progress | None) -> Callable[[Step], None]:
-    """An `on_step` that reports the progress of a search whose scores follow."""
-    report = part(on_progress, 0, SEARCHED)
+def of_search(on_progress: Progress | None, share: float = SEARCHED) -> Callable[[Step], None]:
+    """An `on_step` that reports the progress of a search that is a share of the work: its scores follow."""
+    report = part(on_progress, 0, share)
     return lambda step: report(min(1.0, step.progress))

@@ -1,14 +1,17 @@
 """The request of a run: its data and settings, as run.json records them."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from hume.common.errors import RunError
+from hume.common.files import write_atomically
 from hume.data.splits import Setting
 from hume.engine.config import Config
 from hume.engine.inner import Implicit, InnerSolver, Unrolled
+from hume.runs.evenness import Evenness
 from hume.runs.refinement import Refine
 
 SOLVERS: dict[str, type[Unrolled] | type[Implicit]] = {"unrolled": Unrolled, "implicit": Implicit}
@@ -37,6 +40,8 @@ class Request:
     origin: Literal["search", "authors"] = "search"  # authors: prototypes and scores were imported
     cluster: str | None = None  # address of the Ray cluster that searches; `device` then only scores
     refine: Refine = "none"  # joint: every labeling is refined in both spaces
+    sizes: Literal["as configured", "auto"] = "as configured"  # auto: how even classes should be is to be chosen
+    evenness: Evenness | None = None  # what was chosen, and is in `config` since
     seed_batch: int | None = None  # seeds searched side by side, None for as many as memory allows
 
     def to_json(self) -> dict[str, Any]:
@@ -52,6 +57,7 @@ class Request:
             "solver": kind(**solver),
             "seeds": tuple(values["seeds"]),
             "fingerprints": tuple(values["fingerprints"]),
+            "evenness": None if values.get("evenness") is None else Evenness.from_json(values["evenness"]),
         }
         return cls(**converted)
 
@@ -61,3 +67,12 @@ def read_request(name: str, folder: Path) -> Request:
         return Request.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"run {name!r} cannot be read from {folder / 'run.json'} ({error})") from None
+
+
+def write_request(folder: Path, request: Request) -> None:
+    """Write a request, or replace it: the file's time, by which runs are sorted, stays that of their creation."""
+    path = folder / "run.json"
+    times = (path.stat().st_atime_ns, path.stat().st_mtime_ns) if path.exists() else None
+    write_atomically(path, json.dumps(request.to_json(), indent=2).encode())
+    if times is not None:
+        os.utime(path, ns=times)

@@ -13,7 +13,7 @@ import json
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -35,9 +35,9 @@ from hume.data.rows import Rows
 from hume.engine.refinement import side_by_side
 from hume.engine.search import FinishedSeed, Step, final_objective
 from hume.evaluation import ensemble
-from hume.runs import cost, discover, ray_cluster, result
+from hume.runs import cost, discover, evenness, ray_cluster, result
 from hume.runs.refinement import Final, RefinedFiles, RefinedLabelings, Refinement
-from hume.runs.request import Request
+from hume.runs.request import Request, write_request
 from hume.runs.trajectory import Recorder
 
 State = Literal["finished", "running", "interrupted"]
@@ -104,6 +104,27 @@ class Run:
             raise RunError(f"the spaces of run {self.name!r} have changed since it was created: start a new run")
         return dataset
 
+    def with_evenness(self, on_progress: Progress | None = None) -> "Run":
+        """The run once it is chosen how even its classes should be; the same run where that is settled.
+
+        The choice is written with the request. Raises InputError for data that cannot be searched, RunError as
+        `execute` does.
+        """
+        request = self.request
+        if request.sizes != "auto" or request.evenness is not None or self.finished_seeds:
+            return self
+        with disk_errors(self.folder), self.held():
+            dataset, pair = self.dataset(), (request.phi1, request.phi2)
+            if not evenness.can_choose(dataset, request.config, request.setting):
+                return self
+            chosen = evenness.choose(
+                dataset, *pair, request.config, request.solver, request.setting,
+                device=devices.choose_device(request.device), on_progress=on_progress,
+            )  # fmt: skip
+            decided = replace(request, evenness=chosen, config=chosen.applied(request.config))
+            write_request(self.folder, decided)
+            return replace(self, request=decided)
+
     def execute(
         self,
         *,
@@ -121,6 +142,8 @@ class Run:
         and leaves the run interrupted. Raises RunError when another process works on the run, its data have changed
         or the disk is full.
         """
+        if search:
+            self = self.with_evenness()
         with disk_errors(self.folder), self.held():
             return self._execute(search, record, on_step, on_fold, on_refine)
 

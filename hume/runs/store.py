@@ -25,7 +25,7 @@ from typing import Literal
 import platformdirs
 
 from hume.common.errors import InputError, RunError
-from hume.common.files import disk_errors, unfinished, write_atomically
+from hume.common.files import disk_errors, unfinished
 from hume.data import dataset as datasets
 from hume.data import space_rows, splits
 from hume.data.dataset import Dataset, dataset_folders
@@ -34,7 +34,7 @@ from hume.engine.config import Config, check_seeds, check_sizes
 from hume.engine.inner import InnerSolver
 from hume.engine.linear import uses_bfloat16
 from hume.runs.refinement import Refine
-from hume.runs.request import Request, read_request
+from hume.runs.request import Request, read_request, write_request
 from hume.runs.run import Run, held
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -75,6 +75,7 @@ class Store:
         cluster: str | None = None,
         seed_batch: int | None = None,
         refine: Refine = "none",
+        sizes: Literal["as configured", "auto"] = "as configured",
         name: str | None = None,
         origin: Literal["search", "authors"] = "search",
     ) -> "Run":
@@ -119,11 +120,12 @@ class Store:
             cluster=cluster,
             seed_batch=seed_batch,
             refine=refine,
+            sizes=sizes,
         )
         folder = self.home / "runs" / name
         with disk_errors(folder), unfinished(folder) as temporary:
             (temporary / "seeds").mkdir(parents=True)
-            write_atomically(temporary / "run.json", json.dumps(request.to_json(), indent=2).encode())
+            write_request(temporary, request)
             os.utime(temporary / "run.json", (created.timestamp(),) * 2)
             if not (folder / "run.json").exists():
                 with suppress(OSError):

@@ -24,6 +24,7 @@ SHOWN = 20  # classes
 PHASES = {
     "queued": "queued",
     "searching": "searching",
+    "choosing": "choosing how even the classes should be",
     "scoring": "cross-validating the labelings",
     "refining": "refining the labelings in both spaces",
     "working": "under way",

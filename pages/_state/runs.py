@@ -22,6 +22,7 @@ STATE_ICONS = {
     "interrupted": ":material/pause_circle:",
     "running": ":material/autorenew:",
     "queued": ":material/schedule:",
+    "choosing": ":material/autorenew:",
     "searching": ":material/autorenew:",
     "scoring": ":material/autorenew:",
     "refining": ":material/autorenew:",
