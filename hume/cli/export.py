@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hume.cli.base import command, with_bar
-from hume.cli.runs import Labeling, RunName, report_run
+from hume.cli.runs import Labeling, ModeNumber, RunName, report_run
 from hume.common.errors import InputError
 from hume.exchange.author_runs import export_run, import_tasks
 from hume.runs import review
@@ -33,13 +33,14 @@ def export(
     neighbors: Neighbors = 500,
     true_labels: TrueLabels = False,
     labeling: Labeling = None,
+    mode: ModeNumber = None,
 ) -> None:
     """Write reliable samples for another program, names and rejections of the app included."""
     if to is None or to == "authors":
         _export_authors(run, folder)
         print("export without --to is the old name of this: use export-authors", file=sys.stderr)
     else:
-        _export(run, folder, to, per_class, neighbors, true_labels, labeling)
+        _export(run, folder, to, per_class, neighbors, true_labels, labeling, mode)
 
 
 @command("hand-over", hidden=True)
@@ -57,7 +58,14 @@ def hand_over(
 
 
 def _export(
-    run: str, folder: Path, to: str, per_class: int, neighbors: int, true_labels: bool, labeling: View | None = None
+    run: str,
+    folder: Path,
+    to: str,
+    per_class: int,
+    neighbors: int,
+    true_labels: bool,
+    labeling: View | None = None,
+    mode: int | None = None,
 ) -> None:
     from hume.exchange import export as formats
 
@@ -65,7 +73,7 @@ def _export(
         raise InputError(f"--to {to}: choose one of {', '.join(formats.FORMATS)}")
     if true_labels and to != "usb":
         raise InputError(f"--true-labels: only usb has a place for them, not {to}")
-    found = Findings(Store().open(run), labeling)
+    found = Findings(Store().open(run), labeling, mode)
     samples, _ = found.reliable_samples(found.ranking(neighbors, "algorithm", "all"), per_class, "all")
     request = formats.export_request(found, samples, review.read(found.run), true_labels=true_labels)
     report = with_bar("writing", partial(formats.write, request, formats.FORMATS[to], folder))

@@ -50,6 +50,9 @@ Labeling = Annotated[
     View | None,
     typer.Option(help="refined: the most likely labelings in both spaces; searched: the paper's vote of all seeds."),
 ]
+ModeNumber = Annotated[
+    int | None, typer.Option("--mode", help="The vote of the seeds of one mode alone, by its number in `modes`.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line on standard output.")]
 
 
@@ -379,9 +382,9 @@ def list_datasets() -> None:
 
 
 @command("labels")
-def write_labels(run: RunName, csv: Csv, labeling: Labeling = None) -> None:
+def write_labels(run: RunName, csv: Csv, labeling: Labeling = None, mode: ModeNumber = None) -> None:
     """Write the vote's label of every sample."""
-    found = Findings(Store().open(run), labeling)
+    found = Findings(Store().open(run), labeling, mode)
     print(write_csv(csv, LABEL_COLUMNS, found.label_table(review.read(found.run))))
 
 
@@ -405,9 +408,10 @@ def write_reliable(
         Method, typer.Option(help="auto: exact where that takes a minute or two, else approximate by faiss.")
     ] = "auto",
     labeling: Labeling = None,
+    mode: ModeNumber = None,
 ) -> None:
     """Write the reliable samples (Algorithm G1), with the names and rejections of the app."""
-    found = Findings(Store().open(run), labeling)
+    found = Findings(Store().open(run), labeling, mode)
     _reliable(found, csv, per_class, neighbors, order, cast(RowChoice, rows), neighbors_method)
 
 
@@ -447,9 +451,10 @@ def write_report(
     file: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE.html")],
     blind: Annotated[bool, typer.Option("--blind", help="Leave the ground truth out.")] = False,
     labeling: Labeling = None,
+    mode: ModeNumber = None,
 ) -> None:
     """Write a report of a run as one HTML file that opens offline."""
-    found = Findings(Store().open(run), labeling)
+    found = Findings(Store().open(run), labeling, mode)
     try:
         from hume.reporting.report import (
             report,  # Plotly and Pillow take a second to load, and only this command needs them

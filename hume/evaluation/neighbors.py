@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hume.common.errors import InputError
 from hume.data.rows import StreamedRows
-from hume.evaluation.metrics import IntArray, renumber
+from hume.evaluation.metrics import FloatArray, IntArray, renumber
 
 Device: TypeAlias = torch.device | str
 
@@ -137,6 +137,14 @@ def neighbor_agreement(
         if on_progress is not None:
             on_progress(chunk.stop / space.num_samples)
     return agreed
+
+
+def shared_class(neighbors: NDArray[np.int64], labelings: IntArray) -> FloatArray:
+    """How well labelings (S, n) keep near samples together: (S,) the mean share of neighbours in a sample's own class.
+
+    neighbors: (n, k) sample numbers, see `nearest_neighbors`.
+    """
+    return np.array([(labeling[neighbors] == labeling[:, None]).mean() for labeling in labelings])
 
 
 def codes_of(labeling: IntArray, num_samples: int) -> NDArray[np.int64]:

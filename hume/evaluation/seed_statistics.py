@@ -117,10 +117,19 @@ class SeedStatistics:
         return share
 
     @cached_property
+    def compared(self) -> IntArray:
+        """(S, n) classes on up to 10,000 rows, spread evenly over those that were scored."""
+        return self.labelings[:, spread_over(self.labelings.shape[1], MOST_ROWS)]
+
+    @cached_property
+    def rand_indices(self) -> FloatArray:
+        """(S, S) the adjusted Rand index of every pair of seeds, on the rows of `compared`."""
+        return rand_indices(self.compared, self.num_classes)
+
+    @cached_property
     def agreement(self) -> FloatArray:
         """(S,) mean adjusted Rand index with the other seeds, on up to 10,000 rows; NaN of a single seed."""
-        some = spread_over(self.labelings.shape[1], MOST_ROWS)
-        index = rand_indices(self.labelings[:, some], self.num_classes)
+        index = self.rand_indices
         S = len(index)
         return (index.sum(1) - 1) / (S - 1) if S > 1 else np.array([np.nan])
 

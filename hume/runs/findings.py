@@ -18,14 +18,16 @@ from torch import Tensor
 
 from hume.common import devices
 from hume.common.errors import InputError, RunError
+from hume.common.formatting import count
 from hume.data import space_rows, splits
-from hume.data.rows import StreamedRows, blocks
+from hume.data.rows import StreamedRows, blocks, spread_over
 from hume.evaluation import cross_validation, ensemble, metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
 from hume.evaluation.metrics import Agreement, Correlation, match_classes
+from hume.evaluation.modes import Mode, find_modes, vote_within
 from hume.evaluation.neighbors import SomeRows
 from hume.evaluation.reliable import Order, ReliabilityRanking
-from hume.evaluation.seed_statistics import SeedStatistics, typical_samples
+from hume.evaluation.seed_statistics import MOST_ROWS, SeedStatistics, typical_samples
 from hume.runs.refinement import Final, number_of_voters
 from hume.runs.review import Review
 from hume.runs.run import Run
@@ -34,6 +36,7 @@ RowChoice = Literal["all", "train", "test"]
 View = Literal["refined", "searched"]
 RELIABLE_COLUMNS = ("row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept")
 LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share")
+NUM_NEAR = 10  # nearest neighbours, which judge a labeling in both spaces
 MAX_RANKINGS = 8  # cached at once, so that moving a slider does not fill the memory
 
 
@@ -55,8 +58,11 @@ class SeedFindings:
 class Findings:
     """The results of one finished run; raises RunError when it is not finished or its data have changed."""
 
-    def __init__(self, run: Run, view: View | None = None):
-        """view: the refined labelings where there are some, if None; InputError where there are none but asked for."""
+    def __init__(self, run: Run, view: View | None = None, mode: int | None = None):
+        """view: the refined labelings where there are some, if None; mode: the vote of one mode's seeds alone.
+
+        Raises InputError for refined labelings or a mode that the run has not.
+        """
         self.run = run
         self.values = run.scores()
         if list(run.finished_seeds) != self.values["seeds"]:
@@ -72,6 +78,10 @@ class Findings:
         self.num_classes = run.request.config.num_classes
         self.dataset = run.dataset()
         self.evaluated = splits.evaluated_rows(self.dataset)
+        self.mode = mode
+        if mode is not None and not 0 < mode <= len(self.modes):
+            found = count(len(self.modes), "labeling")
+            raise InputError(f"run {run.name!r} has no mode {mode}: its seeds found {found}, see `modes`")
 
     # --- seeds and their vote -----------------------------------------------------------
 
@@ -110,6 +120,8 @@ class Findings:
     @property
     def vote_agreement(self) -> Agreement | None:
         """How well the vote agrees with the ground truth; None where there is none."""
+        if self.mode is not None:
+            return self.agreement_of(self.vote.labeling)
         values = (
             self.values["vote"] if self.view == "refined" else self.values.get("searched_vote", self.values["vote"])
         )
@@ -145,17 +157,26 @@ class Findings:
     @cached_property
     def voters(self) -> NDArray[np.int64]:
         """Positions of the seeds that vote, the first-ranked first: all, or of refined ones the most likely."""
+        if self.mode is not None:
+            return self.modes[self.mode - 1].members
         order = self.statistics.order
         return order if self.view == "searched" else order[: number_of_voters(len(self.values["seeds"]))]
 
+    @property
+    def ballots(self) -> NDArray[np.integer[Any]]:
+        """(V, N) the labelings among which reliable samples are counted: of all seeds, or of a mode's."""
+        return self.aligned if self.mode is None else self.vote.aligned
+
     @cached_property
     def final(self) -> Final | None:
-        """The vote's refinement, which the run offers; None for the searched labelings."""
-        return None if self.view == "searched" else self.run.refined.final()
+        """The vote's refinement, which the run offers; None for the searched labelings and for the vote of a mode."""
+        return None if self.view == "searched" or self.mode is not None else self.run.refined.final()
 
     @cached_property
     def vote(self) -> ensemble.Vote:
-        """The labeling of this view and its votes: the majority's, or the refinement of it."""
+        """The labeling of this view and its votes: the majority's, the refinement of it, or that of a mode."""
+        if self.mode is not None:
+            return self.modes[self.mode - 1].vote
         vote = ensemble.vote_of(self.aligned[np.sort(self.voters)], self.num_classes, 0)
         vote = replace(vote, reference=int(self.statistics.order[0]))
         if self.final is None:
@@ -163,6 +184,40 @@ class Findings:
         matched = match_classes(self.final.labeling, vote.labeling, self.num_classes)
         labeling = matched[self.final.labeling]
         return replace(vote, labeling=labeling, share=self.final.vote_share)
+
+    # --- modes ------------------------------------------------------------------------------
+
+    @cached_property
+    def modes(self) -> list[Mode]:
+        """The different labelings that the seeds found, the first-ranked first."""
+        return find_modes(self.statistics, self.near, self._vote_within)
+
+    def _vote_within(self, members: NDArray[np.int64]) -> ensemble.Vote:
+        own = self if self.mode is None else Findings(self.run, self.view)
+        return vote_within(
+            self.aligned[members], self.statistics.criterion[members], own.vote.labeling, self.num_classes
+        )
+
+    @cached_property
+    def judged_rows(self) -> NDArray[np.int64]:
+        """Up to 10,000 evaluated rows, on which labelings are compared and judged."""
+        numbers = np.flatnonzero(self.evaluated)
+        return numbers[spread_over(len(numbers), MOST_ROWS)]
+
+    @cached_property
+    def near(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(n, k) the nearest neighbours of `judged_rows` among themselves in φ1 and in φ2, as positions in them."""
+        spaces = self.phi1, self.dataset.space(self.run.request.phi2).features
+        every = np.arange(len(self.judged_rows))
+        first, second = (
+            reliable.nearest_neighbors(SomeRows(space, self.judged_rows), every, NUM_NEAR) for space in spaces
+        )
+        return first, second
+
+    def agreement_of(self, labeling: NDArray[np.integer[Any]]) -> Agreement | None:
+        """How well a labeling (N,) agrees with the ground truth on the evaluated rows; None where there is none."""
+        truth = self.dataset.labels
+        return None if truth is None else metrics.agreement(truth[self.evaluated], labeling[self.evaluated])
 
     @cached_property
     def top_n(self) -> ensemble.TopNCurve:
@@ -323,7 +378,7 @@ class Findings:
         if key not in self._rankings:
             chosen = self.chosen_rows(rows)
             ranking = reliable.reliability_ranking(
-                self.aligned[:, chosen],
+                self.ballots[:, chosen],
                 self.phi1 if rows == "all" else SomeRows(self.phi1, chosen),
                 self.num_classes,
                 num_neighbors=num_neighbors,
