@@ -7,7 +7,7 @@ from hume.common import formatting
 from hume.common.errors import InputError
 from hume.reporting import figures, sentences
 from hume.runs.findings import Findings, SeedFindings
-from pages._sections import replay, trust
+from pages._sections import modes, replay, trust
 from pages._state import ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -46,6 +46,7 @@ def main() -> None:
     opened = next((each for each in shown if each.run.name == st.query_params.get("of")), found)
     one_seed(opened)
     ranking(found)
+    modes.section(found)
     if st.toggle(
         "Replay the search",
         key="replay",

@@ -53,7 +53,9 @@ class Mode:
 
 
 def find_modes(
-    seeds: SeedStatistics, neighbors: tuple[IntArray, IntArray], read: Callable[[IntArray], Vote]
+    seeds: SeedStatistics,
+    neighbors: tuple[NDArray[np.int64], NDArray[np.int64]],
+    read: Callable[[NDArray[np.int64]], Vote],
 ) -> list[Mode]:
     """The modes of a run's seeds, by their first-ranked seed.
 

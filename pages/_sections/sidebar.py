@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from hume.common.formatting import percent
+from pages._state import modes
 from pages._state.runs import choose, choose_next, readable_runs, run_names
 from pages._state.services import services
 from pages._widgets import plots
@@ -15,6 +16,7 @@ def sidebar() -> None:
     """The chosen run, blind mode and jobs under way."""
     with st.sidebar:
         _run_choice()
+        modes.choice()
         st.toggle(
             "Blind mode",
             key="blind",

@@ -12,6 +12,7 @@ from hume.jobs.queues import UNDER_WAY
 from hume.runs import review
 from hume.runs.findings import Findings, RowChoice
 from hume.runs.review import Review
+from pages._state import modes
 from pages._state.services import services
 
 DATA, SEARCH, OBJECTIVE, EXPLORE, RELIABLE = (
@@ -79,13 +80,13 @@ def choose_next(name: str) -> None:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the run …")
-def _findings(home: str, name: str, version: tuple[int, int]) -> Findings:
-    return Findings(Store(home).open(name))
+def _findings(home: str, name: str, version: tuple[int, int], mode: int | None) -> Findings:
+    return Findings(Store(home).open(name), mode=mode)
 
 
 def findings(run: Run) -> Findings:
-    """The results of a finished run, cached for all tabs until the run changes."""
-    return _findings(str(run.home), run.name, run.version)
+    """The results of a finished run, cached for all tabs until the run changes; with the labeling chosen for it."""
+    return _findings(str(run.home), run.name, run.version, modes.chosen(run.name))
 
 
 def finished_run() -> Findings:
