@@ -103,8 +103,7 @@ def search_run(
         store, data, first, second, num_classes, range(seeds), preset, solver, setting, device, run, set_, cluster,
         seed_batch, class_sizes, refine,
     )  # fmt: skip
-    values = _execute(created)
-    report_run(created, values, as_json)
+    report_run(*_execute(created), as_json)
 
 
 def _data(store: Store, dataset: str | None, phi1: str | None, phi2: str | None, labels: Path | None) -> Dataset:
@@ -223,11 +222,11 @@ def resume(
         raise InputError("--cluster and --no-cluster exclude each other: give one of them")
     if cluster is not None or no_cluster:
         opened = replace(opened, request=replace(opened.request, cluster=cluster))
-    report_run(opened, _execute(opened), as_json)
+    report_run(*_execute(opened), as_json)
 
 
-def _execute(run: Run) -> dict[str, Any]:
-    """Execute a run with a progress bar on standard error."""
+def _execute(run: Run) -> tuple[Run, dict[str, Any]]:
+    """Execute a run with a progress bar on standard error; the run has what was chosen on the way."""
     with progress(transient=True) as bar:
         choosing = bar.add_task("evenness of the classes", total=1.0)
         run = run.with_evenness(lambda share: bar.update(choosing, completed=share))
@@ -252,7 +251,7 @@ def _execute(run: Run) -> dict[str, Any]:
             bar.start_task(refining)
             bar.update(refining, completed=share)
 
-        return run.execute(on_step=on_step, on_fold=on_fold, on_refine=on_refine)
+        return run, run.execute(on_step=on_step, on_fold=on_fold, on_refine=on_refine)
 
 
 # --- inspecting --------------------------------------------------------------------------------
@@ -476,7 +475,8 @@ def demo(seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 
     store = Store()
     data = store.load_dataset("fashion-mnist")
     run = _create(store, data, None, None, None, range(seeds), "fast", None, "transductive", "auto", None, None)
-    report_run(run, _execute(run), as_json=False)
+    run, values = _execute(run)
+    report_run(run, values, as_json=False)
     for name, labelings in _baselines(data, run):
         accuracy = [metrics.clustering_accuracy(data.labels, labeling) for labeling in labelings]  # type: ignore
         print(f"k-means      ACC {np.mean(accuracy):.3f} ± {np.std(accuracy):.3f}, best {max(accuracy):.3f} on {name}")
