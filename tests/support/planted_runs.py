@@ -46,13 +46,16 @@ def save_folder(folder, *, labels=True, test_rows=None, files=None, names=None, 
     return load_dataset(folder)
 
 
-def create(store, dataset, name=None, *, num_classes=3, seeds=range(4), device="cpu", **changes):
-    """Register a run; seeds end at different iterations, soon, and find the same whatever the preset becomes."""
+def create(store, dataset, name=None, *, num_classes=3, seeds=range(4), device="cpu", of_run=None, **changes):
+    """Register a run; seeds end at different iterations, soon, and find the same whatever the preset becomes.
+
+    of_run: options of the run itself, such as `refine`; changes: of its configuration.
+    """
     config, _ = preset("fast", num_classes=num_classes, num_samples=dataset.num_samples)
     kept = {"step_size": 0.01, "patience": 10, "min_gain": 0, "precision": "float32"}
     return store.create(
         dataset, phi1="phi1", phi2="phi2", config=replace(config, **(kept | changes)),
-        solver=Implicit(truncation=0.01), seeds=seeds, device=device, name=name,
+        solver=Implicit(truncation=0.01), seeds=seeds, device=device, name=name, **(of_run or {}),
     )  # fmt: skip
 
 

@@ -1,0 +1,187 @@
+"""The refinement of a run: what is written, resumed and offered, and labels for new rows."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hume.common.errors import InputError
+from hume.engine import refinement as engine
+from hume.evaluation.metrics import clustering_accuracy
+from hume.runs import cost
+from hume.runs import run as run_module
+from hume.runs.estimator import HUME
+from hume.runs.findings import Findings
+from hume.runs.refinement import Refinement, default_refine, number_of_voters
+from hume.runs.store import Store
+from tests.support.planted import planted
+from tests.support.planted_runs import StoppedError, create, save_files, save_folder
+
+REFINED = {"refine": "joint"}
+HARD = {"classes": 4, "size": 60, "noise": 0.5}  # seeds disagree on a third of the samples
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def dataset(home):
+    return save_folder(home / "datasets" / "hard", **HARD)
+
+
+@pytest.fixture(scope="module")
+def run(home, dataset):
+    run = create(Store(home), dataset, "refined", num_classes=4, seeds=(7, 2, 5, 0, 3), of_run=REFINED)
+    run.execute()
+    return run
+
+
+def test_both_labelings_are_kept_and_the_refined_one_is_offered(run, dataset):
+    values, refined, searched = run.scores(), Findings(run), Findings(run, "searched")
+    assert refined.view == "refined"
+    assert values["vote"]["acc"] == clustering_accuracy(dataset.labels, refined.vote.labeling)
+    assert values["searched_vote"]["acc"] == clustering_accuracy(dataset.labels, searched.vote.labeling)
+    assert values["refined"]["seeds"] == values["seeds"] == [0, 2, 3, 5, 7]
+    for view in (refined, searched):
+        accuracy = [clustering_accuracy(dataset.labels, labeling) for labeling in view.labelings()]
+        np.testing.assert_allclose(view.statistics.accuracy, accuracy)
+    assert refined.final.confidence.min() > 1 / 4 - 1e-6
+
+
+def test_seeds_are_ranked_by_their_likelihood(run):
+    refined = Findings(run)
+    assert run.scores()["likelihood"] == refined.likelihood.tolist()
+    assert refined.statistics.order[0] == refined.likelihood.argmax()
+    assert len(refined.voters) == number_of_voters(5) == 1
+    assert Findings(run, "searched").voters.size == 5
+
+
+def test_both_views_number_the_classes_alike(run):
+    refined, searched = Findings(run), Findings(run, "searched")
+    assert (refined.vote.labeling == searched.vote.labeling).mean() > 0.5
+    assert (refined.aligned == refined.vote.labeling).mean() > 0.5
+
+
+def test_a_run_without_refinement_has_the_papers_vote_only(home, dataset):
+    run = create(Store(home), dataset, "paper", num_classes=4)
+    values = run.execute()
+    assert values["vote"] == values["searched_vote"]
+    assert values["likelihood"] is values["refined"] is values["not_refined"] is None
+    assert values["likelihood_correlation"] == dict.fromkeys(("r", "p", "low", "high", "n"))
+    assert Findings(run).view == "searched"
+    with pytest.raises(InputError, match="'paper' is not refined"):
+        Findings(run, "refined")
+
+
+def test_the_search_is_the_same_with_and_without(run, home, dataset):
+    alone = create(Store(home), dataset, "alone", num_classes=4, seeds=(7, 2, 5, 0, 3))
+    alone.execute()
+    np.testing.assert_array_equal(run.labelings(), alone.labelings())
+    np.testing.assert_array_equal(run.prototypes(), alone.prototypes())
+
+
+def test_what_is_refined_is_not_refined_again(home, dataset, monkeypatch):
+    run = create(Store(home), dataset, "stopped", num_classes=4, seeds=range(4), of_run=REFINED)
+    monkeypatch.setattr(run_module, "side_by_side", lambda num_classes: 2)
+
+    def stop(share):
+        if share > 0.5:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run.execute(on_refine=stop)
+    assert run.state == "interrupted"
+    assert len(run.refined.seeds) == 2
+    refined = []
+    fit = engine._Fit.run
+    monkeypatch.setattr(engine._Fit, "run", lambda self, *rest: refined.append(len(self.means)) or fit(self, *rest))
+    run.execute()
+    assert refined == [2, 1]  # the missing two, and the vote
+    whole = create(Store(home), dataset, "whole", num_classes=4, seeds=range(4), of_run=REFINED)
+    whole.execute()
+    # Products of other shapes are rounded otherwise.
+    assert (run.refined.labelings(range(4)) == whole.refined.labelings(range(4))).mean() > 0.99
+    assert (run.refined.final().labeling == whole.refined.final().labeling).mean() > 0.99
+
+
+def test_where_all_would_cost_more_than_the_search_those_that_vote_are_refined(home, dataset, monkeypatch):
+    monkeypatch.setattr(cost, "TYPICAL_STEPS", 10**9)
+    run = create(Store(home), dataset, "large", num_classes=4, seeds=range(10), of_run=REFINED)
+    values = run.execute()
+    best = np.sort(np.argsort(values["cv_score"])[-2:]).tolist()
+    assert values["refined"]["seeds"] == best
+    assert [seed for seed, likelihood in enumerate(values["likelihood"]) if likelihood is not None] == best
+    found = Findings(run)
+    assert found.seeds == tuple(best)
+    assert found.objective.tolist() == [values["objective"][seed] for seed in best]
+
+
+def test_too_few_samples_are_said_and_not_refined(tmp_path):
+    dataset = save_files(tmp_path / "few", classes=4, size=4)
+    run = create(Store(tmp_path / "home"), dataset, num_classes=4, of_run=REFINED)
+    values = run.execute()
+    assert "4 classes on 16 samples are fewer than 5 samples a class" in values["not_refined"]
+    assert values["vote"] == values["searched_vote"]
+    with pytest.raises(InputError, match="fewer than 5 samples a class"):
+        Findings(run, "refined")
+
+
+def test_held_out_rows_are_labeled_by_the_model_of_the_others(home):
+    test_rows = np.arange(240) % 3 == 0
+    dataset = save_folder(home / "datasets" / "split", test_rows=test_rows, classes=4, size=60, noise=0.3)
+    run = create(
+        Store(home), dataset, "inductive", num_classes=4, of_run=REFINED | {"setting": "inductive"}, num_train=100,
+        num_test=50,
+    )  # fmt: skip
+    assert run.execute()["vote"]["acc"] > 0.95  # on the test rows
+    stage = Refinement.of(dataset, "phi1", "phi2", run.request.config, ~test_rows)
+    for known, expected in zip(run.refined.whitenings(), stage.fitted.whitenings, strict=True):
+        np.testing.assert_allclose(known.mean, expected.mean)
+    assert run.refined.final().labeling.shape == (240,)
+
+
+def test_names_of_presets():
+    assert default_refine("fast") == "joint"
+    assert {default_refine(name) for name in ("paper", "paper-stl10", "paper-imagenet")} == {"none"}
+
+
+def test_the_scores_are_json_without_nan(run):
+    json.dumps(run.scores(), allow_nan=False)
+
+
+# --- the estimator ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def halves():
+    phi1, phi2, truth = planted(classes=4, size=100, noise=0.4)
+    fitted = np.arange(len(truth)) % 2 == 0
+    return HUME(4, num_seeds=5).fit(phi1[fitted], phi2[fitted]), (phi1, phi2, truth, fitted)
+
+
+def test_new_rows_are_labeled_in_both_spaces(halves):
+    estimator, (phi1, phi2, truth, fitted) = halves
+    new = estimator.predict(phi1[~fitted], phi2[~fitted])
+    assert clustering_accuracy(truth[~fitted], new) > 0.97
+    np.testing.assert_array_equal(estimator.predict(phi1[fitted], phi2[fitted]), estimator.labels_)
+    one_space = estimator.predict(phi1[~fitted])
+    assert (one_space == new).mean() > 0.8  # the same class numbers
+    posterior = estimator.predict_proba(phi1[~fitted], phi2[~fitted])
+    assert posterior.shape == (200, 4)
+    np.testing.assert_allclose(posterior.sum(1), 1, atol=1e-5)
+
+
+def test_without_refinement_there_are_no_posteriors(halves):
+    phi1, phi2, _, _ = halves[1]
+    estimator = HUME(4, num_seeds=2, refine="none").fit(phi1, phi2)
+    assert estimator.likelihood_ is None
+    with pytest.raises(InputError, match="refine='joint'"):
+        estimator.predict_proba(phi1, phi2)
+
+
+def test_rows_of_both_spaces_belong_together(halves):
+    estimator, (phi1, phi2, _, _) = halves
+    with pytest.raises(InputError, match="phi1 has 400 rows and phi2 3"):
+        estimator.predict(phi1, phi2[:3])
