@@ -19,18 +19,16 @@ def main() -> None:
     shown = [found, *(runs.findings(services.services().store.open(name)) for name in compared)]
     truth = all(ground_truth.shows_truth(each.dataset) for each in shown)
     curves = [(each.run.name, each.top_n if truth else each.blind_top_n) for each in shown]
+    first = sentences.first_ranked(*shown)
     plots.plot(
-        figures.top_n(curves),
+        figures.top_n(curves, [sentences.curve_end(each) for each in shown], first=first),
         "top n",
         lambda: table(shown, truth),
-        alt=f"Lines of the vote's {'accuracy' if truth else 'consistency'} over the number of best seeds that vote",
+        alt=f"Lines of the vote's {'accuracy' if truth else 'consistency'} over the number of {first} seeds that vote",
         name=plots.file_name(found.run.name, "aggregation"),
         height=480,
     )
-    st.caption(
-        "The n seeds with the best cross-validation score vote. Ring: the best seed alone. Star: all seeds, the "
-        "paper's choice, which needs no ground truth."
-    )
+    st.caption(sentences.curve(found, first))
     if not truth:
         ground_truth.reveal(found.dataset, "how right the votes are")
 

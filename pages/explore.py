@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from hume.common import formatting
 from hume.reporting import figures, sentences
 from hume.reporting.maps import Map, Which
 from hume.runs.findings import Findings
@@ -317,7 +318,7 @@ def _back() -> None:
 
 
 def one_sample(found: Findings) -> None:
-    """A sample with its neighbours in φ1 and φ2 side by side, and its votes over all seeds."""
+    """A sample with its neighbours in φ1 and φ2 side by side, and its votes."""
     row, request = plots.whole_number(st.query_params.get("sample", "")), found.run.request
     if row is None or row >= found.dataset.num_samples:
         return
@@ -329,9 +330,10 @@ def one_sample(found: Findings) -> None:
     back.button("Back", icon=":material/undo:", key="back", on_click=_back, disabled=not st.session_state.get("trail"))
     left, first, second = st.columns([2, 3, 3], gap="medium")
     with left:
+        ballots = found.vote.aligned
         gallery(tiles(found, [row]), key="sample", dataset=found.dataset, label=f"Sample {row}", size=140)
-        k, votes = int(found.vote.labeling[row]), np.bincount(found.aligned[:, row], minlength=found.num_classes)
-        st.markdown(f"{votes[k]} of {len(found.seeds)} seeds vote for **{plots.plain(names[k])}**.")
+        k, votes = int(found.vote.labeling[row]), np.bincount(ballots[:, row], minlength=found.num_classes)
+        st.markdown(f"{votes[k]} of {formatting.count(len(ballots), 'seed')} vote for **{plots.plain(names[k])}**.")
         if ground_truth.shows_truth(found.dataset) and found.dataset.labels is not None:
             st.markdown(f"Ground truth: **{plots.plain(found.true_names[int(found.dataset.labels[row])])}**.")
         plots.plot(

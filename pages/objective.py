@@ -1,13 +1,17 @@
 """Figure 1: is the ranking of the seeds reliable?"""
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
 from hume.common import formatting
 from hume.common.errors import InputError
+from hume.experiments import criteria
+from hume.experiments.criteria import Criterion
 from hume.reporting import figures, sentences
 from hume.runs.findings import Findings, SeedFindings
-from pages._sections import modes, replay, trust
+from pages._sections import modes, phi1_scores, replay, trust
 from pages._state import ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -15,6 +19,7 @@ from pages._widgets.gallery import Tile, gallery
 FIGURE = 430  # pixels high
 SIDE_BY_SIDE = 4
 TYPICAL = 12
+AXES = {"score": figures.SCORE, "both": figures.BOTH_SCORES, "likelihood": figures.LIKELIHOOD}
 
 
 def main() -> None:
@@ -33,13 +38,16 @@ def main() -> None:
             max_selections=SIDE_BY_SIDE - 1,
         )
     shown = [found, *(runs.findings(services.services().store.open(name)) for name in compared)]
+    criterion = horizontal_axis(found)
     columns = st.columns(min(2, len(shown)))
     for i, each in enumerate(shown):
         with columns[i % len(columns)]:
             if len(shown) > 1:
                 request = each.run.request
                 st.markdown(f"**{each.run.name}** · {plots.spaces(request.phi1, request.phi2)}")
-            cloud(each)
+            cloud(each, criterion)
+    if ground_truth.shows_truth(found.dataset):
+        correlations(found, criterion)
     if not ground_truth.shows_truth(found.dataset):
         ground_truth.reveal(found.dataset, "how right the seeds are")
     st.divider()
@@ -58,19 +66,36 @@ def main() -> None:
         trust.section(found)
 
 
-def cloud(found: Findings) -> None:
+def horizontal_axis(found: Findings) -> Criterion:
+    """The choice of what the seeds are ranked by in the figure; first what ranks them in this view."""
+    offered = criteria.offered(found)
+    chosen: Criterion = st.selectbox(
+        "Horizontal axis", offered, key="axis" if found.view == "refined" else "searched_axis", bind="query-params",
+        persist_state="session", format_func=lambda key: sentences.capital(sentences.CRITERIA[key]), width=360,
+    )  # fmt: skip
+    return chosen
+
+
+def cloud(found: Findings, criterion: Criterion) -> None:
     """One point a seed; a click opens it."""
     name = found.run.name
+    if criterion not in criteria.offered(found):  # a run that is not refined next to one that is
+        criterion = criteria.offered(found)[0]
+    values, axis = criteria.values(found, criterion), AXES[criterion]
+    if values is None:
+        phi1_scores.offer(found)
+        return
     chosen, truth = opened_seed(found), ground_truth.shows_truth(found.dataset)
-    scores = found.statistics
-    if scores.accuracy is not None and truth:
+    accuracy = found.statistics.accuracy
+    if accuracy is not None and truth:
+        correlation = criteria.correlation(found, criterion)
         figure = figures.correlation(
-            scores.cv_score, scores.accuracy, found.seeds, found.states, found.correlation, selected=chosen
+            values, accuracy, found.seeds, found.states, correlation, axis=axis, selected=chosen
         )
-        alt = "Scatter plot of cross-validation score and accuracy, one point a seed"
+        alt = f"Scatter plot of {axis.noun} and accuracy, one point a seed"
     else:
-        figure = figures.score_distribution(scores.cv_score, found.seeds, selected=chosen)
-        alt = "Distribution of the cross-validation scores, one point a seed"
+        figure = figures.score_distribution(values, found.seeds, axis=axis, selected=chosen)
+        alt = f"Distribution of the {axis.noun}, one point a seed"
     points = plots.plot(
         figure,
         f"cloud {name}",
@@ -83,8 +108,18 @@ def cloud(found: Findings) -> None:
     open_if_new(found, plots.ids(points), f"picked {name}")
 
 
+def correlations(found: Findings, drawn: Criterion) -> None:
+    """Which criterion predicts the accuracy of the seeds, before and after refinement."""
+    rows = [sentences.criterion_row(row) for row in criteria.table(found)]
+    with st.expander("What predicts the accuracy of the seeds?"):
+        header = ("seeds ranked by", "accuracy", "r", "95 % interval", "p")
+        st.dataframe({name: [row[i] for row in rows] for i, name in enumerate(header)}, hide_index=True)
+        if criteria.phi1_scores(found) is None and drawn != "both":  # else offered in place of the figure
+            phi1_scores.offer(found)
+
+
 def opened_seed(found: Findings) -> int:
-    """The seed in the address, else the best."""
+    """The seed in the address, else the first-ranked."""
     best = found.seeds[int(found.statistics.order[0])]
     if st.query_params.get("of", found.run.name) != found.run.name:
         return best
@@ -112,15 +147,17 @@ def open_if_new(found: Findings, picked: list[int], key: str) -> None:
 
 
 def seed_table(found: Findings, truth: bool) -> plots.Table:
-    """One row a seed, the best first; accuracy only where it may be shown."""
-    header = ["rank", "seed", "cv_score", "objective", "state", *(["acc", "ari", "nmi"] if truth else [])]
-    rows = []
-    for rank, i in enumerate(found.statistics.order.tolist(), start=1):
-        agreement = [found.values[key][i] for key in ("acc", "ari", "nmi")] if truth else []
-        rows.append(
-            [rank, found.seeds[i], found.statistics.cv_score[i], found.objective[i], found.states[i], *agreement]
-        )
-    return header, rows
+    """One row a seed, the first-ranked first; accuracy only where it may be shown."""
+    columns: dict[str, Any] = {
+        "likelihood": found.likelihood,
+        "cv_score": found.statistics.cv_score,
+        "objective": found.objective,
+    }
+    columns |= {"state": found.states, **({key: found.by_seed[key] for key in ("acc", "ari", "nmi")} if truth else {})}
+    known = {name: column for name, column in columns.items() if column is not None}
+    order = found.statistics.order.tolist()
+    rows = [[rank, found.seeds[i], *(column[i] for column in known.values())] for rank, i in enumerate(order, start=1)]
+    return ["rank", "seed", *known], rows
 
 
 def one_seed(found: Findings) -> None:
@@ -135,13 +172,16 @@ def one_seed(found: Findings) -> None:
     st.subheader(f"Seed {seed}{whose}: rank {one.rank} of {len(found.seeds)}")
     st.caption("Click another point to open another seed. Class numbers and colours are those of the vote.")
     truth = ground_truth.shows_truth(found.dataset)
-    numbers = st.columns(5)
-    numbers[0].metric("Cross-validation score", formatting.percent(one.cv_score))
-    numbers[1].metric("Objective", "–" if np.isnan(one.objective) else f"{formatting.number(one.objective)} nats")
-    numbers[2].metric("Ended", one.state)
+    numbers = {} if one.likelihood is None else {"Likelihood": f"{formatting.number(one.likelihood)} nats"}
+    numbers["Cross-validation score"] = formatting.percent(one.cv_score)
+    numbers["Objective"] = "–" if np.isnan(one.objective) else f"{formatting.number(one.objective)} nats"
+    numbers["Ended"] = one.state
     if truth and one.agreement is not None:
-        numbers[3].metric("Accuracy", formatting.percent(one.agreement.acc))
-        numbers[4].metric("ARI", formatting.number(one.agreement.ari))
+        numbers["Accuracy"] = formatting.percent(one.agreement.acc)
+        numbers["ARI"] = formatting.number(one.agreement.ari)
+    with st.container(horizontal=True, gap="large"):
+        for label, value in numbers.items():
+            st.metric(label, value, width="content")
     names = runs.class_names(found)
     left, right = st.columns([1, 1], gap="large") if truth else (st.container(), None)
     with left:
@@ -175,7 +215,7 @@ def pictures(found: Findings, one: SeedFindings, names: list[str]) -> None:
 
 def ranking(found: Findings) -> None:
     """All seeds in order; selecting a row opens its seed."""
-    with st.expander("All seeds, the best first"):
+    with st.expander(f"All seeds, the {sentences.first_ranked(found)} first"):
         header, rows = seed_table(found, ground_truth.shows_truth(found.dataset))
         table = {name: [row[i] for row in rows] for i, name in enumerate(header)}
         chosen = st.dataframe(

@@ -13,15 +13,27 @@ from hume.reporting import figures
 from hume.reporting.report import report
 from hume.runs.request import solver_name
 from pages._state import ground_truth, services
-from pages._state.runs import OBJECTIVE, SEARCH, choose, choose_next, findings, missing, run_names, state, unfinished
+from pages._state.runs import (
+    OBJECTIVE,
+    SEARCH,
+    choose,
+    choose_next,
+    findings,
+    missing,
+    run_names,
+    state,
+    unfinished,
+    view_of,
+)
 from pages._widgets import plots
 
 COLUMNS = (
     "run", "state", "dataset", "φ1", "φ2", "seeds", "cv score", "cv score ±", "seeds' ACC", "seeds' ACC ±",
-    "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI", "objective", "objective ±", "preset", "K", "setting",
+    "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI", "searched vote ACC", "labeling", "objective", "objective ±",
+    "preset", "K", "setting",
     "solver", "seconds", "created",
 )  # fmt: skip
-OF_TRUTH = ("seeds' ACC", "seeds' ACC ±", "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI")
+OF_TRUTH = ("seeds' ACC", "seeds' ACC ±", "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI", "searched vote ACC")
 
 
 def main() -> None:
@@ -81,17 +93,20 @@ def line(run: Run) -> dict[str, Any]:
     if now != "finished":
         return found
     values = run.scores()
-    found["seconds"] = values["seconds"]
-    for name, numbers in (("cv score", values["cv_score"]), ("objective", values["objective"])):
+    refined = view_of(run) == "refined"
+    of_seeds, searched_vote = values["refined"] if refined else values, values.get("searched_vote", values["vote"])
+    found |= {"seconds": values["seconds"], "labeling": "refined" if refined else "searched"}
+    for name, numbers in (("cv score", of_seeds["cv_score"]), ("objective", values["objective"])):
         if None not in numbers:
             found |= {name: np.mean(numbers), f"{name} ±": np.std(numbers)}
-    if values["acc"] is not None and not ground_truth.is_blind():
+    if of_seeds["acc"] is not None and not ground_truth.is_blind():
+        found["searched vote ACC"] = searched_vote["acc"] if refined else None
         for key in ("acc", "ari"):
             name = f"seeds' {key.upper()}"
             found |= {
-                name: np.mean(values[key]),
-                f"{name} ±": np.std(values[key]),
-                f"vote {key.upper()}": values["vote"][key],
+                name: np.mean(of_seeds[key]),
+                f"{name} ±": np.std(of_seeds[key]),
+                f"vote {key.upper()}": (values["vote"] if refined else searched_vote)[key],
             }
     return found
 
@@ -144,17 +159,17 @@ def one(run: Run) -> None:
             choose_next(run.name)
             # Without parameters it would clear the address, to which the sidebar's parameters are bound.
             st.switch_page(OBJECTIVE if now == "finished" else SEARCH, query_params={})
-        blind = ground_truth.is_blind()
+        blind, view = ground_truth.is_blind(), view_of(run)  # read here: a download cannot read the session
         st.download_button(
-            "All files as ZIP" + (", with ground truth" if blind else ""), lambda: run_zip(run), f"{run.name}.zip",
-            "application/zip", key="zip", icon=":material/folder_zip:", on_click="ignore",
+            "All files as ZIP" + (", with ground truth" if blind else ""), lambda: run_zip(run, view=view),
+            f"{run.name}.zip", "application/zip", key="zip", icon=":material/folder_zip:", on_click="ignore",
             help="All files of the run, with accuracies where the dataset has labels.",
         )  # fmt: skip
         if now == "finished":
             missing(run)
             st.download_button(
                 "Report" + (" without ground truth" if blind else ""),
-                lambda: report(findings(run), show_truth=not blind),
+                lambda: report(findings(run, view), show_truth=not blind),
                 f"{run.name}.html",
                 "text/html",
                 key="report",
@@ -178,10 +193,11 @@ def compare(runs: list[Run]) -> None:
     if any(each["vote ACC"] is not None for each in finished):
         names = [each["run"] for each in finished]
         columns = {key: [np.nan if each[key] is None else each[key] for each in finished] for key in OF_TRUTH}
+        known = [key for key in OF_TRUTH if any(each[key] is not None for each in finished)]
         plots.plot(
             figures.compare_runs(names, columns["seeds' ACC"], columns["seeds' ACC ±"], columns["vote ACC"]),
             "compare",
-            lambda: (["run", *OF_TRUTH], [[each["run"], *(each[key] for key in OF_TRUTH)] for each in finished]),
+            lambda: (["run", *known], [[each["run"], *(each[key] for key in known)] for each in finished]),
             alt="Accuracy of the runs: mean and standard deviation over seeds, and the vote",
             name="runs-compared",
         )

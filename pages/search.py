@@ -250,12 +250,14 @@ def watch() -> None:
     elif now == "finished":
         found = runs.findings(run)
         best = float(np.max(found.statistics.cv_score))
+        refined = f", {len(found.seeds)} of them refined in both spaces" if found.view == "refined" else ""
         st.success(
-            f"Run **{run.name}** has finished: {count(len(found.seeds), 'seed')} in "
-            f"{plots.duration(found.values['seconds'])}; "
+            f"Run **{run.name}** has finished: {count(len(found.values['seeds']), 'seed')} in "
+            f"{plots.duration(found.values['seconds'])}{refined}; "
             f"the best cross-validation score is {percent(best)}.",
             icon=runs.STATE_ICONS[now],
         )
+        runs.not_refined(found)
         with st.container(horizontal=True):
             st.page_link(runs.OBJECTIVE, label="Is the ranking reliable?", icon=":material/scatter_plot:")
             st.page_link(runs.EXPLORE, label="Explore the samples", icon=":material/hub:")

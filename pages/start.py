@@ -9,6 +9,7 @@ from hume import Run
 from hume.common.errors import HumeError
 from hume.common.formatting import percent
 from hume.jobs.queues import UNDER_WAY
+from hume.reporting import sentences
 from hume.runs.findings import Findings
 from pages._sections import launch, progress
 from pages._state import datasets, ground_truth
@@ -22,6 +23,7 @@ from pages._state.runs import (
     class_names,
     findings,
     latest_of,
+    not_refined,
     readable_runs,
     state,
 )
@@ -55,6 +57,7 @@ def main() -> None:
             st.error(str(error), icon=":material/error:")
             data_and_button(str(name))
         else:
+            not_refined(found)
             sorted_pictures(found)
             data_and_button(str(name), again=True)
     else:
@@ -105,20 +108,23 @@ def sorted_pictures(found: Findings) -> None:
     names = class_names(found)
     blind = not ground_truth.shows_truth(found.dataset)
     sizes = np.bincount(found.vote.labeling, minlength=found.num_classes)
-    st.subheader(f"The vote of {len(found.seeds)} random starts: {int((sizes > 0).sum())} classes")
-    best = found.seed(found.seeds[int(found.statistics.order[0])], PER_CLASS)
+    st.subheader(f"{sentences.offered(found)}: {int((sizes > 0).sum())} classes")
+    if found.view == "refined" or found.mode is not None:
+        typical = found.typical(found.vote.labeling, PER_CLASS)
+    else:
+        typical = found.seed(found.seeds[int(found.statistics.order[0])], PER_CLASS).typical
     halves = st.columns(2, gap="large")
     for k in range(found.num_classes):
         with halves[k % 2]:
             truth = "" if blind else _truth(found, k)
             st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,} samples{truth}")
-            tiles = [Tile(int(row)) for row in best.typical[k] if row >= 0]
+            tiles = [Tile(int(row)) for row in typical[k] if row >= 0]
             gallery(tiles, key=f"class {k}", dataset=found.dataset, label=names[k], size=48)
     agreement = found.vote_agreement
     if agreement is not None and not blind:
         st.markdown(
             f"**{percent(agreement.acc)}** of the samples are in the right class of the ground truth, which the search "
-            "does not use."
+            "does not use. " + sentences.gain(found)
         )
     if blind:
         ground_truth.reveal(found.dataset, "what people call them")

@@ -10,7 +10,7 @@ from pathlib import Path
 from hume.common.csv_files import csv_bytes
 from hume.common.errors import HumeError, RunError
 from hume.runs import review
-from hume.runs.findings import LABEL_COLUMNS, Findings
+from hume.runs.findings import LABEL_COLUMNS, Findings, View
 from hume.runs.run import Run, check_folder
 
 VOTE, CURVE, NO_TABLES = "vote.csv", "curve.csv", "no-tables.txt"
@@ -19,13 +19,13 @@ VOTE, CURVE, NO_TABLES = "vote.csv", "curve.csv", "no-tables.txt"
 LEVEL = 1
 
 
-def run_zip(run: Run, *, trajectories: bool = False) -> bytes:
+def run_zip(run: Run, *, trajectories: bool = False, view: View | None = None) -> bytes:
     """Pack all files of a run, finished or not, into one zip archive under `<run name>/`, byte for byte reproducible.
 
     Locks, unfinished files and links are omitted, and so are, by default, the `trajectories`, which only a replay
     needs and which are several times larger than the rest. For a finished run `vote.csv` and `curve.csv` are added, as
-    `labels` and `curve` of the command line write them; if its data are missing or changed, `no-tables.txt` has the
-    reason instead. Scores and curve include the ground truth if there is one.
+    `labels` and `curve` of the command line write them for a `view`; if its data are missing or changed,
+    `no-tables.txt` has the reason instead. Scores and curve include the ground truth if there is one.
 
     To open the run in another home, unpack the archive into the folder `trash` of that home and restore it from
     there, by `Store(home).restore(name)` or on the Runs page. `run.json` has the data of the run: a dataset is looked
@@ -36,7 +36,7 @@ def run_zip(run: Run, *, trajectories: bool = False) -> bytes:
     check_folder(run.folder, run.name)
     files = dict(_files(run, trajectories))
     if "scores.json" in files:
-        files |= _tables(run)
+        files |= _tables(run, view)
     content = io.BytesIO()
     created = datetime.fromisoformat(run.request.created).timetuple()[:6]
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
@@ -70,9 +70,9 @@ def _is_lock(name: str) -> bool:
     return name == "lock" or name.endswith(".lock")
 
 
-def _tables(run: Run) -> dict[str, bytes]:
+def _tables(run: Run, view: View | None) -> dict[str, bytes]:
     try:
-        findings = Findings(run)
+        findings = Findings(run, view)
         labels = csv_bytes(LABEL_COLUMNS, findings.label_table(review.read(run)))
         return {VOTE: labels, CURVE: csv_bytes(*findings.curve_table())}
     except HumeError as error:

@@ -23,7 +23,7 @@ from safetensors.numpy import save
 
 from hume.common.files import disk_errors, write_atomically
 
-Kind: TypeAlias = Literal["comparisons", "ablations", "class-counts", "students"]
+Kind: TypeAlias = Literal["comparisons", "ablations", "class-counts", "students", "phi1-scores"]
 Content: TypeAlias = tuple[dict[str, NDArray[Any]], dict[str, str]]  # arrays and tags
 
 

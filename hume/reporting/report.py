@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hume.common.formatting import count, number, percent
 from hume.data import thumbnails
 from hume.evaluation.reliable import ReliabilityRanking, ReliabilityStatistics, ReliableSamples
+from hume.experiments import criteria
 from hume.reporting import figures, sentences
 from hume.reporting.document import document, escaped, figure, isolated, paragraph, table
 from hume.runs import provenance, review
@@ -117,7 +118,7 @@ def _head(view: _View) -> str:
     facts = [
         (f"{view.noun}s", f"{found.dataset.num_samples:,}"),
         ("classes found", f"{np.count_nonzero(view.sizes):,}"),
-        ("random starts, called seeds", f"{len(found.seeds):,}"),
+        ("random starts, called seeds", f"{len(found.values['seeds']):,}"),
         ("labels used by the search", "0"),
     ]
     if view.truth and found.vote_agreement is not None:
@@ -131,20 +132,27 @@ def _head(view: _View) -> str:
 {paragraph(str(view.card.get("summary") or ""))}
 <dl class="facts">{numbers}</dl>
 {paragraph(_what_was_done(view))}
+{paragraph(sentences.not_refined(found))}
 {paragraph(_where_labels_were(view))}
 {_warnings(view)}"""
 
 
 def _what_was_done(view: _View) -> str:
-    request, S, noun = view.found.run.request, len(view.found.seeds), view.noun
-    first, second = (view.found.dataset.space(name) for name in (request.phi1, request.phi2))
+    found, noun = view.found, view.noun
+    request, S = found.run.request, len(found.values["seeds"])
+    first, second = (found.dataset.space(name) for name in (request.phi1, request.phi2))
     text = (
         f"Every {noun} has features in two spaces: φ1 is {first.title or first.name}, φ2 is "
         f"{second.title or second.name}. Human classes are usually separable in both. Each search starts from random "
-        f"labels of {view.found.num_classes} classes in φ1 and optimizes them until a linear classifier in φ2 predicts "
+        f"labels of {found.num_classes} classes in φ1 and optimizes them until a linear classifier in φ2 predicts "
         f"them on held-out {noun}s. "
     )
-    return text + (f"The {S} labelings are matched to the best one and vote on every {noun}." * (S > 1))
+    if found.view == "refined":
+        text += "Then each labeling is moved to the nearest one that both spaces support, and ranked by its likelihood "
+        text += "there. "
+    if found.view == "refined" or found.mode is not None:
+        return f"{text}This report shows {provenance.voting(found)}."
+    return text + (f"The {S} labelings are matched to the best-scored one and vote on every {noun}." * (S > 1))
 
 
 def _where_labels_were(view: _View) -> str:
@@ -192,35 +200,57 @@ def _found_classes(view: _View) -> str:
 
 def _trust(view: _View) -> str:
     found, scores = view.found, view.found.statistics
+    axis = figures.SCORE if found.likelihood is None else figures.LIKELIHOOD
     if view.truth and scores.accuracy is not None:
-        drawn = figures.correlation(scores.cv_score, scores.accuracy, found.seeds, found.states, found.correlation)
-        alt = "Scatter plot of score and accuracy, one point a seed"
+        drawn = figures.correlation(
+            scores.criterion, scores.accuracy, found.seeds, found.states, found.correlation, axis=axis
+        )
+        alt = f"Scatter plot of {axis.noun} and accuracy, one point a seed"
     else:
-        drawn = figures.score_distribution(scores.cv_score, found.seeds)
-        alt = "Distribution of the scores, one dot a seed"
+        drawn = figures.score_distribution(scores.criterion, found.seeds, axis=axis)
+        alt = f"Distribution of the {axis.noun}, one dot a seed"
     below = "One point a seed; their numbers are in the table of all seeds below."
     return f"""<section>
 <h2>Is the ranking of the seeds reliable?</h2>
 {paragraph(sentences.trust(found, view.truth), "answer")}
 {figure("score-and-accuracy" if view.truth else "scores", drawn, alt=alt, caption=below)}
+{_criteria(view)}
 </section>"""
 
 
+def _criteria(view: _View) -> str:
+    rows = criteria.table(view.found) if view.truth else []
+    if not rows:
+        return ""
+    header = ["seeds ranked by", "accuracy", "r", "95 % interval", "p"]
+    caption = "What predicts the accuracy of the seeds: the correlation of each with it"
+    return table(caption, header, [sentences.criterion_row(row) for row in rows], numeric=(2,))
+
+
 def _voters(view: _View) -> str:
-    curve = view.found.top_n if view.truth else view.found.blind_top_n
+    found = view.found
+    curve = found.top_n if view.truth else found.blind_top_n
     measures = (("ACC", curve.acc), ("ARI × 100", curve.ari), ("as by all seeds", curve.consistency))
     known = [(name, [percent(float(value)) for value in values]) for name, values in measures if values is not None]
     rows = [
         (n, *(values[i] for _, values in known))
         for i, n in enumerate(curve.n.tolist())
-        if n in SHOWN_N or n == len(curve.n)
+        if n in {*SHOWN_N, len(found.voters), len(curve.n)}
     ]
-    drawn = figures.top_n([("vote", curve)])
+    first = sentences.first_ranked(found)
+    drawn = figures.top_n([("vote", curve)], [sentences.curve_end(found)], first=first)
     return f"""<section>
 <h2>How many seeds does the vote need?</h2>
-{paragraph(sentences.voters(view.found, view.truth), "answer")}
-{figure("vote", drawn, alt="Lines over the number of seeds that vote; the table below has their numbers")}
-{table("The vote of the n best-scored seeds", ["n", *(name for name, _ in known)], rows)}
+{paragraph(sentences.voters(found, view.truth), "answer")}
+{
+        figure(
+            "vote",
+            drawn,
+            alt="Lines over the number of seeds that vote; the table below has their numbers",
+            caption=sentences.curve(found, first),
+        )
+    }
+{table(f"The vote of the n {first} seeds", ["n", *(name for name, _ in known)], rows)}
 </section>"""
 
 
@@ -358,16 +388,20 @@ def _tile(view: _View, row: int, pixels: int) -> str:
 
 def _seeds(view: _View) -> str:
     found = view.found
-    header = ["rank", "seed", "score", "objective, nats", *(["ACC", "ARI"] if view.truth else []), "ended"]
-    rows = []
+    likelihood, (acc, ari) = found.likelihood, (found.by_seed["acc"], found.by_seed["ari"])
+    ranked = [] if likelihood is None else ["log-likelihood, nats"]
+    header = ["rank", "seed", *ranked, "score", "objective, nats", *(["ACC", "ARI"] if view.truth else []), "ended"]
+    rows: list[tuple[Any, ...]] = []
     for rank, i in enumerate(found.statistics.order.tolist(), start=1):
         objective = "–" if np.isnan(found.objective[i]) else number(float(found.objective[i]))
-        right = [percent(found.values["acc"][i]), number(found.values["ari"][i], 3)] if view.truth else []
+        right = [percent(acc[i]), number(ari[i], 3)] if view.truth and acc is not None and ari is not None else []
+        likely = [] if likelihood is None else [number(float(likelihood[i]), 3)]
         ended = found.states[i] + (", failed: score far below the others" if found.statistics.failed[i] else "")
-        rows.append((rank, found.seeds[i], percent(float(found.statistics.cv_score[i]), 2), objective, *right, ended))
+        score = percent(float(found.statistics.cv_score[i]), 2)
+        rows.append((rank, found.seeds[i], *likely, score, objective, *right, ended))
     return f"""<section>
 <h2>All seeds</h2>
-{table("The best score first", header, rows, numeric=range(len(header) - 1))}
+{table(f"The {sentences.first_ranked(found)} first", header, rows, numeric=range(len(header) - 1))}
 </section>"""
 
 

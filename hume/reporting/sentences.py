@@ -3,55 +3,81 @@
 Functions that may use the ground truth take `truth`, whether it may be shown.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 
 from hume.common.formatting import count, number, percent
 from hume.evaluation.metrics import Correlation
 from hume.evaluation.reliable import ReliabilityRanking
+from hume.experiments.criteria import Criterion, Row
 from hume.runs.evenness import Evenness
 from hume.runs.findings import Findings
+from hume.runs.provenance import voting
 from hume.runs.replay import MissingTrajectories
 from hume.runs.trajectory import MEBIBYTE
 
 CLOSE = 0.005  # difference of two accuracies that counts as none
 MAJORITY = 0.5  # share of the votes
+CRITERIA: Mapping[Criterion, str] = MappingProxyType(
+    {"score": "score in φ2 (paper)", "both": "mean of the scores in φ1 and φ2 (Eq. 2)", "likelihood": "likelihood"}
+)
 SETTLED = 0.95  # share of the samples on which a vote counts as the same
 
 
+def first_ranked(*found: Findings) -> str:
+    """The adjective of the seeds that are ranked first: by likelihood or by score, or in some runs by either."""
+    ranked = {"best-scored" if each.likelihood is None else "most likely" for each in found}
+    return ranked.pop() if len(ranked) == 1 else "first-ranked"
+
+
 def trust(found: Findings, truth: bool) -> str:
-    """Is the ranking of the seeds reliable? Scores of the seeds and their correlation with accuracy, or agreement."""
-    low, high, S = float(found.statistics.cv_score.min()), float(found.statistics.cv_score.max()), len(found.seeds)
-    scored = f"A linear classifier in φ2 predicts {percent(low)} to {percent(high)} of the seeds' labels on held-out "
-    scored += f"samples ({count(S, 'seed')}). "
+    """Is the ranking of the seeds reliable? What ranks them and its correlation with accuracy, or agreement."""
+    likelihood, S = found.likelihood, len(found.seeds)
+    if likelihood is None:
+        low, high = float(found.statistics.cv_score.min()), float(found.statistics.cv_score.max())
+        ranked = f"A linear classifier in φ2 predicts {percent(low)} to {percent(high)} of the seeds' labels on "
+        ranked += f"held-out samples ({count(S, 'seed')}). "
+    else:
+        low, high = float(likelihood.min()), float(likelihood.max())
+        ranked = f"After refinement in both spaces the mean log-likelihood of a sample is {number(low)} to "
+        ranked += f"{number(high)} nats ({count(S, 'seed')}). "
     if not truth or found.statistics.accuracy is None:
-        return scored + _consistency(found)
+        return ranked + _consistency(found)
     if found.correlation is None:
-        return scored + "There are not enough different seeds to say whether this score predicts their accuracy."
-    return scored + _direction(found.correlation) + _among_the_rest(found)
+        what = "score" if likelihood is None else "likelihood"
+        return ranked + f"There are not enough different seeds to say whether this {what} predicts their accuracy."
+    return ranked + _direction(found, found.correlation) + _among_the_rest(found)
 
 
 def _consistency(found: Findings) -> str:
     S = len(found.seeds)
     if S == 1:
         return "There is no second seed to compare with."
-    best = max(1, S // 10)
+    best, first = max(1, S // 10), first_ranked(found)
     same = percent(float(found.blind_top_n.consistency[best - 1]))
-    who = "The best seed alone labels" if best == 1 else f"The {best} best seeds vote on"
+    who = f"The {first} seed alone labels" if best == 1 else f"The {best} {first} seeds vote on"
     return f"{who} {same} of the samples as all {S} seeds do: the more the seeds agree, the clearer the classes."
 
 
-def _direction(found: Correlation) -> str:
-    interval = f"95 % interval {number(found.low)} to {number(found.high)}, {count(found.n, 'seed')}"
-    r = f"r = {number(found.r)} ({interval})"
-    if found.low <= 0 <= found.high:
-        return f"Whether seeds with a higher score are more accurate is uncertain: {r}."
-    direction = "more" if found.r > 0 else "less"
-    return f"Seeds with a higher score are {direction} accurate: {r}."
+def _direction(found: Findings, correlation: Correlation) -> str:
+    r = in_words(correlation)
+    what = "score" if found.likelihood is None else "likelihood"
+    if correlation.low <= 0 <= correlation.high:
+        return f"Whether seeds with a higher {what} are more accurate is uncertain: {r}."
+    return f"Seeds with a higher {what} are {'more' if correlation.r > 0 else 'less'} accurate: {r}."
+
+
+def in_words(correlation: Correlation) -> str:
+    """r with its interval and the number of seeds."""
+    interval = f"95 % interval {number(correlation.low)} to {number(correlation.high)}"
+    return f"r = {number(correlation.r)} ({interval}, {count(correlation.n, 'seed')})"
 
 
 def _among_the_rest(found: Findings) -> str:
     failed, rest = int(found.statistics.failed.sum()), found.statistics.main_correlation
-    if failed == 0 or rest is None:
+    if failed == 0 or rest is None or found.likelihood is not None:
         return ""
     verdict = "a higher score means a higher accuracy" if rest.low > 0 else "the score hardly ranks them"
     return (
@@ -60,14 +86,30 @@ def _among_the_rest(found: Findings) -> str:
     )
 
 
+def criterion_row(row: Row) -> tuple[str, ...]:
+    """A criterion, whose accuracy it is compared with, r, its interval and p."""
+    found = row.correlation
+    what = (CRITERIA[row.criterion], "after refinement" if row.refined else "as searched")
+    if found is None:
+        return (*what, "–", "too few different seeds", "–")
+    p = "below 0.001" if found.p < 0.001 else number(found.p, 3)
+    return (*what, number(found.r), f"{number(found.low)} to {number(found.high)}", p)
+
+
 def doubt(found: Findings, truth: bool) -> str:
-    """Which samples are uncertain? How many the seeds agree on, and the accuracy of both groups."""
-    S, share = len(found.seeds), found.vote.share
+    """Which samples are uncertain? How many the voters agree on, and the accuracy of both groups."""
+    S, share = len(found.voters), found.vote.share
     if S == 1:
-        return "This run has one seed: there is no vote."
+        alone = "This run has one seed" if len(found.seeds) == 1 else "Of so few seeds only the most likely one counts"
+        return f"{alone}: there is no vote."
     united, split = share == 1, share < MAJORITY
-    text = f"All {S} seeds put {percent(float(united.mean()))} of the samples into the same class; on "
-    text += f"{percent(float(split.mean()))} no class has half of the votes"
+    if found.final is None:
+        who = f"All {S} seeds" if found.mode is None else f"All {S} seeds that found this labeling"
+        text = f"{who} put {percent(float(united.mean()))} of the samples into the same class; on "
+        text += f"{percent(float(split.mean()))} no class has half of the votes"
+    else:
+        text = f"All {S} seeds that vote give {percent(float(united.mean()))} of the samples the class that refinement "
+        text += f"gives them; on {percent(float(split.mean()))} fewer than half of them do"
     if not truth or found.right is None or not united.any() or not split.any():
         return text + "."
     right, wrong = float(found.right[united].mean()), float(found.right[split].mean())
@@ -75,7 +117,7 @@ def doubt(found: Findings, truth: bool) -> str:
 
 
 def voters(found: Findings, truth: bool) -> str:
-    """How many seeds does the vote need? The vote of all seeds compared with the best seed."""
+    """How many seeds does the vote need? The vote of this view compared with the first-ranked seed."""
     S = len(found.seeds)
     if S == 1:
         return "This run has one seed: there is nothing to vote on."
@@ -83,17 +125,61 @@ def voters(found: Findings, truth: bool) -> str:
     if curve.acc is None or curve.ari is None:
         settled = 1 + int(np.flatnonzero(curve.consistency < SETTLED).max(initial=-1)) + 1
         return (
-            f"The best seed alone labels {percent(float(curve.consistency[0]))} of the samples as the vote of all "
-            f"{S} does; from {count(settled, 'seed')} on it is always {percent(SETTLED, 0)} or more."
+            f"The {first_ranked(found)} seed alone labels {percent(float(curve.consistency[0]))} of the samples as the "
+            f"vote of all {S} does; from {count(settled, 'seed')} on it is always {percent(SETTLED, 0)} or more."
         )
-    best, everyone = float(curve.acc[0]), float(curve.acc[-1])
-    step = everyone - best
+    agreement = found.vote_agreement
+    acc, ari = (curve.acc[-1], curve.ari[-1]) if agreement is None else (agreement.acc, agreement.ari)
+    step = acc - float(curve.acc[0])
     difference = f"{abs(step) * 100:.1f} points {'above' if step > 0 else 'below'}"
     return (
-        f"The vote of all {S} seeds is right on {percent(everyone)} of the samples (ARI {number(curve.ari[-1])}), "
-        f"{'as right as' if abs(step) < CLOSE else difference} the best-scored seed alone "
-        f"({percent(best)}, ARI {number(curve.ari[0])})."
+        f"{capital(voting(found))} is right on {percent(acc)} of the samples (ARI {number(ari)}), "
+        f"{'as right as' if abs(step) < CLOSE else difference} the {first_ranked(found)} seed alone "
+        f"({percent(float(curve.acc[0]))}, ARI {number(float(curve.ari[0]))})."
     )
+
+
+def curve_end(found: Findings) -> int:
+    """How many of the first-ranked seeds vote, to mark on the curve; all where those of a mode vote."""
+    return len(found.seeds) if found.mode is not None else len(found.voters)
+
+
+def curve(found: Findings, first: str) -> str:
+    """How to read the top-n curves of runs that include this one."""
+    text = f"The n {first} seeds vote. Ring: the {first} seed alone. "
+    if found.mode is not None:
+        return f"{text}Star: all seeds. The labeling in use is {voting(found)}."
+    if found.view == "searched":
+        return f"{text}Star: all seeds, the paper's choice, which needs no ground truth."
+    return (
+        f"{text}Star: where the seeds that vote end, {len(found.voters)} in this run, chosen without ground truth. The "
+        "labeling in use is their vote, refined once more."
+    )
+
+
+def offered(found: Findings) -> str:
+    """The heading of the found classes: who votes, of how many random starts."""
+    return capital(voting(found)).replace("seeds", "random starts").replace("seed", "random start")
+
+
+def gain(found: Findings) -> str:
+    """What does refinement change? The accuracy of the vote as searched; empty without refinement or ground truth."""
+    refined, searched = found.vote_agreement, found.searched.vote_agreement
+    if found.view == "searched" or refined is None or searched is None:
+        return ""
+    what = voting(found.searched)
+    return f"Without refinement {what} is right on {percent(searched.acc)}."
+
+
+def not_refined(found: Findings) -> str:
+    """Why a run that should be refined is not; empty where it is, or should not be."""
+    why = found.values.get("not_refined")
+    return f"This run's labelings are not refined: {why}. They are shown as searched." if why else ""
+
+
+def capital(text: str) -> str:
+    """A text that begins a sentence."""
+    return text[0].upper() + text[1:]
 
 
 def neighbors(ranking: ReliabilityRanking) -> str:

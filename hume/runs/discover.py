@@ -76,7 +76,7 @@ def discover(
     if (refine or default_refine(preset)) == "joint" and enough_rows(int(rows.sum()), config.num_classes):
         stage = Refinement.of(dataset, first, second, config, rows, device)
         refined = stage.refine(labelings)
-        final = stage.final(refined)
+        final = stage.final(refined, len(finished))
     return Result(
         config=config,
         solver=solver,

@@ -42,11 +42,12 @@ MAX_RANKINGS = 8  # cached at once, so that moving a slider does not fill the me
 
 @dataclass(frozen=True, eq=False)
 class SeedFindings:
-    """One seed: its score, its rank and its labeling."""
+    """One seed: its score, its likelihood, its rank and its labeling."""
 
     seed: int
-    rank: int  # 1 is the best cross-validation score
+    rank: int  # 1 is the most likely one or, as searched, the best cross-validation score
     cv_score: float
+    likelihood: float | None  # nats a row; None as searched
     objective: float  # Eq. 7, nats; NaN for an imported seed
     state: str  # converged, stopped at T, imported
     labeling: NDArray[np.integer[Any]]  # (N,) in the vote's class numbers
@@ -256,6 +257,7 @@ class Findings:
             seed=seed,
             rank=int(seeds.rank[i]),
             cv_score=float(seeds.cv_score[i]),
+            likelihood=None if self.likelihood is None else float(self.likelihood[i]),
             objective=float(self.objective[i]),
             state=self.states[i],
             labeling=labeling,

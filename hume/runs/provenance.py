@@ -49,13 +49,29 @@ def settings(findings: Findings) -> list[tuple[str, str]]:
         ("φ1: labels are made here", _described(dataset.space(request.phi1))),
         ("φ2: labels are judged here", _described(dataset.space(request.phi2))),
         ("Classes K", f"{findings.num_classes:,}"),
-        ("Seeds", f"{len(findings.seeds):,}: {_ranges(findings.seeds)}"),
+        ("Seeds", f"{len(findings.values['seeds']):,}: {_ranges(findings.values['seeds'])}"),
         ("Setting", f"{request.setting}: {SETTINGS[request.setting]}"),
         ("Search", "imported from the authors' layout" if imported else f"{solver_name(request.solver)} inner solver"),
+        ("Labeling", voting(findings)),
         ("Time", f"{values['seconds']:.1f} s on the {values['device'].upper()}{_products(values)}"),
         ("Begun", date(request.created)),
         ("Reported by", f"hume-explorer {version()}"),
     ]
+
+
+def voting(findings: Findings) -> str:
+    """Which labeling a view offers: who votes, and whether the vote is refined."""
+    V, S = len(findings.voters), len(findings.values["seeds"])
+    if findings.mode is not None:
+        of = "a single seed" if V == 1 else f"the {V:,} seeds that found it"
+        return f"labeling {findings.mode} of {len(findings.modes)}, the vote of {of}"
+    if findings.view == "searched":
+        return "the labeling of a single seed" if S == 1 else f"the vote of all {S:,} seeds"
+    if len(findings.seeds) < S:  # those with the best scores were refined, and all of them vote
+        return f"the refined vote of the {V:,} of {S:,} seeds with the best scores"
+    if V == 1:
+        return f"the refined labeling of {'a single seed' if S == 1 else f'the most likely of {S:,} seeds'}"
+    return f"the refined vote of the {V:,} most likely of {S:,} seeds"
 
 
 def _products(values: dict[str, Any]) -> str:

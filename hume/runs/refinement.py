@@ -99,9 +99,9 @@ class Refinement:
         fitted = self._fit(labelings, on_progress)
         return RefinedLabelings(fitted.model.labelings(self.every), fitted.likelihood, fitted.steps, fitted.model)
 
-    def final(self, refined: RefinedLabelings) -> Final:
-        """Let the most likely labelings vote, and refine the vote."""
-        voters = ensemble.rank(refined.likelihood)[: number_of_voters(len(refined.likelihood))]
+    def final(self, refined: RefinedLabelings, num_seeds: int) -> Final:
+        """Let the most likely labelings vote, a share of the seeds that were searched, and refine the vote."""
+        voters = ensemble.rank(refined.likelihood)[: number_of_voters(num_seeds)]
         vote = ensemble.majority_vote(refined.labelings[voters], refined.likelihood[voters], self.config.num_classes)
         fitted = self._fit(vote.labeling[None])
         labeling = fitted.model.labelings(self.every)[0]

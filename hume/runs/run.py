@@ -223,7 +223,7 @@ class Run:
             files.write([self.finished_seeds[i] for i in some], stage.refine(labelings[some], report))
         seeds = tuple(self.finished_seeds[i] for i in wanted)
         refined = files.read(seeds)
-        final = stage.final(refined)
+        final = stage.final(refined, len(labelings))
         files.write_final(final)
         return seeds, refined, final
 

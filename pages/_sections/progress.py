@@ -113,6 +113,18 @@ def jobs() -> None:
     _repeat(lambda: any(status.under_way for status in work.statuses()), draw)
 
 
+def watch_work(name: str) -> None:
+    """One job under way; when it ends, rerun the page."""
+    all_jobs = services.services().jobs
+
+    def draw() -> None:
+        status = all_jobs.status(name)
+        if status is not None and status.under_way:
+            line(status)
+
+    _repeat(lambda: all_jobs.is_under_way(name), draw)
+
+
 def _loss(name: str) -> None:
     """The loss of a training so far, and its k-NN accuracy outside blind mode."""
     records = services.services().work.live(name)

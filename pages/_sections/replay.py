@@ -38,7 +38,7 @@ def show(found: Findings, *, truth: bool, plot: Plot = plots.plot) -> None:
     seeds = [seed for seed in (found.seeds[i] for i in found.statistics.order.tolist()) if seed in recorded]
     seed = st.selectbox(
         "Seed", seeds, key=f"lesson replayed {found.run.name}", persist_state="session",
-        help="The best-scored first; its pictures are shown below.",
+        help=f"The {sentences.first_ranked(found)} first; its pictures are shown below.",
     )  # fmt: skip
     labels = _labels(str(found.run.folder), found.run.version, seed, found, cloud)
     _draw(found, cloud, labels, seed, truth, plot)

@@ -5,17 +5,22 @@ from contextlib import suppress
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from hume.common.errors import RunError
 from hume.common.formatting import percent
+from hume.runs.findings import View
 from pages._state import modes
-from pages._state.runs import choose, choose_next, readable_runs, run_names
+from pages._state.runs import choose, choose_next, chosen_run, is_refined, readable_runs, run_names
 from pages._state.services import services
 from pages._widgets import plots
+
+VIEWS: dict[View, str] = {"refined": "in both spaces; the most likely vote", "searched": "as in the paper; all vote"}
 
 
 def sidebar() -> None:
     """The chosen run, blind mode and jobs under way."""
     with st.sidebar:
         _run_choice()
+        _view_choice()
         modes.choice()
         st.toggle(
             "Blind mode",
@@ -53,6 +58,27 @@ def _run_choice() -> None:
     if name is None:  # the address names a run that does not exist
         choose_next(_newest(names))
         st.rerun()
+
+
+def _view_choice() -> None:
+    """The labelings to show, where the chosen run has both; kept in `view`, which pages read."""
+    st.session_state["view"] = "refined"
+    with suppress(RunError):  # a damaged run; its page reports it
+        run = chosen_run()
+        if run is None or not is_refined(run):
+            return
+        st.session_state["view"] = st.radio(
+            "Labelings",
+            list(VIEWS),
+            captions=list(VIEWS.values()),
+            key="labeling",
+            bind="query-params",
+            persist_state="session",
+            on_change=modes.choose,
+            args=(run.name, None),  # the other view has other modes
+            help="Refined: every labeling is moved to the nearest one that both spaces support and ranked by its "
+            "likelihood; the vote of the most likely ones is refined once more. Searched: ranked by the score in φ2.",
+        )
 
 
 def _newest(names: list[str]) -> str:

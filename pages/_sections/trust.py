@@ -28,9 +28,14 @@ LIMITS = (
 
 def section(found: Findings) -> None:
     """The verdict in one sentence; evidence, figure and negative controls in an expander below. No label is used."""
+    refined, found = found.view == "refined", found.searched
     comparison = judging.comparison_of(found)
     judged = _judged(found, comparison)
     verdict(judged)
+    if refined:
+        st.caption(
+            "This verdict is about the labelings as searched, ranked by their score in φ2, not about the refined ones."
+        )
     with st.expander("The evidence, without any label"):
         st.markdown("\n".join(_line(each) for each in judged.evidence))
         st.caption(LIMITS)

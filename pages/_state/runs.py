@@ -9,8 +9,9 @@ from hume.common.errors import HumeError, RunError
 from hume.common.formatting import count
 from hume.evaluation.reliable import Order, ReliabilityRanking
 from hume.jobs.queues import UNDER_WAY
+from hume.reporting import sentences
 from hume.runs import review
-from hume.runs.findings import Findings, RowChoice
+from hume.runs.findings import Findings, RowChoice, View
 from hume.runs.review import Review
 from pages._state import modes
 from pages._state.services import services
@@ -79,14 +80,28 @@ def choose_next(name: str) -> None:
     st.session_state["next run"] = name
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the run …")
-def _findings(home: str, name: str, version: tuple[int, int], mode: int | None) -> Findings:
-    return Findings(Store(home).open(name), mode=mode)
+@st.cache_resource(max_entries=6, show_spinner="Reading the run …")
+def _findings(home: str, name: str, version: tuple[int, int], view: View, mode: int | None) -> Findings:
+    return Findings(Store(home).open(name), view, mode)
 
 
-def findings(run: Run) -> Findings:
-    """The results of a finished run, cached for all tabs until the run changes; with the labeling chosen for it."""
-    return _findings(str(run.home), run.name, run.version, modes.chosen(run.name))
+def findings(run: Run, view: View | None = None) -> Findings:
+    """The results of a finished run, cached for all tabs until the run changes.
+
+    view: else the sidebar's, with the labeling that is chosen there.
+    """
+    chosen = None if view is not None else modes.chosen(run.name)
+    return _findings(str(run.home), run.name, run.version, view or view_of(run), chosen)
+
+
+def is_refined(run: Run) -> bool:
+    """Whether a run has refined labelings to show."""
+    return run.state == "finished" and run.scores().get("refined") is not None
+
+
+def view_of(run: Run) -> View:
+    """The labelings that pages show of a run; the sidebar offers the choice where the chosen run is refined."""
+    return "refined" if st.session_state.get("view") != "searched" and is_refined(run) else "searched"
 
 
 def finished_run() -> Findings:
@@ -99,7 +114,16 @@ def finished_run() -> Findings:
     if state(run) != "finished":
         unfinished(run)
         st.stop()
-    return findings(run)
+    found = findings(run)
+    not_refined(found)
+    return found
+
+
+def not_refined(found: Findings) -> None:
+    """Why a run that should be refined is not, where that is so."""
+    why = sentences.not_refined(found)
+    if why:
+        st.info(why, icon=":material/info:")
 
 
 def unfinished(run: Run) -> None:

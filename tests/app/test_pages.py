@@ -81,7 +81,7 @@ def test_every_link_on_a_page_leads_to_a_page(library):
 
 def test_start_shows_the_classes_of_the_vote_and_how_right_they_are(first):
     at = look(run="first", start_data="birds")
-    assert at.subheader[0].value == "The vote of 5 random starts: 4 classes"
+    assert at.subheader[0].value == "The vote of all 5 random starts: 4 classes"
     said = texts(at)
     for k, size in enumerate(np.bincount(first.vote.labeling)):
         assert f"**Class {k}** · {size} samples · ground truth: *{first.true_names[first.match[k]]}*" in said

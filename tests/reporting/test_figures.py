@@ -425,7 +425,7 @@ def test_top_n_marks_all_seeds_and_the_best_alone():
     assert ends["x"].tolist() == [1, 3]
     np.testing.assert_allclose(ends["y"], [50, 80])
     assert ends["marker"]["symbol"] == ["circle-open", "star"]
-    assert {"best seed alone", "all seeds (the paper's choice)"} <= {trace.get("name") for trace in traces}
+    assert {"best-scored seed alone", "all seeds (the paper's choice)"} <= {trace.get("name") for trace in traces}
     assert layout["yaxis"]["title"]["text"] == "ACC in %, ARI × 100"
 
 

@@ -286,7 +286,7 @@ def test_every_picture_figure_and_table_says_what_it_is(page):
     plots = [place for place in found.all("div") if place.get("class") == "plot"]
     assert len(plots) == 3
     assert all(place["role"] == "img" and place["aria-label"] for place in plots)
-    assert len(found.all("table")) == len(found.all("caption")) == 7
+    assert len(found.all("table")) == len(found.all("caption")) == 8
     levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch(r"h\d", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1

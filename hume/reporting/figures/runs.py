@@ -21,30 +21,35 @@ from hume.reporting.figures.parts import (
     unique,
 )
 
-SEEDS_AXIS = "Number of best seeds that vote"
 ROW_HEIGHT = 36  # pixels a run
-ENDS = {"symbol": ["circle-open", "star"], "size": [11, 14], "line": {"width": [2.5, 0]}}  # n = 1 and n = S
+ENDS = {"symbol": ["circle-open", "star"], "size": [11, 14], "line": {"width": [2.5, 0]}}  # n = 1 and those that vote
 
 
-def top_n(curves: Sequence[tuple[str, TopNCurve]]) -> go.Figure:
-    """Show how many seeds the vote needs: its ACC and ARI over the n best seeds, one colour a run (Figs. 3a, F1).
+def top_n(
+    curves: Sequence[tuple[str, TopNCurve]], voters: Sequence[int] | None = None, *, first: str = "best-scored"
+) -> go.Figure:
+    """Show how many seeds the vote needs: its ACC and ARI over the n first seeds, one colour a run (Figs. 3a, F1).
 
-    curves: the name and curve of each run. A star marks all seeds, the paper's choice, and a ring the best seed
+    curves: the name and curve of each run; voters: how many seeds of each vote, by default all, the paper's choice;
+    first: adjective of the seeds that are ranked first. A star marks the seeds that vote and a ring the first seed
     alone. If any run lacks ground truth, what all of them have is drawn instead: the share of samples labeled as by
-    all seeds.
+    all seeds. Raises InputError when the lengths differ.
     """
+    same_length(curves=[name for name, _ in curves], voters=voters)
+    ends = [len(curve.n) for _, curve in curves] if voters is None else list(voters)
+    everyone = all(len(curve.n) == end for (_, curve), end in zip(curves, ends, strict=True))
     known = bool(curves) and all(curve.acc is not None for _, curve in curves)
     traces = []
-    for (name, curve), color in zip(curves, run_colors(len(curves)), strict=True):
+    for (name, curve), end, color in zip(curves, ends, run_colors(len(curves)), strict=True):
         lines = (("ACC", "solid", curve.acc), ("ARI", "dash", curve.ari))
         for measure, dash, values in lines if known else (("as by all seeds", "solid", curve.consistency),):
             if values is not None:
-                traces.append(_top_n_line(curve.n, percent(values), f"{safe(name)}: {measure}", color, dash))
-                traces.append(_top_n_ends(curve.n, percent(values), color))
+                traces.append(_top_n_line(curve.n, percent(values), f"{safe(name)}: {measure}", color, dash, first))
+                traces.append(_top_n_ends(curve.n[[0, end - 1]], percent(values)[[0, end - 1]], color))
     y = "ACC in %, ARI × 100" if known else "Share of samples labeled as by all seeds"
     fig = frame(
-        [*traces, *_top_n_key()] if curves else [],
-        x=SEEDS_AXIS,
+        [*traces, *_top_n_key(first, everyone)] if curves else [],
+        x=f"Number of {first} seeds that vote",
         y=y,
         yaxis={"ticksuffix": "" if known else " %"},
         legend={**LEGEND_BELOW, "groupclick": "toggleitem"},
@@ -123,7 +128,7 @@ def compare_runs(
         y=rows,
         mode="markers",
         marker={"color": ACCENT, "symbol": "diamond", "size": 12},
-        name="vote of all seeds",
+        name="vote",
         hovertemplate="%{y}<br>the vote: %{x:.1f} %<extra></extra>",
     )
     unknown = ~np.isfinite(percent(means)) & ~np.isfinite(percent(votes))
@@ -144,21 +149,23 @@ def _without_truth(row: str) -> dict[str, Any]:
     return {"text": "no ground truth", "showarrow": False, **place}
 
 
-def _top_n_line(n: NDArray[np.int64], values: NDArray[np.float32], name: str, color: str, dash: str) -> go.Scatter:
+def _top_n_line(
+    n: NDArray[np.int64], values: NDArray[np.float32], name: str, color: str, dash: str, first: str
+) -> go.Scatter:
     return go.Scatter(
         x=n,
         y=values,
         mode="lines",
         line={"color": color, "dash": dash, "width": 2},
         name=name,
-        hovertemplate=f"{name}<br>the best %{{x}}: %{{y:.1f}}<extra></extra>",
+        hovertemplate=f"{name}<br>the {first} %{{x}}: %{{y:.1f}}<extra></extra>",
     )
 
 
 def _top_n_ends(n: NDArray[np.int64], values: NDArray[np.float32], color: str) -> go.Scatter:
     return go.Scatter(
-        x=n[[0, -1]],
-        y=values[[0, -1]],
+        x=n,
+        y=values,
         mode="markers",
         marker={"color": color, "opacity": 1, **ENDS},
         showlegend=False,
@@ -166,9 +173,11 @@ def _top_n_ends(n: NDArray[np.int64], values: NDArray[np.float32], color: str) -
     )
 
 
-def _top_n_key() -> list[go.Scatter]:
+def _top_n_key(first: str, everyone: bool) -> list[go.Scatter]:
     """Entries of the legend alone, which say what ring and star mean."""
-    meanings = (("best seed alone", "circle-open"), ("all seeds (the paper's choice)", "star"))
+    paper = " (the paper's choice)" if first == "best-scored" else ""
+    star = f"all seeds{paper}" if everyone else "the seeds that vote"
+    meanings = ((f"{first} seed alone", "circle-open"), (star, "star"))
     return [
         go.Scatter(x=[None], y=[None], mode="markers", marker={"color": MUTED, "symbol": symbol, "size": 11}, name=name)
         for name, symbol in meanings

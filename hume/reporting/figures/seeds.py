@@ -1,6 +1,7 @@
 """One point a seed: do labelings that generalize resemble the human one (Fig. 1)?"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,27 @@ from hume.reporting.figures.parts import (
     seeds_in_words,
 )
 
-SCORE_AXIS = "Cross-validation score (how well the labeling generalizes)"
+
+@dataclass(frozen=True)
+class Axis:
+    """What ranks the seeds, as the horizontal axis of a figure."""
+
+    title: str
+    noun: str
+    first: str  # the adjective of the seed with the most of it
+    is_share: bool = True  # else nats
+
+    @property
+    def unit(self) -> str:
+        return " %" if self.is_share else " nats"
+
+    def values(self, values: ArrayLike) -> NDArray[np.float32]:
+        return percent(values) if self.is_share else np.asarray(values, np.float32)
+
+
+SCORE = Axis("Cross-validation score (how well the labeling generalizes)", "score", "best score")
+BOTH_SCORES = Axis("Mean of the cross-validation scores in φ1 and φ2 (Eq. 2)", "mean score", "best mean score")
+LIKELIHOOD = Axis("Log-likelihood of a sample after refinement, nats", "likelihood", "most likely", is_share=False)
 KNOWN_STATES = ("converged", "stopped at T", "imported")
 STATE_STYLES = ((MAIN, "circle"), (EARTH, "diamond"), (MUTED, "square"), (MAIN, "triangle-up"), (EARTH, "x"))
 MARKER_SIZE = 10
@@ -33,35 +54,36 @@ RING_SIZE = 20
 
 
 def correlation(
-    cv_score: ArrayLike,
+    criterion: ArrayLike,
     acc: ArrayLike,
     seeds: ArrayLike,
     state: Sequence[str],
     found: Correlation | None,
     *,
+    axis: Axis = SCORE,
     reference: int | None = None,
     selected: int | None = None,
 ) -> go.Figure:
-    """Show whether the objective predicts accuracy: one point a seed, the line through them, r (Fig. 1).
+    """Show whether what ranks the seeds predicts accuracy: one point a seed, the line through them, r (Fig. 1).
 
-    cv_score, acc: (S,) shares, NaN where unknown; seeds: (S,) their numbers, which travel as `customdata`; state:
-    (S,) such as "converged", shown by colour and symbol; found: what `scores.correlation` says of the two, or None.
-    The line is the least-squares fit with the 95 % confidence band of its mean, drawn for 3 seeds and more whose
-    scores differ. reference: the seed to ring, by default the best-scored one; selected: another seed to mark. A
-    click selects one point. Raises InputError when the lengths differ.
+    criterion: (S,) shares or, of `LIKELIHOOD`, nats; acc: (S,) shares; NaN where unknown; seeds: (S,) their numbers,
+    which travel as `customdata`; state: (S,) such as "converged", shown by colour and symbol; found: the correlation of
+    the two, or None. The line is the least-squares fit with the 95 % confidence band of its mean, drawn for 3 seeds and
+    more whose values differ. axis: what the criterion is; reference: the seed to ring, by default the one with the
+    most; selected: another seed to mark. A click selects one point. Raises InputError when the lengths differ.
     """
-    same_length(scores=cv_score, accuracies=acc, seeds=seeds, states=state)
-    x, y, numbers = percent(cv_score), percent(acc), ids(seeds)
-    hover = "seed %{customdata}<br>score %{x:.2f} %<br>accuracy %{y:.2f} %"
+    same_length(scores=criterion, accuracies=acc, seeds=seeds, states=state)
+    x, y, numbers = axis.values(criterion), percent(acc), ids(seeds)
+    hover = f"seed %{{customdata}}<br>{axis.noun} %{{x:.2f}}{axis.unit}<br>accuracy %{{y:.2f}} %"
     points = [
         _points(x[rows], y[rows], numbers[rows], f"{hover}<br>{safe(name)}<extra></extra>", safe(name), style)
         for name, style, rows in _by_state(state)
     ]
     return frame(
-        [*_regression_traces(x, y), *points, *_rings(x, y, numbers, reference, selected)],
-        x=SCORE_AXIS,
+        [*_regression_traces(x, y), *points, *_rings(x, y, numbers, axis.first, reference, selected)],
+        x=axis.title,
         y="Accuracy against the ground truth",
-        xaxis={"ticksuffix": " %"},
+        xaxis={"ticksuffix": " %" if axis.is_share else ""},
         yaxis={"ticksuffix": " %", "range": padded_range(y)},
         annotations=[_above_plot(_in_words(found))],
         legend=LEGEND_BELOW,
@@ -71,23 +93,28 @@ def correlation(
 
 
 def score_distribution(
-    cv_score: ArrayLike, seeds: ArrayLike, *, reference: int | None = None, selected: int | None = None
+    criterion: ArrayLike,
+    seeds: ArrayLike,
+    *,
+    axis: Axis = SCORE,
+    reference: int | None = None,
+    selected: int | None = None,
 ) -> go.Figure:
     """Show how well the seeds' labelings generalize when there is no truth to compare with, or none to be shown.
 
     One dot a seed below a histogram of the same scores; the height of a dot means nothing, it only keeps dots apart.
     Arguments, clicks and errors as for `correlation`.
     """
-    same_length(scores=cv_score, seeds=seeds)
-    x, numbers = percent(cv_score), ids(seeds)
+    same_length(scores=criterion, seeds=seeds)
+    x, numbers = axis.values(criterion), ids(seeds)
     height = ((np.argsort(np.argsort(x)) * GOLDEN) % 1).astype(np.float32)
-    hover = "seed %{customdata}<br>score %{x:.2f} %<extra></extra>"
+    hover = f"seed %{{customdata}}<br>{axis.noun} %{{x:.2f}}{axis.unit}<extra></extra>"
     fig = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.4, 0.6], vertical_spacing=0.04)
     fig.add_trace(_histogram(x), row=1, col=1)
     dots = _points(x, height, numbers, hover, "one dot a seed", (MAIN, "circle"))
-    fig.add_traces([dots, *_rings(x, height, numbers, reference, selected)], rows=2, cols=1)
-    fig.update_xaxes(ticksuffix=" %", zeroline=False, automargin=True)
-    fig.update_xaxes(title={"text": SCORE_AXIS}, row=2, col=1)
+    fig.add_traces([dots, *_rings(x, height, numbers, axis.first, reference, selected)], rows=2, cols=1)
+    fig.update_xaxes(ticksuffix=" %" if axis.is_share else "", zeroline=False, automargin=True)
+    fig.update_xaxes(title={"text": axis.title}, row=2, col=1)
     fig.update_yaxes(title={"text": "Seeds"}, zeroline=False, automargin=True, rangemode="tozero", row=1, col=1)
     fig.update_yaxes(visible=False, range=[-0.25, 1.25], row=2, col=1)
     return fig.update_layout(margin=MARGIN, bargap=0.04, legend=LEGEND_BELOW, **CLICK_SELECTS)
@@ -129,13 +156,14 @@ def _rings(
     x: NDArray[np.float32],
     y: NDArray[np.float32],
     numbers: NDArray[np.int64],
+    first: str,
     reference: int | None,
     selected: int | None,
 ) -> list[go.Scatter]:
-    """Rings around the best seed and the selected one, where these can be drawn; clicks go through them."""
+    """Rings around the first seed and the selected one, where these can be drawn; clicks go through them."""
     if reference is None and np.isfinite(x).any():
         reference = int(numbers[np.nanargmax(x)])
-    wanted = (("best score", reference, "circle-open"), ("selected", selected, "square-open"))
+    wanted = ((first, reference, "circle-open"), ("selected", selected, "square-open"))
     rings = []
     for words, seed, symbol in wanted:
         at = np.flatnonzero(numbers == seed)
