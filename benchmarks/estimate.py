@@ -25,8 +25,8 @@ import torch
 import hume
 from hume.data.dataset import Dataset, Space
 from hume.engine.inner import Unrolled
-from hume.runs import discover, result
 from hume.runs import pace as measuring
+from hume.runs import result, searching
 from hume.runs.cost import TYPICAL_PATIENCES, Sizes, iterations, most_bytes
 
 MEBIBYTE = 2**20
@@ -109,11 +109,11 @@ def compare(case: Case, num_threads: int) -> tuple[Cost, Cost]:
     )
     busy, own, begin, start = busy_seconds(), process_time(), perf_counter(), clock()
     with Watch() as memory:
-        rows, steps = discover.prepare_search(
+        rows, steps = searching.prepare_search(
             dataset, phi1, phi2, config, solver, range(case.num_seeds), "transductive", "cpu"
         )
         finished = [seed for step in steps for seed in step.finished]
-        labelings = result.label_all(rows, finished)
+        labelings = searching.label_all(rows, finished)
         searched = clock()
         result.score_labelings(dataset, phi2, labelings, config.num_classes)
         end = clock()

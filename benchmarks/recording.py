@@ -21,7 +21,7 @@ import psutil
 import torch
 
 import hume
-from hume.runs import discover, result
+from hume.runs import discover, searching
 from hume.runs.store import Store
 from hume.runs.trajectory import Recorder
 
@@ -52,10 +52,12 @@ def searched(home: Path, options: argparse.Namespace, record: bool) -> Measured:
     run = Store(home).create(dataset, phi1=phi1, phi2=phi2, config=config, solver=solver, seeds=seeds)
     recorder = Recorder(run.folder, seeds, config.num_iterations)
     inside, lengths, begin = 0.0, [], (perf_counter(), process_time())
-    rows, steps = discover.prepare_search(dataset, phi1, phi2, run.request.config, solver, seeds, "transductive", "cpu")
+    rows, steps = searching.prepare_search(
+        dataset, phi1, phi2, run.request.config, solver, seeds, "transductive", "cpu"
+    )
     for step in steps:
         if step.finished:
-            for seed, labeling in zip(step.finished, result.label_all(rows, step.finished), strict=True):
+            for seed, labeling in zip(step.finished, searching.label_all(rows, step.finished), strict=True):
                 run.write_seed(seed, labeling, 0.0)
                 lengths.append(len(seed.objective))
         if record:

@@ -28,7 +28,7 @@ from hume.data import rows, space_rows
 from hume.engine.config import Config
 from hume.engine.whitening import RIDGE_SHARE
 from hume.evaluation import cross_validation, metrics
-from hume.runs import discover, result
+from hume.runs import discover, searching
 
 Change = dict[str, Any] | Callable[[Config], dict[str, Any]]
 
@@ -117,13 +117,13 @@ def run(dataset: hume.Dataset, trial: Trial, num_seeds: int) -> Outcome:
     mean, moment = rows.moments(phi2)
     ridge = trial.ridge_share * float(moment.trace() - mean @ mean)
     start = perf_counter()
-    phi1, steps = discover.prepare_search(
+    phi1, steps = searching.prepare_search(
         dataset, phi1_name, phi2_name, config, replace(solver, ridge=ridge, **trial.solver), range(num_seeds),
         "transductive", "cpu",
     )  # fmt: skip
     finished = sorted((seed for step in steps for seed in step.finished), key=lambda one: one.seed)
     seconds = perf_counter() - start
-    labelings = result.label_all(phi1, finished)
+    labelings = searching.label_all(phi1, finished)
     cv_score = cross_validation.cross_validation_scores(phi2, torch.from_numpy(labelings), config.num_classes)
     truth = dataset.labels
     assert truth is not None

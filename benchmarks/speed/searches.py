@@ -20,7 +20,7 @@ from hume.engine.config import Config
 from hume.engine.inner import Implicit, ImplicitProblem, InnerSolver, Unrolled
 from hume.engine.linear import Precision, uses_bfloat16
 from hume.engine.search import FinishedSeed, Step
-from hume.runs import discover, result
+from hume.runs import searching
 
 UNROLLED_SEEDS = 10
 JUDGED_SEEDS, JUDGED_ITERATIONS = 4, 60
@@ -45,7 +45,7 @@ def begin(
     """All rows of φ1 and a search that has not begun, on the dataset's default pair."""
     phi1, phi2 = dataset.default_pair
     seeds = range(num_seeds)
-    return discover.prepare_search(dataset, phi1, phi2, config, solver, seeds, "transductive", job.device)
+    return searching.prepare_search(dataset, phi1, phi2, config, solver, seeds, "transductive", job.device)
 
 
 def fast(job: Job, **changes: Any) -> tuple[Dataset, Config, Observed]:
@@ -73,7 +73,7 @@ def whole_search(job: Job, precision: Precision) -> Measured:
             active.append(len(step.seeds))
             finished += step.finished
         finished.sort(key=lambda seed: seed.seed)
-        labelings = result.label_all(rows, finished)
+        labelings = searching.label_all(rows, finished)
     of_one_seed = products(config, rows.shape[1], solver.ranks[0], solver.inner_steps, 1)
     rate = flop(of_one_seed) * sum(active[1:]) / (stamps[-1] - stamps[0])
     return measured(

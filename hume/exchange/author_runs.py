@@ -17,7 +17,7 @@ from hume.engine.config import Config
 from hume.engine.inner import Unrolled
 from hume.engine.search import FinishedSeed
 from hume.exchange.author_files import AuthorTask, read_tasks, write_tasks
-from hume.runs import result
+from hume.runs import result, searching
 from hume.runs.run import Run
 from hume.runs.store import Store
 
@@ -96,7 +96,7 @@ def import_tasks(
     )
     empty = np.zeros(0, np.float32)
     finished = [FinishedSeed(task.seed, task.prototypes, empty, empty, converged=True) for task in tasks]
-    for seed, labeling in zip(finished, result.label_all(run.phi1_rows(dataset), finished), strict=True):
+    for seed, labeling in zip(finished, searching.label_all(run.phi1_rows(dataset), finished), strict=True):
         run.write_seed(seed, labeling, 0.0)
     known = [task.cv_score for task in tasks]
     cv_score: NDArray[np.float64] | None = None

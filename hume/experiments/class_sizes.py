@@ -37,7 +37,7 @@ from hume.engine.config import Config, preset
 from hume.engine.inner import InnerSolver
 from hume.engine.search import FINAL_WINDOW
 from hume.engine.simplex import label_entropy
-from hume.runs.discover import prepare_search
+from hume.runs.searching import prepare_search
 
 WEIGHT = 2.0  # η: the resulting sizes are between the requested ones and those of the data
 MOST_STEPS = 6

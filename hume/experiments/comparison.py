@@ -26,8 +26,7 @@ from hume.experiments.cache import Cache
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS, run_negative_control
 from hume.experiments.saved_labelings import SavedLabelings, load, pair_key, save
 from hume.experiments.searches import ExperimentSearch
-from hume.runs.discover import of_search
-from hume.runs.result import LABEL_TYPE
+from hume.runs.searching import LABEL_TYPE, of_search
 
 Kind = Literal["hume", "control", "baseline", "supervised"]
 

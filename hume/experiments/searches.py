@@ -18,8 +18,9 @@ from hume.engine.config import Config, preset
 from hume.engine.inner import InnerSolver
 from hume.experiments.cache import Cache
 from hume.experiments.saved_labelings import ScoredLabelings, load_scored, pair_key, save, scored_rows
-from hume.runs.discover import discover, of_search
+from hume.runs.discover import discover
 from hume.runs.run import Run
+from hume.runs.searching import of_search
 from hume.runs.store import Store
 
 BASE_VALUES = ("seeds/all", "split-size/1", "temperature/0.1", "schedule/never")  # ablations: the preset as it is

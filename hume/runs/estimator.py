@@ -30,7 +30,9 @@ class HUME(BaseEstimator):  # type: ignore[misc]
 
     num_classes: K. num_seeds: random starts, of which the most likely fifth votes. preset: `fast` or one of the
     paper's. refine: `joint` refines every labeling in both spaces, `none` lets all searched labelings vote, as in the
-    paper; by default joint for `fast`. random_state: the first seed. device: "cpu", "cuda" or "auto".
+    paper; by default joint for `fast`. class_sizes: `equal`, `auto` to choose without labels how even they are kept, or
+    K sizes in any order and unit; by default auto for `fast` where labelings are refined. random_state: the
+    first seed. device: "cpu", "cuda" or "auto".
 
     After `fit`: labels_ (N,); vote_share_ (N,) the share of the votes behind each label; cv_scores_ (S,) of the
     searched labelings in phi2; likelihood_ (S,) of the refined ones, nats a row, None where they are not refined;
@@ -45,6 +47,7 @@ class HUME(BaseEstimator):  # type: ignore[misc]
         num_seeds: int = 20,
         preset: PresetName = "fast",
         refine: Refine | None = None,
+        class_sizes: discover.Sizes | None = None,
         random_state: int = 0,
         device: str = "cpu",
     ):
@@ -52,6 +55,7 @@ class HUME(BaseEstimator):  # type: ignore[misc]
         self.num_seeds = num_seeds
         self.preset = preset
         self.refine = refine
+        self.class_sizes = class_sizes
         self.random_state = random_state
         self.device = device
 
@@ -66,6 +70,7 @@ class HUME(BaseEstimator):  # type: ignore[misc]
             seeds=range(self.random_state, self.random_state + self.num_seeds),
             preset=self.preset,
             refine=self.refine,
+            class_sizes=self.class_sizes,
             device=self.device,
         )
         vote = result.scores.vote

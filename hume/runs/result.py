@@ -13,16 +13,12 @@ from numpy.typing import NDArray
 
 from hume.data import space_rows
 from hume.data.dataset import Dataset
-from hume.data.rows import Rows
 from hume.data.splits import Setting, evaluated_rows
 from hume.engine.config import Config
 from hume.engine.inner import InnerSolver
-from hume.engine.prototypes import label_blocks
-from hume.engine.search import FinishedSeed
 from hume.evaluation import cross_validation, ensemble, metrics
+from hume.runs.evenness import Evenness
 from hume.runs.refinement import Final, RefinedLabelings, Refinement
-
-LABEL_TYPE = np.int32
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,22 +56,12 @@ class Result:
     labelings: NDArray[np.int32]  # (S, N)
     objective: NDArray[np.float64]  # (S,) Eq. 7 at the end, nats, lower is better
     scores: Scores
+    evenness: Evenness | None  # None where nothing was to choose
     refinement: Refinement | None  # None where labelings are not refined
     refined: RefinedLabelings | None
     final: Final | None
     seconds: float
     device: str
-
-
-def label_all(phi1: Rows, seeds: Sequence[FinishedSeed]) -> NDArray[np.int32]:
-    """The labelings (S, N) of finished seeds on rows phi1 (N, d1) of unit norm, in one pass over them."""
-    prototypes = torch.from_numpy(np.stack([seed.prototypes for seed in seeds]))
-    labels = np.empty((len(seeds), len(phi1)), LABEL_TYPE)
-    start = 0
-    for block in label_blocks(phi1, prototypes.to(phi1.device)):
-        labels[:, start : start + len(block)] = block.T.cpu().numpy()
-        start += len(block)
-    return labels
 
 
 def score_labelings(

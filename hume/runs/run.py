@@ -35,7 +35,7 @@ from hume.data.rows import Rows
 from hume.engine.refinement import side_by_side
 from hume.engine.search import FinishedSeed, Step, final_objective
 from hume.evaluation import ensemble
-from hume.runs import cost, discover, evenness, ray_cluster, result
+from hume.runs import cost, evenness, ray_cluster, result, searching
 from hume.runs.refinement import Final, RefinedFiles, RefinedLabelings, Refinement
 from hume.runs.request import Request, write_request
 from hume.runs.trajectory import Recorder
@@ -234,7 +234,7 @@ class Run:
             dataset, request.phi1, request.phi2, request.config, request.solver, self.missing_seeds, request.setting
         )  # fmt: skip
         phi1, steps = (
-            discover.prepare_search(*arguments, device, request.seed_batch)
+            searching.prepare_search(*arguments, device, request.seed_batch)
             if request.cluster is None
             else ray_cluster.prepare_search(*arguments, request.cluster)
         )
@@ -244,7 +244,7 @@ class Run:
                 if number == 0:
                     (self.folder / "scores.json").unlink(missing_ok=True)
                 if step.finished:
-                    labelings = result.label_all(phi1, step.finished)
+                    labelings = searching.label_all(phi1, step.finished)
                     for seed, labeling in zip(step.finished, labelings, strict=True):
                         self.write_seed(seed, labeling, perf_counter() - start)
                 for callback in callbacks:

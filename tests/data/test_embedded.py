@@ -18,7 +18,7 @@ def dataset():
 
 @pytest.mark.slow
 def test_the_vote_of_a_hundred_seeds_beats_k_means(dataset):
-    result = hume.discover(dataset, seeds=range(100), device="cpu")
+    result = hume.discover(dataset, seeds=range(100), refine="none", device="cpu")
     first, second = (np.asarray(dataset.space(name).features, np.float32) for name in dataset.default_pair)
     for features in (first, second, concatenate(first, second)):
         labelings = kmeans(features, 10, restarts=5).labelings
@@ -26,6 +26,18 @@ def test_the_vote_of_a_hundred_seeds_beats_k_means(dataset):
         assert result.scores.vote_agreement.acc > np.mean(accuracies)
     assert result.scores.correlation.r > 0
     assert len(set(result.seeds)) == 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "least"), [("digits", 0.96), ("fashion-mnist", 0.68)])
+def test_refined_labelings_are_better_and_ranked_by_their_likelihood(name, least):
+    result = hume.discover(hume.load_dataset(name), seeds=range(100), device="cpu")
+    assert result.evenness.chosen == 0
+    truth = hume.load_dataset(name).labels
+    refined = np.array([hume.clustering_accuracy(truth, labeling) for labeling in result.refined.labelings])
+    final = hume.clustering_accuracy(truth, result.final.labeling)
+    assert final > max(least, result.scores.vote_agreement.acc + 0.02)
+    assert hume.correlation(result.refined.likelihood, refined).low > 0
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from hume.engine.config import Config, preset
 from hume.engine.prototypes import hard_labels, random_prototypes
 from hume.engine.search import search
 from hume.evaluation import cross_validation
-from hume.runs import cost, discover, result
+from hume.runs import cost, discover, searching
 from tests.support.planted import planted
 from tests.support.rules import cases
 
@@ -354,13 +354,13 @@ def test_memory_that_cannot_suffice_is_said_before_anything_is_read(tmp_path, mo
     config, solver = preset("fast", num_classes=3, num_samples=300)
     monkeypatch.setattr(StreamedRows, "_read", None)
     monkeypatch.setattr(space_rows, "as_tensor", None)
-    monkeypatch.setattr(discover, "free_bytes", lambda device: 2**20)
+    monkeypatch.setattr(searching, "free_bytes", lambda device: 2**20)
     for where, share in (("", 0.5), (", with its spaces on disk", 0.0)):
         monkeypatch.setattr(devices, "COMFORTABLE_SHARE", share)
         with pytest.raises(
             InputError, match=rf"this search needs 0\.\d GiB of memory{where}, and 0\.0 GiB are free: lower"
         ):
-            discover.prepare_search(pair, "a", "b", config, solver, range(1000), "transductive", "cpu")
+            searching.prepare_search(pair, "a", "b", config, solver, range(1000), "transductive", "cpu")
 
 
 def test_an_estimate_claims_no_spaces_that_stay_on_disk():
@@ -430,7 +430,7 @@ def test_a_streamed_search_finds_what_one_in_memory_finds(pair, solver):
     read = [seed for step in search(streamed, space_rows.streamed(space(phi2)), **options) for seed in step.finished]
     for ours, theirs in zip(read, kept, strict=True):
         np.testing.assert_allclose(ours.objective, theirs.objective, atol=1e-3)
-    labels = [result.label_all(one, found) for one, found in ((streamed, read), (unit, kept))]
+    labels = [searching.label_all(one, found) for one, found in ((streamed, read), (unit, kept))]
     assert np.mean(labels[0] == labels[1]) >= 0.998
 
 

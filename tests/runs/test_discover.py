@@ -34,12 +34,14 @@ def split():
 
 @pytest.fixture(scope="module")
 def inductive(split):
-    return discover.discover(split, num_classes=CLASSES, seeds=SEEDS, setting="inductive", device="cpu")
+    return discover.discover(
+        split, num_classes=CLASSES, class_sizes="equal", seeds=SEEDS, setting="inductive", device="cpu"
+    )
 
 
 @pytest.fixture(scope="module")
 def transductive(split):
-    return discover.discover(split, num_classes=CLASSES, seeds=SEEDS, device="cpu")
+    return discover.discover(split, num_classes=CLASSES, class_sizes="equal", seeds=SEEDS, device="cpu")
 
 
 def test_rows_of_either_setting(split):
@@ -85,7 +87,12 @@ def test_an_inductive_search_never_sees_the_test_rows(inductive, split):
         features[split.test_rows] = 50 * rng.normal(size=(split.test_rows.sum(), 8)) + 7
         changed[name] = Space(name, features)
     again = discover.discover(
-        replace(split, spaces=changed), num_classes=CLASSES, seeds=SEEDS, setting="inductive", device="cpu"
+        replace(split, spaces=changed),
+        num_classes=CLASSES,
+        class_sizes="equal",
+        seeds=SEEDS,
+        setting="inductive",
+        device="cpu",
     )
     np.testing.assert_array_equal(again.prototypes, inductive.prototypes)
     np.testing.assert_array_equal(again.objective, inductive.objective)
@@ -115,7 +122,9 @@ def test_scores_are_those_of_the_test_rows(inductive, split):
 
 
 def test_without_ground_truth_nothing_is_claimed(transductive, split):
-    blind = discover.discover(replace(split, labels=None), num_classes=CLASSES, seeds=SEEDS, device="cpu")
+    blind = discover.discover(
+        replace(split, labels=None), num_classes=CLASSES, class_sizes="equal", seeds=SEEDS, device="cpu"
+    )
     assert blind.scores.vote_agreement is None
     assert blind.scores.seed_agreement is None
     assert blind.scores.correlation is None
@@ -128,7 +137,9 @@ def test_without_ground_truth_nothing_is_claimed(transductive, split):
 
 def test_ground_truth_never_influences_the_labels(transductive, split):
     shuffled = np.random.default_rng(2).permutation(split.labels)
-    again = discover.discover(replace(split, labels=shuffled), num_classes=CLASSES, seeds=SEEDS, device="cpu")
+    again = discover.discover(
+        replace(split, labels=shuffled), num_classes=CLASSES, class_sizes="equal", seeds=SEEDS, device="cpu"
+    )
     np.testing.assert_array_equal(again.labelings, transductive.labelings)
     np.testing.assert_array_equal(again.prototypes, transductive.prototypes)
     np.testing.assert_array_equal(again.scores.vote.labeling, transductive.scores.vote.labeling)
@@ -138,7 +149,7 @@ def test_ground_truth_never_influences_the_labels(transductive, split):
 
 @cases("number", [1, 2, 3])
 def test_a_summary_of_few_seeds_is_json_without_nan(number, split):
-    found = discover.discover(split, num_classes=CLASSES, seeds=range(number), device="cpu")
+    found = discover.discover(split, num_classes=CLASSES, class_sizes="equal", seeds=range(number), device="cpu")
     text = json.dumps(result.summary(found.scores), allow_nan=False)
     assert len(json.loads(text)["cv_score"]) == number
     if number < 3:

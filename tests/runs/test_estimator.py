@@ -14,7 +14,7 @@ CLASSES, SIZE = 3, 80
 
 
 def unfitted():
-    return HUME(CLASSES, num_seeds=5)
+    return HUME(CLASSES, num_seeds=5, class_sizes="equal")
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def fitted(data):
 
 def test_parameters_are_scikit_learns():
     estimator = HUME(7, num_seeds=3, preset="paper", random_state=4, device="auto")
-    expected = {"num_classes": 7, "num_seeds": 3, "preset": "paper", "refine": None, "random_state": 4}
-    assert estimator.get_params() == {**expected, "device": "auto"}
+    expected = {"num_classes": 7, "num_seeds": 3, "preset": "paper", "random_state": 4}
+    assert estimator.get_params() == {**expected, "device": "auto", "refine": None, "class_sizes": None}
     assert estimator.set_params(num_seeds=9) is estimator
     assert estimator.num_seeds == 9
     with pytest.raises(ValueError, match="colour"):

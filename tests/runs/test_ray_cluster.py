@@ -19,10 +19,10 @@ from hume.common import devices
 from hume.common.errors import InputError, RunError
 from hume.engine.config import preset
 from hume.jobs.runs import RunJobs
-from hume.runs import discover
+from hume.runs import searching
 from hume.runs.ray_cluster import check, client, prepare_search
-from hume.runs.result import label_all
 from hume.runs.run import Run
+from hume.runs.searching import label_all
 from hume.runs.store import Store
 from pages._state import services
 from tests.support.app_driver import ended, look, press, rerun, until, words
@@ -69,7 +69,7 @@ def alone(tmp_path_factory, dataset):
     torch.set_num_threads(1)
     try:
         for batch in BATCHES:
-            phi1, steps = discover.prepare_search(
+            phi1, steps = searching.prepare_search(
                 dataset, "phi1", "phi2", request.config, request.solver, batch, "transductive", "cpu"
             )
             for seed in (seed for step in steps for seed in step.finished):

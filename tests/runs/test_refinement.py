@@ -158,7 +158,7 @@ def test_the_scores_are_json_without_nan(run):
 def halves():
     phi1, phi2, truth = planted(classes=4, size=100, noise=0.4)
     fitted = np.arange(len(truth)) % 2 == 0
-    return HUME(4, num_seeds=5).fit(phi1[fitted], phi2[fitted]), (phi1, phi2, truth, fitted)
+    return HUME(4, num_seeds=5, class_sizes="equal").fit(phi1[fitted], phi2[fitted]), (phi1, phi2, truth, fitted)
 
 
 def test_new_rows_are_labeled_in_both_spaces(halves):
