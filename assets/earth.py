@@ -22,17 +22,14 @@ learning rate ends as well; a longer training was not tried. No label was looked
 """
 
 import importlib.util
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from networks import efficientnet_lite0, leading_directions
 from numpy.typing import NDArray
 from PIL import Image
+from self_supervised import self_supervised
 from writing import save
-
-from hume.data.folder import DatasetFolder
-from hume.features.pretrain import defaults, pretrain
 
 SIDE = 32  # pixels
 NORTH, SOUTH = 80, -62  # degrees
@@ -107,25 +104,11 @@ def _cut(array: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]
     return used.reshape(rows, SIDE, columns, SIDE, *array.shape[2:]).swapaxes(1, 2)
 
 
-def self_supervised(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Features (N, 256) of an encoder trained on these images by `hume.features.pretrain`, which sees no label."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = DatasetFolder(Path(place))
-        np.save(folder.path / "images.npy", images)
-        training = pretrain(folder, defaults(folder, "cpu", epochs=EPOCHS))
-        while True:
-            try:
-                record = next(training)
-            except StopIteration as end:
-                return np.array(folder.load().space(end.value).features, np.float32)
-            print(f"  step {record.step} of {record.num_steps}, {record.seconds:.0f} s: {record.loss:.3f}", flush=True)
-
-
 def build_earth(out: Path) -> None:
     """Build the dataset: tiles, land cover, the centres of the tiles, and a pair of spaces."""
     images, labels, centres = tiles_of(*read_maps())
     spaces = {
-        "simclr": self_supervised(images),
+        "simclr": self_supervised(images, epochs=EPOCHS),
         "lite0": leading_directions(efficientnet_lite0(images.astype(np.float32) / 255), DIRECTIONS),
     }
     save(out, "earth", images, labels.astype(np.uint8), spaces, card(len(images)), centres)

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hume.features.pretrain_config import fast_precision
+
 
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a shortcut (He et al., 2016)."""
@@ -95,6 +97,7 @@ def train(
         head = nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, 128))
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.from_numpy(images).float().unsqueeze(1)
+    in_bfloat16 = fast_precision("cpu") == "bfloat16"
     steps = epochs * (len(pixels) // batch_size)
     parameters = [*network.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=1e-4)
@@ -109,7 +112,7 @@ def train(
         for batch in batches:
             views = [random_view(pixels[batch], generator, min_scale=min_scale, flip=flip) for _ in range(2)]
             both = torch.cat(views).contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=in_bfloat16):
                 embeddings = head(network(both))
             loss = nt_xent(embeddings, temperature)
             optimizer.zero_grad()

@@ -112,12 +112,12 @@ def defaults(folder: DatasetFolder, device: str = "cpu", **choices: Any) -> Pret
         "epochs": epochs,
         "side": max(side, int(LIMITS["side"][0])),
         "blur": 0.5 if side > CPU_SIDE else 0.0,
-        "precision": _fast_precision(device),
+        "precision": fast_precision(device),
     }
     return PretrainConfig(**settings | choices)
 
 
-def _fast_precision(device: str) -> Precision:
+def fast_precision(device: str) -> Precision:
     """The device's fastest precision; a CPU without bfloat16 instructions is far slower in bfloat16."""
     if torch.device(device).type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
