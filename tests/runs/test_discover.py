@@ -12,7 +12,7 @@ from hume.data import splits
 from hume.data.dataset import Dataset, Space
 from hume.engine.config import Config
 from hume.evaluation.metrics import clustering_accuracy
-from hume.runs import discover, result
+from hume.runs import discover, result, searching
 from tests.support.planted import planted
 from tests.support.rules import cases
 
@@ -59,7 +59,7 @@ def test_the_result_says_what_was_asked_and_found(inductive, split):
     assert inductive.config.num_classes == CLASSES
     assert inductive.seeds == tuple(SEEDS)
     assert inductive.labelings.shape == (4, N)
-    assert inductive.labelings.dtype == result.LABEL_TYPE
+    assert inductive.labelings.dtype == searching.LABEL_TYPE
     assert inductive.prototypes.shape == (4, CLASSES, 8)
     np.testing.assert_allclose(
         inductive.prototypes @ inductive.prototypes.transpose(0, 2, 1), np.tile(np.eye(CLASSES), (4, 1, 1)), atol=1e-5
