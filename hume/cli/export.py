@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from hume.cli.base import command, with_bar
-from hume.cli.runs import Labeling, ModeNumber, RunName, report_run
+from hume.cli.options import Labeling, ModeNumber, RunName
+from hume.cli.show import report_run
 from hume.common.errors import InputError
 from hume.exchange.author_runs import export_run, import_tasks
 from hume.runs import review

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from hume.cli.base import command, print_table
-from hume.cli.runs import AsJson, Labeling, RunName
+from hume.cli.options import AsJson, Labeling, RunName
 from hume.common.formatting import number, percent
 from hume.evaluation.modes import Mode
 from hume.reporting import mode_sentences

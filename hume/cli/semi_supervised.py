@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hume.cli.base import command, print_table, progress
-from hume.cli.runs import Labeling
+from hume.cli.options import Labeling
 from hume.common import devices
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError

@@ -8,7 +8,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from hume.cli.base import command, progress
-from hume.cli.runs import AsJson, RunName
+from hume.cli.options import AsJson, RunName
 from hume.common import devices
 from hume.experiments.comparison import Comparison
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS, WITHOUT_PHI2

@@ -1,0 +1,27 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hume.runs.findings import View
+
+RunName = Annotated[str, typer.Argument(help="Name of a run, see `list`.", metavar="RUN")]
+Csv = Annotated[Path, typer.Option("--csv", help="File to write.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Search on a Ray cluster: auto for one on this machine, HOST:PORT, or ray://HOST:PORT.",
+    ),
+]
+Labeling = Annotated[
+    View | None,
+    typer.Option(help="refined: the most likely labelings in both spaces; searched: the paper's vote of all seeds."),
+]
+ModeNumber = Annotated[
+    int | None, typer.Option("--mode", help="The vote of the seeds of one mode alone, by its number in `modes`.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line on standard output.")]
