@@ -94,7 +94,8 @@ def run(folder: Path, rows: int, dtype: str, limit: float, seeds: int, classes: 
         sys.exit(f"the search ended with status {process.returncode}")
     values = json.loads(process.stdout.read().splitlines()[-1])
     print(f"{seeds} seeds, K = {classes}, at most {iterations} iterations, limit {limit:g} GiB of address space:")
-    print(f"  {seconds:.0f} s in all: search {values['search_seconds']:.0f} s, scores {values['score_seconds']:.0f} s,")
+    stages = {name: values.get(f"{name}_seconds", 0.0) for name in ("search", "refine", "score")}
+    print(f"  {seconds:.0f} s in all: {', '.join(f'{name} {took:.0f} s' for name, took in stages.items())},")
     print("  the rest checks both files before a run is registered")
     print(f"  peak memory {counters['VmHWM'] / 2**30:.2f} GiB, peak address space {counters['VmPeak'] / 2**30:.2f} GiB")
     print(f"  {counters['rchar'] / 1e9:.0f} GB read, {counters['rchar'] / logical:.1f} times both files")

@@ -5,7 +5,16 @@ from functools import partial
 
 from benchmarks.speed.job import Job, Measured
 from benchmarks.speed.lines import Line, against_rows, against_seeds
-from benchmarks.speed.scoring import kmeans, neighbors, scores, sklearn_neighbors, sklearn_scores, turtle, vote
+from benchmarks.speed.scoring import (
+    kmeans,
+    neighbors,
+    refinement,
+    scores,
+    sklearn_neighbors,
+    sklearn_scores,
+    turtle,
+    vote,
+)
 from benchmarks.speed.searches import iteration, judged, reference, unrolled, whole_search
 from hume.engine.inner import Implicit, Unrolled
 
@@ -21,6 +30,7 @@ PARTS: dict[str, Callable[[Job], Measured]] = {
     "neighbors": neighbors,
     "sklearn-neighbors": sklearn_neighbors,
     "vote": vote,
+    "refinement": refinement,
     "kmeans": kmeans,
     "turtle": turtle,
     "judged-unrolled": partial(judged, name="Unrolled", solver=Unrolled()),
@@ -28,7 +38,12 @@ PARTS: dict[str, Callable[[Job], Measured]] = {
     "judged-fast": partial(judged, name="Implicit, as preset", solver=Implicit()),
 }
 LINES: dict[str, Callable[[Job], Line]] = {"against-seeds": against_seeds, "against-rows": against_rows}
-NEEDED = {"scores": "search", "sklearn-scores": "search", "vote": "scores"}  # rows that have to run before
+NEEDED = {
+    "scores": "search",
+    "sklearn-scores": "search",
+    "vote": "scores",
+    "refinement": "search",
+}  # rows that run before
 
 
 def measure(part: str, job: Job) -> Measured | Line:

@@ -67,21 +67,21 @@ SIZES = {
     "digits": Size(
         "digits, 1,797 rows",
         lambda scale: hume.load_dataset("digits"),
-        ("reference", "search", "scores", "sklearn-scores", "vote", "kmeans", "turtle"),
+        ("reference", "search", "scores", "sklearn-scores", "vote", "refinement", "kmeans", "turtle"),
     ),
     "embedded": Size(
         "Fashion-MNIST, 10,000 rows",
         lambda scale: hume.load_dataset("fashion-mnist"),
         (
             *("reference", "unrolled", "search-float32", "search", "iteration-float32", "iteration"),
-            *("scores", "sklearn-scores", "neighbors", "sklearn-neighbors", "vote", "kmeans", "turtle"),
+            *("scores", "sklearn-scores", "neighbors", "sklearn-neighbors", "vote", "refinement", "kmeans", "turtle"),
             *("against-seeds", "against-rows"),
         ),
     ),
     "cifar": Size(
         "as CIFAR-10, 50,000 rows, planted classes",
         lambda scale: planted(50_000, (512, 1536), 10),
-        ("search", "iteration-float32", "scores", "vote"),
+        ("search", "iteration-float32", "scores", "vote", "refinement"),
     ),
     "imagenet": Size(
         "as ImageNet, planted classes",
