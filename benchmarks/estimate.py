@@ -1,4 +1,4 @@
-"""Estimated and measured cost of a search: seconds from a few iterations, and memory by formula.
+"""Estimated and measured cost of a run: seconds from a few iterations, and memory by formula.
 
     python -m benchmarks.estimate                       # everything, about three minutes on two cores
     python -m benchmarks.estimate --only digits-20 --repeats 3
@@ -25,9 +25,11 @@ import torch
 import hume
 from hume.data.dataset import Dataset, Space
 from hume.engine.inner import Unrolled
+from hume.runs import evenness, result, searching
 from hume.runs import pace as measuring
-from hume.runs import result, searching
 from hume.runs.cost import TYPICAL_PATIENCES, Sizes, iterations, most_bytes
+from hume.runs.pace import Seconds
+from hume.runs.refinement import Refinement
 
 MEBIBYTE = 2**20
 
@@ -40,6 +42,11 @@ class Case:
     num_seeds: int
     changes: dict[str, Any] = field(default_factory=dict)
     unrolled: bool = False
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is a page's default search, which chooses how even classes should be and refines."""
+        return not self.changes and not self.unrolled
 
 
 KNOWN = {"patience": None}  # the number of iterations is known beforehand
@@ -60,15 +67,14 @@ CASES = {
 class Cost:
     """The measured or estimated cost of one run."""
 
-    search_seconds: float
-    score_seconds: float
+    stages: Seconds
     bytes: int
     iterations: float  # of a seed, on average
     others: float = 0.0  # cores that other processes used meanwhile
 
     @property
     def seconds(self) -> float:
-        return self.search_seconds + self.score_seconds
+        return sum(self.stages)
 
 
 class Watch:
@@ -104,11 +110,13 @@ def compare(case: Case, num_threads: int) -> tuple[Cost, Cost]:
     pace = measuring.measure(dataset, phi1, phi2, config, solver, sizes, "transductive", "cpu")
     if pace is None:
         raise RuntimeError(f"{case.dataset} cannot be searched with these settings")
-    estimated = Cost(
-        *pace.seconds(sizes, config), most_bytes(sizes, config, solver), iterations(config, TYPICAL_PATIENCES)
-    )
+    stages = pace.seconds(sizes, config, refines=case.is_default, chooses=case.is_default)
+    estimated = Cost(stages, most_bytes(sizes, config, solver), iterations(config, TYPICAL_PATIENCES))
     busy, own, begin, start = busy_seconds(), process_time(), perf_counter(), clock()
     with Watch() as memory:
+        if case.is_default:
+            evenness.choose(dataset, phi1, phi2, config, solver)
+        chosen = clock()
         rows, steps = searching.prepare_search(
             dataset, phi1, phi2, config, solver, range(case.num_seeds), "transductive", "cpu"
         )
@@ -116,10 +124,16 @@ def compare(case: Case, num_threads: int) -> tuple[Cost, Cost]:
         labelings = searching.label_all(rows, finished)
         searched = clock()
         result.score_labelings(dataset, phi2, labelings, config.num_classes)
+        scored = refined = clock()
+        if case.is_default:
+            stage = Refinement.of(dataset, phi1, phi2, config, np.ones(dataset.num_samples, bool))
+            labeled = stage.refine(labelings)
+            final = stage.final(labeled, len(labelings))
+            refined = clock()
+            result.score_refined(dataset, phi2, labeled, final, config.num_classes)
         end = clock()
     return estimated, Cost(
-        search_seconds=searched - start,
-        score_seconds=end - searched,
+        stages=Seconds(searched - chosen, scored - searched + end - refined, refined - scored, chosen - start),
         bytes=memory.growth,
         iterations=float(np.mean([len(seed.objective) for seed in finished])),
         others=max(0.0, busy_seconds() - busy - (process_time() - own)) / (perf_counter() - begin),
@@ -162,8 +176,11 @@ def line(estimated: Cost, measured: Cost) -> str:
     """Estimated / measured (their ratio) for every quantity."""
     pairs = {
         "iterations": (estimated.iterations, measured.iterations, ".0f"),
-        "search s": (estimated.search_seconds, measured.search_seconds, ".2f"),
-        "scores s": (estimated.score_seconds, measured.score_seconds, ".2f"),
+        **{
+            f"{name} s": (said, took, ".2f")
+            for name, said, took in zip(Seconds._fields, estimated.stages, measured.stages, strict=True)
+            if took
+        },
         "all s": (estimated.seconds, measured.seconds, ".2f"),
         "MiB": (estimated.bytes / MEBIBYTE, measured.bytes / MEBIBYTE, ".0f"),
     }

@@ -20,6 +20,7 @@ from hume.engine.inner import InnerSolver
 from hume.engine.linear import Precision
 from hume.experiments.class_sizes import parse_sizes
 from hume.jobs.queues import UNDER_WAY
+from hume.runs.refinement import Refine, default_refine
 from hume.runs.request import solver_name
 from pages._sections import launch, progress
 from pages._state import datasets, runs, services
@@ -105,6 +106,11 @@ def form() -> None:
         "Preset", get_args(PresetName), key="preset", persist_state="session",
         help="`fast` suits two cores; the others are the paper's and slow.",
     )  # fmt: skip
+    refine: Refine = "joint" if row[2].toggle(
+        "Refine in both spaces (paper: no)", default_refine(chosen) == "joint", key=f"refine {chosen}",
+        persist_state="session",
+        help="Moves every labeling to the nearest one that both spaces support; the most likely fifth of them votes.",
+    ) else "none"  # fmt: skip
     settings: list[Setting] = ["transductive"] if data.test_rows is None else list(get_args(Setting))
     setting = row[3].selectbox(
         "Setting", settings, key=f"setting {len(settings)}", persist_state="session",
@@ -116,10 +122,10 @@ def form() -> None:
         format_func=launch.device_name,
     )  # fmt: skip
     try:
-        config, solver = _advanced(data, chosen, int(K), setting)
+        config, solver, sizes = _advanced(data, chosen, int(K), setting, refine)
         plan = launch.Plan(
             data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting=setting, num_seeds=int(num_seeds),
-            device=device,
+            device=device, refine=refine, sizes=sizes,
         )  # fmt: skip
         _offer(plan)
     except HumeError as error:
@@ -130,7 +136,9 @@ def _space_label(space: Space) -> str:
     return f"{space.name} ({', '.join(filter(None, [space.kind, f'{space.features.shape[1]} dim']))})"
 
 
-def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tuple[Config, InnerSolver]:
+def _advanced(
+    data: Dataset, chosen: PresetName, K: int, setting: Setting, refine: Refine
+) -> tuple[Config, InnerSolver, launch.ClassSizes]:
     """The preset's values, and the fields to change them."""
     seen = int(splits.searched_rows(data, setting).sum())
     config, solver = preset(chosen, num_classes=K, num_samples=seen, setting=setting)
@@ -174,12 +182,19 @@ def _advanced(data: Dataset, chosen: PresetName, K: int, setting: Setting) -> tu
         sizes = columns[0].text_input(
             "π, class sizes (paper: equal)", key=f"class_sizes {scope}", persist_state="session",
             placeholder="500, 300, 200",
-            help="One number a class, in any order and unit. Empty: equal sizes. The command "
-            "`search --class-sizes estimate` estimates them.",
+            help="One number a class, in any order and unit. Empty: equal sizes, unless their evenness is chosen. The "
+            "command `search --class-sizes estimate` estimates them.",
+        )  # fmt: skip
+        chooses = columns[1].toggle(
+            "Choose how even classes are (paper: no)", chosen == "fast" and refine == "joint",
+            key=f"evenness {scope} {refine}", persist_state="session",
+            help="Searches a few seeds with less weight on even classes first, and keeps that where their labelings "
+            "are clearly more likely. Only with the preset's values.",
         )  # fmt: skip
         solver = _solver(columns, solver, scope)
     changes["class_sizes"] = parse_sizes(sizes) if sizes.strip() else None
-    return replace(config, **changes), solver
+    changed = replace(config, **changes)
+    return changed, solver, "auto" if chooses and changed == config else "as configured"
 
 
 def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -> InnerSolver:
@@ -222,8 +237,8 @@ def _offer(plan: launch.Plan) -> None:
     def draw(cost: launch.Cost) -> None:
         where = f"on {plan.local_device}"
         if cost.seconds is not None:
-            search, scores = map(plots.duration, cost.seconds)
-            where += f" ({search} search, {scores} scores)"
+            stages = zip(("search", "scores", "refinement", "choice of even classes"), cost.seconds, strict=True)
+            where += f" ({', '.join(f'{plots.duration(took)} {stage}' for stage, took in stages if took)})"
         st.markdown(
             f"**{cost.text.capitalize()}** {where}"
             f" and **{plots.size(cost.bytes)}** of memory ({plots.size(free)} are free)."
@@ -257,7 +272,7 @@ def watch() -> None:
             f"the best cross-validation score is {percent(best)}.",
             icon=runs.STATE_ICONS[now],
         )
-        runs.not_refined(found)
+        runs.notes(found)
         with st.container(horizontal=True):
             st.page_link(runs.OBJECTIVE, label="Is the ranking reliable?", icon=":material/scatter_plot:")
             st.page_link(runs.EXPLORE, label="Explore the samples", icon=":material/hub:")

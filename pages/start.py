@@ -23,7 +23,7 @@ from pages._state.runs import (
     class_names,
     findings,
     latest_of,
-    not_refined,
+    notes,
     readable_runs,
     state,
 )
@@ -57,7 +57,7 @@ def main() -> None:
             st.error(str(error), icon=":material/error:")
             data_and_button(str(name))
         else:
-            not_refined(found)
+            notes(found)
             sorted_pictures(found)
             data_and_button(str(name), again=True)
     else:

@@ -133,6 +133,7 @@ def _head(view: _View) -> str:
 <dl class="facts">{numbers}</dl>
 {paragraph(_what_was_done(view))}
 {paragraph(sentences.not_refined(found))}
+{paragraph(sentences.evenness(request.evenness))}
 {paragraph(_where_labels_were(view))}
 {_warnings(view)}"""
 

@@ -86,7 +86,7 @@ def choose(
     numbers = numbers[spread_over(len(numbers), max(MOST_ROWS, config.num_train + config.num_test))]
     some = _some_rows(dataset, (phi1, phi2), numbers)
     stage = Refinement.of(some, phi1, phi2, config, np.ones(len(numbers), bool), device)
-    configs = list(_ways(config))
+    configs = list(ways_of(config))
     ways = []
     for number, way in enumerate(configs):
         report = of_search(part(on_progress, number / len(configs), (number + 1) / len(configs)), share=1.0)
@@ -97,7 +97,8 @@ def choose(
     return Evenness(tuple(ways), best if ways[best].likelihood > ways[0].likelihood + CLEARLY else 0)
 
 
-def _ways(config: Config) -> Iterator[Config]:
+def ways_of(config: Config) -> Iterator[Config]:
+    """The searches that `choose` compares, the one that was asked for first."""
     if config.patience is not None:
         config = replace(config, patience=max(1, config.patience // SHORTER))
     yield config

@@ -1,7 +1,8 @@
 """Predicted time of a search on this machine: a few of its iterations are timed, on some of its rows and seeds.
 
-A search takes time in proportion to its seeds and its rows (R² 0.999 and 0.995), plus what it does once. So some of
-both are measured, in about a second on an idle machine; any other load on the machine is part of the result.
+A search takes time in proportion to its seeds and its rows (R² 0.999 and 0.995), plus what it does once; scores and
+refinement do too. So some of both are measured, in about a second on an idle machine; any other load on the machine is
+part of the result.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -24,18 +25,37 @@ from hume.data.splits import Setting
 from hume.engine.config import Config
 from hume.engine.inner import Implicit, InnerSolver, Unrolled
 from hume.engine.prototypes import hard_labels
+from hume.engine.refinement import MAX_DIRECTIONS, JointRows, enough_rows, refine
 from hume.engine.search import Step, search
 from hume.engine.whitening import TRUNCATION, Whitening
 from hume.evaluation import cross_validation
-from hume.runs.cost import LONGEST_PATIENCES, TYPICAL_PATIENCES, Sizes, iterations
+from hume.runs import evenness
+from hume.runs.cost import (
+    LONGEST_PATIENCES,
+    TYPICAL_PATIENCES,
+    TYPICAL_STEPS,
+    Sizes,
+    iterations,
+    refined_seeds,
+)
 
 DRAWN_ROWS = 3000  # of a split; of larger ones a fraction is measured
 SCORED_ROWS = 1000
 TASKS = (40, 320)  # seeds times classes: a search takes a start and so much a seed, which two numbers of them show
 ITERATIONS = 3
 INNER_STEPS = 10  # at most, that are measured
+REFINE_STEPS = 3
 
 T = TypeVar("T")
+
+
+class Seconds(NamedTuple):
+    """The predicted seconds of the stages of a run."""
+
+    search: float
+    scores: float  # of the searched labelings and, where there are some, of the refined ones
+    refinement: float = 0.0
+    choice: float = 0.0  # how even the classes should be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +68,28 @@ class Pace:
     iteration: tuple[tuple[int, float], ...]  # seeds and the seconds of an iteration with them
     scoring: float  # whitening φ2 for the scores
     scores: tuple[tuple[int, float], ...]  # seeds and the seconds of their scores
+    refining: float = 0.0  # whitening both spaces for the refinement
+    refinement: tuple[tuple[int, float], ...] = ()  # seeds and the seconds of a step; none for too few rows
 
-    def seconds(self, sizes: Sizes, config: Config) -> tuple[float, float]:
-        """Seconds of the search and of its scores."""
-        scores = self.scoring + self._of(self.scores, sizes.num_seeds, config)
-        return self._search(sizes, config), scores
+    def seconds(self, sizes: Sizes, config: Config, *, refines: bool = False, chooses: bool = False) -> Seconds:
+        """Seconds of a run: of its search and scores, of its refinement and of the choice of even classes, if any."""
+        scores, refinement, choice = self._scores(sizes.num_seeds, config), 0.0, 0.0
+        if refines and self.refinement:
+            dim = min(sizes.d1, MAX_DIRECTIONS) + min(sizes.d2, MAX_DIRECTIONS)
+            number = refined_seeds(sizes.searched, dim, sizes.d1, config, sizes.num_seeds)
+            refinement = self._refinement(number, config)
+            scores += self._scores(number, config)
+        if chooses and self.refinement:
+            few = replace(sizes, num_seeds=evenness.NUM_SEEDS, batch=min(sizes.batch, evenness.NUM_SEEDS))
+            each = self._refinement(few.num_seeds, config)
+            choice = sum(self._search(few, way) + each for way in evenness.ways_of(config))
+        return Seconds(self._search(sizes, config), scores, refinement, choice)
+
+    def _scores(self, num_seeds: int, config: Config) -> float:
+        return self.scoring + self._of(self.scores, num_seeds, config)
+
+    def _refinement(self, num_seeds: int, config: Config) -> float:
+        return self.refining + TYPICAL_STEPS * self._of(self.refinement, num_seeds, config)
 
     def _search(self, sizes: Sizes, config: Config) -> float:
         """Every batch runs with all its seeds for a typical time, then with its last one."""
@@ -119,7 +156,11 @@ def _measure(
         config, num_train=max(1, config.num_train // fewer), num_test=max(1, config.num_test // fewer), num_splits=1,
         num_iterations=ITERATIONS + 1, patience=None,
     )  # fmt: skip
-    iteration, scores = [], []
+    if enough_rows(n, K):
+        whitened, joint = seconds(partial(JointRows.of, x1, torch.nn.functional.normalize(x2), on_disk=False))
+    else:
+        whitened, joint = 0.0, None
+    iteration, scores, refinement = [], [], []
     for seeds in (max(1, TASKS[0] // K), max(2, TASKS[1] // K)):
         running = search(x1, inner, part, solver=short, seeds=range(seeds), seed_batch=seeds)
         next(running)  # includes what is done once, on a cold device
@@ -128,6 +169,10 @@ def _measure(
         labelings = hard_labels(x1[:SCORED_ROWS], steps[-1].prototypes).to(torch.int32)
         took, _ = seconds(partial(cross_validation.cross_validation_scores, narrow[:SCORED_ROWS], labelings, K))
         scores.append((seeds, took * sizes.scored / min(n, SCORED_ROWS)))
+        if joint is not None:
+            all_labels = hard_labels(x1, steps[-1].prototypes).cpu().numpy()
+            took, _ = seconds(partial(refine, joint, all_labels, K, max_steps=REFINE_STEPS, tolerance=0.0))
+            refinement.append((seeds, took / REFINE_STEPS * sizes.searched / n))
     return Pace(
         num_classes=K,
         reading=reading * sizes.num_samples / n,
@@ -135,6 +180,8 @@ def _measure(
         iteration=tuple(iteration),
         scoring=eigenvectors + moment * sizes.scored / n,
         scores=tuple(scores),
+        refining=eigenvectors + max(0.0, whitened - eigenvectors) * sizes.searched / n,
+        refinement=tuple(refinement),
     )
 
 

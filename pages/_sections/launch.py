@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import streamlit as st
 
@@ -11,9 +12,13 @@ from hume.common.errors import HumeError
 from hume.data import splits
 from hume.data.splits import Setting
 from hume.engine.inner import InnerSolver
-from hume.runs import cost, ray_cluster
+from hume.runs import cost, evenness, ray_cluster
+from hume.runs.pace import Seconds
+from hume.runs.refinement import Refine, default_refine
 from pages._state import runs, services
 from pages._widgets import plots
+
+ClassSizes: TypeAlias = Literal["as configured", "auto"]
 
 CLUSTER = "cluster"
 NUM_SEEDS = 100  # of the default search
@@ -42,6 +47,13 @@ class Plan:
     setting: Setting = "transductive"
     num_seeds: int
     device: str  # one of `search_devices`
+    refine: Refine
+    sizes: ClassSizes  # auto: how even classes should be is chosen first
+
+    @property
+    def chooses(self) -> bool:
+        """Whether how even the classes should be is chosen before the search."""
+        return self.sizes == "auto" and evenness.can_choose(self.data, self.config, self.setting)
 
     @property
     def local_device(self) -> str:
@@ -59,21 +71,21 @@ def usual(data: Dataset) -> Plan | None:
     config, solver = preset("fast", num_classes=K, num_samples=seen)
     return Plan(
         data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, num_seeds=NUM_SEEDS,
-        device=devices.devices()[0],
+        device=devices.devices()[0], refine=default_refine("fast"), sizes="auto",
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The expected cost of a search and its scores."""
+    """The expected cost of a search, its scores and its refinement."""
 
     bytes: int
-    seconds: tuple[float, float] | None  # of the search and of the scores; None while unknown
+    seconds: Seconds | None  # None while unknown
     measuring: bool
 
     @property
     def text(self) -> str:
-        """Search and scores together."""
+        """All stages together."""
         if self.seconds is None:
             return "measuring the time …" if self.measuring else "unknown time"
         return f"about {plots.duration(sum(self.seconds))}"
@@ -89,7 +101,9 @@ def expected(plan: Plan) -> Cost:
     )
     return Cost(
         bytes=cost.most_bytes(sizes, plan.config, plan.solver),
-        seconds=None if pace is None else pace.seconds(sizes, plan.config),
+        seconds=None
+        if pace is None
+        else pace.seconds(sizes, plan.config, refines=plan.refine == "joint", chooses=plan.chooses),
         measuring=measuring,
     )
 
@@ -123,6 +137,8 @@ def launch(plan: Plan) -> None:
             seeds=range(plan.num_seeds),
             device=plan.local_device,
             cluster=ray_cluster.offered() if plan.device == CLUSTER else None,
+            refine=plan.refine,
+            sizes=plan.sizes,
         )
         services.services().jobs.submit(run.name)
     except HumeError as error:

@@ -115,15 +115,17 @@ def finished_run() -> Findings:
         unfinished(run)
         st.stop()
     found = findings(run)
-    not_refined(found)
+    notes(found)
     return found
 
 
-def not_refined(found: Findings) -> None:
-    """Why a run that should be refined is not, where that is so."""
-    why = sentences.not_refined(found)
+def notes(found: Findings) -> None:
+    """Why a run that should be refined is not, and the evidence against even classes, where there is any."""
+    why, chosen = sentences.not_refined(found), found.run.request.evenness
     if why:
         st.info(why, icon=":material/info:")
+    if chosen is not None and chosen.chosen > 0:
+        st.info(sentences.evenness(chosen), icon=":material/balance:")
 
 
 def unfinished(run: Run) -> None:

@@ -10,7 +10,7 @@ from hume.data.dataset import Dataset, Space
 from hume.engine.config import preset
 from hume.engine.inner import Implicit, Unrolled
 from hume.engine.search import floats_per_seed, largest_batch
-from hume.runs.cost import TYPICAL_RANK, Sizes, iterations, most_bytes
+from hume.runs.cost import TYPICAL_RANK, TYPICAL_STEPS, Sizes, iterations, most_bytes
 from hume.runs.pace import Pace, measure
 from tests.support.planted_runs import save_folder
 
@@ -119,9 +119,21 @@ def seconds(**changes):
 def test_a_search_takes_a_start_and_so_much_an_iteration():
     """Seconds of an iteration are on a line with the seeds: 0.4 and 0.025 for each."""
     known = {"patience": None, "num_iterations": 100}
-    assert seconds(**known, num_seeds=4) == pytest.approx((3 + 5 + 100 * 0.5, 7 + 4))
-    assert seconds(**known, num_seeds=10) == pytest.approx((3 + 5 + 100 * 0.65, 7 + 7))
-    assert seconds(**known, num_seeds=100) == pytest.approx((3 + 5 + 100 * 2.9, 7 + 52))
+    assert seconds(**known, num_seeds=4) == pytest.approx((3 + 5 + 100 * 0.5, 7 + 4, 0, 0))
+    assert seconds(**known, num_seeds=10) == pytest.approx((3 + 5 + 100 * 0.65, 7 + 7, 0, 0))
+    assert seconds(**known, num_seeds=100) == pytest.approx((3 + 5 + 100 * 2.9, 7 + 52, 0, 0))
+
+
+def test_refinement_scores_again_and_the_choice_of_even_classes_searches_a_few_seeds_of_each_way():
+    known = {"patience": None, "num_iterations": 100}
+    pace = replace(PACE, refining=2, refinement=((4, 0.1), (16, 0.4)))
+    sizes, config, _ = asked(**known, num_seeds=10)
+    search, scores, refinement, choice = pace.seconds(sizes, config, refines=True, chooses=True)
+    assert (search, scores) == pytest.approx((3 + 5 + 100 * 0.65, 2 * (7 + 7)))
+    assert refinement == pytest.approx(2 + TYPICAL_STEPS * 0.25)
+    few = 3 + 5 + 100 * 0.6 + 2 + TYPICAL_STEPS * 0.2  # a search of eight seeds and its refinement
+    assert choice == pytest.approx(3 * few)
+    assert PACE.seconds(sizes, config, refines=True, chooses=True)[2:] == (0, 0)  # too few rows
 
 
 def test_other_numbers_of_classes_count_as_more_or_fewer_seeds():
@@ -173,9 +185,9 @@ def test_every_kind_of_search_is_measured(planted, changes, on_disk):
     pace = measure(planted, "phi1", "phi2", config, solver, replace(sizes, on_disk=on_disk), "transductive", "cpu")
     numbers = [value for value in asdict(pace).values() if isinstance(value, float)]
     assert all(np.isfinite(value) and value >= 0 for value in numbers)
-    assert all(value > 0 for points in (pace.iteration, pace.scores) for _, value in points)
+    assert all(value > 0 for points in (pace.iteration, pace.scores, pace.refinement) for _, value in points)
     assert len(pace.iteration) > 1
-    assert min(pace.seconds(sizes, config)) > 0
+    assert min(pace.seconds(sizes, config, refines=True, chooses=True)) > 0
 
 
 def test_what_the_search_would_refuse_is_not_measured(planted):
