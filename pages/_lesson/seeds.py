@@ -35,7 +35,10 @@ def show() -> None:
         runs.unfinished(run)
     findings = lesson.findings()
     if findings is not None:
-        cloud(findings)
+        cloud(findings.searched)
+        if findings.likelihood is not None:
+            st.subheader("And in both spaces at once?")
+            refined(findings, findings.likelihood)
         st.subheader("How did they get there?")
         replay.show(findings, truth=lesson.shows_truth(), plot=lesson.plot)
     start(data, again=findings is not None)
@@ -111,6 +114,38 @@ def cloud(findings: Findings) -> None:
         f"{_correlation(objective, accuracy)} Splits are random, so the last objectives are noisy; at the end every "
         f"labeling is scored on all pictures. {sentences.trust(findings, True)}"
     )
+
+
+def refined(findings: Findings, likelihood: NDArray[np.float64]) -> None:
+    """Plot the refined seeds: their likelihood alone, or with the accuracy."""
+    st.markdown(
+        "The objective tests a labeling in one space only. Each labeling is then **refined**: moved to the nearest one "
+        "that a linear classifier separates in both spaces at once. Its horizontal position is now how likely that "
+        "classifier makes the pictures; the most likely fifth votes."
+    )
+    name, seeds, accuracy = f"{findings.run.name}-refined", findings.seeds, findings.statistics.accuracy
+    alt = "One point a seed: its likelihood after refinement"
+    if not lesson.shows_truth() or accuracy is None:
+        lesson.plot(
+            figures.score_distribution(likelihood, seeds, axis=figures.LIKELIHOOD), "lesson likelihood",
+            lambda: (["seed", "likelihood"], zip(seeds, likelihood, strict=True)), alt=alt, name=name,
+        )  # fmt: skip
+        return
+    drawn = figures.correlation(
+        likelihood, accuracy, seeds, findings.states, findings.correlation, axis=figures.LIKELIHOOD
+    )
+    lesson.plot(
+        drawn, "lesson refined cloud",
+        lambda: (["seed", "likelihood", "accuracy"], zip(seeds, likelihood, accuracy, strict=True)),
+        alt=f"{alt} and its accuracy", name=name,
+    )  # fmt: skip
+    searched = findings.searched.vote_agreement
+    if findings.vote_agreement is not None and searched is not None:
+        st.markdown(
+            f"The vote of all starts as searched is right on {formatting.percent(searched.acc)} of the pictures, the "
+            f"vote of the {formatting.count(len(findings.voters), 'most likely refined start')} on "
+            f"**{formatting.percent(findings.vote_agreement.acc)}**."
+        )
 
 
 def _hidden(data: Dataset) -> str:
