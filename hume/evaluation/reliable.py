@@ -122,6 +122,7 @@ def reliability_ranking(
     phi1: RowSource,
     num_classes: int,
     *,
+    labeling: IntArray | None = None,
     num_neighbors: int = 500,
     order: Order = "algorithm",
     neighbors_method: Method = "auto",
@@ -131,7 +132,8 @@ def reliability_ranking(
 ) -> ReliabilityRanking:
     """Rank the samples of every class by how many neighbours and seeds agree: lines 1 to 5 and 8 of Algorithm G1.
 
-    aligned: (S, N) classes in 0..K − 1, as `ensemble.align` returns them; phi1: (N, d1). order: "algorithm" sorts by
+    aligned: (S, N) classes in 0..K − 1, as `ensemble.align` returns them; phi1: (N, d1). labeling: (N,) the one to be
+    ranked, in the same classes, by default the majority's. order: "algorithm" sorts by
     (neighbours, votes), both descending, as Algorithm G1 is printed; "prose" by (votes, neighbours), as the text of
     Appendix G has it. Samples equal in both come by ascending number. neighbors_method: as for
     `approximate_neighbors.count_agreement`; `neighbor_recall` is not None where they are approximate. The remaining
@@ -139,10 +141,14 @@ def reliability_ranking(
     number: `.top(per_class)`.
     """
     _check_order(order)
-    labeling, votes = count_winners(aligned, num_classes)
+    if labeling is None:
+        ranked, votes = count_winners(aligned, num_classes)
+    else:
+        ranked = np.asarray(labeling, np.int64)
+        votes = (np.asarray(aligned) == ranked).sum(0)
     neighbors = count_agreement(
         phi1,
-        labeling,
+        ranked,
         num_neighbors,
         method=neighbors_method,
         chunk_bytes=chunk_bytes,
@@ -150,12 +156,12 @@ def reliability_ranking(
         on_progress=on_progress,
     )
     return ReliabilityRanking(
-        labeling=labeling,
+        labeling=ranked,
         vote_agreement=votes,
         neighbor_agreement=neighbors.agreement,
         num_classes=num_classes,
         num_labelings=np.shape(aligned)[0],
-        num_neighbors=clipped(num_neighbors, labeling.size),
+        num_neighbors=clipped(num_neighbors, ranked.size),
         order=order,
         neighbor_recall=neighbors.recall,
     )

@@ -150,7 +150,8 @@ class SemiSupervised:
 
     def _ranking(self, numbers: SampleNumbers, device: str, on_progress: Progress) -> ReliabilityRanking:
         return reliable.reliability_ranking(
-            self.findings.aligned[:, numbers], SomeRows(self.findings.phi1, numbers), self.num_classes,
+            self.findings.ballots[:, numbers], SomeRows(self.findings.phi1, numbers), self.num_classes,
+            labeling=self.findings.vote.labeling[numbers],
             num_neighbors=self.num_neighbors, order=self.order, device=device, on_progress=on_progress,
         )  # fmt: skip
 

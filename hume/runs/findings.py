@@ -165,8 +165,8 @@ class Findings:
 
     @property
     def ballots(self) -> NDArray[np.integer[Any]]:
-        """(V, N) the labelings among which reliable samples are counted: of all seeds, or of a mode's."""
-        return self.aligned if self.mode is None else self.vote.aligned
+        """(V, N) the labelings that voted, among which reliable samples are counted."""
+        return self.vote.aligned
 
     @cached_property
     def final(self) -> Final | None:
@@ -383,6 +383,7 @@ class Findings:
                 self.ballots[:, chosen],
                 self.phi1 if rows == "all" else SomeRows(self.phi1, chosen),
                 self.num_classes,
+                labeling=self.vote.labeling[chosen],
                 num_neighbors=num_neighbors,
                 neighbors_method=neighbors_method,
                 device=devices.devices()[0],

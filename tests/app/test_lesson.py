@@ -169,3 +169,7 @@ def test_a_search_begins_with_a_button_and_is_shown_when_it_has_ended(data, home
     assert ended(name) == "finished"
     rerun(at)
     assert "lesson hidden cloud" in figures(at)
+    assert "lesson likelihood" in figures(at)
+    shown = look("learn-seeds", lesson_data="birds", run=name, lesson_truth="true")
+    assert "lesson refined cloud" in figures(shown)
+    assert "most likely refined" in " ".join(words(shown))
