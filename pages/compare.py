@@ -9,7 +9,8 @@ from hume.common import devices, formatting
 from hume.common.progress import Progress
 from hume.data.dataset import Dataset
 from hume.evaluation.metrics import Spread
-from hume.experiments.comparison import HUME, METHODS, Comparison, Method, Standing
+from hume.experiments.comparison import Comparison, Standing, preference
+from hume.experiments.methods import HUME, METHODS, Method
 from hume.experiments.published import headline
 from hume.reporting import experiment_sentences, figures
 from pages._sections import ablation, progress
@@ -22,8 +23,8 @@ KINDS = {
     "baseline": "Other methods without labels",
     "supervised": "Supervised: upper bound",
 }
-HEADER = ("method", "kind", "ACC", "ACC ±", "ARI", "ARI ±", "NMI", "NMI ±", "n", "vote ACC", "cv score", "seconds",
-          "how")  # fmt: skip
+HEADER = ("method", "kind", "ACC", "ACC ±", "ARI", "ARI ±", "NMI", "NMI ±", "n", "vote ACC", "cv score", "likelihood",
+          "refined ACC", "seconds", "how")  # fmt: skip
 
 
 def main() -> None:
@@ -36,6 +37,7 @@ def main() -> None:
     progress.jobs()
     if standings:
         board(comparison, standings, truth)
+        pool(comparison, standings, truth)
     printed(comparison.dataset, truth)
     all_pairs(comparison, truth)
     ablation.ablations(comparison, truth)
@@ -118,6 +120,7 @@ def board(comparison: Comparison, standings: list[Standing], truth: bool) -> Non
                 [each.acc.std if each.acc else np.nan for each in ordered],
                 [each.num_seeds for each in ordered],
                 [np.nan if each.vote_acc is None else each.vote_acc for each in ordered],
+                refined=[np.nan if each.refined_acc is None else each.refined_acc for each in ordered],
             ),
             "leaderboard", lambda: (HEADER, [_line(each, truth) for each in ordered]),
             alt="Accuracy of every method with its spread over seeds", name=f"{name}-leaderboard",
@@ -131,10 +134,36 @@ def board(comparison: Comparison, standings: list[Standing], truth: bool) -> Non
         {HEADER[i]: [line[i] for line in lines] for i in columns},
         hide_index=True,
         column_config={
-            **dict.fromkeys(HEADER[2:8], share), "vote ACC": share, "cv score": share,
+            **dict.fromkeys(HEADER[2:8], share), "vote ACC": share, "cv score": share, "refined ACC": share,
+            "likelihood": st.column_config.NumberColumn(
+                format="%.2f", help="Of the most likely labeling after refinement in both spaces, nats a sample."
+            ),
             "seconds": st.column_config.NumberColumn(format="%.1f"),
         },
     )  # fmt: skip
+
+
+def pool(comparison: Comparison, standings: list[Standing], truth: bool) -> None:
+    """What the likelihood prefers among the labelings of all methods, and the button that computes it."""
+    st.markdown(
+        "**One judge of all methods:** every labeling refined in both spaces, the most likely one of each method"
+    )
+    if sentence := experiment_sentences.preferred_by_likelihood(preference(standings), truth):
+        st.markdown(sentence)
+    missing = [each for each in standings if each.method.kind != "supervised" and each.likelihood is None]
+    if missing and st.button(
+        f"Judge {formatting.count(len(missing), 'method')}", icon=":material/balance:", key="judge methods",
+        help="Seconds for 10,000 samples; without labels.",
+    ):  # fmt: skip
+        device = devices.devices()[0]
+
+        def work(on_progress: Progress) -> str:
+            comparison.judge(device=device, on_progress=on_progress)
+            return "All methods are judged by the likelihood in both spaces."
+
+        name = f"{comparison.dataset.name}: judge of the methods on {comparison.phi1}, {comparison.phi2}"
+        services.services().work.do(name, work, device)
+        st.rerun()
 
 
 def _worth(each: Standing) -> float:
@@ -147,8 +176,8 @@ def _line(each: Standing, truth: bool) -> list[object]:
 
     return [
         each.method.title, KINDS[each.method.kind], *both(each.acc), *both(each.ari), *both(each.nmi), each.num_seeds,
-        each.vote_acc if truth else None, None if each.cv_score is None else each.cv_score.mean, each.seconds,
-        each.note,
+        each.vote_acc if truth else None, None if each.cv_score is None else each.cv_score.mean, each.likelihood,
+        each.refined_acc if truth else None, each.seconds, each.note,
     ]  # fmt: skip
 
 
@@ -182,7 +211,7 @@ def all_pairs(comparison: Comparison, truth: bool) -> None:
     for phi1 in names:
         for phi2 in names:
             known = _standings(comparison.on(phi1, phi2)) if phi1 != phi2 else []
-            ours = next((each for each in known if each.method.key == HUME), None)
+            ours = next((each for each in known if each.method.kind == "hume"), None)
             if ours is not None:
                 found[phi1, phi2] = ours
     missing = [(a, b) for a in names for b in names if a != b and (a, b) not in found]

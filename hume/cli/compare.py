@@ -1,5 +1,6 @@
 """The command that compares HUME with every other method on the same features."""
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,17 +10,20 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from hume.cli.base import command, print_table, progress
+from hume.cli.runs import AsJson
 from hume.common import devices
 from hume.common.csv_files import write_csv
 from hume.common.errors import HumeError, InputError
 from hume.evaluation.metrics import Spread
-from hume.experiments.comparison import HUME, METHODS, Comparison, Standing
+from hume.experiments.comparison import Comparison, Standing, preference
+from hume.experiments.methods import HUME, METHODS
 from hume.experiments.published import headline
+from hume.reporting.experiment_sentences import preferred_by_likelihood
 from hume.runs import discover
 from hume.runs.store import Store
 
 COLUMNS = ("method", "kind", "acc", "acc_std", "ari", "ari_std", "nmi", "nmi_std", "n", "vote_acc", "cv_score",
-           "seconds", "note")  # fmt: skip
+           "seconds", "note", "likelihood", "refined_acc")  # fmt: skip
 
 
 @command("compare")
@@ -32,7 +36,11 @@ def compare(
     full: Annotated[bool, typer.Option("--full", help="Published budgets, hours for some; default: smaller.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Run again, ignoring the cache.")] = False,
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="HUME on every pair of spaces, too.")] = False,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Refine the labelings of all methods and compare their likelihood.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
+    as_json: AsJson = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Run every method on the same features and print the leaderboard; earlier results are cached."""
@@ -45,14 +53,20 @@ def compare(
         raise InputError(f"there is no method {min(unknown)!r}: choose among {', '.join(METHODS)}")
     chosen = [method.key for method in comparison.methods if not only or method.key in only]
     _run(comparison, chosen, full, again, place)
+    if judge:
+        with progress(transient=True) as bar:
+            comparison.judge(device=place, on_progress=partial(_advance, bar, bar.add_task("judge", total=1.0)))
     standings = [each for each in comparison.standings() if each.method.key in chosen]
     print(f"{data.card.get('name') or data.name}: φ1 {first}, φ2 {second}, K {comparison.num_classes}")
     print_table(_leaderboard(standings))
+    print(preferred_by_likelihood(preference(standings), truth=data.labels is not None))
     _print_published(data.name, str(data.card.get("name") or ""))
     if all_pairs:
         _all_pairs(comparison, full, again, place)
     if csv is not None:
         print(write_csv(csv, COLUMNS, map(row, standings)))
+    if as_json:
+        print(json.dumps(_as_object(comparison, standings), ensure_ascii=False))
 
 
 def _run(comparison: Comparison, keys: list[str], full: bool, again: bool, device: str) -> None:
@@ -77,19 +91,39 @@ def row(each: Standing) -> list[object]:
     cv_score = None if each.cv_score is None else each.cv_score.mean
     return [
         each.method.title, each.method.kind, *numbers, each.num_seeds, each.vote_acc, cv_score, round(each.seconds, 1),
-        each.note,
+        each.note, each.likelihood, each.refined_acc,
     ]  # fmt: skip
 
 
+def _as_object(comparison: Comparison, standings: list[Standing]) -> dict[str, object]:
+    """The leaderboard for programs; what needs ground truth is null without it."""
+    pool = preference(standings)
+    lines = [{"key": each.method.key, **dict(zip(COLUMNS, row(each), strict=True))} for each in standings]
+    return {
+        "dataset": comparison.dataset.name, "phi1": comparison.phi1, "phi2": comparison.phi2,
+        "num_classes": comparison.num_classes, "methods": lines, "pool": None if pool is None else {
+            "preferred": None if pool.preferred is None else pool.preferred.method.key,
+            "hume": pool.ours.method.key, "other": pool.other.method.key, "gain": pool.gain,
+            "sentence": preferred_by_likelihood(pool, truth=comparison.dataset.labels is not None),
+        },
+    }  # fmt: skip
+
+
 def _leaderboard(standings: list[Standing]) -> Table:
-    table = Table("method", "ACC", "ARI", "NMI", "n", "vote ACC", "CV score", "s", "how", box=None)
+    judged = any(each.likelihood is not None for each in standings)
+    columns = ("likelihood", "refined ACC") if judged else ()
+    table = Table("method", "ACC", "ARI", "NMI", "n", "vote ACC", "CV score", *columns, "s", "how", box=None)
     for each in standings:
-        vote = "" if each.vote_acc is None else f"{each.vote_acc:.3f}"
+        figures = [_number(each.likelihood), _number(each.refined_acc)] if judged else []
         table.add_row(
-            each.method.title, _shown(each.acc), _shown(each.ari), _shown(each.nmi), str(each.num_seeds), vote,
-            _shown(each.cv_score), f"{each.seconds:.1f}", each.note,
+            each.method.title, _shown(each.acc), _shown(each.ari), _shown(each.nmi), str(each.num_seeds),
+            _number(each.vote_acc), _shown(each.cv_score), *figures, f"{each.seconds:.1f}", each.note,
         )  # fmt: skip
     return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _shown(spread: Spread | None) -> str:

@@ -8,100 +8,86 @@ Labelings are saved in the home, a method an entry of `comparisons`; scores are 
 never reaches the disk.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hume.common.errors import InputError
-from hume.common.progress import Progress
+from hume.common.progress import Progress, part
 from hume.data.dataset import Dataset
 from hume.data.splits import evaluated_rows
 from hume.engine.config import preset
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Spread, spread
-from hume.experiments.baselines.registry import BASELINES, agreement_of, run_baseline
+from hume.experiments.baselines.registry import agreement_of, run_baseline
 from hume.experiments.cache import Cache
-from hume.experiments.negative_controls import NEGATIVE_CONTROLS, run_negative_control
+from hume.experiments.judge import judge, load_judged, save_judged
+from hume.experiments.methods import HUME, METHODS, Kind, Method
+from hume.experiments.negative_controls import run_negative_control
+from hume.experiments.refined_methods import RefinedSearch, refined_labelings, refinement_of
 from hume.experiments.saved_labelings import SavedLabelings, load, pair_key, save
 from hume.experiments.searches import ExperimentSearch
 from hume.runs.searching import LABEL_TYPE, of_search
 
-Kind = Literal["hume", "control", "baseline", "supervised"]
-
-HUME = "hume"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """One line of a comparison."""
-
-    key: str
-    title: str
-    kind: Kind
-    does: str  # one sentence
-    source: str
-    left_out: str
-    num_seeds: int
-    quick_seeds: int
-
-
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {
-        HUME: Method(
-            key=HUME,
-            title="HUME",
-            kind="hume",
-            does="Searches for the labeling, linear in φ1, that a classifier in φ2 predicts best; the seeds vote.",
-            source="Gadetsky and Brbić (NeurIPS 2023); the preset `fast` of this project",
-            left_out="nothing",
-            num_seeds=100,
-            quick_seeds=100,
-        ),
-        **{
-            control.key: Method(
-                key=control.key,
-                title=f"negative control: {control.title}",
-                kind="control",
-                does=control.does,
-                source="HUME's search on a pair without a second view",
-                left_out="nothing",
-                num_seeds=100,
-                quick_seeds=20,
-            )
-            for control in NEGATIVE_CONTROLS.values()
-        },
-        **{
-            baseline.key: Method(
-                key=baseline.key,
-                title=baseline.title,
-                kind="supervised" if baseline.needs_labels else "baseline",
-                does=baseline.does,
-                source=baseline.source,
-                left_out=baseline.left_out,
-                num_seeds=baseline.num_seeds,
-                quick_seeds=baseline.quick_seeds,
-            )
-            for baseline in BASELINES.values()
-        },
-    }
-)
+KINDS: tuple[Kind, ...] = ("hume", "control", "baseline", "supervised")  # as they are listed
+AS_LIKELY = 0.01  # nats a row: a refinement stops where a step gains less than a tenth of it
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One line of the leaderboard; what needs ground truth is None without it, the vote where no seeds vote."""
+    """One line of the leaderboard.
+
+    What needs ground truth is None without it, the vote where no seeds vote, and the last two where the judge has not
+    seen these labelings.
+    """
 
     method: Method
     acc: Spread | None  # over seeds; of the probe, the share of right predictions
     ari: Spread | None
     nmi: Spread | None
-    vote_acc: float | None
+    vote_acc: float | None  # of refined labelings, that of the refined vote
     cv_score: Spread | None
     num_seeds: int
     seconds: float
     note: str
+    likelihood: float | None = None  # nats a row, of the most likely labeling after refinement
+    refined_acc: float | None = None  # of that labeling
+
+
+@dataclass(frozen=True)
+class Preference:
+    """HUME's most likely labeling after refinement, and that of all other methods without labels."""
+
+    ours: Standing
+    other: Standing
+    gain: float  # nats a row by which the other one is more likely
+
+    @property
+    def preferred(self) -> Standing | None:
+        """Which of the two the likelihood prefers; None where they are as likely."""
+        if abs(self.gain) < AS_LIKELY:
+            return None
+        return self.other if self.gain > 0 else self.ours
+
+
+def preference(standings: Sequence[Standing]) -> Preference | None:
+    """What the judge prefers in the pool of all methods; None until one of HUME's and another one are judged.
+
+    Negative controls and supervised methods stay out: they are nothing that a user would choose.
+    """
+    best: dict[Kind, tuple[float, Standing]] = {}
+    for line in standings:
+        kind = line.method.kind
+        if line.likelihood is not None and (kind not in best or line.likelihood > best[kind][0]):
+            best[kind] = line.likelihood, line
+    if "hume" not in best or "baseline" not in best:
+        return None
+    (of_ours, ours), (of_other, other) = best["hume"], best["baseline"]
+    return Preference(ours, other, of_other - of_ours)
 
 
 class Comparison:
@@ -142,7 +128,10 @@ class Comparison:
         if method.kind == "hume":
             config, solver = preset("fast", num_classes=self.num_classes, num_samples=self.dataset.num_samples)
             search = ExperimentSearch(self.home, *pair, config, solver, num_seeds)
-            return search.labelings(self.cache, key, note, again=again, device=device, on_progress=on_progress)
+            labelings = RefinedSearch(search).labelings if key == HUME else search.labelings
+            return labelings(self.cache, key, note, again=again, device=device, on_progress=on_progress)
+        if method.refines is not None:
+            return self._refine(method, num_seeds, quick, device, on_progress)
         if method.kind == "control":
             result = run_negative_control(
                 key, *pair, num_classes=self.num_classes, seeds=range(num_seeds), device=device,
@@ -157,6 +146,38 @@ class Comparison:
         save(self.cache, key, saved)
         return saved
 
+    def _refine(
+        self, method: Method, num_seeds: int, quick: bool, device: str, on_progress: Progress | None
+    ) -> SavedLabelings:
+        assert method.refines is not None  # checked by `run`
+        stage = refinement_of(self.dataset, self.phi1, self.phi2, self.num_classes, device)
+        known = self.saved(method.refines)
+        if known is None or len(known.labelings) < num_seeds:
+            known = self.run(method.refines, quick=quick, device=device, on_progress=part(on_progress, 0, 0.8))
+        saved = refined_labelings(stage, known, f"{known.note}; every seed refined", part(on_progress, 0.8, 1))
+        save(self.cache, method.key, saved)
+        return saved
+
+    def judge(self, *, device: str = "cpu", on_progress: Progress | None = None) -> None:
+        """Judge the labelings of every method that was run since they were judged last: see `hume.experiments.judge`.
+
+        Raises InputError where labelings cannot be refined, RunError when the home cannot be written.
+        """
+        missing = self._unjudged()
+        if not missing:
+            return
+        stage = refinement_of(self.dataset, self.phi1, self.phi2, self.num_classes, device)
+        for number, (key, saved) in enumerate(missing):
+            report = part(on_progress, number / len(missing), (number + 1) / len(missing))
+            save_judged(self.cache, key, saved, judge(stage, saved, report))
+            report(1.0)
+
+    def _unjudged(self) -> list[tuple[str, SavedLabelings]]:
+        known = [(method.key, self.saved(method.key)) for method in self.methods if method.kind != "supervised"]
+        return [
+            (key, saved) for key, saved in known if saved is not None and load_judged(self.cache, key, saved) is None
+        ]
+
     def saved(self, key: str) -> SavedLabelings | None:
         """The labelings of a method's last run; None where they are missing or damaged."""
         return load(self.cache, key, self.dataset.num_samples)
@@ -165,14 +186,14 @@ class Comparison:
 
     def standings(self) -> list[Standing]:
         """Every method that was run: HUME, controls, baselines, then the supervised upper bound."""
-        order = ("hume", "control", "baseline", "supervised")
-        methods = sorted(self.methods, key=lambda method: order.index(method.kind))
+        methods = sorted(self.methods, key=lambda method: KINDS.index(method.kind))
         known = [(method, self.saved(method.key)) for method in methods]
         return [self.standing(method, saved) for method, saved in known if saved is not None]
 
     def standing(self, method: Method, saved: SavedLabelings) -> Standing:
         """The scores of one method's labelings; those that need ground truth are None without it."""
         agreement = agreement_of(self.dataset, saved.labelings, named=method.kind == "supervised")
+        judged = load_judged(self.cache, method.key, saved)
         return Standing(
             method=method,
             acc=None if agreement is None else agreement.acc,
@@ -183,13 +204,23 @@ class Comparison:
             num_seeds=len(saved.labelings),
             seconds=saved.seconds,
             note=saved.note,
+            likelihood=None if judged is None else judged.likelihood,
+            refined_acc=None if judged is None else self._accuracy(judged.labeling),
         )
 
     def _vote(self, saved: SavedLabelings) -> float | None:
-        if saved.cv_score is None or self.dataset.labels is None:
+        if self.dataset.labels is None:
+            return None
+        if saved.joint is not None:
+            return self._accuracy(saved.joint.final)
+        if saved.cv_score is None:
             return None
         rows = evaluated_rows(self.dataset)
-        vote = ensemble.majority_vote(
-            saved.labelings, saved.cv_score, self.num_classes, None if rows.all() else rows
-        ).labeling
-        return metrics.clustering_accuracy(self.dataset.labels[rows], vote[rows])
+        chosen = None if rows.all() else rows
+        return self._accuracy(
+            ensemble.majority_vote(saved.labelings, saved.cv_score, self.num_classes, chosen).labeling
+        )
+
+    def _accuracy(self, labeling: NDArray[np.integer[Any]]) -> float | None:
+        truth, rows = self.dataset.labels, evaluated_rows(self.dataset)
+        return None if truth is None else metrics.clustering_accuracy(truth[rows], labeling[rows])

@@ -106,5 +106,6 @@ def run_negative_control(
     )
     config, solver = preset("fast", num_classes=num_classes, num_samples=dataset.num_samples)
     return discover(
-        changed, phi1="phi1", phi2="phi2", config=config, solver=solver, seeds=seeds, device=device, on_step=on_step
-    )
+        changed, phi1="phi1", phi2="phi2", config=config, solver=solver, seeds=seeds, refine="none", device=device,
+        on_step=on_step,
+    )  # fmt: skip

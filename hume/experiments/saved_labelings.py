@@ -12,13 +12,23 @@ from hume.experiments.cache import Cache
 
 
 @dataclass(frozen=True, eq=False)
+class Joint:
+    """What a refinement of labelings in both spaces adds to them."""
+
+    likelihood: NDArray[np.float64]  # (S,) mean log-likelihood of a row, nats
+    final: NDArray[np.int32]  # (N,) the vote of the most likely fifth, refined once more
+    final_likelihood: float
+
+
+@dataclass(frozen=True, eq=False)
 class SavedLabelings:
-    """The labelings of seeds 0..S − 1 of a method."""
+    """The labelings of seeds 0..S − 1 of a method, or of those of them that were refined."""
 
     labelings: NDArray[np.int32]  # (S, N)
     cv_score: NDArray[np.float64] | None  # (S,) of searches, None for other methods
     seconds: float
     note: str  # how it was run
+    joint: Joint | None = None  # of refined labelings
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +46,12 @@ class ScoredLabelings(SavedLabelings):
 
 def save(cache: Cache, entry: str, saved: SavedLabelings) -> None:
     """Write labelings to an entry; raises RunError when it cannot be written."""
-    arrays = {"labelings": saved.labelings, "cv_score": saved.cv_score}
-    cache.write(entry, arrays, {"seconds": f"{saved.seconds:.3f}", "note": saved.note})
+    arrays: dict[str, NDArray[Any] | None] = {"labelings": saved.labelings, "cv_score": saved.cv_score}
+    tags = {"seconds": f"{saved.seconds:.3f}", "note": saved.note}
+    if saved.joint is not None:
+        arrays |= {"likelihood": saved.joint.likelihood, "final": saved.joint.final}
+        tags["final_likelihood"] = repr(saved.joint.final_likelihood)
+    cache.write(entry, arrays, tags)
 
 
 def load(cache: Cache, entry: str, num_samples: int) -> SavedLabelings | None:
@@ -49,14 +63,19 @@ def load(cache: Cache, entry: str, num_samples: int) -> SavedLabelings | None:
     try:
         labelings, cv_score = arrays["labelings"], arrays.get("cv_score")
         seconds, note = float(tags["seconds"]), tags["note"]
+        joint = None
+        if "final" in arrays:
+            joint = Joint(arrays["likelihood"], arrays["final"], float(tags["final_likelihood"]))
     except (KeyError, ValueError):
         return None
     fits = labelings.ndim == 2 and labelings.shape[1] == num_samples and len(labelings) > 0
     if not fits or (cv_score is not None and len(cv_score) != len(labelings)):
         return None
+    if joint is not None and joint.final.shape != labelings.shape[1:]:
+        return None
     if cv_score is None:
-        return SavedLabelings(labelings, None, seconds, note)
-    return ScoredLabelings(labelings, cv_score, seconds, note)
+        return SavedLabelings(labelings, None, seconds, note, joint)
+    return ScoredLabelings(labelings, cv_score, seconds, note, joint)
 
 
 def load_scored(cache: Cache, entry: str, num_samples: int, num_seeds: int = 1) -> ScoredLabelings | None:

@@ -75,7 +75,7 @@ class ExperimentSearch:
         for name in store.names():
             try:
                 run = store.open(name)
-                if self._is_same(run):
+                if self.is_same(run, run.request.config):
                     seconds = float(run.scores()["seconds"])
                     yield ScoredLabelings(run.labelings(), run.cv_score(), seconds, f"from run {name}")
             except HumeError:  # unfinished, damaged, or its data are missing
@@ -85,15 +85,15 @@ class ExperimentSearch:
             if saved is not None:
                 yield replace(saved, note=f"from {cache.folder.parent.name}: {entry}")
 
-    def _is_same(self, run: Run) -> bool:
-        """Whether a run has the same request and scored rows; raises RunError for an unfinished one."""
+    def is_same(self, run: Run, config: Config) -> bool:
+        """Whether a run, asked for `config`, has the same request and scored rows; RunError for an unfinished one."""
         request, prints = run.request, tuple(self.dataset.space(name).fingerprint for name in (self.phi1, self.phi2))
         return (
             request.fingerprints == prints
             and request.origin == "search"
             and request.setting == "transductive"
             and request.solver == self.solver
-            and replace(request.config, precision=self.config.precision) == self.config  # no hyperparameter
+            and replace(config, precision=self.config.precision) == self.config  # no hyperparameter
             and run.scores()["seeds"] == list(run.finished_seeds)
             and run.finished_seeds[: self.num_seeds] == tuple(range(self.num_seeds))
             and scored_rows(run.dataset()) == scored_rows(self.dataset)

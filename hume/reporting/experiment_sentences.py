@@ -10,7 +10,8 @@ from hume.common.formatting import count, number, percent
 from hume.evaluation.metrics import Correlation, Spread
 from hume.experiments.ablation import Sweep, Value, value_name
 from hume.experiments.class_sizes import SizeEstimate
-from hume.experiments.comparison import Standing
+from hume.experiments.comparison import Preference, Standing
+from hume.experiments.methods import AS_IN_PAPER, HUME
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS, WITHOUT_PHI2
 from hume.experiments.number_of_classes import LEAST_SEEDS as LEAST_SWEPT
 from hume.experiments.number_of_classes import Suggestion
@@ -52,28 +53,39 @@ def compared_with_others(standings: Sequence[Standing], truth: bool) -> str:
     """How HUME compares with the other methods on the same features; without the truth, by its score alone."""
     if not standings:
         return "No method was run on this pair of spaces yet: run HUME and the methods to compare it with."
-    ours = next((standing for standing in standings if standing.method.kind == "hume"), None)
+    ours = [standing for standing in standings if standing.method.kind == "hume"]
+    searched = next((standing for standing in ours if standing.method.key == AS_IN_PAPER), ours[0] if ours else None)
     controls = [standing for standing in standings if standing.method.key in WITHOUT_PHI2]
     scores = [control.cv_score.mean for control in controls if control.cv_score is not None]
     sentences = []
-    if ours is not None and ours.cv_score is not None and scores:
+    if searched is not None and searched.cv_score is not None and scores:
         sentences.append(
-            f"The cross-validation accuracy in φ2 of HUME's labels is {percent(ours.cv_score.mean)}, that of the "
+            f"The cross-validation accuracy in φ2 of HUME's labels is {percent(searched.cv_score.mean)}, that of the "
             f"negative controls' labels {percent(max(scores))}."
         )
-    if truth and ours is not None and ours.vote_acc is not None:
-        sentences += [*_best_other(ours.vote_acc, standings), *_votes_of_controls(controls)]
+    if truth and ours and ours[0].vote_acc is not None:
+        sentences += [*_best_other(ours[0], ours[0].vote_acc, standings), *_votes_of_controls(controls)]
     return " ".join(sentences) or f"{count(len(standings), 'method')} were run on this pair of spaces."
 
 
-def _best_other(vote_acc: float, standings: Sequence[Standing]) -> list[str]:
-    others = [(line.acc, line) for line in standings if line.method.kind == "baseline" and line.acc is not None]
+def _best_other(ours: Standing, accuracy: float, standings: Sequence[Standing]) -> list[str]:
+    others = [line for line in standings if line.method.kind == "baseline" and line.acc is not None]
     if not others:
         return []
-    acc, best = max(others, key=lambda pair: pair[0].mean)
-    over = f" ± {100 * acc.std:.1f} over {count(best.num_seeds, 'seed')}" if acc.n > 1 else ""
-    text = f"The accuracy of HUME's vote is {percent(vote_acc)}; that of the best other method without labels, "
-    return [f"{text}{best.method.title}, is {percent(acc.mean)}{over}."]
+    best = max(others, key=_accuracy)
+    over = ""
+    if best.vote_acc is None and best.acc is not None and best.acc.n > 1:
+        over = f" ± {100 * best.acc.std:.1f} over {count(best.num_seeds, 'seed')}"
+    what = "labeling" if ours.method.key == HUME else "vote"
+    text = f"The accuracy of HUME's {what} is {percent(accuracy)}; that of the best other method without labels, "
+    return [f"{text}{best.method.title}, is {percent(_accuracy(best))}{over}."]
+
+
+def _accuracy(line: Standing) -> float:
+    """Of the labeling that a method offers, else the mean over its seeds."""
+    if line.vote_acc is not None:
+        return line.vote_acc
+    return -1.0 if line.acc is None else line.acc.mean
 
 
 def _votes_of_controls(controls: Sequence[Standing]) -> list[str]:
@@ -81,6 +93,30 @@ def _votes_of_controls(controls: Sequence[Standing]) -> list[str]:
     if not votes:
         return []
     return [f"The accuracy of a negative control's vote is {percent(max(votes))}: that much comes from φ1 alone."]
+
+
+def preferred_by_likelihood(preference: Preference | None, truth: bool) -> str:
+    """Which labeling of all methods the likelihood in both spaces prefers, after refinement; empty without a pool."""
+    if preference is None:
+        return ""
+    ours, other = preference.ours, preference.other
+    title = other.method.title + ("" if other.method.refines else ", refined")
+    first, second, by = ours, other, "By the likelihood in both spaces"
+    if preference.preferred is None:
+        text = f"{by} HUME's labeling and that of {title}, are equally good: "
+    elif preference.preferred is ours:
+        text = f"{by} HUME's labeling is preferred to that of the best other method, {title}: "
+    else:
+        first, second = other, ours
+        text = f"{by} the labeling of {title}, is preferred to HUME's: "
+    text += f"{_nats(first)} against {_nats(second)} nats a sample"
+    if truth and first.refined_acc is not None and second.refined_acc is not None:
+        text += f"; their accuracies are {percent(first.refined_acc)} and {percent(second.refined_acc)}"
+    return f"{text}."
+
+
+def _nats(line: Standing) -> str:
+    return "–" if line.likelihood is None else number(line.likelihood)
 
 
 # --- trust ---------------------------------------------------------------------------------------

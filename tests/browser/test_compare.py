@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from hume import Store
-from hume.experiments.comparison import METHODS, Comparison
+from hume.experiments.comparison import Comparison
+from hume.experiments.methods import METHODS
 from tests.support.chromium import settle
 from tests.support.server import AppServer
 

@@ -7,12 +7,17 @@ import pytest
 
 from hume.common.errors import InputError
 from hume.evaluation import metrics
-from hume.experiments.comparison import HUME, METHODS, Comparison
+from hume.experiments import comparison as comparison_module
+from hume.experiments import negative_controls
+from hume.experiments.comparison import Comparison, preference
+from hume.experiments.judge import load_judged
+from hume.experiments.methods import AS_IN_PAPER, HUME, METHODS
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS, run_negative_control
 from hume.experiments.published import PUBLISHED, headline
-from hume.reporting.experiment_sentences import compared_with_others
+from hume.experiments.saved_labelings import ScoredLabelings, save
+from hume.reporting.experiment_sentences import compared_with_others, preferred_by_likelihood
 from hume.runs.discover import discover
-from tests.support.planted_runs import save_folder
+from tests.support.planted_runs import save_folder, shorten
 
 
 @pytest.fixture(scope="module")
@@ -52,21 +57,21 @@ def test_controls_leave_the_spaces_as_they_are(dataset):
 
 
 def test_what_was_found_is_there_for_whoever_looks_later(comparison, dataset, tmp_path):
-    for key in (HUME, "kmeans-phi1", "shuffled"):
+    for key in (AS_IN_PAPER, "kmeans-phi1", "shuffled"):
         shares = []
         comparison.run(key, on_progress=shares.append)
         assert shares == sorted(shares)
     later = Comparison(tmp_path / "home", dataset, "phi1", "phi2", num_classes=4)
     standings = {each.method.key: each for each in later.standings()}
-    assert list(standings) == [HUME, "shuffled", "kmeans-phi1"], "HUME, controls, then the others"
+    assert list(standings) == [AS_IN_PAPER, "shuffled", "kmeans-phi1"], "HUME, controls, then the others"
     labelings = later.saved("kmeans-phi1").labelings
     accuracy = [metrics.clustering_accuracy(dataset.labels, each) for each in labelings]
     assert standings["kmeans-phi1"].acc.mean == pytest.approx(np.mean(accuracy))
     assert standings["kmeans-phi1"].acc.std == pytest.approx(np.std(accuracy))
     assert standings["kmeans-phi1"].num_seeds == len(labelings)
     assert standings["kmeans-phi1"].vote_acc is None
-    assert standings[HUME].vote_acc > 0.95
-    assert standings[HUME].cv_score.mean > 2 * standings["shuffled"].cv_score.mean
+    assert standings[AS_IN_PAPER].vote_acc > 0.95
+    assert standings[AS_IN_PAPER].cv_score.mean > 2 * standings["shuffled"].cv_score.mean
     assert Comparison(tmp_path / "home", dataset, "phi2", "phi1", num_classes=4).standings() == []
     assert Comparison(tmp_path / "home", dataset, "phi1", "phi2", num_classes=5).standings() == []
 
@@ -91,7 +96,7 @@ def test_the_truth_never_reaches_the_disk(dataset, tmp_path):
     files = []
     for data, home in ((dataset, "one"), (nameless, "other")):
         comparison = Comparison(tmp_path / home, data, "phi1", "phi2", num_classes=4)
-        found = comparison.run(HUME)
+        found = comparison.run(AS_IN_PAPER)
         files.append(found.labelings)
         (path,) = (tmp_path / home).rglob("*.safetensors")
         assert b"acc" not in path.read_bytes()
@@ -123,7 +128,7 @@ def test_every_method_says_what_it_does_and_leaves_out():
 
 def test_a_sentence_tells_how_hume_stands(comparison):
     assert "No method was run" in compared_with_others([], True)
-    for key in (HUME, "noise", "kmeans-both"):
+    for key in (AS_IN_PAPER, "noise", "kmeans-both"):
         comparison.run(key)
     standings = comparison.standings()
     told = compared_with_others(standings, True)
@@ -152,3 +157,103 @@ def test_what_was_found_is_another_for_other_rows_that_scores_are_computed_on(tm
     of_whole.run("kmeans-phi1")
     assert of_whole.saved("kmeans-phi1") is not None
     assert of_split.saved("kmeans-phi1") is None
+
+
+# --- refined methods and their judge -----------------------------------------------------------
+
+
+@pytest.fixture
+def short(comparison, monkeypatch):
+    """A comparison with saved labelings of a search, ever worse ones, and where further searches end soon."""
+    shorten(monkeypatch, comparison_module, negative_controls, num_iterations=5)
+    generator, truth = np.random.default_rng(0), comparison.dataset.labels
+    wrong = generator.random((100, len(truth))) < np.linspace(0, 0.4, 100)[:, None]
+    labelings = np.where(wrong, generator.integers(0, 4, wrong.shape), truth).astype(np.int32)
+    searched = ScoredLabelings(labelings, np.linspace(1, 0.6, 100), 3.0, "100 seeds, preset fast, transductive")
+    save(comparison.cache, AS_IN_PAPER, searched)
+    return comparison
+
+
+def test_hume_offers_what_a_run_does_and_the_searched_labelings_stay_a_row_of_their_own(short):
+    shares = []
+    saved = short.run(HUME, on_progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert saved.joint.likelihood.shape == saved.cv_score.shape == (100,)
+    searched = short.saved(AS_IN_PAPER)
+    assert searched.joint is None
+    assert saved.note == f"{searched.note}, refined"
+    again = short.saved(HUME)
+    assert np.array_equal(again.joint.final, saved.joint.final)
+    assert again.joint.final_likelihood == saved.joint.final_likelihood
+    first, second = short.standings()
+    assert (first.method.title, second.method.title) == ("HUME", "HUME as in the paper")
+    assert first.vote_acc == metrics.clustering_accuracy(short.dataset.labels, saved.joint.final)
+    assert first.vote_acc > 0.95
+    short.run("kmeans-phi1")
+    assert "The accuracy of HUME's labeling is" in compared_with_others(short.standings(), True)
+
+
+def test_a_refined_method_takes_the_saved_labelings_and_the_most_likely_fifth_votes(short):
+    base = short.run("kmeans-both")
+    refined = short.run("kmeans-both-refined")
+    assert refined.labelings.shape == base.labelings.shape
+    assert refined.seconds > base.seconds
+    assert refined.note == f"{base.note}; every seed refined"
+    assert refined.joint.final_likelihood > np.quantile(refined.joint.likelihood, 0.5)
+    (line,) = [line for line in short.standings() if line.method.key == "kmeans-both-refined"]
+    assert line.vote_acc > 0.95
+    assert short.run("gmm-both-refined").joint is not None, "searched where it was not"
+    assert short.saved("gmm-both") is not None
+
+
+def test_one_judge_sees_every_method_without_labels_and_again_only_what_changed(short):
+    for key in ("kmeans-both", "kmeans-both-refined", "shuffled", "probe-phi1"):
+        short.run(key)
+    assert preference(short.standings()) is None
+    short.judge()
+    lines = {line.method.key: line for line in short.standings()}
+    assert lines["probe-phi1"].likelihood is None, "it has seen the labels"
+    assert lines["shuffled"].likelihood is not None
+    assert lines["kmeans-both"].likelihood == pytest.approx(lines["kmeans-both-refined"].likelihood, abs=1e-3)
+    assert all(line.refined_acc > 0.9 for key, line in lines.items() if key not in ("shuffled", "probe-phi1"))
+    files = {path: path.stat().st_mtime_ns for path in short.cache.folder.glob("judged/*")}
+    short.judge()
+    assert files == {path: path.stat().st_mtime_ns for path in short.cache.folder.glob("judged/*")}
+    more = short.saved("shuffled").labelings[:3]
+    save(short.cache, "shuffled", ScoredLabelings(more, np.zeros(3), 1.0, "other labelings"))
+    assert load_judged(short.cache, "shuffled", short.saved("shuffled")) is None
+
+
+def test_the_pool_is_apart_from_controls_and_says_plainly_what_the_judge_prefers(short):
+    for key in ("kmeans-phi1", "shuffled"):
+        short.run(key)
+    lines = {line.method.key: line for line in short.standings()}
+
+    def judged(kmeans):
+        known = {"shuffled": -1.0, AS_IN_PAPER: -3.0, "kmeans-phi1": kmeans}
+        return [replace(line, likelihood=known[key], refined_acc=0.5) for key, line in lines.items()]
+
+    better = preference(judged(-2.5))
+    assert better.preferred.method.key == "kmeans-phi1"
+    assert preferred_by_likelihood(better, True) == (
+        "By the likelihood in both spaces the labeling of k-means on φ1, refined, is preferred to HUME's: "
+        "−2.50 against −3.00 nats a sample; their accuracies are 50.0\u00a0% and 50.0\u00a0%."
+    )
+    assert "accura" not in preferred_by_likelihood(better, False)
+    worse = preference(judged(-3.5))
+    assert worse.preferred.method.key == AS_IN_PAPER
+    assert "HUME's labeling is preferred" in preferred_by_likelihood(worse, False)
+    assert "equally good" in preferred_by_likelihood(preference(judged(-3.001)), False)
+
+
+def test_where_labelings_cannot_be_refined_hume_offers_the_searched_ones_and_the_judge_says_why(tmp_path, monkeypatch):
+    shorten(monkeypatch, comparison_module)
+    few = save_folder(tmp_path / "few", classes=4, size=9)
+    comparison = Comparison(tmp_path / "home", few, "phi1", "phi2", num_classes=8)
+    saved = comparison.run(HUME)
+    assert saved.joint is None
+    assert "not refined: 8 classes on 36 samples are fewer than 5 samples a class" in saved.note
+    assert comparison.standings()[0].vote_acc is not None
+    with pytest.raises(InputError, match="too few to refine"):
+        comparison.judge()

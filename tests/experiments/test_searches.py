@@ -11,7 +11,8 @@ from hume.engine.search import FinishedSeed
 from hume.experiments import searches
 from hume.experiments.ablation import SWEEPS, Ablation
 from hume.experiments.cache import Cache
-from hume.experiments.comparison import METHODS, Comparison
+from hume.experiments.comparison import Comparison
+from hume.experiments.methods import METHODS
 from hume.experiments.number_of_classes import NumberOfClasses
 from hume.experiments.saved_labelings import ScoredLabelings, load, load_scored, save
 from hume.reporting.experiment_sentences import compared_with_others
@@ -31,12 +32,13 @@ def home(tmp_path):
     return tmp_path / "home"
 
 
-def finished(home, dataset, name, *, seeds=range(S), setting="transductive", solver=None, **changes):
+def finished(home, dataset, name, *, seeds=range(S), setting="transductive", solver=None, refine="none",
+             sizes="as configured", **changes):  # fmt: skip
     """A finished run that was asked for the preset with these changes, and whose labelings are its own."""
     config, usual = preset("fast", num_classes=K, num_samples=dataset.num_samples)
     run = Store(home).create(
         dataset, phi1="phi1", phi2="phi2", config=replace(config, **changes), solver=solver or usual, setting=setting,
-        seeds=seeds, name=name,
+        seeds=seeds, refine=refine, sizes=sizes, name=name,
     )  # fmt: skip
     for number, seed in enumerate(seeds):
         labeling, nothing = np.full(dataset.num_samples, MARK, np.int32), np.zeros(1, np.float32)
@@ -75,6 +77,15 @@ def test_a_finished_run_is_shown_bit_by_bit_in_place_of_a_search(home, dataset):
     assert standing.num_seeds == METHODS["hume"].quick_seeds == 100
     assert standing.note == "100 seeds, preset fast, transductive, from run mine"
     assert compared_with_others([standing], truth=True)
+
+
+def test_a_refined_run_is_offered_as_it_is(home, dataset):
+    run = finished(home, dataset, "mine", seeds=range(100), refine="joint", sizes="auto")
+    saved = Comparison(home, dataset, "phi1", "phi2", num_classes=K).run("hume-refined")
+    assert np.array_equal(saved.labelings, run.refined.labelings(range(100)))
+    assert np.array_equal(saved.joint.final, run.refined.final().labeling)
+    assert saved.joint.final_likelihood == run.refined.final().likelihood
+    assert saved.note == "100 seeds, preset fast, transductive, from run mine"
 
 
 def test_every_experiment_with_the_preset_takes_the_run(home, dataset):

@@ -29,12 +29,14 @@ def leaderboard(
     n: ArrayLike,
     vote: ArrayLike,
     published: Sequence[tuple[str, float]] = (),
+    refined: ArrayLike | None = None,
 ) -> go.Figure:
     """Compare the accuracy of all methods: mean and standard deviation over seeds, the vote as a star.
 
     names, kinds ("hume", "control", "baseline", "supervised"), mean, std, n, vote: (M,), shares 0 to 1, NaN where there
-    is no vote; published: printed numbers (name, share), drawn in grey below everything that was measured. Methods come
-    in the order given, from the top. Raises InputError when the lengths differ.
+    is no vote; published: printed numbers (name, share), drawn in grey below everything that was measured; refined:
+    (M,) accuracies of the most likely labelings after refinement, NaN where there is none. Methods come in the order
+    given, from the top. Raises InputError when the lengths differ.
     """
     same_length(names=names, kinds=kinds, means=mean, deviations=std, numbers=n, votes=vote)
     labels = unique([*names, *(f"{name} (printed)" for name, _ in published)])
@@ -67,6 +69,19 @@ def leaderboard(
                 marker={"color": ACCENT, "symbol": "star", "size": 14},
                 name="vote of the seeds",
                 hovertemplate="%{y}<br>vote: %{x:.1f} %<extra></extra>",
+            )
+        )
+    likeliest = np.full(len(names), np.nan) if refined is None else np.asarray(refined, np.float64)
+    same_length(names=names, refined=likeliest)
+    if np.isfinite(likeliest).any():
+        traces.append(
+            go.Scatter(
+                x=percent(likeliest)[np.isfinite(likeliest)],
+                y=[name for name, known in zip(mine, np.isfinite(likeliest), strict=True) if known],
+                mode="markers",
+                marker={"color": MUTED, "symbol": "diamond-open", "size": 9, "line": {"width": 2}},
+                name="most likely after refinement",
+                hovertemplate="%{y}<br>most likely after refinement: %{x:.1f} %<extra></extra>",
             )
         )
     if published:

@@ -1,0 +1,141 @@
+"""Labelings of any method, refined as HUME's are, and HUME's own as a run offers them.
+
+stage = refinement_of(dataset, "simclr", "lite0", num_classes=10)
+refined_labelings(stage, saved, "refined")
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+
+from hume.common.errors import HumeError, InputError
+from hume.common.progress import Progress, part
+from hume.data.dataset import Dataset
+from hume.engine.config import Config
+from hume.evaluation import ensemble
+from hume.experiments.cache import Cache
+from hume.experiments.methods import AS_IN_PAPER
+from hume.experiments.saved_labelings import Joint, SavedLabelings, ScoredLabelings, save
+from hume.experiments.searches import ExperimentSearch
+from hume.runs import cost, evenness
+from hume.runs.refinement import Refinement
+from hume.runs.result import score_labelings
+from hume.runs.run import Run
+from hume.runs.store import Store
+
+UNEVEN = "hume-uneven"  # the entry of searched labelings where classes are not kept even
+CHOOSING, SEARCHED = 0.2, 0.8  # shares of the time, at their ends
+
+
+def refinement_of(dataset: Dataset, phi1: str, phi2: str, num_classes: int, device: str = "cpu") -> Refinement:
+    """The refinement of all rows with equal class probabilities, which makes likelihoods of methods comparable.
+
+    Raises InputError for too few rows a class and for a space whose rows all have the same direction.
+    """
+    every = np.ones(dataset.num_samples, bool)
+    return Refinement.of(dataset, phi1, phi2, Config(num_classes=num_classes), every, device)
+
+
+def refined_labelings(
+    stage: Refinement, saved: SavedLabelings, note: str, on_progress: Progress | None = None
+) -> SavedLabelings:
+    """The refinement of every labeling, and of the vote of the most likely fifth; seconds are those of both steps."""
+    start = perf_counter()
+    refined = stage.refine(saved.labelings, on_progress)
+    final = stage.final(refined)
+    joint = Joint(refined.likelihood, final.labeling, final.likelihood)
+    return SavedLabelings(refined.labelings, None, saved.seconds + perf_counter() - start, note, joint)
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedSearch:
+    """HUME as `search` offers it: it chooses how even classes are kept, searches, refines, and the likeliest vote."""
+
+    search: ExperimentSearch  # as it would be if classes were kept even
+
+    def labelings(
+        self,
+        cache: Cache,
+        entry: str,
+        note: str,
+        *,
+        again: bool = False,
+        device: str = "cpu",
+        on_progress: Progress | None = None,
+    ) -> SavedLabelings:
+        """The labelings of the same finished run, else of the search that this experiment or another has saved.
+
+        Arguments and errors as for `ExperimentSearch.labelings`; saved in the entry. Where labelings cannot be refined
+        they are the searched ones, as a run's are, and the note says why.
+        """
+        saved = None if again else next(self._of_runs(note), None)
+        if saved is None:
+            saved = self._refine(cache, note, again, device, on_progress)
+        save(cache, entry, saved)
+        part(on_progress, 0, 1)(1.0)
+        return saved
+
+    def _refine(
+        self, cache: Cache, note: str, again: bool, device: str, on_progress: Progress | None
+    ) -> SavedLabelings:
+        search, start = self.search, perf_counter()
+        data, pair, K = search.dataset, (search.phi1, search.phi2), search.config.num_classes
+        try:
+            stage = refinement_of(data, *pair, K, device)
+        except InputError as error:
+            searched = search.labelings(cache, AS_IN_PAPER, note, again=again, device=device, on_progress=on_progress)
+            return replace(searched, note=f"{searched.note}, not refined: {error}")
+        config, entry, seconds = search.config, AS_IN_PAPER, 0.0
+        if evenness.can_choose(data, config, "transductive"):
+            chosen = evenness.choose(
+                data, *pair, config, search.solver, device=device, on_progress=part(on_progress, 0, CHOOSING)
+            )
+            config, seconds = chosen.applied(config), perf_counter() - start
+            if chosen.chosen:
+                entry, note = UNEVEN, f"{note}, η = {config.entropy_weight:g}{'' if config.centre else ', not centred'}"
+        searched = replace(search, config=config).labelings(
+            cache, entry, note, again=again, device=device, on_progress=part(on_progress, CHOOSING, SEARCHED)
+        )
+        number = cost.refined_seeds(
+            data.num_samples, stage.fitted.dim, data.space(search.phi1).features.shape[1], config, search.num_seeds
+        )
+        some = np.sort(ensemble.rank(searched.cv_score)[:number])
+        start, report = perf_counter(), part(on_progress, SEARCHED, 1)
+        best = SavedLabelings(searched.labelings[some], None, 0.0, searched.note)
+        refined = refined_labelings(stage, best, searched.note, report)
+        unlabeled = replace(data, labels=None)
+        scores = score_labelings(unlabeled, search.phi2, refined.labelings, K, device=device)
+        how = "refined" if number == search.num_seeds else f"the best {number} refined"
+        seconds += searched.seconds + perf_counter() - start
+        return ScoredLabelings(refined.labelings, scores.cv_score, seconds, f"{searched.note}, {how}", refined.joint)
+
+    def _of_runs(self, note: str) -> Iterator[SavedLabelings]:
+        """What finished runs of the same request offer."""
+        store = Store(self.search.home)
+        for name in store.names():
+            try:
+                run = store.open(name)
+                if self._is_same(run):
+                    scores, files = run.scores(), run.refined
+                    seeds, final = scores["refined"]["seeds"], files.final()
+                    yield ScoredLabelings(
+                        files.labelings(seeds),
+                        np.array(scores["refined"]["cv_score"], np.float64),
+                        float(scores["seconds"]),
+                        f"{note}, from run {name}",
+                        Joint(files.likelihood(seeds), final.labeling, final.likelihood),
+                    )
+            except HumeError:  # unfinished, damaged, or its data are missing
+                continue
+
+    def _is_same(self, run: Run) -> bool:
+        request = run.request
+        if request.refine != "joint" or request.sizes != "auto" or run.scores().get("refined") is None:
+            return False
+        asked = request.config
+        if request.evenness is not None:
+            first = request.evenness.ways[0]
+            asked = replace(asked, entropy_weight=first.entropy_weight, centre=first.centre)
+        return self.search.is_same(run, asked) and len(run.finished_seeds) == self.search.num_seeds
