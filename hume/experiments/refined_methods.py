@@ -39,12 +39,20 @@ def refinement_of(dataset: Dataset, phi1: str, phi2: str, num_classes: int, devi
 
 
 def refined_labelings(
-    stage: Refinement, saved: SavedLabelings, note: str, on_progress: Progress | None = None
+    stage: Refinement,
+    saved: SavedLabelings,
+    note: str,
+    on_progress: Progress | None = None,
+    *,
+    num_seeds: int | None = None,
 ) -> SavedLabelings:
-    """The refinement of every labeling, and of the vote of the most likely fifth; seconds are those of both steps."""
+    """The refinement of every labeling, and of the vote of the most likely fifth; seconds are those of both steps.
+
+    num_seeds: that were searched, of which the labelings are some.
+    """
     start = perf_counter()
     refined = stage.refine(saved.labelings, on_progress)
-    final = stage.final(refined)
+    final = stage.final(refined, num_seeds or len(saved.labelings))
     joint = Joint(refined.likelihood, final.labeling, final.likelihood)
     return SavedLabelings(refined.labelings, None, saved.seconds + perf_counter() - start, note, joint)
 
@@ -104,7 +112,7 @@ class RefinedSearch:
         some = np.sort(ensemble.rank(searched.cv_score)[:number])
         start, report = perf_counter(), part(on_progress, SEARCHED, 1)
         best = SavedLabelings(searched.labelings[some], None, 0.0, searched.note)
-        refined = refined_labelings(stage, best, searched.note, report)
+        refined = refined_labelings(stage, best, searched.note, report, num_seeds=search.num_seeds)
         unlabeled = replace(data, labels=None)
         scores = score_labelings(unlabeled, search.phi2, refined.labelings, K, device=device)
         how = "refined" if number == search.num_seeds else f"the best {number} refined"

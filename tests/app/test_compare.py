@@ -46,13 +46,30 @@ def test_methods_are_run_in_the_queue_and_stand_side_by_side(comparison):
     assert {status.state for status in ended.values()} == {"finished"}, ended
     at = look("compare", compared="birds")
     table = board(at)
-    assert table["method"].tolist() == ["HUME", "negative control: φ2 permuted", "k-means on φ1 and φ2"]
+    assert table["method"].tolist() == ["HUME as in the paper", "negative control: φ2 permuted", "k-means on φ1 and φ2"]
     standings = {each.method.key: each for each in comparison.standings()}
     assert table["ACC"].tolist() == [each.acc.mean for each in standings.values()]
     assert table["vote ACC"][0] == standings["hume"].vote_acc
     assert says(at.markdown[0].value, f"The accuracy of HUME's vote is {standings['hume'].vote_acc:.1%}")
     drawn = figures(at)["leaderboard"]["data"]
     assert {trace["name"] for trace in drawn} >= {"HUME", "negative controls", "without labels", "vote of the seeds"}
+
+
+def test_the_judge_of_all_methods_is_a_job_and_its_choice_stands_below_the_board(comparison):
+    for key in ("hume", "kmeans-both"):
+        comparison.run(key)
+    at = look("compare", compared="birds")
+    assert "likelihood" not in board(at)
+    press(at, "judge methods")
+    assert {status.state for status in done().values()} == {"finished"}
+    at = look("compare", compared="birds")
+    assert board(at)["likelihood"].tolist() == [each.likelihood for each in comparison.standings()]
+    assert board(at)["refined ACC"].notna().all()
+    assert any("By the likelihood in both spaces" in text for text in markdown(at))
+    assert not [button for button in at.button if button.key == "judge methods"]
+    blind = look("compare", compared="birds", blind="true")
+    assert "refined ACC" not in board(blind)
+    assert not any("accurac" in text for text in markdown(blind) if "By the likelihood" in text)
 
 
 def test_a_damaged_result_is_run_again(comparison):
@@ -82,7 +99,7 @@ def test_all_pairs_are_searched_and_drawn(home, comparison):
     assert shown is None or np.isfinite(shown).sum() == 1
     press(at, "search pairs")
     done()
-    assert comparison.on("phi2", "phi1").saved("hume") is not None
+    assert comparison.on("phi2", "phi1").saved("hume-refined") is not None
 
 
 def test_what_the_paper_prints_is_shown_apart(home):
