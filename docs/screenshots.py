@@ -140,7 +140,7 @@ def tick(page: Page) -> None:
 
 # Page -> what has to be visible before the screenshot, and what to do.
 PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
-    "": ("text=The vote of", None),
+    "": ("text=The refined vote of", None),
     "data": ("button.tile", None),
     "runs": (".st-key-runs canvas", tick),
     "objective": (".js-plotly-plot:visible", None),

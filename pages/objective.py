@@ -113,7 +113,11 @@ def correlations(found: Findings, drawn: Criterion) -> None:
     rows = [sentences.criterion_row(row) for row in criteria.table(found)]
     with st.expander("What predicts the accuracy of the seeds?"):
         header = ("seeds ranked by", "accuracy", "r", "95 % interval", "p")
-        st.dataframe({name: [row[i] for row in rows] for i, name in enumerate(header)}, hide_index=True)
+        st.dataframe(
+            {name: [row[i] for row in rows] for i, name in enumerate(header)},
+            hide_index=True,
+            column_config={header[0]: st.column_config.TextColumn(width="large")},
+        )
         if criteria.phi1_scores(found) is None and drawn != "both":  # else offered in place of the figure
             phi1_scores.offer(found)
 
@@ -172,14 +176,14 @@ def one_seed(found: Findings) -> None:
     st.subheader(f"Seed {seed}{whose}: rank {one.rank} of {len(found.seeds)}")
     st.caption("Click another point to open another seed. Class numbers and colours are those of the vote.")
     truth = ground_truth.shows_truth(found.dataset)
-    numbers = {} if one.likelihood is None else {"Likelihood": f"{formatting.number(one.likelihood)} nats"}
+    numbers = {} if one.likelihood is None else {"Likelihood": formatting.number(one.likelihood)}
     numbers["Cross-validation score"] = formatting.percent(one.cv_score)
     numbers["Objective"] = "–" if np.isnan(one.objective) else f"{formatting.number(one.objective)} nats"
     numbers["Ended"] = one.state
     if truth and one.agreement is not None:
         numbers["Accuracy"] = formatting.percent(one.agreement.acc)
         numbers["ARI"] = formatting.number(one.agreement.ari)
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, value in numbers.items():
             st.metric(label, value, width="content")
     names = runs.class_names(found)

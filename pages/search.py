@@ -106,11 +106,6 @@ def form() -> None:
         "Preset", get_args(PresetName), key="preset", persist_state="session",
         help="`fast` suits two cores; the others are the paper's and slow.",
     )  # fmt: skip
-    refine: Refine = "joint" if row[2].toggle(
-        "Refine in both spaces (paper: no)", default_refine(chosen) == "joint", key=f"refine {chosen}",
-        persist_state="session",
-        help="Moves every labeling to the nearest one that both spaces support; the most likely fifth of them votes.",
-    ) else "none"  # fmt: skip
     settings: list[Setting] = ["transductive"] if data.test_rows is None else list(get_args(Setting))
     setting = row[3].selectbox(
         "Setting", settings, key=f"setting {len(settings)}", persist_state="session",
@@ -121,6 +116,11 @@ def form() -> None:
         "Device", devices, key="device", persist_state="session", disabled=len(devices) == 1,
         format_func=launch.device_name,
     )  # fmt: skip
+    refine: Refine = "joint" if st.toggle(
+        "Refine in both spaces (paper: no)", default_refine(chosen) == "joint", key=f"refine {chosen}",
+        persist_state="session",
+        help="Moves every labeling to the nearest one that both spaces support; the most likely fifth of them votes.",
+    ) else "none"  # fmt: skip
     try:
         config, solver, sizes = _advanced(data, chosen, int(K), setting, refine)
         plan = launch.Plan(
@@ -265,7 +265,8 @@ def watch() -> None:
     elif now == "finished":
         found = runs.findings(run)
         best = float(np.max(found.statistics.cv_score))
-        refined = f", {len(found.seeds)} of them refined in both spaces" if found.view == "refined" else ""
+        number = "all" if len(found.seeds) == len(found.values["seeds"]) else f"{len(found.seeds)} of them"
+        refined = f", {number} refined in both spaces" if found.view == "refined" else ""
         st.success(
             f"Run **{run.name}** has finished: {count(len(found.values['seeds']), 'seed')} in "
             f"{plots.duration(found.values['seconds'])}{refined}; "

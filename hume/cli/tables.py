@@ -26,7 +26,7 @@ def write_labels(run: RunName, csv: Csv, labeling: Labeling = None, mode: ModeNu
 
 @command("curve")
 def write_curve(run: RunName, csv: Csv, labeling: Labeling = None) -> None:
-    """Write the accuracy of the vote of the n best seeds, for every n (Fig. 3a)."""
+    """Write the accuracy of the vote of the n first-ranked seeds, for every n (Fig. 3a)."""
     print(write_csv(csv, *Findings(Store().open(run), labeling).curve_table()))
 
 

@@ -26,19 +26,24 @@ def show() -> None:
 
 
 def vote(findings: Findings) -> None:
-    """The vote of the n best seeds, for every n."""
+    """The vote of the n first-ranked seeds, for every n."""
     st.subheader("Why vote?")
     truth = lesson.shows_truth()
     curve = findings.top_n if truth else findings.blind_top_n
+    first, V = sentences.first_ranked(findings), len(findings.voters)
+    some = f"{V} of them, chosen without labels, {'votes' if V == 1 else 'vote'}"
+    who = "all of them vote" if len(findings.seeds) == V else some
     st.markdown(
-        f"Without labels the most accurate seed is unknown. So all of them vote on every picture, after their classes "
+        f"Without labels the most accurate seed is unknown. So {who} on every picture, after their classes "
         f"are matched. {sentences.voters(findings, truth)}"
     )
     header = ["n", *(["acc"] if truth else []), "consistency"]
     columns = [curve.n, *([curve.acc] if truth and curve.acc is not None else []), curve.consistency]
     lesson.plot(
-        figures.top_n([(findings.run.name, curve)]), "lesson top n", lambda: (header, zip(*columns, strict=True)),
-        alt="Line of the vote's agreement over the number of best seeds that vote", name=f"{findings.run.name}-vote",
+        figures.top_n([(findings.run.name, curve)], [sentences.curve_end(findings)], first=first), "lesson top n",
+        lambda: (header, zip(*columns, strict=True)),
+        alt=f"Line of the vote's agreement over the number of {first} seeds that vote",
+        name=f"{findings.run.name}-vote",
     )  # fmt: skip
 
 

@@ -27,15 +27,14 @@ LIMITS = (
 
 
 def section(found: Findings) -> None:
-    """The verdict in one sentence; evidence, figure and negative controls in an expander below. No label is used."""
+    """The verdict in one sentence; evidence, figure and negative controls in an expander below. No label is used.
+
+    Of a refined run it is of the labelings as searched, and says so.
+    """
     refined, found = found.view == "refined", found.searched
     comparison = judging.comparison_of(found)
     judged = _judged(found, comparison)
-    verdict(judged)
-    if refined:
-        st.caption(
-            "This verdict is about the labelings as searched, ranked by their score in φ2, not about the refined ones."
-        )
+    verdict(judged, "As searched, ranked by the score in φ2: " if refined else "")
     with st.expander("The evidence, without any label"):
         st.markdown("\n".join(_line(each) for each in judged.evidence))
         st.caption(LIMITS)
@@ -44,14 +43,15 @@ def section(found: Findings) -> None:
         _offer(comparison)
 
 
-def verdict(judged: Trust) -> None:
-    """The verdict in one sentence, in its colour."""
+def verdict(judged: Trust, about: str = "") -> None:
+    """The verdict in one sentence, in its colour; about: words before it, which labelings it is of."""
     draw, icon = {
         "reliable": (st.success, ":material/check_circle:"),
         "unclear": (st.info, ":material/help:"),
         "not reliable": (st.warning, ":material/warning:"),
     }[judged.verdict]
-    draw(plots.plain(experiment_sentences.verdict(judged)), icon=icon)
+    text = experiment_sentences.verdict(judged)
+    draw(plots.plain(about + (text[0].lower() + text[1:] if about else text)), icon=icon)
 
 
 def _judged(found: Findings, comparison: Comparison) -> Trust:

@@ -124,6 +124,14 @@ def test_the_first_axis_is_what_ranks_the_seeds_and_the_table_has_all(shown):
     assert len(criteria.table(found.searched)) == 2
 
 
+@pytest.mark.parametrize("view", ["refined", "searched"])
+def test_the_verdict_on_the_ranking_says_which_ranking_it_is_of(shown, view):
+    at = look("objective", run="joint", labeling=view)
+    boxes = [box.value for kind in ("success", "info", "warning") for box in at.get(kind)]
+    (verdict,) = [text for text in boxes if "anking of the seeds" in text]
+    assert verdict.startswith("As searched, ranked by the score in φ2") == (view == "refined")
+
+
 def test_blind_there_is_no_table_and_no_accuracy(shown):
     at = look("objective", run="joint", blind="true")
     assert "accuracy" not in [column for table in tables(at).values() for column in table.columns]
