@@ -10,7 +10,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from hume.cli.base import command, print_table, progress
-from hume.cli.runs import AsJson
+from hume.cli.options import AsJson
 from hume.common import devices
 from hume.common.csv_files import write_csv
 from hume.common.errors import HumeError, InputError
