@@ -10,11 +10,13 @@ those that failed. A pair misleads where the 95 % interval of r is below 0, and 
 The rule was settled on digits; Fashion-MNIST is held out.
 
     python -m benchmarks.trust --only digits --pairs "simclr|lite0" "simclr|profiles"
+    python -m benchmarks.trust --refined --only digits
 """
 
 import argparse
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -24,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 import hume
+from benchmarks import trust_refined
 from hume.data.dataset import Dataset, Space
 from hume.evaluation import metrics
 from hume.evaluation.seed_statistics import SeedStatistics, failed
@@ -183,14 +186,20 @@ def run(dataset: Dataset, pair: str) -> tuple[list[str], str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=PAIRS, default=list(PAIRS))
+    parser.add_argument("--only", nargs="+", choices=[*PAIRS, "earth"], default=[*PAIRS, "earth"])
     parser.add_argument("--pairs", nargs="+", help="these pairs alone")
+    parser.add_argument("--refined", action="store_true", help="the labelings of refined runs, see trust_refined")
+    parser.add_argument("--precision", nargs="+", choices=("float32", "bfloat16"), default=["float32", "bfloat16"])
+    parser.add_argument("--keep", type=Path, help="folder for the searches of --refined")
     arguments = parser.parse_args()
+    if arguments.refined:
+        trust_refined.main(arguments.only, arguments.precision, arguments.keep)
+        return
     table = Table("data", "φ1|φ2", "CV score", "vote ACC", "r", "truly", "verdict", "because of", "s", box=None)
     counts: Counter[tuple[str, str, str]] = Counter()
     for name in arguments.only:
         dataset = hume.load_dataset(name)
-        for pair in arguments.pairs or PAIRS[name]:
+        for pair in arguments.pairs or PAIRS.get(name, []):
             row, kind, verdict = run(dataset, pair)
             counts[name, kind, verdict] += 1
             table.add_row(*row)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -16,7 +17,7 @@ from hume.cli.options import AsJson, Cluster, RunName
 from hume.cli.show import report_run
 from hume.cli.tables import write_reliable_samples
 from hume.common import devices
-from hume.common.errors import InputError
+from hume.common.errors import HumeError, InputError
 from hume.data import splits
 from hume.data.dataset import Dataset, dataset_from_files
 from hume.data.splits import Setting
@@ -25,6 +26,7 @@ from hume.engine.config import preset as preset_named
 from hume.engine.inner import Implicit, InnerSolver, Unrolled
 from hume.engine.search import Step
 from hume.evaluation import metrics
+from hume.experiments import saved_trust
 from hume.experiments.baselines import kmeans
 from hume.runs import discover
 from hume.runs.findings import Findings
@@ -33,6 +35,8 @@ from hume.runs.refinement import Refine, default_refine
 from hume.runs.request import solver_name
 from hume.runs.run import Run
 from hume.runs.store import Store
+
+JUDGED_WITHIN = 10.0  # seconds that a search adds at its end for a judgement
 
 
 @command("search")
@@ -227,7 +231,13 @@ def _execute(run: Run) -> tuple[Run, dict[str, Any]]:
             bar.start_task(refining)
             bar.update(refining, completed=share)
 
-        return run, run.execute(on_step=on_step, on_fold=on_fold, on_refine=on_refine)
+        values = run.execute(on_step=on_step, on_fold=on_fold, on_refine=on_refine)
+        if saved_trust.expected_seconds(run) <= JUDGED_WITHIN:
+            judging = bar.add_task("evidence on the labeling", total=1.0)
+            with suppress(HumeError):  # the run is finished; `trust` repeats what is wrong
+                saved_trust.judge(Findings(run), lambda share: bar.update(judging, completed=share))
+            bar.update(judging, completed=1.0)
+        return run, values
 
 
 @command("demo")

@@ -11,7 +11,9 @@ from hume.cli.base import command, print_table
 from hume.cli.options import AsJson, RunName
 from hume.common.errors import InputError, RunError
 from hume.data.dataset import dataset_folders, load_dataset
-from hume.reporting import sentences
+from hume.experiments import saved_trust
+from hume.reporting import experiment_sentences, sentences
+from hume.runs.findings import View
 from hume.runs.request import solver_name
 from hume.runs.run import Run
 from hume.runs.store import Store
@@ -32,8 +34,21 @@ def _as_json(run: Run, values: dict[str, Any]) -> str:
             "solver": solver_name(request.solver),
             "evenness": None if request.evenness is None else asdict(request.evenness),
             **values,
+            "trust": _trust(run),
         }
     )
+
+
+def _trust(run: Run) -> dict[str, str] | None:
+    """The verdict on the labeling that a run offers, None before it was computed."""
+    known = saved_trust.read(run, _view(run))
+    if known is None:
+        return None
+    return {"verdict": known.verdict, "about": known.about, "sentence": experiment_sentences.verdict(known)}
+
+
+def _view(run: Run) -> View:
+    return "searched" if run.scores().get("refined") is None else "refined"
 
 
 def report_run(run: Run, values: dict[str, Any], as_json: bool) -> None:
@@ -58,6 +73,8 @@ def report_run(run: Run, values: dict[str, Any], as_json: bool) -> None:
     if values.get("refined"):
         number = len(values["refined"]["seeds"])
         print(f"refined      {number} of {len(values['seeds'])} seeds, {values['refine_seconds']:.1f} s")
+    known = _trust(run)
+    print(f"trust        {f'not computed yet, see `trust {run.name}`' if known is None else known['sentence']}")
     if values["vote"]["acc"] is None:
         print("vote         no ground truth to compare with")
         return

@@ -1,4 +1,4 @@
-"""The command that says whether the ranking of a run's seeds is reliable."""
+"""The command that says whether a run is reliable."""
 
 import json
 from functools import partial
@@ -8,11 +8,12 @@ import typer
 from rich.progress import Progress, TaskID
 
 from hume.cli.base import command, progress
-from hume.cli.options import AsJson, RunName
+from hume.cli.options import AsJson, Labeling, RunName
 from hume.common import devices
 from hume.experiments.comparison import Comparison
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS, WITHOUT_PHI2
-from hume.experiments.trust import Trust, comparison_of, of_run
+from hume.experiments.saved_trust import judge
+from hume.experiments.trust import Trust, comparison_of
 from hume.reporting import experiment_sentences
 from hume.runs.findings import Findings
 from hume.runs.store import Store
@@ -26,14 +27,20 @@ def trust(
     controls: Annotated[
         bool, typer.Option("--controls", help="Search two negative controls first, 20 seeds each.")
     ] = False,
+    labeling: Labeling = None,
     as_json: AsJson = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda; for the negative controls.")] = "auto",
 ) -> None:
-    """Report, without labels, whether the ranking of a run's seeds is reliable, and the evidence."""
-    found = Findings(Store().open(run))
+    """Report, without labels, whether a run is reliable, and the evidence.
+
+    Of a refined run: the labeling that it offers; of another one: the ranking of its seeds.
+    """
+    found = Findings(Store().open(run), labeling)
     if controls:
         run_controls(comparison_of(found), devices.choose_device(device))
-    judged = of_run(found)
+    with progress(transient=True) as bar:
+        task = bar.add_task("evidence", total=1.0)
+        judged = judge(found, partial(_advance, bar, task))
     print(experiment_sentences.verdict(judged))
     for each in judged.evidence:
         print(f" {MARKS[each.supports]} {experiment_sentences.evidence(each)}")
@@ -61,4 +68,4 @@ def as_object(run: str, judged: Trust) -> dict[str, object]:
         for each in judged.evidence
     ]
     sentence = experiment_sentences.verdict(judged)
-    return {"run": run, "verdict": judged.verdict, "sentence": sentence, "facts": facts}
+    return {"run": run, "verdict": judged.verdict, "about": judged.about, "sentence": sentence, "facts": facts}

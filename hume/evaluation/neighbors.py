@@ -147,6 +147,11 @@ def shared_class(neighbors: NDArray[np.int64], labelings: IntArray) -> FloatArra
     return np.array([(labeling[neighbors] == labeling[:, None]).mean() for labeling in labelings])
 
 
+def shared_neighbors(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
+    """The share of the nearest neighbours (n, k) in one space that are among those in another."""
+    return float(np.mean([np.isin(one, other) for one, other in zip(first, second, strict=True)]))
+
+
 def codes_of(labeling: IntArray, num_samples: int) -> NDArray[np.int64]:
     """The labeling with classes renumbered from 0; raises InputError when it is not one integer a sample."""
     codes, _ = renumber(labeling, "labeling")

@@ -1,4 +1,7 @@
-"""Is the ranking of a run's seeds by their scores reliable? The evidence in the seeds themselves, without any label.
+"""Is a run reliable? The evidence in its seeds themselves, without any label.
+
+Of a searched run the question is whether the ranking of the seeds by their scores is reliable; of a refined one,
+whether the labeling is that it offers, the most likely one.
 
     trust(SeedStatistics(…), phi1_score=phi1_score).verdict
     of_run(findings).evidence
@@ -12,7 +15,7 @@ fitted to data.
 What no such statistic detects: a feature that is in both spaces and is not the human labeling.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -21,33 +24,52 @@ import numpy as np
 import torch
 
 from hume.common.errors import InputError
+from hume.common.progress import Progress, part
 from hume.data import space_rows, splits
 from hume.data.dataset import Dataset
 from hume.data.rows import spread_over
 from hume.evaluation import cross_validation
 from hume.evaluation.metrics import FloatArray, IntArray
+from hume.evaluation.neighbors import shared_neighbors
 from hume.evaluation.seed_statistics import MOST_ROWS, SeedStatistics
-from hume.experiments import trust_evidence
+from hume.experiments import labeling_evidence, trust_evidence
 from hume.experiments.comparison import Comparison
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS
 from hume.experiments.trust_evidence import Evidence
 from hume.runs.findings import Findings
 
 Verdict = Literal["reliable", "unclear", "not reliable"]
+Subject = Literal["ranking", "labeling"]  # what a verdict is about
 
 FOLDS = 5  # in φ1: half the time of the ten in φ2, the same ranking
 _NONE: Mapping[str, FloatArray] = MappingProxyType({})
 
 
-@dataclass(frozen=True, eq=False)
-class Trust:
-    """Whether a better score means a better labeling here, and the evidence for it; computed without ground truth."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Judgement:
+    """A verdict and the evidence for it; computed without ground truth."""
 
     verdict: Verdict
+    about: Subject
     evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trust(Judgement):
+    """Whether a better score means a better labeling, or whether a refined run's labeling is reliable."""
+
     seeds: SeedStatistics
     phi1_score: FloatArray | None  # (S,) scores of the same labelings in φ1
     controls: Mapping[str, FloatArray]  # scores of the negative controls that were run
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What takes time in a judgement, of the labelings of S seeds."""
+
+    phi1_score: FloatArray  # (S,) cross-validation scores in φ1
+    neighbor_agreement: FloatArray | None = None  # (S,) of refined ones, see `Findings.neighbor_agreement`
+    shared_neighbors: float | None = None  # share of a sample's nearest neighbours that both spaces have
 
 
 def trust(
@@ -83,26 +105,88 @@ def trust(
         trust_evidence.scored_in_phi1(seeds.cv_score, phi1_score),
         trust_evidence.shared_with_others(seeds),
     )
-    return Trust(_verdict(evidence), evidence, seeds, phi1_score, MappingProxyType({**controls}))
+    return _trust("ranking", evidence, seeds, phi1_score, controls)
 
 
-def of_run(findings: Findings, phi1_score: FloatArray | None = None) -> Trust:
-    """`trust` of a finished run, with the negative controls that were run (see `comparison_of`); no ground truth.
+def trust_in_labeling(
+    seeds: SeedStatistics,
+    voters: IntArray,
+    measured: Measured,
+    *,
+    searched_score: FloatArray | None = None,
+    controls: Mapping[str, FloatArray] = _NONE,
+    equal_sizes: bool = True,
+) -> Trust:
+    """Whether the most likely labeling of refined seeds is reliable, from the seeds alone.
 
-    phi1_score: of `judge_run`, computed when not given.
+    seeds: of refined labelings, with their likelihood; voters: positions of those that vote; searched_score: (S,) in φ2
+    before refinement, which the negative controls are compared with; the others as for `trust`.
+
+    Not reliable: one of the spaces predicts no more than the largest class, negative controls score as well, or more
+    likely labelings keep near samples together less, or score worse in both spaces (each time the 95 % interval of the
+    rank correlation is below 0). Reliable: none of these, most voters found one labeling, it is more likely than the
+    next by more than the spread within modes, and more likely labelings keep near samples together more, if there are
+    several; the spaces differ, and more than half of the seeds fill all classes. Else unclear. Raises InputError for
+    labelings without a likelihood or shapes that do not fit.
     """
-    findings = findings.searched
-    return trust(
+    likelihood, near, shared = seeds.likelihood, measured.neighbor_agreement, measured.shared_neighbors
+    if likelihood is None or near is None or shared is None or len(near) != len(likelihood):
+        raise InputError("a refined run is judged by likelihood and neighbours: give one of each a seed")
+    modes = labeling_evidence.most_likely_mode(seeds, likelihood, voters)
+    one = modes.kind == "one mode"
+    compared = (
+        ()
+        if searched_score is None
+        else trust_evidence.compared_with_controls(searched_score, controls, equal=equal_sizes)
+    )
+    evidence = (
+        labeling_evidence.spread_of_likelihoods(likelihood),
+        modes,
+        *trust_evidence.classes(seeds, equal=False),
+        labeling_evidence.above_chance_in_both(seeds, measured.phi1_score),
+        *compared,
+        labeling_evidence.judged_by_neighbors(likelihood, near, one_mode=one),
+        labeling_evidence.scored_in_both(likelihood, measured.phi1_score, seeds.cv_score, one_mode=one),
+        labeling_evidence.two_views(shared),
+    )
+    return _trust("labeling", evidence, seeds, measured.phi1_score, controls)
+
+
+def of_run(findings: Findings, measured: Measured | None = None) -> Trust:
+    """`trust` of a finished run, or `trust_in_labeling` of a refined one, with the negative controls that were run.
+
+    measured: of `measure`, computed when not given. No ground truth is used.
+    """
+    measured = measure(findings) if measured is None else measured
+    controls = known_controls(comparison_of(findings))
+    equal = findings.run.request.config.class_sizes is None
+    if findings.view == "searched":
+        return trust(findings.statistics, phi1_score=measured.phi1_score, controls=controls, equal_sizes=equal)
+    return trust_in_labeling(
         findings.statistics,
-        phi1_score=judge_run(findings) if phi1_score is None else phi1_score,
-        controls=known_controls(comparison_of(findings)),
-        equal_sizes=findings.run.request.config.class_sizes is None,
+        findings.voters,
+        measured,
+        searched_score=np.array(findings.values["cv_score"], np.float64),
+        controls=controls,
+        equal_sizes=equal,
     )
 
 
-def judge_run(findings: Findings) -> FloatArray:
-    """The scores (S,) of a run's labelings in its φ1: what takes time in `of_run`."""
-    return scores_in_phi1(findings.dataset, findings.run.request.phi1, findings.run.labelings(), findings.num_classes)
+def measure(findings: Findings, on_progress: Progress | None = None, phi1_score: FloatArray | None = None) -> Measured:
+    """What takes time in `of_run`: scores in φ1, if not given, and of refined labelings the agreement of neighbours."""
+    near = shared = None
+    if findings.view == "refined":
+        near, shared = findings.neighbor_agreement, shared_neighbors(*findings.near)
+    report = part(on_progress, 0.4 if near is not None else 0, 1)
+    if phi1_score is None:
+        phi1_score = scores_in_phi1(
+            findings.dataset,
+            findings.run.request.phi1,
+            findings.labelings(),
+            findings.num_classes,
+            on_fold=lambda number: report(min(1.0, number / FOLDS)),
+        )
+    return Measured(phi1_score, near, shared)
 
 
 def comparison_of(findings: Findings) -> Comparison:
@@ -118,7 +202,13 @@ def known_controls(comparison: Comparison) -> dict[str, FloatArray]:
 
 
 def scores_in_phi1(
-    dataset: Dataset, phi1: str, labelings: IntArray, num_classes: int, *, device: str = "cpu"
+    dataset: Dataset,
+    phi1: str,
+    labelings: IntArray,
+    num_classes: int,
+    *,
+    device: str = "cpu",
+    on_fold: Callable[[int], None] | None = None,
 ) -> FloatArray:
     """Cross-validation scores of labelings (S, N) in φ1, on up to 10,000 evaluated rows: (S,), 0 to 1."""
     numbers = np.flatnonzero(splits.evaluated_rows(dataset))
@@ -126,7 +216,26 @@ def scores_in_phi1(
     rows[numbers[spread_over(len(numbers), MOST_ROWS)]] = True
     features = space_rows.rows(dataset.space(phi1), rows, device=device)
     scored = torch.from_numpy(np.ascontiguousarray(labelings[:, rows]))
-    return cross_validation.cross_validation_scores(features, scored, num_classes, num_folds=min(FOLDS, len(features)))
+    return cross_validation.cross_validation_scores(
+        features, scored, num_classes, num_folds=min(FOLDS, len(features)), on_fold=on_fold
+    )
+
+
+def _trust(
+    about: Subject,
+    evidence: tuple[Evidence, ...],
+    seeds: SeedStatistics,
+    phi1_score: FloatArray | None,
+    controls: Mapping[str, FloatArray],
+) -> Trust:
+    return Trust(
+        verdict=_verdict(evidence),
+        about=about,
+        evidence=evidence,
+        seeds=seeds,
+        phi1_score=phi1_score,
+        controls=MappingProxyType({**controls}),
+    )
 
 
 def _verdict(evidence: tuple[Evidence, ...]) -> Verdict:

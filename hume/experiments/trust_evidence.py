@@ -17,6 +17,9 @@ Kind: TypeAlias = Literal[
     "less even", "as even", "at chance", "above chance", "incomparable controls", "as good as control", "control",
     "no phi1 score", "phi1 unranked", "opposite in phi1", "same in phi1", "unrelated in phi1", "others unranked",
     "shared less", "shared more", "shared alike",
+    "likelihoods", "one mode", "split voters", "close modes", "likeliest mode", "neighbors unranked",
+    "opposite by neighbors", "same by neighbors", "unrelated by neighbors", "scores unranked", "worse in both",
+    "better in both", "scores apart", "at chance in phi1", "at chance in phi2", "one view", "two views",
 ]  # fmt: skip
 
 LEAST_SEEDS = 10  # with fewer the ends of an interval mean nothing
@@ -69,7 +72,7 @@ def classes(seeds: SeedStatistics, *, equal: bool = True) -> tuple[Evidence, ...
     values = {"num_classes": K, "empty": empty, "num_seeds": num_seeds, "evenness": float(entropy.mean() / np.log(K))}
     kind: Kind = "empty classes" if empty else "all classes"
     evidence = [Evidence("classes", kind, "doubt" if 2 * empty >= num_seeds else "neither", values)]
-    ranks = _rank_correlation(seeds.cv_score, entropy)
+    ranks = rank_correlation(seeds.cv_score, entropy)
     if equal and ranks is not None and np.ptp(np.exp(entropy)) >= ONE_CLASS:
         less = ranks.high < 0
         evidence.append(
@@ -110,7 +113,7 @@ def scored_in_phi1(cv_score: FloatArray, phi1_score: FloatArray | None) -> Evide
     """Whether φ1 ranks the seeds as φ2 does, or in the opposite order."""
     if phi1_score is None:
         return Evidence("phi1", "no phi1 score", "doubt")
-    ranks, values = _rank_correlation(cv_score, phi1_score), {"phi1_score": float(np.mean(phi1_score))}
+    ranks, values = rank_correlation(cv_score, phi1_score), {"phi1_score": float(np.mean(phi1_score))}
     if ranks is None:
         return Evidence("phi1", "phi1 unranked", "neither", values)
     if ranks.high < 0:
@@ -122,7 +125,7 @@ def scored_in_phi1(cv_score: FloatArray, phi1_score: FloatArray | None) -> Evide
 
 def shared_with_others(seeds: SeedStatistics) -> Evidence:
     """Whether seeds with better scores agree more with the other seeds."""
-    ranks = _rank_correlation(seeds.cv_score, seeds.agreement)
+    ranks = rank_correlation(seeds.cv_score, seeds.agreement)
     if ranks is None:
         return Evidence("others", "others unranked", "doubt")
     if ranks.high < 0:
@@ -132,7 +135,7 @@ def shared_with_others(seeds: SeedStatistics) -> Evidence:
     return Evidence("others", "shared alike", "doubt", correlation=ranks)
 
 
-def _rank_correlation(x: FloatArray, y: FloatArray) -> Correlation | None:
+def rank_correlation(x: FloatArray, y: FloatArray) -> Correlation | None:
     """Rank correlation over seeds with its interval; None for too few seeds, or where either side is constant.
 
     Numbers are rounded before ranking, so that differences in the last bit count as ties.

@@ -17,7 +17,7 @@ from hume.experiments.number_of_classes import LEAST_SEEDS as LEAST_SWEPT
 from hume.experiments.number_of_classes import Suggestion
 from hume.experiments.semi_supervised import SemiSupervised
 from hume.experiments.trained_heads import Point
-from hume.experiments.trust import Trust
+from hume.experiments.trust import Judgement
 from hume.experiments.trust_evidence import LEAST_SEEDS, Evidence, Kind
 
 SWEEPS: Mapping[str, str] = MappingProxyType(
@@ -128,6 +128,11 @@ _SCORES = (
 _SIZES = "class sizes have {evenness} of the largest possible entropy"
 _IN_PHI1 = "the cross-validation accuracy in φ1 is {phi1_score} on average"
 _COMPARED = "{best} at most with {title}, {median} here (median)"
+_GAP = "the likelihood is {gap} nats a sample above the next, its standard deviation within a labeling is {within}"
+_NEAR = "{neighbor_agreement} of the nearest neighbours in both spaces are in the same class"
+_IN_BOTH = "cross-validation accuracy is {phi1_score} in φ1 and {phi2_score} in φ2 on average"
+_RANKS = "rank correlation with likelihood {phi1_rank} in φ1, {phi2_rank} in φ2"
+_SHARED = "a sample has {shared_neighbors} of its nearest neighbours in common"
 _EVIDENCE: Mapping[Kind, str] = MappingProxyType(
     {
         "few seeds": "only {num_seeds}: at least {least_seeds} are needed to compare them",
@@ -156,36 +161,75 @@ _EVIDENCE: Mapping[Kind, str] = MappingProxyType(
         "shared less": "seeds with better scores agree less with the other seeds",
         "shared more": "seeds with better scores agree more with the other seeds",
         "shared alike": "seeds with better scores agree neither more nor less with the other seeds",
+        "likelihoods": "likelihoods are between {low_likelihood} and {high_likelihood} nats a sample",
+        "one mode": "all {num_seeds} found nearly the same labeling",
+        "split voters": "only {in_first} of the {num_voters} that vote found the most likely labeling; "
+        "{num_modes} were found",
+        "close modes": f"another labeling is about as likely: {_GAP}",
+        "likeliest mode": "{in_first} of the {num_voters} that vote found it, and it is more likely than the others; "
+        + _GAP,
+        "neighbors unranked": f"{_NEAR}; there are too few different labelings to compare them by it",
+        "opposite by neighbors": f"more likely labelings keep near samples together less; {_NEAR}",
+        "same by neighbors": f"more likely labelings keep near samples together more; {_NEAR}",
+        "unrelated by neighbors": f"more likely labelings keep near samples together neither more nor less; {_NEAR}",
+        "scores unranked": f"{_IN_BOTH}; there are too few different labelings to compare them by it",
+        "worse in both": f"more likely labelings have lower scores in both spaces; {_RANKS}; {_IN_BOTH}",
+        "better in both": f"more likely labelings have higher scores in both spaces; {_RANKS}; {_IN_BOTH}",
+        "scores apart": f"the scores in the two spaces do not rank the labelings alike: {_RANKS}; {_IN_BOTH}",
+        "at chance in phi1": "φ1 predicts the labelings no better than their largest class",
+        "at chance in phi2": "φ2 predicts the labelings no better than their largest class",
+        "one view": f"φ1 and φ2 are one and the same view: {_SHARED}",
+        "two views": f"φ1 and φ2 are different views: {_SHARED}",
     }
 )
 _FORMATS: Mapping[str, Callable[[float], str]] = MappingProxyType(
     {
         **dict.fromkeys(
-            ("low", "high", "score", "vote_share", "least", "evenness", "corrected", "best", "median", "phi1_score"),
+            (
+                "low",
+                "high",
+                "score",
+                "vote_share",
+                "least",
+                "evenness",
+                "corrected",
+                "best",
+                "median",
+                "phi1_score",
+                "phi2_score",
+                "neighbor_agreement",
+                "shared_neighbors",
+            ),
             percent,
         ),
+        **dict.fromkeys(("gap", "within"), lambda value: number(value, 3)),
+        **dict.fromkeys(("low_likelihood", "high_likelihood", "phi1_rank", "phi2_rank"), number),
         **dict.fromkeys(("std", "error"), lambda value: f"{100 * value:.2f}"),
-        **dict.fromkeys(("num_seeds", "num_failed"), lambda value: count(int(value), "seed")),
-        **dict.fromkeys(("num_classes", "empty"), lambda value: f"{value:,.0f}"),
+        **dict.fromkeys(("num_seeds", "num_failed", "num_voters"), lambda value: count(int(value), "seed")),
+        "num_modes": lambda value: count(int(value), "labeling"),
+        **dict.fromkeys(("num_classes", "empty", "in_first"), lambda value: f"{value:,.0f}"),
         "num_samples": lambda value: count(int(value), "sample"),
         "agreement": number,
     }
 )
 
 
-def verdict(judged: Trust) -> str:
-    """Whether the ranking of the seeds is reliable, with the first reason."""
+def verdict(judged: Judgement) -> str:
+    """Whether the ranking of the seeds, or the labeling of a refined run, is reliable, with the first reason."""
     texts = {
         direction: [evidence(item) for item in judged.evidence if item.supports == direction]
         for direction in ("for", "doubt", "against")
     }
+    ranking = judged.about == "ranking"
+    what = "the ranking of the seeds" if ranking else "the most likely labeling"
     if judged.verdict == "reliable":
-        return f"No evidence against the ranking of the seeds: {'; '.join(texts['for'])}."
+        texts_for = texts["for"] if ranking else [text.split("; ")[0] for text in texts["for"]]
+        return f"No evidence against {what}: {'; '.join(texts_for)}."
     if judged.verdict == "unclear":
-        return f"Unclear whether the ranking of the seeds is reliable here: {texts['doubt'][0]}."
+        return f"Unclear whether {what} is reliable here: {texts['doubt'][0]}."
     first, *others = texts["against"]
     more = f" {count(len(others), 'more result')} against it." if others else ""
-    return f"The ranking of the seeds is not reliable here: {first}.{more}"
+    return f"{what[0].upper()}{what[1:]} is not reliable here: {first}.{more}"
 
 
 def evidence(item: Evidence) -> str:

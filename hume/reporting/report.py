@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from hume.common.formatting import count, number, percent
 from hume.data import thumbnails
 from hume.evaluation.reliable import ReliabilityRanking, ReliabilityStatistics, ReliableSamples
-from hume.experiments import criteria
-from hume.reporting import figures, sentences
+from hume.experiments import criteria, saved_trust
+from hume.reporting import experiment_sentences, figures, sentences
 from hume.reporting.document import document, escaped, figure, isolated, paragraph, table
 from hume.runs import provenance, review
 from hume.runs.findings import Findings
@@ -25,6 +25,7 @@ PICTURED = 100  # classes shown in pictures, which bounds the size of the file
 HOLDS = 4  # true classes named of every found one
 MIXED = 0.5  # median share of the neighbours that could agree below which a class is called mixed
 SHOWN_N = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500)  # rows of the table next to the curve
+JUDGED_WITHIN = 10.0  # seconds that a report waits for a verdict
 LARGE, SMALL = 96, 64  # pixels of a picture, about 1.5 times what the page shows
 
 
@@ -214,9 +215,19 @@ def _trust(view: _View) -> str:
     return f"""<section>
 <h2>Is the ranking of the seeds reliable?</h2>
 {paragraph(sentences.trust(found, view.truth), "answer")}
+{paragraph(_verdict(found))}
 {figure("score-and-accuracy" if view.truth else "scores", drawn, alt=alt, caption=below)}
 {_criteria(view)}
 </section>"""
+
+
+def _verdict(found: Findings) -> str:
+    """The verdict without labels; computed here where that takes seconds."""
+    quick = saved_trust.expected_seconds(found.run) <= JUDGED_WITHIN
+    judged = saved_trust.judge(found) if quick else saved_trust.read(found.run, found.view)
+    if judged is None:
+        return "Whether this is reliable was not computed: the command trust and the page on the seeds do so."
+    return f"Without labels: {experiment_sentences.verdict(judged)}"
 
 
 def _criteria(view: _View) -> str:

@@ -25,7 +25,7 @@ from hume.evaluation import cross_validation, ensemble, metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
 from hume.evaluation.metrics import Agreement, Correlation, match_classes
 from hume.evaluation.modes import Mode, find_modes, vote_within
-from hume.evaluation.neighbors import SomeRows
+from hume.evaluation.neighbors import SomeRows, shared_class
 from hume.evaluation.reliable import Order, ReliabilityRanking
 from hume.evaluation.seed_statistics import MOST_ROWS, SeedStatistics, typical_samples
 from hume.runs.refinement import Final, number_of_voters
@@ -156,6 +156,11 @@ class Findings:
         return self if self.view == "searched" else Findings(self.run, "searched")
 
     @cached_property
+    def own(self) -> "Findings":
+        """This view with the labeling that the run offers, rather than a mode's."""
+        return self if self.mode is None else Findings(self.run, self.view)
+
+    @cached_property
     def voters(self) -> NDArray[np.int64]:
         """Positions of the seeds that vote, the first-ranked first: all, or of refined ones the most likely."""
         if self.mode is not None:
@@ -194,10 +199,8 @@ class Findings:
         return find_modes(self.statistics, self.near, self._vote_within)
 
     def _vote_within(self, members: NDArray[np.int64]) -> ensemble.Vote:
-        own = self if self.mode is None else Findings(self.run, self.view)
-        return vote_within(
-            self.aligned[members], self.statistics.criterion[members], own.vote.labeling, self.num_classes
-        )
+        reference = self.own.vote.labeling
+        return vote_within(self.aligned[members], self.statistics.criterion[members], reference, self.num_classes)
 
     @cached_property
     def judged_rows(self) -> NDArray[np.int64]:
@@ -214,6 +217,12 @@ class Findings:
             reliable.nearest_neighbors(SomeRows(space, self.judged_rows), every, NUM_NEAR) for space in spaces
         )
         return first, second
+
+    @cached_property
+    def neighbor_agreement(self) -> NDArray[np.float64]:
+        """(S,) share of near samples in the same class, summed over both spaces: 0 to 2, the second judge of a seed."""
+        first, second = (shared_class(near, self.statistics.compared) for near in self.near)
+        return first + second
 
     def agreement_of(self, labeling: NDArray[np.integer[Any]]) -> Agreement | None:
         """How well a labeling (N,) agrees with the ground truth on the evaluated rows; None where there is none."""

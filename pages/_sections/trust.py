@@ -1,4 +1,4 @@
-"""Is the ranking of the seeds reliable? A verdict without labels, and its evidence."""
+"""Is a run reliable? A verdict without labels, and its evidence."""
 
 from typing import Any
 
@@ -7,67 +7,84 @@ import streamlit as st
 
 from hume.common import devices
 from hume.common.progress import Progress
-from hume.evaluation.metrics import FloatArray
+from hume.experiments import saved_trust
 from hume.experiments import trust as judging
 from hume.experiments.comparison import Comparison
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS, WITHOUT_PHI2
 from hume.experiments.trust import Trust
 from hume.experiments.trust_evidence import LEAST_SEEDS, Evidence
 from hume.reporting import experiment_sentences, figures
-from hume.runs.findings import Findings
+from hume.runs.findings import Findings, View
 from pages._state import datasets, services
 from pages._widgets import plots
 
 SUPPORTS = {"for": "**For.** ", "against": "**Against.** ", "doubt": "**In doubt.** ", "neither": ""}
 HEIGHT = 400  # pixels
-LIMITS = (
-    "This is about the ranking of the seeds, not about their vote. A feature that both spaces share, such as "
-    "brightness, cannot be distinguished from a human class."
-)
+QUEUED = ":material/schedule:"
+AT_ONCE = 1.0  # seconds that the page waits for a judgement
+LIMITS = {
+    "ranking": "This is about the ranking of the seeds, not about their vote. A feature that both spaces share, such "
+    "as brightness, cannot be distinguished from a human class.",
+    "labeling": "This is about the labeling that the most likely seeds vote for, compared with the others that were "
+    "found. A feature that both spaces share, such as brightness, cannot be distinguished from a human class.",
+}
 
 
 def section(found: Findings) -> None:
-    """The verdict in one sentence; evidence, figure and negative controls in an expander below. No label is used.
-
-    Of a refined run it is of the labelings as searched, and says so.
-    """
-    refined, found = found.view == "refined", found.searched
+    """The verdict in one sentence; evidence, figure and negative controls in an expander below. No label is used."""
     comparison = judging.comparison_of(found)
     judged = _judged(found, comparison)
-    verdict(judged, "As searched, ranked by the score in φ2: " if refined else "")
+    if judged is None:
+        return
+    verdict(judged)
     with st.expander("The evidence, without any label"):
         st.markdown("\n".join(_line(each) for each in judged.evidence))
-        st.caption(LIMITS)
+        st.caption(LIMITS[judged.about])
         if len(found.seeds) >= LEAST_SEEDS:
             _draw(found, judged)
         _offer(comparison)
 
 
-def verdict(judged: Trust, about: str = "") -> None:
-    """The verdict in one sentence, in its colour; about: words before it, which labelings it is of."""
+def verdict(judged: Trust) -> None:
+    """The verdict in one sentence, in its colour."""
     draw, icon = {
         "reliable": (st.success, ":material/check_circle:"),
         "unclear": (st.info, ":material/help:"),
         "not reliable": (st.warning, ":material/warning:"),
     }[judged.verdict]
-    text = experiment_sentences.verdict(judged)
-    draw(plots.plain(about + (text[0].lower() + text[1:] if about else text)), icon=icon)
+    draw(plots.plain(experiment_sentences.verdict(judged)), icon=icon)
 
 
-def _judged(found: Findings, comparison: Comparison) -> Trust:
-    run, home = found.run, str(found.run.home)
+def _judged(found: Findings, comparison: Comparison) -> Trust | None:
+    """The judgement, None while it is computed in the queue."""
+    run = found.run
+    if saved_trust.measured_before(found) is None and _is_queued(found):
+        return None
     stamp = datasets.stamp(found.dataset, comparison.cache.folder)
-    return _cached_trust(home, run.name, run.version, stamp, found)
+    return _cached_trust(str(run.home), run.name, run.version, found.view, stamp, found)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Scoring the labelings in φ1 …")
-def _cached_scores(home: str, name: str, version: tuple[int, int], _found: Findings) -> FloatArray:
-    return judging.judge_run(_found)
+def _is_queued(found: Findings) -> bool:
+    """Whether a judgement that takes a while is in the queue, after it was put there at first sight."""
+    if saved_trust.expected_seconds(found.run) <= AT_ONCE:
+        return False
+    jobs, name = services.services().jobs, f"{found.run.name}: is it reliable? ({found.view})"
+    status = jobs.status(name)
+    if status is None:
+
+        def work(on_progress: Progress) -> str:
+            return experiment_sentences.verdict(saved_trust.judge(found, on_progress))
+
+        services.services().work.do(name, work)
+    elif status.state in ("finished", "failed", "cancelled"):
+        return False  # what cannot be kept, or failed in the queue, is computed here
+    st.info("Whether this is reliable is being computed; its progress stands in the sidebar.", icon=QUEUED)
+    return True
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _cached_trust(home: str, name: str, version: tuple[int, int], stamp: str, _found: Findings) -> Trust:
-    return judging.of_run(_found, _cached_scores(home, name, version, _found))
+@st.cache_resource(max_entries=8, show_spinner="Weighing the evidence …")
+def _cached_trust(home: str, name: str, version: tuple[int, int], view: View, stamp: str, _found: Findings) -> Trust:
+    return saved_trust.judge(_found)
 
 
 def _draw(found: Findings, judged: Trust) -> None:
@@ -87,6 +104,9 @@ def _draw(found: Findings, judged: Trust) -> None:
         seeds.vote_share,
         seeds.evenness,
     ]
+    if seeds.likelihood is not None:
+        header.append("likelihood")
+        columns.append(seeds.likelihood)
     plots.plot(
         figures.trust(seeds.cv_score, phi1_score, seeds.agreement, seeds.evenness, found.seeds, bands),
         f"trust {found.run.name}",
