@@ -9,7 +9,6 @@ from hume.experiments import criteria
 from hume.reporting import sentences
 from hume.reporting.report import report
 from hume.runs.findings import Findings
-from pages._state import services
 from tests.support.app_driver import (
     birds,
     figures,
@@ -17,12 +16,10 @@ from tests.support.app_driver import (
     go,
     look,
     markdown,
-    press,
     rerun,
     says,
     tables,
     tiles,
-    until,
     words,
 )  # fmt: skip
 
@@ -108,16 +105,11 @@ def test_the_first_axis_is_what_ranks_the_seeds_and_the_table_has_all(shown):
     at = rerun(at.selectbox(key="axis").set_value("score"))
     assert figures(at)["cloud joint"]["layout"]["xaxis"]["title"]["text"].startswith("Cross-validation score")
     at = rerun(at.selectbox(key="axis").set_value("both"))
-    assert "cloud joint" not in figures(at)
-    press(at, "score in φ1 joint")
-    name = "joint: scores in φ1"
-    until(lambda: not services.services().jobs.is_under_way(name))
-    rerun(at)
-    assert "cloud joint" in figures(at)
+    assert "cloud joint" in figures(at)  # the verdict has scored them in φ1
     mean = (criteria.phi1_scores(found) + found.statistics.cv_score) / 2
     expected = metrics.correlation(mean, found.statistics.accuracy)
     rows = {(row.criterion, row.refined): row.correlation for row in criteria.table(found)}
-    assert list(rows) == [(name, refined) for name in ("score", "both", "likelihood") for refined in (False, True)]
+    assert set(rows) >= {(name, True) for name in ("score", "both", "likelihood")}
     assert rows["both", True] == expected
     assert rows["likelihood", True] == found.correlation
     assert rows["score", False] == found.searched.correlation
@@ -125,11 +117,11 @@ def test_the_first_axis_is_what_ranks_the_seeds_and_the_table_has_all(shown):
 
 
 @pytest.mark.parametrize("view", ["refined", "searched"])
-def test_the_verdict_on_the_ranking_says_which_ranking_it_is_of(shown, view):
+def test_the_verdict_says_what_it_is_of(shown, view):
     at = look("objective", run="joint", labeling=view)
     boxes = [box.value for kind in ("success", "info", "warning") for box in at.get(kind)]
-    (verdict,) = [text for text in boxes if "anking of the seeds" in text]
-    assert verdict.startswith("As searched, ranked by the score in φ2") == (view == "refined")
+    about = {"refined": "most likely labeling", "searched": "anking of the seeds"}
+    assert [name for name, words in about.items() if any(words in text for text in boxes)] == [view]
 
 
 def test_blind_there_is_no_table_and_no_accuracy(shown):
