@@ -105,12 +105,7 @@ def score_in_phi1(findings: Findings, *, device: str = "cpu", on_progress: Progr
             done += len(some)
             if on_progress is not None:
                 on_progress(done / total)
-        save_phi1_scores(view, np.concatenate(scores))
-
-
-def save_phi1_scores(findings: Findings, scores: FloatArray) -> None:
-    """Save the scores (S,) in φ1 of the labelings of a view; raises RunError when they cannot be written."""
-    _cache(findings).write(findings.view, {"phi1_score": scores}, {})
+        _cache(view).write(view.view, {"phi1_score": np.concatenate(scores)}, {})
 
 
 def _cache(findings: Findings) -> Cache:

@@ -15,7 +15,7 @@ import numpy as np
 
 from hume.common.errors import RunError
 from hume.common.files import write_atomically
-from hume.common.progress import Progress
+from hume.common.progress import Progress, part
 from hume.evaluation.metrics import Correlation
 from hume.experiments import criteria
 from hume.experiments.trust import Judgement, Measured, Trust, measure, of_run
@@ -24,7 +24,7 @@ from hume.runs.findings import Findings, View
 from hume.runs.run import Run
 
 RULE = 1  # changes with the rule
-OF_SCORING = 0.25  # of the time that a run's scores took: half the folds, of one of two views
+OF_SCORING = 0.5  # of the time that a run's scores took: half the folds
 
 
 def judge(findings: Findings, on_progress: Progress | None = None) -> Trust:
@@ -35,9 +35,10 @@ def judge(findings: Findings, on_progress: Progress | None = None) -> Trust:
     findings = findings.own
     measured = measured_before(findings)
     if measured is None:
-        measured = measure(findings, on_progress, criteria.phi1_scores(findings))
-        with suppress(RunError):  # what cannot be kept is computed again
-            criteria.save_phi1_scores(findings, measured.phi1_score)
+        if criteria.phi1_scores(findings) is None:
+            with suppress(RunError):  # what cannot be kept is computed again
+                criteria.score_in_phi1(findings, on_progress=part(on_progress, 0, 0.8))
+        measured = measure(findings, part(on_progress, 0.8, 1), criteria.phi1_scores(findings))
     judged = of_run(findings, measured)
     kept = read(findings.run, findings.view)
     if kept is None or (kept.verdict, kept.evidence) != (judged.verdict, judged.evidence):
