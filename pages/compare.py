@@ -152,7 +152,7 @@ def pool(comparison: Comparison, standings: list[Standing], truth: bool) -> None
         st.markdown(sentence)
     missing = [each for each in standings if each.method.kind != "supervised" and each.likelihood is None]
     if missing and st.button(
-        f"Judge {formatting.count(len(missing), 'method')}", icon=":material/balance:", key="judge methods",
+        f"Judge {formatting.count(len(missing), 'method')}", icon=":material/gavel:", key="judge methods",
         help="Seconds for 10,000 samples; without labels.",
     ):  # fmt: skip
         device = devices.devices()[0]
