@@ -125,7 +125,7 @@ def notes(found: Findings) -> None:
     if why:
         st.info(why, icon=":material/info:")
     if chosen is not None and chosen.chosen > 0:
-        st.info(sentences.evenness(chosen), icon=":material/balance:")
+        st.info(sentences.evenness(chosen), icon=":material/gavel:")
 
 
 def unfinished(run: Run) -> None:
