@@ -65,7 +65,7 @@ PAIRS = (
     Pair("fashion-mnist", "simclr", "lite0", rules=True),
     Pair("fashion-mnist", "simclr", "lite0", 3, rules=True),
     Pair("fashion-mnist", "simclr", "lite0", 10, rules=True),
-    Pair("fashion-mnist", "simclr", "vit-s"),
+    Pair("fashion-mnist", "simclr", "vit-s", rules=True),
     Pair("earth", "simclr", "lite0"),
     Pair("mnist-5000", "simclr", "lite0"),
     Pair("mnist-5000", "simclr", "lite0", 10),
