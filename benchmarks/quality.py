@@ -29,11 +29,10 @@ import hume
 from benchmarks.class_sizes import unequal_subset
 from hume.common.files import write_atomically
 from hume.data.dataset import Dataset
-from hume.engine.config import preset
 from hume.evaluation import metrics
 from hume.evaluation.metrics import Correlation
 from hume.experiments.baselines.registry import run_baseline
-from hume.runs.refinement import Refinement
+from hume.experiments.refined_methods import refinement_of
 
 NUM_SEEDS = 100
 DRAWS = 3
@@ -139,8 +138,7 @@ def measure(pair: Pair, draw: int, dataset: Dataset) -> Iterator[tuple[str, Call
         run = run_baseline(key, dataset, pair.phi1, pair.phi2, num_classes=K, seeds=seeds, quick=True)
         if not refined:
             return scored(run.labelings, perf_counter() - start)
-        config, _ = preset("fast", num_classes=K, num_samples=dataset.num_samples)
-        stage = Refinement.of(dataset, pair.phi1, pair.phi2, config, np.ones(dataset.num_samples, bool))
+        stage = refinement_of(dataset, pair.phi1, pair.phi2, K)
         final = stage.final(stage.refine(run.labelings.astype(np.int32)), len(run.labelings))
         return scored(final.labeling[None], perf_counter() - start)
 

@@ -12,6 +12,7 @@ scikit-learn's `GaussianMixture(covariance_type="tied")` where the covariance is
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -102,6 +103,14 @@ class JointRows:
     @property
     def device(self) -> torch.device:
         return self.whitenings[0].mean.device
+
+    @cached_property
+    def second(self) -> Tensor:
+        """The second moment zᵀz/N (D, D) of all rows, float64: one pass over them serves every fit."""
+        total = torch.zeros(self.dim, self.dim, dtype=torch.float64, device=self.device)
+        for _, block in self.blocks(block_rows(1, self.dim)):
+            total += (block.mT @ block).double()
+        return total / len(self)
 
     def __len__(self) -> int:
         return len(self.spaces[0])
@@ -236,12 +245,7 @@ class _Fit:
     ):
         self.rows, self.K, self.shrinkage, self.priors = rows, num_classes, shrinkage, priors
         self.labelings = torch.from_numpy(np.ascontiguousarray(labelings.T, np.int64))  # (N, S)
-        S, D, device = len(labelings), rows.dim, rows.device
-        self.means = torch.zeros(S, num_classes, D, dtype=torch.float64, device=device)
-        second = torch.zeros(D, D, dtype=torch.float64, device=device)
-        for _, block in rows.blocks(block_rows(1, D)):
-            second += (block.mT @ block).double()
-        self.second = second / len(rows)  # of all rows, zᵀz
+        self.means = torch.zeros(len(labelings), num_classes, rows.dim, dtype=torch.float64, device=rows.device)
 
     def run(self, max_steps: int, tolerance: float, report: Callable[[float], None]) -> Refined:
         S = len(self.means)
@@ -303,7 +307,7 @@ class _Fit:
         means = torch.where(lives, total / n.clamp(min=1).unsqueeze(2), self.means[index])
         self.means[index] = means
         between = torch.where(lives, means, 0.0)
-        within = self.second - between.mT @ (between * n.unsqueeze(2)) / N
+        within = self.rows.second - between.mT @ (between * n.unsqueeze(2)) / N
         level = (within.diagonal(dim1=1, dim2=2).mean(1) * self.shrinkage).clamp(min=LEAST_WITHIN)
         within = (1 - self.shrinkage) * within + level.view(-1, 1, 1) * torch.eye(D, device=n.device)
         factor = torch.linalg.cholesky(within)
@@ -313,7 +317,7 @@ class _Fit:
         bias = log_prior - 0.5 * (weights * means).sum(2)
         # of the log-density, what does not depend on the class
         log_det = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(1)
-        self.constant = -0.5 * ((inverse * self.second).sum((1, 2)) + log_det + D * np.log(2 * np.pi))
+        self.constant = -0.5 * ((inverse * self.rows.second).sum((1, 2)) + log_det + D * np.log(2 * np.pi))
         return weights.permute(2, 1, 0).float().contiguous(), bias.T.float().contiguous()
 
     def _log_priors(self, n: Tensor) -> Tensor:

@@ -16,6 +16,12 @@ MOST_ROWS = 10_000  # rows on which seeds are compared with one another and scor
 OUTLYING = 5.0
 
 
+def compared_rows(evaluated: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Up to `MOST_ROWS` of the evaluated rows (N,), spread evenly: their numbers, ascending."""
+    numbers = np.flatnonzero(evaluated)
+    return numbers[spread_over(len(numbers), MOST_ROWS)]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SeedStatistics:
     """Statistics of S labelings and their scores, each computed when first read.

@@ -4,26 +4,23 @@ stage = refinement_of(dataset, "simclr", "lite0", num_classes=10)
 refined_labelings(stage, saved, "refined")
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 
-from hume.common.errors import HumeError, InputError
+from hume.common.errors import InputError
 from hume.common.progress import Progress, part
 from hume.data.dataset import Dataset
 from hume.engine.config import Config
-from hume.evaluation import ensemble
 from hume.experiments.cache import Cache
 from hume.experiments.methods import AS_IN_PAPER
 from hume.experiments.saved_labelings import Joint, SavedLabelings, ScoredLabelings, save
-from hume.experiments.searches import ExperimentSearch
+from hume.experiments.searches import ExperimentSearch, of_runs
 from hume.runs import cost, evenness
 from hume.runs.refinement import Refinement
 from hume.runs.result import score_labelings
 from hume.runs.run import Run
-from hume.runs.store import Store
 
 UNEVEN = "hume-uneven"  # the entry of searched labelings where classes are not kept even
 CHOOSING, SEARCHED = 0.2, 0.8  # shares of the time, at their ends
@@ -78,7 +75,7 @@ class RefinedSearch:
         Arguments and errors as for `ExperimentSearch.labelings`; saved in the entry. Where labelings cannot be refined
         they are the searched ones, as a run's are, and the note says why.
         """
-        saved = None if again else next(self._of_runs(note), None)
+        saved = None if again else next(of_runs(self.search.home, lambda run: self._of_run(run, note)), None)
         if saved is None:
             saved = self._refine(cache, note, again, device, on_progress)
         save(cache, entry, saved)
@@ -106,37 +103,29 @@ class RefinedSearch:
         searched = replace(search, config=config).labelings(
             cache, entry, note, again=again, device=device, on_progress=part(on_progress, CHOOSING, SEARCHED)
         )
-        number = cost.refined_seeds(
-            data.num_samples, stage.fitted.dim, data.space(search.phi1).features.shape[1], config, search.num_seeds
-        )
-        some = np.sort(ensemble.rank(searched.cv_score)[:number])
+        some = cost.seeds_to_refine(replace(stage, config=config), searched.cv_score)
         start, report = perf_counter(), part(on_progress, SEARCHED, 1)
         best = SavedLabelings(searched.labelings[some], None, 0.0, searched.note)
         refined = refined_labelings(stage, best, searched.note, report, num_seeds=search.num_seeds)
         unlabeled = replace(data, labels=None)
         scores = score_labelings(unlabeled, search.phi2, refined.labelings, K, device=device)
-        how = "refined" if number == search.num_seeds else f"the best {number} refined"
+        how = "refined" if len(some) == search.num_seeds else f"the best {len(some)} refined"
         seconds += searched.seconds + perf_counter() - start
         return ScoredLabelings(refined.labelings, scores.cv_score, seconds, f"{searched.note}, {how}", refined.joint)
 
-    def _of_runs(self, note: str) -> Iterator[SavedLabelings]:
-        """What finished runs of the same request offer."""
-        store = Store(self.search.home)
-        for name in store.names():
-            try:
-                run = store.open(name)
-                if self._is_same(run):
-                    scores, files = run.scores(), run.refined
-                    seeds, final = scores["refined"]["seeds"], files.final()
-                    yield ScoredLabelings(
-                        files.labelings(seeds),
-                        np.array(scores["refined"]["cv_score"], np.float64),
-                        float(scores["seconds"]),
-                        f"{note}, from run {name}",
-                        Joint(files.likelihood(seeds), final.labeling, final.likelihood),
-                    )
-            except HumeError:  # unfinished, damaged, or its data are missing
-                continue
+    def _of_run(self, run: Run, note: str) -> SavedLabelings | None:
+        """What a finished run of the same request offers."""
+        if not self._is_same(run):
+            return None
+        scores, files = run.scores(), run.refined
+        seeds, final = scores["refined"]["seeds"], files.final()
+        return ScoredLabelings(
+            files.labelings(seeds),
+            np.array(scores["refined"]["cv_score"], np.float64),
+            float(scores["seconds"]),
+            f"{note}, from run {run.name}",
+            Joint(files.likelihood(seeds), final.labeling, final.likelihood),
+        )
 
     def _is_same(self, run: Run) -> bool:
         request = run.request

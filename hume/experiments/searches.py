@@ -7,9 +7,10 @@ The same search is a finished run of the same spaces, configuration, solver and 
 the labelings of another experiment with the preset `fast`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from hume.common.errors import HumeError
 from hume.common.progress import Progress, part
@@ -23,7 +24,21 @@ from hume.runs.run import Run
 from hume.runs.searching import of_search
 from hume.runs.store import Store
 
+T = TypeVar("T")
+
 BASE_VALUES = ("seeds/all", "split-size/1", "temperature/0.1", "schedule/never")  # ablations: the preset as it is
+
+
+def of_runs(home: Path, read: Callable[[Run], T | None]) -> Iterator[T]:
+    """What is read of the runs of a home, the newest first; those of which None or an error comes are passed over."""
+    store = Store(home)
+    for name in store.names():
+        try:
+            known = read(store.open(name))
+        except HumeError:  # unfinished, damaged, or its data are missing
+            continue
+        if known is not None:
+            yield known
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,19 +86,17 @@ class ExperimentSearch:
 
     def _known(self) -> Iterator[ScoredLabelings]:
         """Saved results of the same search with at least as many seeds; their notes name their origin."""
-        store = Store(self.home)
-        for name in store.names():
-            try:
-                run = store.open(name)
-                if self.is_same(run, run.request.config):
-                    seconds = float(run.scores()["seconds"])
-                    yield ScoredLabelings(run.labelings(), run.cv_score(), seconds, f"from run {name}")
-            except HumeError:  # unfinished, damaged, or its data are missing
-                continue
+        yield from of_runs(self.home, self._of_run)
         for cache, entry in self._entries():
             saved = load_scored(cache, entry, self.dataset.num_samples, self.num_seeds)
             if saved is not None:
                 yield replace(saved, note=f"from {cache.folder.parent.name}: {entry}")
+
+    def _of_run(self, run: Run) -> ScoredLabelings | None:
+        if not self.is_same(run, run.request.config):
+            return None
+        seconds = float(run.scores()["seconds"])
+        return ScoredLabelings(run.labelings(), run.cv_score(), seconds, f"from run {run.name}")
 
     def is_same(self, run: Run, config: Config) -> bool:
         """Whether a run, asked for `config`, has the same request and scored rows; RunError for an unfinished one."""

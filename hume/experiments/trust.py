@@ -27,11 +27,10 @@ from hume.common.errors import InputError
 from hume.common.progress import Progress, part
 from hume.data import space_rows, splits
 from hume.data.dataset import Dataset
-from hume.data.rows import spread_over
 from hume.evaluation import cross_validation
 from hume.evaluation.metrics import FloatArray, IntArray
 from hume.evaluation.neighbors import shared_neighbors
-from hume.evaluation.seed_statistics import MOST_ROWS, SeedStatistics
+from hume.evaluation.seed_statistics import SeedStatistics, compared_rows
 from hume.experiments import labeling_evidence, trust_evidence
 from hume.experiments.comparison import Comparison
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS
@@ -211,9 +210,8 @@ def scores_in_phi1(
     on_fold: Callable[[int], None] | None = None,
 ) -> FloatArray:
     """Cross-validation scores of labelings (S, N) in φ1, on up to 10,000 evaluated rows: (S,), 0 to 1."""
-    numbers = np.flatnonzero(splits.evaluated_rows(dataset))
     rows = np.zeros(dataset.num_samples, bool)
-    rows[numbers[spread_over(len(numbers), MOST_ROWS)]] = True
+    rows[compared_rows(splits.evaluated_rows(dataset))] = True
     features = space_rows.rows(dataset.space(phi1), rows, device=device)
     scored = torch.from_numpy(np.ascontiguousarray(labelings[:, rows]))
     return cross_validation.cross_validation_scores(

@@ -7,6 +7,9 @@ The formulas follow `hume.engine.search`, `hume.engine.inner`, `hume.engine.prot
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hume.common.devices import COMFORTABLE_SHARE, free_bytes
 from hume.common.errors import InputError
 from hume.data import splits
@@ -19,7 +22,9 @@ from hume.engine.inner import Implicit, InnerSolver
 from hume.engine.search import floats_per_seed, largest_batch
 from hume.engine.whitening import TRUNCATION
 from hume.evaluation import cross_validation
-from hume.runs.refinement import number_of_voters
+from hume.evaluation.ensemble import rank
+from hume.evaluation.metrics import FloatArray
+from hume.runs.refinement import Refinement, number_of_voters
 
 # How long a seed is searched before `patience` ends it, in multiples of `patience`, and the last of the seeds. Of 20
 # and of 100 seeds with a patience of 100, all converged: on digits a seed after 4.0 times its patience and the last one
@@ -175,3 +180,10 @@ def refined_seeds(num_samples: int, dim: int, d1: int, config: Config, num_seeds
     drawn = (config.num_train + config.num_test) * config.num_splits
     search = iterations(config, TYPICAL_PATIENCES) * drawn * (4 * d1 + 8 * SEARCH_RANK)
     return num_seeds if refine <= search else number_of_voters(num_seeds)
+
+
+def seeds_to_refine(stage: Refinement, cv_score: FloatArray) -> NDArray[np.int64]:
+    """The positions of the seeds that are refined, ascending: all, or the best-scored ones, see `refined_seeds`."""
+    fitted, num_seeds = stage.fitted, len(cv_score)
+    d1 = len(fitted.whitenings[0].mean)
+    return np.sort(rank(cv_score)[: refined_seeds(len(fitted), fitted.dim, d1, stage.config, num_seeds)])

@@ -20,14 +20,14 @@ from hume.common import devices
 from hume.common.errors import InputError, RunError
 from hume.common.formatting import count
 from hume.data import space_rows, splits
-from hume.data.rows import StreamedRows, blocks, spread_over
+from hume.data.rows import StreamedRows, blocks
 from hume.evaluation import cross_validation, ensemble, metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
 from hume.evaluation.metrics import Agreement, Correlation, match_classes
 from hume.evaluation.modes import Mode, find_modes, vote_within
 from hume.evaluation.neighbors import SomeRows, shared_class
 from hume.evaluation.reliable import Order, ReliabilityRanking
-from hume.evaluation.seed_statistics import MOST_ROWS, SeedStatistics, typical_samples
+from hume.evaluation.seed_statistics import SeedStatistics, compared_rows, typical_samples
 from hume.runs.refinement import Final, number_of_voters
 from hume.runs.review import Review
 from hume.runs.run import Run
@@ -205,8 +205,7 @@ class Findings:
     @cached_property
     def judged_rows(self) -> NDArray[np.int64]:
         """Up to 10,000 evaluated rows, on which labelings are compared and judged."""
-        numbers = np.flatnonzero(self.evaluated)
-        return numbers[spread_over(len(numbers), MOST_ROWS)]
+        return compared_rows(self.evaluated)
 
     @cached_property
     def near(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -34,7 +34,6 @@ from hume.data.dataset import Dataset, dataset_from_files, load_dataset
 from hume.data.rows import Rows
 from hume.engine.refinement import side_by_side
 from hume.engine.search import FinishedSeed, Step, final_objective
-from hume.evaluation import ensemble
 from hume.runs import cost, evenness, ray_cluster, result, searching
 from hume.runs.refinement import Final, RefinedFiles, RefinedLabelings, Refinement
 from hume.runs.request import Request, write_request
@@ -206,14 +205,7 @@ class Run:
             dataset, request.phi1, request.phi2, request.config, searched, device, files.whitenings(device)
         )
         files.write_whitenings(stage.fitted.whitenings)
-        number = cost.refined_seeds(
-            len(stage.fitted),
-            stage.fitted.dim,
-            dataset.space(request.phi1).features.shape[1],
-            request.config,
-            len(labelings),
-        )
-        wanted = np.sort(ensemble.rank(cv_score)[:number])
+        wanted = cost.seeds_to_refine(stage, cv_score)
         known = set(files.seeds)
         missing = [int(i) for i in wanted if self.finished_seeds[i] not in known]
         size = side_by_side(K)
