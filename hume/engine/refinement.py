@@ -10,9 +10,8 @@ Lineage: discriminative k-means (Ye, Zhao and Wu, NIPS 2007), Fisher-EM (Bouveyr
 scikit-learn's `GaussianMixture(covariance_type="tied")` where the covariance is not shrunk.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,111 +19,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hume.common.devices import fits
 from hume.common.errors import InputError
-from hume.data.rows import Rows, moments
+from hume.engine.joint_rows import JointRows, block_rows
 from hume.engine.linear import logits, transposed_product
 
-MAX_DIRECTIONS = 64  # of each space
-LEAST_VARIANCE = 1e-6  # of a direction, relative to the first one's: below it rounding is all there is
 LEAST_WITHIN = 1e-4  # variance within classes, of 1 in all: rounding of float32 is far below
 SHRINKAGE = 0.1  # of the covariance towards a multiple of the identity
 MAX_STEPS = 60
 TOLERANCE = 1e-3  # nats a row, gained in a step, below which a labeling is settled
-BLOCK_ELEMENTS = 2**20  # posteriors (rows, K, S) held at once: they stay in the processor's cache
 SEED_CLASSES = 16_000  # classes of all labelings that are refined side by side
 LEAST_ROWS = 5  # a class, on average, for a covariance to be estimated
 
 Priors: TypeAlias = Literal["equal", "free"] | tuple[float, ...]
-
-
-# --- the rows of both spaces ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Whitening:
-    """The leading directions of one space, each of unit variance: z = (u − mean) transform for a row u of unit norm."""
-
-    mean: Tensor  # (d,)
-    transform: Tensor  # (d, r)
-
-    @classmethod
-    def of(cls, rows: Rows, name: str) -> "Whitening":
-        """Whiten rows (N, d) of unit norm; raises InputError, naming the space, where all rows are the same."""
-        mean, moment = moments(rows)
-        covariance = (moment - torch.outer(mean, mean)).cpu()
-        variances, directions = torch.linalg.eigh(covariance)
-        variances, directions = variances.flip(0), directions.flip(1)
-        if not variances[0] > LEAST_VARIANCE:
-            raise InputError(f"{name} has the same direction in every row: it tells no samples apart, choose another")
-        rank = min(MAX_DIRECTIONS, int((variances > LEAST_VARIANCE * variances[0]).sum()))
-        transform = directions[:, :rank] * variances[:rank].rsqrt()
-        return cls(mean.float(), transform.to(mean.device, torch.float32))
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        return (rows - self.mean) @ self.transform
-
-
-@dataclass(frozen=True, eq=False)
-class JointRows:
-    """The whitened rows (N, D) of both spaces side by side: in memory where they fit, else read when needed."""
-
-    spaces: tuple[Rows, Rows]  # (N, d1) and (N, d2), rows of unit norm
-    whitenings: tuple[Whitening, Whitening]
-    held: Tensor | None = None  # (N, D)
-
-    @classmethod
-    def of(
-        cls,
-        phi1: Rows,
-        phi2: Rows,
-        whitenings: tuple[Whitening, Whitening] | None = None,
-        *,
-        on_disk: bool | None = None,
-    ) -> "JointRows":
-        """Whiten both spaces, rows of unit norm in the same order (see `hume.data.space_rows.rows`).
-
-        whitenings: of other rows of the same spaces, such as those that a model was fitted to; else these rows'.
-        on_disk: read the rows at every pass, by the free memory if None. Raises InputError for a constant space.
-        """
-        rows = cls((phi1, phi2), whitenings or (Whitening.of(phi1, "φ1"), Whitening.of(phi2, "φ2")))
-        if not fits(4 * len(rows) * rows.dim, phi1.device) if on_disk is None else on_disk:
-            return rows
-        held = torch.empty(len(rows), rows.dim, device=phi1.device)
-        for start, block in rows.blocks(BLOCK_ELEMENTS // rows.dim):
-            held[start : start + len(block)] = block
-        return replace(rows, held=held, spaces=(held[:, :0], held[:, :0]))
-
-    @property
-    def dim(self) -> int:
-        """D, the directions of both spaces."""
-        return sum(whitening.transform.shape[1] for whitening in self.whitenings)
-
-    @property
-    def device(self) -> torch.device:
-        return self.whitenings[0].mean.device
-
-    @cached_property
-    def second(self) -> Tensor:
-        """The second moment zᵀz/N (D, D) of all rows, float64: one pass over them serves every fit."""
-        total = torch.zeros(self.dim, self.dim, dtype=torch.float64, device=self.device)
-        for _, block in self.blocks(block_rows(1, self.dim)):
-            total += (block.mT @ block).double()
-        return total / len(self)
-
-    def __len__(self) -> int:
-        return len(self.spaces[0])
-
-    def blocks(self, size: int) -> Iterator[tuple[int, Tensor]]:
-        """All rows in order, `size` at once, each block with its first row's number."""
-        for start in range(0, len(self), size):
-            stop = min(start + size, len(self))
-            if self.held is not None:
-                yield start, self.held[start:stop]
-            else:
-                numbers = torch.arange(start, stop, device=self.spaces[0].device)
-                parts = [white(space[numbers]) for white, space in zip(self.whitenings, self.spaces, strict=True)]
-                yield start, torch.cat(parts, 1)
 
 
 # --- the model -----------------------------------------------------------------------------------
@@ -166,9 +72,13 @@ class Refined:
     steps: NDArray[np.int64]  # (S,) taken until settled, or MAX_STEPS
 
 
-def block_rows(num_columns: int, dim: int) -> int:
-    """How many rows (n, dim) are held at once next to so many numbers each."""
-    return max(1, BLOCK_ELEMENTS // max(num_columns, dim))
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Rows whose class a person gave: they count `weight` times in it, whatever the posterior says."""
+
+    rows: NDArray[np.int64]  # (A,) numbers of different rows
+    classes: NDArray[np.int64]  # (A,) 0..K − 1; −1 for a row that is left out
+    weight: float
 
 
 def refine(
@@ -180,12 +90,14 @@ def refine(
     shrinkage: float = SHRINKAGE,
     max_steps: int = MAX_STEPS,
     tolerance: float = TOLERANCE,
+    known: Known | None = None,
     on_step: Callable[[float], None] | None = None,
 ) -> Refined:
     """Refine labelings (S, N), classes 0..K − 1, in both spaces at once.
 
     priors: equal class probabilities, `free` ones, which follow the posterior, or given sizes in any order. A class
-    that loses all its rows keeps its last mean and may win rows back. on_step is called with the share of the work
+    that loses all its rows keeps its last mean and may win rows back. known: rows that stay in their class, of all
+    labelings; a class without rows in a labeling starts from them. on_step is called with the share of the work
     that is done at most. Raises InputError when there are fewer than five rows a class, or shapes do not fit.
     """
     labelings = np.asarray(labelings)
@@ -202,7 +114,7 @@ def refine(
             if on_step is not None:
                 on_step(done + weight * share)
 
-        parts.append(_Fit(rows, some, num_classes, priors, shrinkage).run(max_steps, tolerance, report))
+        parts.append(_Fit(rows, some, num_classes, priors, shrinkage, known).run(max_steps, tolerance, report))
     return parts[0] if len(parts) == 1 else _joined(parts)
 
 
@@ -242,10 +154,15 @@ class _Fit:
         num_classes: int,
         priors: Priors,
         shrinkage: float,
+        known: Known | None = None,
     ):
         self.rows, self.K, self.shrinkage, self.priors = rows, num_classes, shrinkage, priors
         self.labelings = torch.from_numpy(np.ascontiguousarray(labelings.T, np.int64))  # (N, S)
         self.means = torch.zeros(len(labelings), num_classes, rows.dim, dtype=torch.float64, device=rows.device)
+        self.total, self.second = float(len(rows)), rows.second  # weight of all rows, and their mean zᵀz
+        self.known = None if known is None or not len(known.rows) else known
+        if self.known is not None:
+            self._weigh(self.known)
 
     def run(self, max_steps: int, tolerance: float, report: Callable[[float], None]) -> Refined:
         S = len(self.means)
@@ -269,6 +186,25 @@ class _Fit:
         report(1.0)
         return Refined(JointModel(final_weights, final_bias), likelihood.numpy(), steps)
 
+    def _weigh(self, known: Known) -> None:
+        """Let known rows count as often as they weigh."""
+        classes = torch.from_numpy(known.classes).to(self.rows.device)
+        self.known_z = self.rows.take(torch.from_numpy(known.rows))  # (A, D)
+        self.target = torch.zeros(len(classes), self.K, 1, device=self.rows.device)  # (A, K, 1)
+        given = classes >= 0
+        self.target[given.nonzero()[:, 0], classes[given]] = known.weight
+        extra = self.target.sum((1, 2)).double() - 1  # (A,)
+        z = self.known_z.double()
+        self.second = self.second * self.total + z.mT @ (z * extra.unsqueeze(1))
+        self.total += float(extra.sum())
+        self.second = self.second / self.total
+
+    def _correct(self, counts: Tensor, sums: Tensor, posterior: Tensor) -> None:
+        """Replace what known rows, of this posterior (A, K, S), gave to the moments by what a person says."""
+        change = self.target - posterior
+        counts += change.sum(0)
+        sums += transposed_product(self.known_z, change)
+
     def _start(self) -> tuple[Tensor, Tensor]:
         """Counts (K, S) and sums (D, K, S) of the rows of each class."""
         S, D, device = len(self.means), self.rows.dim, self.rows.device
@@ -279,6 +215,10 @@ class _Fit:
             one_hot = torch.zeros(len(z), self.K, S, device=device).scatter_(1, some.unsqueeze(1), 1.0)
             counts += one_hot.sum(0)
             sums += transposed_product(z, one_hot)
+        if self.known is not None:
+            some = self.labelings[torch.from_numpy(self.known.rows)].to(device)
+            one_hot = torch.zeros(len(some), self.K, S, device=device).scatter_(1, some.unsqueeze(1), 1.0)
+            self._correct(counts, sums, one_hot)
         return counts, sums
 
     def _expect(self, weights: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -296,18 +236,22 @@ class _Fit:
             evidence += (total.log_().add_(top)).sum((0, 1))
             counts += posterior.sum(0)
             sums += transposed_product(z, posterior)
-        return counts, sums, (evidence / len(self.rows) + self.constant).cpu()
+        if self.known is not None:
+            g = logits(self.known_z, weights).add_(bias)
+            evidence += (self.target * g).sum((0, 1)) - torch.logsumexp(g, 1).sum(0)
+            self._correct(counts, sums, torch.softmax(g, 1))
+        return counts, sums, (evidence / self.total + self.constant).cpu()
 
     def _maximize(self, counts: Tensor, sums: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
         """The mixtures' classifiers, weights (D, K, A) and bias (K, A), from the moments of their classes."""
-        N, D = len(self.rows), self.rows.dim
+        D = self.rows.dim
         index = active.to(counts.device)
         n, total = counts.T, sums.permute(2, 1, 0)  # (A, K), (A, K, D)
         lives = (n >= 1).unsqueeze(2)
         means = torch.where(lives, total / n.clamp(min=1).unsqueeze(2), self.means[index])
         self.means[index] = means
         between = torch.where(lives, means, 0.0)
-        within = self.rows.second - between.mT @ (between * n.unsqueeze(2)) / N
+        within = self.second - between.mT @ (between * n.unsqueeze(2)) / self.total
         level = (within.diagonal(dim1=1, dim2=2).mean(1) * self.shrinkage).clamp(min=LEAST_WITHIN)
         within = (1 - self.shrinkage) * within + level.view(-1, 1, 1) * torch.eye(D, device=n.device)
         factor = torch.linalg.cholesky(within)
@@ -317,7 +261,7 @@ class _Fit:
         bias = log_prior - 0.5 * (weights * means).sum(2)
         # of the log-density, what does not depend on the class
         log_det = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(1)
-        self.constant = -0.5 * ((inverse * self.rows.second).sum((1, 2)) + log_det + D * np.log(2 * np.pi))
+        self.constant = -0.5 * ((inverse * self.second).sum((1, 2)) + log_det + D * np.log(2 * np.pi))
         return weights.permute(2, 1, 0).float().contiguous(), bias.T.float().contiguous()
 
     def _log_priors(self, n: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ from hume.common.errors import InputError
 from hume.data import space_rows
 from hume.data.dataset import Dataset, Space
 from hume.engine.config import PresetName
+from hume.engine.joint_rows import JointRows
 from hume.engine.prototypes import hard_labels
-from hume.engine.refinement import JointRows
 from hume.evaluation.ensemble import vote_counts
 from hume.evaluation.metrics import match_classes
 from hume.runs import discover

@@ -24,8 +24,9 @@ from hume.data.rows import moments
 from hume.data.splits import Setting
 from hume.engine.config import Config
 from hume.engine.inner import Implicit, InnerSolver, Unrolled
+from hume.engine.joint_rows import MAX_DIRECTIONS, JointRows
 from hume.engine.prototypes import hard_labels
-from hume.engine.refinement import MAX_DIRECTIONS, JointRows, enough_rows, refine
+from hume.engine.refinement import enough_rows, refine
 from hume.engine.search import Step, search
 from hume.engine.whitening import TRUNCATION, Whitening
 from hume.evaluation import cross_validation

@@ -24,7 +24,8 @@ from hume.data import space_rows
 from hume.data.dataset import Dataset
 from hume.data.rows import subset
 from hume.engine.config import Config, PresetName
-from hume.engine.refinement import JointModel, JointRows, Refined, Whitening, check_rows, refine
+from hume.engine.joint_rows import JointRows, Whitening
+from hume.engine.refinement import JointModel, Refined, check_rows, refine
 from hume.evaluation import ensemble
 
 Refine: TypeAlias = Literal["joint", "none"]

@@ -8,8 +8,9 @@ from sklearn.mixture import GaussianMixture
 from hume.common.errors import InputError
 from hume.data import space_rows
 from hume.data.dataset import Space
-from hume.engine import refinement
-from hume.engine.refinement import JointRows, refine
+from hume.engine import joint_rows, refinement
+from hume.engine.joint_rows import JointRows
+from hume.engine.refinement import refine
 from hume.evaluation.metrics import clustering_accuracy
 
 N, K = 600, 4
@@ -95,7 +96,7 @@ def test_seeds_do_not_depend_on_each_other(planted, monkeypatch):
 
 def test_rows_read_at_every_pass_give_the_same(planted, monkeypatch):
     phi1, phi2, truth = blobs()
-    monkeypatch.setattr(refinement, "BLOCK_ELEMENTS", 4096)  # several blocks
+    monkeypatch.setattr(joint_rows, "BLOCK_ELEMENTS", 4096)  # several blocks
     read = joint(phi1, phi2, on_disk=True)
     assert read.held is None
     labelings = spoiled(truth, 0.5)
