@@ -10,7 +10,7 @@ Lineage: discriminative k-means (Ye, Zhao and Wu, NIPS 2007), Fisher-EM (Bouveyr
 scikit-learn's `GaussianMixture(covariance_type="tied")` where the covariance is not shrunk.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -62,6 +62,11 @@ class JointModel:
         """Some of the mixtures."""
         return JointModel(self.weights[:, :, which], self.bias[:, which])
 
+    @classmethod
+    def joined(cls, models: Sequence["JointModel"]) -> "JointModel":
+        """The mixtures of several models."""
+        return cls(torch.cat([each.weights for each in models], 2), torch.cat([each.bias for each in models], 1))
+
 
 @dataclass(frozen=True, eq=False)
 class Refined:
@@ -93,7 +98,7 @@ def refine(
     known: Known | None = None,
     on_step: Callable[[float], None] | None = None,
 ) -> Refined:
-    """Refine labelings (S, N), classes 0..K − 1, in both spaces at once.
+    """Refine labelings (S, N), classes 0..K − 1, in both spaces at once, side by side (see `side_by_side`).
 
     priors: equal class probabilities, `free` ones, which follow the posterior, or given sizes in any order. A class
     that loses all its rows keeps its last mean and may win rows back. known: rows that stay in their class, of all
@@ -104,22 +109,12 @@ def refine(
     check_rows(len(rows), num_classes)
     if labelings.ndim != 2 or labelings.shape[1] != len(rows):
         raise InputError(f"the labelings have shape {labelings.shape}: give (seeds, {len(rows)}).")
-    size = side_by_side(num_classes)
-    parts = []
-    for start in range(0, len(labelings), size):
-        some = labelings[start : start + size]
-        done, weight = start / len(labelings), len(some) / len(labelings)
-
-        def report(share: float, done: float = done, weight: float = weight) -> None:
-            if on_step is not None:
-                on_step(done + weight * share)
-
-        parts.append(_Fit(rows, some, num_classes, priors, shrinkage, known).run(max_steps, tolerance, report))
-    return parts[0] if len(parts) == 1 else _joined(parts)
+    fit = _Fit(rows, labelings, num_classes, priors, shrinkage, known)
+    return fit.run(max_steps, tolerance, on_step or (lambda share: None))
 
 
 def side_by_side(num_classes: int) -> int:
-    """How many labelings are refined in one product."""
+    """How many labelings should be refined in one product."""
     return max(1, SEED_CLASSES // num_classes)
 
 
@@ -137,13 +132,6 @@ def check_rows(num_rows: int, num_classes: int) -> None:
         )
 
 
-def _joined(parts: list[Refined]) -> Refined:
-    weights = torch.cat([part.model.weights for part in parts], 2)
-    bias = torch.cat([part.model.bias for part in parts], 1)
-    likelihood = np.concatenate([part.likelihood for part in parts])
-    return Refined(JointModel(weights, bias), likelihood, np.concatenate([part.steps for part in parts]))
-
-
 class _Fit:
     """EM of labelings that are refined side by side."""
 
@@ -157,7 +145,7 @@ class _Fit:
         known: Known | None = None,
     ):
         self.rows, self.K, self.shrinkage, self.priors = rows, num_classes, shrinkage, priors
-        self.labelings = torch.from_numpy(np.ascontiguousarray(labelings.T, np.int64))  # (N, S)
+        self.labelings = labelings
         self.means = torch.zeros(len(labelings), num_classes, rows.dim, dtype=torch.float64, device=rows.device)
         self.total, self.second = float(len(rows)), rows.second  # weight of all rows, and their mean zᵀz
         self.known = None if known is None or not len(known.rows) else known
@@ -211,15 +199,18 @@ class _Fit:
         counts = torch.zeros(self.K, S, device=device, dtype=torch.float64)
         sums = torch.zeros(D, self.K, S, device=device, dtype=torch.float64)
         for start, z in self.rows.blocks(block_rows(self.K * S, D)):
-            some = self.labelings[start : start + len(z)].to(device)
-            one_hot = torch.zeros(len(z), self.K, S, device=device).scatter_(1, some.unsqueeze(1), 1.0)
+            one_hot = self._one_hot(slice(start, start + len(z)))
             counts += one_hot.sum(0)
             sums += transposed_product(z, one_hot)
         if self.known is not None:
-            some = self.labelings[torch.from_numpy(self.known.rows)].to(device)
-            one_hot = torch.zeros(len(some), self.K, S, device=device).scatter_(1, some.unsqueeze(1), 1.0)
-            self._correct(counts, sums, one_hot)
+            self._correct(counts, sums, self._one_hot(self.known.rows))
         return counts, sums
+
+    def _one_hot(self, which: slice | NDArray[np.int64]) -> Tensor:
+        """The classes (n, K, S) of some rows."""
+        some = torch.from_numpy(self.labelings[:, which].T.astype(np.int64)).to(self.rows.device)
+        hot = torch.zeros(len(some), self.K, len(self.means), device=self.rows.device)
+        return hot.scatter_(1, some.unsqueeze(1), 1.0)
 
     def _expect(self, weights: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One pass over the rows: counts (K, A), sums (D, K, A) and the mean log-likelihood (A,) of the mixtures."""

@@ -11,7 +11,8 @@ from hume.common.csv_files import csv_bytes
 from hume.common.errors import HumeError, RunError
 from hume.runs import review
 from hume.runs.findings import LABEL_COLUMNS, Findings, View
-from hume.runs.run import Run, check_folder
+from hume.runs.record import check_folder
+from hume.runs.run import Run
 
 VOTE, CURVE, NO_TABLES = "vote.csv", "curve.csv", "no-tables.txt"
 # Labelings of few classes shrink to a tenth, prototypes hardly at all: 1.05 MB of 20 seeds on 10,000 samples became

@@ -17,9 +17,8 @@ from hume.data.splits import Setting, evaluated_rows, searched_rows
 from hume.engine.config import Config, PresetName
 from hume.engine.config import preset as preset_named
 from hume.engine.inner import InnerSolver
-from hume.engine.refinement import enough_rows
 from hume.engine.search import Step
-from hume.runs import evenness
+from hume.runs import cost, evenness
 from hume.runs.refinement import Refine, Refinement, default_refine
 from hume.runs.result import Result, score_labelings
 from hume.runs.searching import search_all
@@ -47,9 +46,10 @@ def discover(
 
     phi1, phi2 name two of the dataset's spaces, its default pair if left out; num_classes
     defaults to the dataset's; `config` and `solver` replace the preset's; refine: `joint` or `none`, by default
-    joint for the preset `fast`; class_sizes: `equal`, `auto` to choose without labels how even the classes are kept,
-    or K sizes in any order and unit, by default auto for `fast` where labelings are refined. `on_step` is called with
-    every iteration. `Store` does the same on disk.
+    joint for the preset `fast`, of the seeds that vote where all would take longer than the search; class_sizes:
+    `equal`, `auto` to choose without labels how even the classes are kept, or K sizes in any order and unit, by default
+    auto for `fast` where labelings are refined. `on_step` is called with every iteration. `Store` does the same on
+    disk.
     Raises InputError for data that cannot be searched.
     """
     start = perf_counter()
@@ -76,25 +76,36 @@ def discover(
         even = evenness.choose(dataset, first, second, config, solver, setting, device=device)
         config = even.applied(config)
     finished, labelings = search_all(dataset, first, second, config, solver, seeds, setting, device, on_step)
-    stage = refined = final = None
-    if refine == "joint" and enough_rows(int(rows.sum()), config.num_classes):
-        stage = Refinement.of(dataset, first, second, config, rows, device)
-        refined = stage.refine(labelings)
-        final = stage.final(refined, len(finished))
+    numbers = tuple(seed.seed for seed in finished)
+    scores = score_labelings(dataset, second, labelings, config.num_classes, device=device)
+    stage = refined = final = problem = None
+    some: tuple[int, ...] = ()
+    if refine == "joint":
+        try:
+            stage = Refinement.of(dataset, first, second, config, rows, device)
+        except InputError as error:
+            problem = str(error)
+        else:
+            wanted = cost.seeds_to_refine(stage, scores.cv_score)
+            some = tuple(numbers[i] for i in wanted)
+            refined = stage.refine(labelings[wanted])
+            final = stage.final(refined, len(numbers))
     return Result(
         config=config,
         solver=solver,
         setting=setting,
         evaluated=evaluated_rows(dataset),
-        seeds=tuple(seed.seed for seed in finished),
+        seeds=numbers,
         prototypes=np.stack([seed.prototypes for seed in finished]),
         labelings=labelings,
         objective=np.array([seed.final_objective for seed in finished]),
-        scores=score_labelings(dataset, second, labelings, config.num_classes, device=device),
+        scores=scores,
         evenness=even,
         refinement=stage,
+        refined_seeds=some,
         refined=refined,
         final=final,
+        not_refined=problem,
         seconds=perf_counter() - start,
         device=device,
     )

@@ -35,7 +35,8 @@ class HUME(BaseEstimator):  # type: ignore[misc]
     first seed. device: "cpu", "cuda" or "auto".
 
     After `fit`: labels_ (N,); vote_share_ (N,) the share of the votes behind each label; cv_scores_ (S,) of the
-    searched labelings in phi2; likelihood_ (S,) of the refined ones, nats a row, None where they are not refined;
+    searched labelings in phi2; likelihood_ (S,) of the refined ones, nats a row, NaN for a seed that is not refined
+    (refining all would take longer than the search) and None where none is;
     prototypes_ (S, K, d1) of the search, classes named as in labels_; objective_ (S,).
     Raises InputError, a ValueError, for data that cannot be searched.
     """
@@ -83,7 +84,8 @@ class HUME(BaseEstimator):  # type: ignore[misc]
         if result.refinement is not None and result.refined is not None and result.final is not None:
             self.labels_ = result.final.labeling.astype(np.int64)
             self.vote_share_ = result.final.vote_share
-            self.likelihood_ = result.refined.likelihood
+            self.likelihood_ = np.full(len(result.seeds), np.nan)
+            self.likelihood_[np.isin(result.seeds, result.refined_seeds)] = result.refined.likelihood
             self.model_, self.whitenings_ = result.final.model, result.refinement.fitted.whitenings
         self.prototypes_ = np.stack(
             [

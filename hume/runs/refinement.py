@@ -5,7 +5,7 @@ refined/<seed>.safetensors      labeling, weights, bias; likelihood and steps as
 refined/final.safetensors       the same of the vote, refined once more: the labeling that the run offers
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -25,7 +25,7 @@ from hume.data.dataset import Dataset
 from hume.data.rows import subset
 from hume.engine.config import Config, PresetName
 from hume.engine.joint_rows import JointRows, Whitening
-from hume.engine.refinement import JointModel, Refined, check_rows, refine
+from hume.engine.refinement import JointModel, Refined, check_rows, refine, side_by_side
 from hume.evaluation import ensemble
 
 Refine: TypeAlias = Literal["joint", "none"]
@@ -52,6 +52,14 @@ class RefinedLabelings:
     likelihood: NDArray[np.float64]  # (S,) mean log-likelihood of a searched row, nats
     steps: NDArray[np.int64]  # (S,)
     model: JointModel
+
+    @classmethod
+    def joined(cls, parts: Sequence["RefinedLabelings"]) -> "RefinedLabelings":
+        """Refined labelings of several batches, in their order."""
+        labelings, likelihood, steps = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("labelings", "likelihood", "steps")
+        )
+        return cls(labelings, likelihood, steps, JointModel.joined([part.model for part in parts]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +105,22 @@ class Refinement:
 
     def refine(self, labelings: NDArray[np.integer[Any]], on_progress: Progress | None = None) -> RefinedLabelings:
         """Refine labelings (S, N) of all rows on the searched ones; raises InputError for too few rows a class."""
-        fitted = self._fit(labelings, on_progress)
-        return RefinedLabelings(fitted.model.labelings(self.every), fitted.likelihood, fitted.steps, fitted.model)
+        parts = [some for _, some in self.batches(labelings, range(len(labelings)), on_progress)]
+        return parts[0] if len(parts) == 1 else RefinedLabelings.joined(parts)
+
+    def batches(
+        self, labelings: NDArray[np.integer[Any]], numbers: Sequence[int], on_progress: Progress | None = None
+    ) -> Iterator[tuple[Sequence[int], RefinedLabelings]]:
+        """Refine some of the labelings (S, N), by their numbers, as many at once as are fitted side by side."""
+        size = side_by_side(self.config.num_classes)
+        for start in range(0, len(numbers), size):
+            some = numbers[start : start + size]
+            report = part(on_progress, start / len(numbers), (start + len(some)) / len(numbers))
+            fitted = self._fit(labelings[list(some)], report)
+            yield (
+                some,
+                RefinedLabelings(fitted.model.labelings(self.every), fitted.likelihood, fitted.steps, fitted.model),
+            )
 
     def final(self, refined: RefinedLabelings, num_seeds: int) -> Final:
         """Let the most likely labelings vote, a share of the seeds that were searched, and refine the vote."""

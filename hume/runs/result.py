@@ -58,8 +58,10 @@ class Result:
     scores: Scores
     evenness: Evenness | None  # None where nothing was to choose
     refinement: Refinement | None  # None where labelings are not refined
+    refined_seeds: tuple[int, ...]  # of `refined`: all, or those that vote where all would cost more than the search
     refined: RefinedLabelings | None
     final: Final | None
+    not_refined: str | None  # one sentence, why labelings that should be refined are not
     seconds: float
     device: str
 

@@ -13,7 +13,8 @@ from filelock import FileLock
 
 from hume.common.errors import InputError, RunError
 from hume.common.files import write_atomically
-from hume.runs.run import Run, check_folder
+from hume.runs.record import check_folder
+from hume.runs.run import Run
 
 MAX_NAME = 60
 JOINERS = "\u200c\u200d"  # invisible, but part of how some scripts and emoji are written

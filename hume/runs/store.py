@@ -1,6 +1,6 @@
 """The runs of a home folder, one self-contained folder a run; a killed run loses none of its finished seeds.
 
-    <home>/runs/<name>/             a run, see `hume.runs.run` for its files
+    <home>/runs/<name>/             a run, see `hume.runs.record` for its files
     <home>/trash/<name>             deleted runs, until they are restored or the trash is emptied
 
 The home is HUME_HOME, else the platform's data folder. Every file and every new run is
@@ -33,9 +33,10 @@ from hume.data.splits import Setting
 from hume.engine.config import Config, check_seeds, check_sizes
 from hume.engine.inner import InnerSolver
 from hume.engine.linear import uses_bfloat16
+from hume.runs.record import held
 from hume.runs.refinement import Refine
 from hume.runs.request import Request, read_request, write_request
-from hume.runs.run import Run, held
+from hume.runs.run import Run
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

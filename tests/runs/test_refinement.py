@@ -8,8 +8,8 @@ import pytest
 from hume.common.errors import InputError
 from hume.engine import refinement as engine
 from hume.evaluation.metrics import clustering_accuracy
-from hume.runs import cost
-from hume.runs import run as run_module
+from hume.runs import cost, discover
+from hume.runs import refinement as refinement_module
 from hume.runs.estimator import HUME
 from hume.runs.findings import Findings
 from hume.runs.refinement import Refinement, default_refine, number_of_voters
@@ -84,7 +84,7 @@ def test_the_search_is_the_same_with_and_without(run, home, dataset):
 
 def test_what_is_refined_is_not_refined_again(home, dataset, monkeypatch):
     run = create(Store(home), dataset, "stopped", num_classes=4, seeds=range(4), of_run=REFINED)
-    monkeypatch.setattr(run_module, "side_by_side", lambda num_classes: 2)
+    monkeypatch.setattr(refinement_module, "side_by_side", lambda num_classes: 2)
 
     def stop(share):
         if share > 0.5:
@@ -118,6 +118,18 @@ def test_where_all_would_cost_more_than_the_search_those_that_vote_are_refined(h
     assert found.objective.tolist() == [values["objective"][seed] for seed in best]
 
 
+def test_in_memory_the_same_seeds_are_refined_and_the_others_have_no_likelihood(dataset, monkeypatch):
+    monkeypatch.setattr(cost, "TYPICAL_STEPS", 10**9)
+    found = discover.discover(dataset, num_classes=4, seeds=range(3, 8), class_sizes="equal", device="cpu")
+    best = 3 + int(found.scores.cv_score.argmax())
+    assert found.refined_seeds == (best,)
+    assert found.refined.labelings.shape == (1, 240)
+    phi1, phi2 = (space.features for space in dataset.spaces.values())
+    fitted = HUME(4, num_seeds=5, random_state=3, class_sizes="equal").fit(phi1, phi2)
+    assert np.flatnonzero(np.isfinite(fitted.likelihood_)).tolist() == [best - 3]
+    np.testing.assert_array_equal(fitted.labels_, found.final.labeling)
+
+
 def test_too_few_samples_are_said_and_not_refined(tmp_path):
     dataset = save_files(tmp_path / "few", classes=4, size=4)
     run = create(Store(tmp_path / "home"), dataset, num_classes=4, of_run=REFINED)
@@ -126,6 +138,9 @@ def test_too_few_samples_are_said_and_not_refined(tmp_path):
     assert values["vote"] == values["searched_vote"]
     with pytest.raises(InputError, match="fewer than 5 samples a class"):
         Findings(run, "refined")
+    found = discover.discover(dataset, num_classes=4, seeds=range(2), config=run.request.config, device="cpu")
+    assert found.not_refined == values["not_refined"]
+    assert found.refined is found.final is None
 
 
 def test_held_out_rows_are_labeled_by_the_model_of_the_others(home):
