@@ -111,7 +111,9 @@ def compare(case: Case, num_threads: int) -> tuple[Cost, Cost]:
     if pace is None:
         raise RuntimeError(f"{case.dataset} cannot be searched with these settings")
     stages = pace.seconds(sizes, config, refines=case.is_default, chooses=case.is_default)
-    estimated = Cost(stages, most_bytes(sizes, config, solver), iterations(config, TYPICAL_PATIENCES))
+    estimated = Cost(
+        stages, most_bytes(sizes, config, solver, refines=case.is_default), iterations(config, TYPICAL_PATIENCES)
+    )
     busy, own, begin, start = busy_seconds(), process_time(), perf_counter(), clock()
     with Watch() as memory:
         if case.is_default:

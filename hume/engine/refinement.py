@@ -28,6 +28,7 @@ SHRINKAGE = 0.1  # of the covariance towards a multiple of the identity
 MAX_STEPS = 60
 TOLERANCE = 1e-3  # nats a row, gained in a step, below which a labeling is settled
 SEED_CLASSES = 16_000  # classes of all labelings that are refined side by side
+SIDE_BY_SIDE = 128  # labelings, whose covariances take as much memory as so many classes
 LEAST_ROWS = 5  # a class, on average, for a covariance to be estimated
 
 Priors: TypeAlias = Literal["equal", "free"] | tuple[float, ...]
@@ -115,7 +116,7 @@ def refine(
 
 def side_by_side(num_classes: int) -> int:
     """How many labelings should be refined in one product."""
-    return max(1, SEED_CLASSES // num_classes)
+    return max(1, min(SIDE_BY_SIDE, SEED_CLASSES // num_classes))
 
 
 def enough_rows(num_rows: int, num_classes: int) -> bool:

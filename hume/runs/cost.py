@@ -1,7 +1,8 @@
 """Predicted cost of a search: its memory by formula; its time is measured, see `hume.runs.pace`.
 
 The formulas follow `hume.engine.search`, `hume.engine.inner`, `hume.engine.prototypes`,
-`hume.engine.whitening` and `hume.evaluation.cross_validation`. `benchmarks/estimate.py` compares both with runs.
+`hume.engine.whitening`, `hume.evaluation.cross_validation` and `hume.engine.refinement`. `benchmarks/estimate.py`
+compares both with runs.
 """
 
 import math
@@ -19,6 +20,8 @@ from hume.data.splits import Setting
 from hume.engine import prototypes
 from hume.engine.config import Config, check_sizes
 from hume.engine.inner import Implicit, InnerSolver
+from hume.engine.joint_rows import BLOCK_ELEMENTS, MAX_DIRECTIONS
+from hume.engine.refinement import side_by_side
 from hume.engine.search import floats_per_seed, largest_batch
 from hume.engine.whitening import TRUNCATION
 from hume.evaluation import cross_validation
@@ -127,12 +130,16 @@ def least_bytes(
     return most_bytes(sizes, config, solver)
 
 
-def most_bytes(sizes: Sizes, config: Config, solver: InnerSolver) -> int:
-    """The peak memory, in bytes, of a search and its scores, on top of a process with the dataset open.
+def most_bytes(sizes: Sizes, config: Config, solver: InnerSolver, *, refines: bool = False) -> int:
+    """The peak memory, in bytes, of a search, its scores and its refinement, in a process with the dataset open.
 
     Spaces that do not fit into memory to search may fit to score.
     """
-    return 4 * max(_search_numbers(sizes, config, solver), _score_numbers(sizes, config.num_classes))
+    search, score = _search_numbers(sizes, config, solver), _score_numbers(sizes, config.num_classes)
+    if not refines:
+        return 4 * max(search, score)
+    searched = sizes.num_samples * sizes.num_seeds  # labels, kept while refined ones are scored
+    return 4 * max(search, score + searched, _refine_numbers(sizes, config.num_classes))
 
 
 def _search_numbers(sizes: Sizes, config: Config, solver: InnerSolver) -> int:
@@ -163,6 +170,23 @@ def _score_numbers(sizes: Sizes, num_classes: int) -> int:
     spaces = sizes.num_samples * sizes.d1 + N * sizes.d2
     copied = sizes.num_samples * sizes.d2 if sizes.num_samples > N else 0
     return spaces + labels + max(copied, _whitening_numbers(N, sizes.d2), N * r + fit)
+
+
+def _refine_numbers(sizes: Sizes, num_classes: int) -> int:
+    """The most numbers held while refining: spaces are read in blocks, their whitened rows held where there is room."""
+    N, n, S, K = sizes.num_samples, sizes.searched, sizes.num_seeds, num_classes
+    D = sum(min(d, MAX_DIRECTIONS) for d in (sizes.d1, sizes.d2))
+    batch = min(S, side_by_side(K))
+    # As searched, matched for their vote, given to the fit (there without rows that are not searched), and refined.
+    labels = N * (2 * S + 2 * batch) + (batch * n if n < N else 0)
+    rows = n * D + (N * D if n < N else 0)
+    if sizes.on_disk:
+        rows = min(rows, sizes.block)
+    moments, covariances = D * K * batch, D * D * batch  # float64, but for the classifiers
+    fit = 3 * BLOCK_ELEMENTS + 2 * (8 * moments + 6 * covariances) + 3 * moments
+    models = 2 * D * K * S
+    whitening = _whitening_numbers(n, max(sizes.d1, sizes.d2))
+    return labels + max(sizes.block + whitening, rows + max(sizes.block, fit + models))
 
 
 def _whitening_numbers(n: int, d2: int) -> int:

@@ -98,7 +98,8 @@ class Refinement:
         Raises InputError for too few rows a class and for a space whose rows all have the same direction.
         """
         check_rows(int(searched.sum()), config.num_classes)
-        first, second = (space_rows.rows(dataset.space(name), unit=True, device=device) for name in (phi1, phi2))
+        # Two passes over each space: nothing of it is held but its whitened directions.
+        first, second = (space_rows.streamed(dataset.space(name), device, unit=True) for name in (phi1, phi2))
         fitted = JointRows.of(subset(first, searched), subset(second, searched), whitenings)
         every = fitted if searched.all() else JointRows.of(first, second, fitted.whitenings)
         return cls(fitted, every, searched, config)
@@ -207,7 +208,11 @@ class RefinedFiles:
 
     def labelings(self, seeds: Sequence[int]) -> NDArray[np.int32]:
         """The refined labelings (S, N) of some seeds."""
-        return np.stack([self._read(f"{seed:05d}", "labeling") for seed in seeds])
+        first = self._read(f"{seeds[0]:05d}", "labeling")
+        found = np.empty((len(seeds), len(first)), np.int32)
+        for labeling, seed in zip(found, seeds, strict=True):
+            labeling[:] = self._read(f"{seed:05d}", "labeling")
+        return found
 
     def likelihood(self, seeds: Sequence[int]) -> NDArray[np.float64]:
         """The log-likelihood (S,) of some seeds' refinement, nats a row."""

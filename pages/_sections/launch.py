@@ -100,7 +100,7 @@ def expected(plan: Plan) -> Cost:
         *asked, sizes, plan.setting, plan.local_device, busy=bool(shared.jobs.statuses())
     )
     return Cost(
-        bytes=cost.most_bytes(sizes, plan.config, plan.solver),
+        bytes=cost.most_bytes(sizes, plan.config, plan.solver, refines=plan.refine == "joint"),
         seconds=None
         if pace is None
         else pace.seconds(sizes, plan.config, refines=plan.refine == "joint", chooses=plan.chooses),

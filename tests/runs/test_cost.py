@@ -10,7 +10,7 @@ from hume.data.dataset import Dataset, Space
 from hume.engine.config import preset
 from hume.engine.inner import Implicit, Unrolled
 from hume.engine.search import floats_per_seed, largest_batch
-from hume.runs.cost import TYPICAL_RANK, TYPICAL_STEPS, Sizes, iterations, most_bytes
+from hume.runs.cost import TYPICAL_RANK, TYPICAL_STEPS, Sizes, _refine_numbers, iterations, most_bytes
 from hume.runs.pace import Pace, measure
 from tests.support.planted_runs import save_folder
 
@@ -35,9 +35,9 @@ def asked(solver=IMPLICIT, **changes):
     return sizes, config, solver
 
 
-def memory(**changes):
+def memory(refines=False, **changes):
     sizes, config, solver = asked(**changes)
-    return most_bytes(sizes, config, solver)
+    return most_bytes(sizes, config, solver, refines=refines)
 
 
 # --- memory ------------------------------------------------------------------------------------------
@@ -61,6 +61,35 @@ def test_more_of_anything_takes_no_less_memory(name, values, solver, encoder):
     found = [memory(**{name: value}, solver=solver, encoder=encoder) for value in values]
     assert found == sorted(found)
     assert isinstance(found[0], int)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("num_seeds", [1, 20, 100, 1000]), ("num_samples", [10_000, 1_000_000]), ("num_classes", [2, 10, 50])],
+)
+@pytest.mark.parametrize("test_rows", [None, 2000])
+@pytest.mark.parametrize("free", [0, 1000 * GIBIBYTE])
+def test_refinement_is_counted_and_more_of_anything_takes_no_less_of_it(name, values, test_rows, free):
+    asked = [{name: value, "test_rows": test_rows, "free": free} for value in values]
+    found = [memory(**each, refines=True) for each in asked]
+    assert found == sorted(found)
+    assert all(refined >= memory(**each) for refined, each in zip(found, asked, strict=True))
+
+
+def test_refinement_stays_within_the_memory_of_a_search_that_streams():
+    imagenet = {"num_samples": 1_281_167, "d1": 2048, "d2": 1536, "num_classes": 1000, "free": 16 * GIBIBYTE}
+    assert memory(**imagenet, refines=True) == memory(**imagenet)
+
+
+def test_refinement_holds_no_space_but_its_directions_and_few_labelings_at_once():
+    def numbers(**changes):
+        return _refine_numbers(asked(**changes)[0], num_classes=2)
+
+    narrow, wide = (numbers(num_samples=1_000_000, d2=dim, num_seeds=1) for dim in (512, 2048))
+    assert wide - narrow < 1_000_000 * 128  # a second moment and a block: no column of the rows
+    few, many = (numbers(d2=64, num_seeds=seeds) for seeds in (128, 1000))
+    labels, models = 2 * 10_000 * (1000 - 128), 2 * 128 * 2 * (1000 - 128)
+    assert many - few == labels + models
 
 
 @pytest.mark.parametrize("name", ["d1", "d2"])
