@@ -24,6 +24,7 @@ from .evaluation.reliable import (
     reliability_statistics,
     reliable_samples,
 )
+from .evaluation.suspects import Duplicates, Seen, SuspectLabels, near_duplicates, suspect_labels
 from .runs.discover import discover
 from .runs.estimator import HUME
 from .runs.result import Result, Scores, score_labelings
@@ -36,6 +37,7 @@ __all__ = [
     "Config",
     "Correlation",
     "Dataset",
+    "Duplicates",
     "FinishedSeed",
     "HumeError",
     "Implicit",
@@ -47,9 +49,11 @@ __all__ = [
     "Run",
     "RunError",
     "Scores",
+    "Seen",
     "Space",
     "Step",
     "Store",
+    "SuspectLabels",
     "TopNCurve",
     "Unrolled",
     "Vote",
@@ -64,6 +68,7 @@ __all__ = [
     "load_dataset",
     "load_space",
     "majority_vote",
+    "near_duplicates",
     "normalized_mutual_information",
     "preset",
     "rank",
@@ -73,6 +78,7 @@ __all__ = [
     "reliable_samples",
     "score_labelings",
     "search",
+    "suspect_labels",
     "top_n_curve",
     "unit_rows",
 ]

@@ -12,6 +12,7 @@ from hume.common import formatting
 from hume.reporting import figures, sentences
 from hume.reporting.maps import Map, Which
 from hume.runs.findings import Findings
+from pages._sections import suspects
 from pages._state import ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -62,6 +63,9 @@ def main() -> None:
             selected = draw(found, made, str(where), str(name), choices[str(name)](found))
         with right:
             selection(found, selected)
+    suspect = suspects.section(found)
+    if suspect is not None:
+        _open(suspect)
     one_sample(found)
 
 

@@ -1,7 +1,19 @@
 """`python -m hume`: add data, search, inspect runs, export labels."""
 
 # The commands register themselves.
-from hume.cli import ablate, compare, data, export, modes, search, semi_supervised, show, tables, trust  # noqa: F401
+from hume.cli import (  # noqa: F401
+    ablate,
+    compare,
+    data,
+    export,
+    modes,
+    search,
+    semi_supervised,
+    show,
+    suspects,
+    tables,
+    trust,
+)
 from hume.cli.base import app, main
 from hume.cli.tables import write_reliable
 

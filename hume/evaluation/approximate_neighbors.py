@@ -7,7 +7,7 @@ Only the leading directions of φ1 are held, in half precision.
 
 import importlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -43,6 +43,7 @@ LEADING_SHARE = 0.98  # of the rows' squared length that the directions held mak
 INDEX_BYTES = 2**30
 VECTOR = 16  # a multiple of which faiss multiplies at once; other widths took ten times as long
 BATCH_ROWS = 4096
+BUILDING = 0.3  # share of the progress
 ROWS_PER_CELL = 40  # to train the cells with
 FEWEST_CELLS, LARGEST_SHARE = 4, 1 / 8  # of all cells that are searched for one sample
 LEAST_GAIN = 0.01  # in recall, for which twice as many cells are searched
@@ -91,18 +92,46 @@ def count_agreement(
     space = UnitRows(phi1)
     codes = codes_of(labeling, space.num_samples)
     k = clipped(num_neighbors, space.num_samples)
-    index = CellIndex(space, lambda fraction: report(0.3 * fraction))
+    index, recall = _chosen_cells(space, k, report, chunk_bytes)
+    counts = np.empty(space.num_samples, np.int64)
+    for rows, neighbors in index.all_rows(k, report):
+        counts[rows] = ((codes[neighbors] == codes[rows, None]) & (neighbors >= 0)).sum(axis=1)
+    return NeighborCounts(counts, recall)
+
+
+def all_neighbors(
+    phi1: RowSource, num_neighbors: int, *, on_progress: Callable[[float], None] | None = None
+) -> NDArray[np.int64]:
+    """The nearest neighbours (N, k) of every sample, nearest first, −1 where fewer are found.
+
+    Exact up to sizes where comparing all pairs takes a minute or two, then approximate, as `count_agreement` with
+    "auto". Raises InputError where faiss is needed and missing.
+    """
+    report = on_progress or (lambda fraction: None)
+    space = UnitRows(phi1)
+    N, k = space.num_samples, clipped(num_neighbors, space.num_samples)
+    found = np.empty((N, k), np.int64)
+    if chosen_method("auto", phi1.shape, "cpu") == "approximate":
+        for rows, neighbors in _chosen_cells(space, k, report, CHUNK_BYTES)[0].all_rows(k, report):
+            found[rows] = neighbors
+        return found
+    for start in range(0, N, BATCH_ROWS):
+        rows = np.arange(start, min(start + BATCH_ROWS, N))
+        found[rows] = nearest(space, rows, k)
+        report((rows[-1] + 1) / N)
+    return found
+
+
+def _chosen_cells(
+    space: UnitRows, k: int, report: Callable[[float], None], chunk_bytes: int
+) -> tuple["CellIndex", Recall]:
+    """An index that searches as many cells as k neighbours need, and its recall."""
+    index = CellIndex(space, lambda fraction: report(BUILDING * fraction))
     sample = index.sample(2 * SAMPLED)
     exact, half = nearest(space, sample, k, chunk_bytes), len(sample) // 2
     index.choose_cells(sample[:half], exact[:half])
     recall = _recall(index.search(sample[half:], k), exact[half:])
-    counts = np.empty(space.num_samples, np.int64)
-    for start in range(0, space.num_samples, BATCH_ROWS):
-        rows = np.arange(start, min(start + BATCH_ROWS, space.num_samples))
-        neighbors = index.search(rows, k)
-        counts[rows] = ((codes[neighbors] == codes[rows, None]) & (neighbors >= 0)).sum(axis=1)
-        report(0.3 + 0.7 * (rows[-1] + 1) / space.num_samples)
-    return NeighborCounts(counts, Recall(recall, len(sample) - half))
+    return index, Recall(recall, len(sample) - half)
 
 
 def exact_seconds(num_samples: int, dim: int, device: Device = "cpu") -> float:
@@ -190,6 +219,16 @@ class CellIndex:
         own[:, -1] |= ~own.any(axis=1)  # a row that does not find itself has one too many
         others: NDArray[np.int64] = found[~own].reshape(len(rows), k)
         return others
+
+    def all_rows(
+        self, k: int, report: Callable[[float], None]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Samples in batches, with those near to them, as `search` gives them."""
+        total = self._space.num_samples
+        for start in range(0, total, BATCH_ROWS):
+            rows = np.arange(start, min(start + BATCH_ROWS, total))
+            yield rows, self.search(rows, k)
+            report(BUILDING + (1 - BUILDING) * (rows[-1] + 1) / total)
 
     def _directions(self) -> Tensor:
         """(d, r) the leading directions of the rows: those that make up LEADING_SHARE, or as many as fit, and zeros."""

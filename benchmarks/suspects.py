@@ -1,0 +1,47 @@
+"""Planted errors in labels: how many of those listed first are wrong? `python -m benchmarks.suspects`.
+
+One label in twenty is replaced by another class, drawn at random, in five draws. Errors that the data came with count
+as right labels, so that no list can be perfect.
+"""
+
+import argparse
+
+import numpy as np
+
+import hume
+from hume.common.formatting import number
+
+PAIRS = (
+    ("digits", "simclr", "lite0"),
+    ("fashion-mnist", "simclr", "lite0"),
+    ("fashion-mnist", "simclr", "vit-s"),
+    ("earth", "simclr", "lite0"),
+)
+DRAWS = 5
+SHARE = 20  # one label in so many is wrong
+
+
+def measure(name: str, phi1: str, phi2: str, draw: int) -> tuple[float, float, float]:
+    """Right errors among as many as there are, among the first tenth of that, and the errors that are listed at all."""
+    dataset, rng = hume.load_dataset(name), np.random.default_rng(draw)
+    truth = dataset.labels
+    assert truth is not None
+    wrong = np.zeros(len(truth), bool)
+    wrong[rng.choice(len(truth), len(truth) // SHARE, replace=False)] = True
+    num_classes = int(truth.max()) + 1
+    labels = np.where(wrong, (truth + rng.integers(1, num_classes, len(truth))) % num_classes, truth)
+    found = hume.suspect_labels(dataset.space(phi1), dataset.space(phi2), labels)
+    hits = wrong[found.rows]
+    planted = int(wrong.sum())
+    return float(hits[:planted].mean()), float(hits[: planted // 10].mean()), float(hits.sum() / planted)
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description="Find planted errors in labels.").parse_args()
+    print("| pair | errors | precision at that number | of the first tenth | errors listed |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, phi1, phi2 in PAIRS:
+        drawn = np.array([measure(name, phi1, phi2, draw) for draw in range(DRAWS)])
+        cells = [f"{number(mean, 3)} ± {number(std, 3)}" for mean, std in zip(drawn.mean(0), drawn.std(0), strict=True)]
+        num_errors = hume.load_dataset(name).num_samples // SHARE
+        print(f"| {name} {phi1} + {phi2} | {num_errors:,} | {' | '.join(cells)} |", flush=True)
