@@ -14,7 +14,8 @@ from hume.common.errors import InputError
 from hume.data import space_rows
 from hume.data.dataset import Space
 from hume.data.rows import Rows
-from hume.engine.refinement import LEAST_WITHIN, SHRINKAGE, Whitening, block_rows
+from hume.engine.joint_rows import Whitening, block_rows
+from hume.engine.refinement import LEAST_WITHIN, SHRINKAGE
 
 Whitenings: TypeAlias = tuple[Whitening, Whitening]
 
