@@ -1,4 +1,4 @@
-"""Figure 1: is the ranking of the seeds reliable?"""
+"""Figure 1: is the ranking of the seeds reliable, or the labeling that they vote for?"""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ AXES = {"score": figures.SCORE, "both": figures.BOTH_SCORES, "likelihood": figur
 
 
 def main() -> None:
-    st.title("Is the ranking of the seeds reliable?")
+    st.title(sentences.question(runs.chosen_view()))
     found = runs.finished_run()
     st.markdown(sentences.trust(found, ground_truth.shows_truth(found.dataset)))
     judged = st.container()  # filled last: scores in φ1 take a while

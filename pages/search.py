@@ -20,6 +20,7 @@ from hume.engine.inner import InnerSolver
 from hume.engine.linear import Precision
 from hume.experiments.class_sizes import parse_sizes
 from hume.jobs.queues import UNDER_WAY
+from hume.reporting import sentences
 from hume.runs.refinement import Refine, default_refine
 from hume.runs.request import solver_name
 from pages._sections import launch, progress
@@ -275,7 +276,7 @@ def watch() -> None:
         )
         runs.notes(found)
         with st.container(horizontal=True):
-            st.page_link(runs.OBJECTIVE, label="Is the ranking reliable?", icon=":material/scatter_plot:")
+            st.page_link(runs.OBJECTIVE, label=sentences.question(found.view), icon=":material/scatter_plot:")
             st.page_link(runs.EXPLORE, label="Explore the samples", icon=":material/hub:")
             st.page_link(runs.RELIABLE, label="Reliable samples", icon=":material/verified:")
     else:

@@ -129,7 +129,7 @@ def sorted_pictures(found: Findings) -> None:
     if blind:
         ground_truth.reveal(found.dataset, "what people call them")
     with st.container(horizontal=True):
-        st.page_link(OBJECTIVE, label="Is the ranking reliable?", icon=":material/scatter_plot:")
+        st.page_link(OBJECTIVE, label=sentences.question(found.view), icon=":material/scatter_plot:")
         st.page_link(OBJECTIVE, label="Labelings found", icon=":material/call_split:")
         st.page_link(EXPLORE, label="Explore the samples", icon=":material/hub:")
         st.page_link(RELIABLE, label="Reliable samples", icon=":material/verified:")

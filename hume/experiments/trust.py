@@ -35,11 +35,12 @@ from hume.experiments import labeling_evidence, trust_evidence
 from hume.experiments.comparison import Comparison
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS
 from hume.experiments.trust_evidence import Evidence
-from hume.runs.findings import Findings
+from hume.runs.findings import Findings, View
 
 Verdict = Literal["reliable", "unclear", "not reliable"]
 Subject = Literal["ranking", "labeling"]  # what a verdict is about
 
+SUBJECTS: Mapping[View, Subject] = MappingProxyType({"searched": "ranking", "refined": "labeling"})
 FOLDS = 5  # in φ1: half the time of the ten in φ2, the same ranking
 _NONE: Mapping[str, FloatArray] = MappingProxyType({})
 
@@ -159,7 +160,7 @@ def of_run(findings: Findings, measured: Measured | None = None) -> Trust:
     measured = measure(findings) if measured is None else measured
     controls = known_controls(comparison_of(findings))
     equal = findings.run.request.config.class_sizes is None
-    if findings.view == "searched":
+    if SUBJECTS[findings.view] == "ranking":
         return trust(findings.statistics, phi1_score=measured.phi1_score, controls=controls, equal_sizes=equal)
     return trust_in_labeling(
         findings.statistics,
@@ -177,6 +178,7 @@ def measure(findings: Findings, on_progress: Progress | None = None, phi1_score:
     if findings.view == "refined":
         near, shared = findings.neighbor_agreement, shared_neighbors(*findings.near)
     report = part(on_progress, 0.4 if near is not None else 0, 1)
+    report(0.0)
     if phi1_score is None:
         phi1_score = scores_in_phi1(
             findings.dataset,
@@ -185,6 +187,7 @@ def measure(findings: Findings, on_progress: Progress | None = None, phi1_score:
             findings.num_classes,
             on_fold=lambda number: report(min(1.0, number / FOLDS)),
         )
+    report(1.0)
     return Measured(phi1_score, near, shared)
 
 

@@ -17,9 +17,12 @@ from hume.experiments.number_of_classes import LEAST_SEEDS as LEAST_SWEPT
 from hume.experiments.number_of_classes import Suggestion
 from hume.experiments.semi_supervised import SemiSupervised
 from hume.experiments.trained_heads import Point
-from hume.experiments.trust import Judgement
+from hume.experiments.trust import Judgement, Subject
 from hume.experiments.trust_evidence import LEAST_SEEDS, Evidence, Kind
 
+SUBJECTS: Mapping[Subject, str] = MappingProxyType(
+    {"ranking": "the ranking of the seeds", "labeling": "the most likely labeling"}
+)
 SWEEPS: Mapping[str, str] = MappingProxyType(
     {
         "entropy-weight": "Without the entropy term nearly all samples end in one class. Settings as in the paper: φ1 "
@@ -214,14 +217,18 @@ _FORMATS: Mapping[str, Callable[[float], str]] = MappingProxyType(
 )
 
 
+def not_judged(about: Subject) -> str:
+    """What a verdict would tell, before it is known; a sentence begins so."""
+    return f"Whether {SUBJECTS[about]} is reliable"
+
+
 def verdict(judged: Judgement) -> str:
     """Whether the ranking of the seeds, or the labeling of a refined run, is reliable, with the first reason."""
     texts = {
         direction: [evidence(item) for item in judged.evidence if item.supports == direction]
         for direction in ("for", "doubt", "against")
     }
-    ranking = judged.about == "ranking"
-    what = "the ranking of the seeds" if ranking else "the most likely labeling"
+    ranking, what = judged.about == "ranking", SUBJECTS[judged.about]
     if judged.verdict == "reliable":
         texts_for = texts["for"] if ranking else [text.split("; ")[0] for text in texts["for"]]
         return f"No evidence against {what}: {'; '.join(texts_for)}."

@@ -12,6 +12,7 @@ from hume.common.formatting import count, number, percent
 from hume.data import thumbnails
 from hume.evaluation.reliable import ReliabilityRanking, ReliabilityStatistics, ReliableSamples
 from hume.experiments import criteria, saved_trust
+from hume.experiments.trust import SUBJECTS
 from hume.reporting import experiment_sentences, figures, sentences
 from hume.reporting.document import document, escaped, figure, isolated, paragraph, table
 from hume.runs import provenance, review
@@ -213,7 +214,7 @@ def _trust(view: _View) -> str:
         alt = f"Distribution of the {axis.noun}, one dot a seed"
     below = "One point a seed; their numbers are in the table of all seeds below."
     return f"""<section>
-<h2>Is the ranking of the seeds reliable?</h2>
+<h2>{sentences.question(found.view)}</h2>
 {paragraph(sentences.trust(found, view.truth), "answer")}
 {paragraph(_verdict(found))}
 {figure("score-and-accuracy" if view.truth else "scores", drawn, alt=alt, caption=below)}
@@ -226,7 +227,8 @@ def _verdict(found: Findings) -> str:
     quick = saved_trust.expected_seconds(found.run) <= JUDGED_WITHIN
     judged = saved_trust.judge(found) if quick else saved_trust.read(found.run, found.view)
     if judged is None:
-        return "Whether this is reliable was not computed: the command trust and the page on the seeds do so."
+        what = experiment_sentences.not_judged(SUBJECTS[found.view])
+        return f"{what} was not computed: the command trust and the page on the seeds do so."
     return f"Without labels: {experiment_sentences.verdict(judged)}"
 
 

@@ -13,7 +13,7 @@ from hume.evaluation.metrics import Correlation
 from hume.evaluation.reliable import ReliabilityRanking
 from hume.experiments.criteria import Criterion, Row
 from hume.runs.evenness import Evenness
-from hume.runs.findings import Findings
+from hume.runs.findings import Findings, View
 from hume.runs.provenance import voting
 from hume.runs.replay import MissingTrajectories
 from hume.runs.trajectory import MEBIBYTE
@@ -32,8 +32,13 @@ def first_ranked(*found: Findings) -> str:
     return ranked.pop() if len(ranked) == 1 else "first-ranked"
 
 
+def question(view: View) -> str:
+    """What Figure 1 and the verdict without labels are to tell of a run: they judge what its view offers."""
+    return "Is this labeling reliable?" if view == "refined" else "Is the ranking of the seeds reliable?"
+
+
 def trust(found: Findings, truth: bool) -> str:
-    """Is the ranking of the seeds reliable? What ranks them and its correlation with accuracy, or agreement."""
+    """The answer to `question`: what ranks the seeds, and its correlation with accuracy, or their agreement."""
     likelihood, S = found.likelihood, len(found.seeds)
     if likelihood is None:
         low, high = float(found.statistics.cv_score.min()), float(found.statistics.cv_score.max())
@@ -41,7 +46,7 @@ def trust(found: Findings, truth: bool) -> str:
         ranked += f"held-out samples ({count(S, 'seed')}). "
     else:
         low, high = float(likelihood.min()), float(likelihood.max())
-        ranked = f"After refinement in both spaces the mean log-likelihood of a sample is {number(low)} to "
+        ranked = f"It is {voting(found)}. After refinement the mean log-likelihood of a sample is {number(low)} to "
         ranked += f"{number(high)} nats ({count(S, 'seed')}). "
     if not truth or found.statistics.accuracy is None:
         return ranked + _consistency(found)

@@ -31,7 +31,7 @@ LIMITS = {
 
 
 def section(found: Findings) -> None:
-    """The verdict in one sentence; evidence, figure and negative controls in an expander below. No label is used."""
+    """The verdict on a refined run's labeling, or on the ranking of the seeds, and its evidence; no label is used."""
     comparison = judging.comparison_of(found)
     judged = _judged(found, comparison)
     if judged is None:
@@ -78,7 +78,8 @@ def _is_queued(found: Findings) -> bool:
         services.services().work.do(name, work)
     elif status.state in ("finished", "failed", "cancelled"):
         return False  # what cannot be kept, or failed in the queue, is computed here
-    st.info("Whether this is reliable is being computed; its progress stands in the sidebar.", icon=QUEUED)
+    what = experiment_sentences.not_judged(judging.SUBJECTS[found.view])
+    st.info(f"{what} is being computed; its progress stands in the sidebar.", icon=QUEUED)
     return True
 
 

@@ -104,6 +104,12 @@ def view_of(run: Run) -> View:
     return "refined" if st.session_state.get("view") != "searched" and is_refined(run) else "searched"
 
 
+def chosen_view() -> View:
+    """What pages show of the chosen run."""
+    run = chosen_run()
+    return "searched" if run is None else view_of(run)
+
+
 def finished_run() -> Findings:
     """The chosen run's results; where there are none, show what to do next and stop the page."""
     run = chosen_run()

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from hume.experiments import saved_trust
 from hume.experiments.trust import of_run
 from hume.reporting.experiment_sentences import evidence, verdict
 from hume.runs.findings import Findings
+from pages._sections import trust
 from pages._state import services
 from pages._widgets import plots
-from tests.support.app_driver import birds, figures, finished, given, look, markdown, press, until
+from tests.support.app_driver import birds, figures, finished, given, look, markdown, press, rerun, until
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def verdicts(at):
         box.value
         for kind in ("success", "info", "warning")
         for box in at.get(kind)
-        if "ranking of the seeds" in box.value
+        if "ranking of the seeds" in box.value or "most likely labeling" in box.value
     ]
 
 
@@ -42,6 +44,34 @@ def test_blind_and_without_labels_it_is_the_same(home, run):
     assert figures(open_eyed)["trust many"] == figures(blind)["trust many"]
     finished(home, birds(home, "nameless", labels=False), "unlabeled", seeds=range(12))
     assert verdicts(look("objective", run="unlabeled")) == verdicts(open_eyed)
+
+
+def test_of_a_refined_run_it_is_about_the_labeling_and_computed_in_the_queue_where_it_takes_long(home, monkeypatch):
+    run = finished(home, birds(home), "joint", seeds=range(12), of_run={"refine": "joint"})
+    monkeypatch.setattr(trust, "AT_ONCE", 0.0)
+    at = look("objective", run="joint")
+    assert at.title[0].value == "Is this labeling reliable?"
+    assert verdicts(at) == [
+        "Whether the most likely labeling is reliable is being computed; its progress stands in the sidebar."
+    ]
+    jobs = services.services().jobs
+    (status,) = jobs.statuses() or services.services().work.statuses()
+    assert status.name == "joint: is it reliable? (refined)"
+    until(lambda: not jobs.is_under_way(status.name))
+    assert jobs.status(status.name).state == "finished"
+    kept = saved_trust.read(run, "refined")
+    assert kept.about == "labeling"
+    assert verdicts(rerun(at)) == [plots.plain(verdict(kept))]
+    assert verdicts(look("objective", run="joint", labeling="searched"))[0].startswith("Whether the ranking of the")
+
+
+def test_a_judgement_reports_its_progress_to_the_end(home):
+    shares = []
+    run = finished(home, birds(home), "joint", seeds=range(12), of_run={"refine": "joint"})
+    saved_trust.judge(Findings(run), shares.append)
+    assert shares == sorted(shares)
+    assert shares[0] < 0.5
+    assert shares[-1] == pytest.approx(1)
 
 
 def test_a_warning_is_a_warning_and_few_seeds_are_unclear(home):

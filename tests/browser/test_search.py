@@ -61,8 +61,8 @@ def test_a_search_on_an_empty_home_ends_in_a_sentence(empty: AppServer, page: Pa
     expect(page.get_by_test_id("stAlert")).to_contain_text(re.compile(r"best cross-validation score is \d+\.\d\s?%"))
     (name,) = Store(empty.home).names()
     expect(page).to_have_url(re.compile(f"[?&]run={name}(&|$)"))
-    page.get_by_role("link", name="Is the ranking reliable?").click()
-    expect(page.get_by_role("heading", name="Is the ranking of the seeds reliable?")).to_be_visible()
+    page.get_by_role("link", name="Is this labeling reliable?").click()
+    expect(page.get_by_role("heading", name="Is this labeling reliable?")).to_be_visible()
     expect(page.get_by_text("(6 seeds)")).to_be_visible()
 
 
