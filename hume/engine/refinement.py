@@ -46,17 +46,18 @@ class JointModel:
 
     def posterior(self, z: Tensor) -> Tensor:
         """The probability (n, K, S) of every class for rows z (n, D)."""
-        return torch.softmax(self._logits(z), 1)
+        return torch.softmax(self.logits(z), 1)
 
     def labelings(self, rows: JointRows) -> NDArray[np.int32]:
         """The class of the largest posterior for every row, (S, N)."""
         _, K, S = self.weights.shape
         labels = np.empty((S, len(rows)), np.int32)
         for start, z in rows.blocks(block_rows(K * S, rows.dim)):
-            labels[:, start : start + len(z)] = self._logits(z).argmax(1).T.cpu().numpy()
+            labels[:, start : start + len(z)] = self.logits(z).argmax(1).T.cpu().numpy()
         return labels
 
-    def _logits(self, z: Tensor) -> Tensor:
+    def logits(self, z: Tensor) -> Tensor:
+        """The log-probabilities (n, K, S) of every class for rows z (n, D), up to a constant of the row."""
         return logits(z, self.weights).add_(self.bias)
 
     def of(self, which: slice) -> "JointModel":

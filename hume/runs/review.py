@@ -1,59 +1,81 @@
-"""The user's review of a run: names of its classes and rejected samples; every step can be undone.
+"""The user's review of a run: names, answers, classes merged and split, an audit; every step can be undone.
 
-Saved in `review.json` with the run's results, so that a reload, a second tab and the
-command line show the same.
+A review is one history of steps (`hume.runs.history`), so that a reload, a second tab and the command line show the
+same. What the answers do to the labeling is in `hume.runs.corrected`.
 """
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from filelock import FileLock
+import numpy as np
 
 from hume.common.errors import InputError, RunError
-from hume.common.files import write_atomically
+from hume.runs import history
+from hume.runs.history import History, Step
 from hume.runs.record import check_folder
 from hume.runs.run import Run
 
 MAX_NAME = 60
 JOINERS = "\u200c\u200d"  # invisible, but part of how some scripts and emoji are written
-MAX_STEPS = 200  # that can be undone
+NONE = -1  # the class of a row that is set aside, or of an audited row that is of none of the classes
+
+Rows: TypeAlias = Iterable[int] | Iterable[np.integer[Any]]
+Purpose: TypeAlias = Literal["train", "audit"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A class that is two: `new` takes a part of it, as the labeling of the review `before` it has it."""
+
+    number: int
+    new: int
+    before: "Review"
 
 
 @dataclass(frozen=True)
 class Review:
-    """Class names and rejected samples of one run."""
+    """What a person decided about one run so far. Rows are sample numbers."""
 
     names: dict[int, str] = field(default_factory=dict)  # class -> name, only the named ones
-    rejected: frozenset[int] = frozenset()  # sample numbers
-    steps: tuple[dict[str, Any], ...] = ()  # how to undo each step, oldest first
+    rejected: frozenset[int] = frozenset()  # reliable samples that are not kept
+    answers: dict[int, int] = field(default_factory=dict)  # row -> class, or NONE for a row that is set aside
+    skipped: frozenset[int] = frozenset()  # rows not to be asked again
+    new: tuple[int, ...] = ()  # classes that were added, by a new class or a split
+    merged: dict[int, int] = field(default_factory=dict)  # class -> the class it is now
+    splits: tuple[Split, ...] = ()
+    drawn: tuple[tuple[int, int, float], ...] = ()  # of the audit: row, class when drawn, samples it stands for
+    audited: dict[int, int] = field(default_factory=dict)  # row of the audit -> class, or NONE
+    version: int = 0
+    steps: tuple[Step, ...] = ()  # oldest first
 
     def name(self, number: int) -> str:
         """The name of a class, else its number."""
         return self.names.get(number) or f"Class {number}"
 
+    @property
+    def set_aside(self) -> frozenset[int]:
+        """The rows that are no samples of this dataset."""
+        return frozenset(row for row, number in self.answers.items() if number == NONE)
+
+    @property
+    def corrects(self) -> bool:
+        """Whether the labeling differs from what the run found."""
+        return bool(self.answers or self.merged or self.splits)
+
+    def classes(self, found: int) -> list[int]:
+        """The numbers of the classes now, of a run that found so many."""
+        return [k for k in (*range(found), *self.new) if k not in self.merged]
+
+    @property
+    def to_audit(self) -> list[int]:
+        """The rows of the audit that are not answered yet."""
+        return [row for row, _, _ in self.drawn if row not in self.audited]
+
 
 def read(run: Run) -> Review:
     """The review of a run so far; raises RunError when the file is damaged."""
-    path = run.folder / "review.json"
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return Review(
-            names={int(number): str(name) for number, name in values["names"].items()},
-            rejected=frozenset(int(row) for row in values["rejected"]),
-            steps=tuple(_step(step) for step in values["steps"]),
-        )
-    except FileNotFoundError:
-        return Review()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} cannot be read ({error}): remove it to start the review again") from None
-
-
-def _step(values: dict[str, Any]) -> dict[str, Any]:
-    if "row" in values:
-        return {"row": int(values["row"]), "rejected": bool(values["rejected"])}
-    return {"class": int(values["class"]), "name": str(values["name"])}
+    return _folded(run, history.read(run.folder))
 
 
 def name_class(run: Run, number: int, name: str) -> Review:
@@ -61,88 +83,275 @@ def name_class(run: Run, number: int, name: str) -> Review:
 
     Raises InputError for a class that the run does not have and for a name that is too long or not printable.
     """
-    number, name = int(number), " ".join(name.split())  # numpy's integers are no JSON
-    if not 0 <= number < run.request.config.num_classes:
-        raise InputError(
-            f"run {run.name!r} has no class {number}: name one of 0 to {run.request.config.num_classes - 1}"
-        )
-    if len(name) > MAX_NAME or any(not c.isprintable() and c not in JOINERS for c in name):
-        raise InputError(f"a class name may have at most {MAX_NAME} visible characters: shorten {name[:20]!r}…")
+    number, name = int(number), checked_name(name)
 
-    def change(review: Review) -> Review:
+    def decide(review: Review) -> list[Step]:
+        _check(run, review, number)
         before = review.names.get(number, "")
-        if name == before:
-            return review
-        return _named(review, number, name, {"class": number, "name": before})
+        return [] if name == before else [{"kind": "name", "class": number, "name": name, "before": before}]
 
-    return _change(run, change)
+    return _step(run, decide)
 
 
 def reject(run: Run, row: int, rejected: bool = True) -> Review:
     """Reject a reliable sample, or accept it again."""
     row = int(row)
 
-    def change(review: Review) -> Review:
-        if (row in review.rejected) == rejected:
-            return review
-        return _moved(review, row, rejected, {"row": row, "rejected": not rejected})
+    def decide(review: Review) -> list[Step]:
+        same = (row in review.rejected) == rejected
+        return [] if same else [{"kind": "reject", "rows": [row], "rejected": rejected}]
 
-    return _change(run, change)
+    return _step(run, decide)
+
+
+def answer(run: Run, rows: Rows, number: int) -> Review:
+    """Say that rows are of a class. Raises InputError for a class that the run does not have."""
+    return _answer(run, rows, int(number))
+
+
+def set_aside(run: Run, rows: Rows) -> Review:
+    """Say that rows are no samples of this dataset: they count in no class."""
+    return _answer(run, rows, NONE)
+
+
+def new_class(run: Run, rows: Rows, name: str = "") -> Review:
+    """Say that rows are of none of the classes but of a new one, which is the last of `Review.new` afterwards."""
+    asked, name = _numbers(rows), checked_name(name)
+
+    def decide(review: Review) -> list[Step]:
+        free = [row for row in asked if row not in review.audited]
+        if not free:
+            raise InputError("the audit's samples cannot start a class: choose others")
+        number = next_class(run, review)
+        given = [{"kind": "name", "class": number, "name": name, "before": ""}] if name else []
+        return [{"kind": "new", "rows": free, "class": number}, *given]
+
+    return _step(run, decide)
+
+
+def clear(run: Run, rows: Rows) -> Review:
+    """Take back the answers on rows, whatever they are."""
+    asked = _numbers(rows)
+
+    def decide(review: Review) -> list[Step]:
+        given = [row for row in asked if row in review.answers or row in review.skipped]
+        return [{"kind": "clear", "rows": given}] if given else []
+
+    return _step(run, decide)
+
+
+def skip(run: Run, row: int) -> Review:
+    """Do not ask about a row again."""
+    row = int(row)
+    return _step(run, lambda review: [] if row in review.skipped else [{"kind": "skip", "rows": [row]}])
+
+
+def merge(run: Run, number: int, other: int) -> Review:
+    """Say that two classes are one, which keeps the first's number, and its name where it has one."""
+    number, other = int(number), int(other)
+
+    def decide(review: Review) -> list[Step]:
+        _check(run, review, number)
+        _check(run, review, other)
+        if number == other:
+            raise InputError(f"class {number} cannot be merged with itself: choose two classes")
+        if len(review.classes(run.request.config.num_classes)) <= 2:
+            raise InputError("two classes are left: a labeling of one class says nothing")
+        return [{"kind": "merge", "class": number, "other": other}]
+
+    return _step(run, decide)
+
+
+def split(run: Run, number: int) -> Review:
+    """Say that a class is two; the new one is the last of `Review.new` afterwards."""
+    number = int(number)
+
+    def decide(review: Review) -> list[Step]:
+        _check(run, review, number)
+        return [{"kind": "split", "class": number, "other": next_class(run, review)}]
+
+    return _step(run, decide)
+
+
+def draw_audit(run: Run, drawn: Iterable[tuple[int, int, float]]) -> Review:
+    """Draw the samples of an audit: of each its row, its class now and how many samples it stands for."""
+    return _step(run, lambda review: [{"kind": "draw", "drawn": [[int(r), int(k), float(w)] for r, k, w in drawn]}])
+
+
+def audit(run: Run, row: int, number: int) -> Review:
+    """Say of which class an audited row is, or NONE; raises InputError for a row that the audit has not drawn."""
+    row, number = int(row), int(number)
+
+    def decide(review: Review) -> list[Step]:
+        if number != NONE:
+            _check(run, review, number)
+        if row not in {drawn for drawn, _, _ in review.drawn}:
+            raise InputError(f"sample {row} is not in the audit of run {run.name!r}: draw an audit first")
+        same = review.audited.get(row) == number
+        return [] if same else [{"kind": "audit", "rows": [row], "class": number}]
+
+    return _step(run, decide)
 
 
 def undo(run: Run) -> Review:
     """Undo the last step, if there is one."""
-
-    def change(review: Review) -> Review:
-        if not review.steps:
-            return review
-        last = review.steps[-1]
-        review = replace(review, steps=review.steps[:-1])
-        if "row" in last:
-            return _moved(review, last["row"], last["rejected"])
-        return _named(review, last["class"], last["name"])
-
-    return _change(run, change)
-
-
-def describe(step: dict[str, Any]) -> str:
-    """The label of the button that undoes a step."""
-    if "row" in step:
-        return f"{'reject' if step['rejected'] else 'keep'} sample {step['row']} again"
-    return f"call class {step['class']} {step['name'] or 'by its number'} again"
-
-
-def _named(review: Review, number: int, name: str, step: dict[str, Any] | None = None) -> Review:
-    names = {key: value for key, value in review.names.items() if key != number}
-    if name:
-        names[number] = name
-    return replace(review, names=names, steps=_with(review, step))
-
-
-def _moved(review: Review, row: int, rejected: bool, step: dict[str, Any] | None = None) -> Review:
-    rows = review.rejected | {row} if rejected else review.rejected - {row}
-    return replace(review, rejected=rows, steps=_with(review, step))
-
-
-def _with(review: Review, step: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
-    return review.steps if step is None else (*review.steps, step)[-MAX_STEPS:]
-
-
-def _change(run: Run, change: Callable[[Review], Review]) -> Review:
-    """Read, change and write under a lock, so that no step of another tab is lost."""
-    path = run.folder / "review.json"
     check_folder(run.folder, run.name)
+    return _folded(run, history.undo(run.folder))
+
+
+def restore(run: Run, version: int) -> Review:
+    """Make an earlier version the current one; every version stays. Raises InputError when there is none."""
+    check_folder(run.folder, run.name)
+    return _folded(run, history.restore(run.folder, version))
+
+
+def checked_name(name: str) -> str:
+    """A class name with its spaces tidied; raises InputError when it is too long or not printable."""
+    name = " ".join(name.split())
+    if len(name) > MAX_NAME or any(not c.isprintable() and c not in JOINERS for c in name):
+        raise InputError(f"a class name may have at most {MAX_NAME} visible characters: shorten {name[:20]!r}…")
+    return name
+
+
+def next_class(run: Run, review: Review) -> int:
+    """The number of a class that is added; raises InputError where there are too few samples for one more."""
+    return run.request.config.num_classes + len(review.new)
+
+
+def _answer(run: Run, rows: Rows, number: int) -> Review:
+    asked = _numbers(rows)
+
+    def decide(review: Review) -> list[Step]:
+        if number != NONE:
+            _check(run, review, number)
+        news = [row for row in asked if review.answers.get(row) != number and row not in review.audited]
+        return [{"kind": "answer", "rows": news, "class": number}] if news else []
+
+    return _step(run, decide)
+
+
+def _numbers(rows: Rows) -> list[int]:
+    return sorted({int(row) for row in rows})  # numpy's integers are no JSON
+
+
+def _check(run: Run, review: Review, number: int) -> None:
+    classes = review.classes(run.request.config.num_classes)
+    if number not in classes:
+        contiguous = classes == list(range(len(classes)))
+        choices = f"0 to {classes[-1]}" if contiguous else ", ".join(map(str, classes))
+        raise InputError(f"run {run.name!r} has no class {number}: name one of {choices}")
+
+
+def _step(run: Run, decide: Callable[[Review], list[Step]]) -> Review:
+    check_folder(run.folder, run.name)
+    return _folded(run, history.append(run.folder, lambda before: decide(_folded(run, before))))
+
+
+def steps_of(run: Run, decide: Callable[[Review], list[Step]]) -> Review:
+    """Append steps that another module makes of the current review."""
+    return _step(run, decide)
+
+
+# --- from steps to a review ----------------------------------------------------------------------
+
+
+def _folded(run: Run, past: History) -> Review:
     try:
-        with FileLock(run.folder / "review.lock", timeout=10):
-            before = read(run)
-            after = change(before)
-            if after != before:
-                values = {
-                    "names": {str(number): name for number, name in sorted(after.names.items())},
-                    "rejected": sorted(after.rejected),
-                    "steps": list(after.steps),
-                }
-                write_atomically(path, json.dumps(values, ensure_ascii=False).encode())
-    except OSError as error:
-        raise RunError(f"cannot write {path} ({error.strerror or error}): free disk space and try again") from None
-    return after
+        return fold(past)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        path = run.folder / history.FILE
+        raise RunError(f"{path} cannot be read ({error}): remove it to start the review again") from None
+
+
+def fold(past: History) -> Review:
+    """The review that the steps of a history lead to."""
+    review = Review()
+    for step in past.steps:
+        review = _APPLY[step["kind"]](review, step)
+    return replace(review, version=past.version, steps=past.steps)
+
+
+def _named(review: Review, step: Step) -> Review:
+    number, name = int(step["class"]), str(step["name"])
+    names = {key: value for key, value in review.names.items() if key != number}
+    return replace(review, names=names | {number: name} if name else names)
+
+
+def _rejected(review: Review, step: Step) -> Review:
+    rows = frozenset(map(int, step["rows"]))
+    return replace(review, rejected=review.rejected | rows if step["rejected"] else review.rejected - rows)
+
+
+def _answered(review: Review, step: Step) -> Review:
+    number = int(step["class"])
+    while number in review.merged:
+        number = review.merged[number]
+    rows = [int(row) for row in step["rows"]]
+    return replace(review, answers=review.answers | dict.fromkeys(rows, number), skipped=review.skipped - set(rows))
+
+
+def _new(review: Review, step: Step) -> Review:
+    return _answered(replace(review, new=(*review.new, int(step["class"]))), step)
+
+
+def _cleared(review: Review, step: Step) -> Review:
+    rows = {int(row) for row in step["rows"]}
+    answers = {row: number for row, number in review.answers.items() if row not in rows}
+    return replace(review, answers=answers, skipped=review.skipped - rows)
+
+
+def _skipped(review: Review, step: Step) -> Review:
+    return replace(review, skipped=review.skipped | {int(row) for row in step["rows"]})
+
+
+def _merged(review: Review, step: Step) -> Review:
+    number, other = int(step["class"]), int(step["other"])
+    names = dict(review.names)
+    name = names.pop(other, "")
+    if name and number not in names:
+        names[number] = name
+
+    def moved(classes: dict[int, int]) -> dict[int, int]:
+        return {row: number if k == other else k for row, k in classes.items()}
+
+    return replace(
+        review,
+        names=names,
+        answers=moved(review.answers),
+        audited=moved(review.audited),
+        merged=review.merged | {other: number},
+    )
+
+
+def _split(review: Review, step: Step) -> Review:
+    number, new = int(step["class"]), int(step["other"])
+    # Which of the two an earlier answer means is not known: the person may be asked again.
+    answers = {row: k for row, k in review.answers.items() if k != number}
+    audited = {row: k for row, k in review.audited.items() if k != number}
+    parted = Split(number, new, replace(review, steps=()))
+    return replace(review, answers=answers, audited=audited, new=(*review.new, new), splits=(*review.splits, parted))
+
+
+def _drawn(review: Review, step: Step) -> Review:
+    drawn = tuple((int(row), int(number), float(weight)) for row, number, weight in step["drawn"])
+    return replace(review, drawn=drawn, audited={})
+
+
+def _audited(review: Review, step: Step) -> Review:
+    rows = [int(row) for row in step["rows"]]
+    answers = {row: number for row, number in review.answers.items() if row not in rows}
+    return replace(review, audited=review.audited | dict.fromkeys(rows, int(step["class"])), answers=answers)
+
+
+_APPLY: dict[str, Callable[[Review, Step], Review]] = {
+    "name": _named,
+    "reject": _rejected,
+    "answer": _answered,
+    "new": _new,
+    "clear": _cleared,
+    "skip": _skipped,
+    "merge": _merged,
+    "split": _split,
+    "draw": _drawn,
+    "audit": _audited,
+}

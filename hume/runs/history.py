@@ -1,0 +1,139 @@
+"""What a person decided about a run, step by step: only ever appended to, so that every version can be restored.
+
+`history.jsonl` in the run's folder has a JSON object a line. A line `{"kind": "restore", "version": v}` makes what
+stood after line v the current version again; every other line is a step after the current version. A line that was
+cut off by a crash was never confirmed to anyone and is dropped.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from filelock import FileLock
+
+from hume.common.errors import InputError, RunError
+
+Step: TypeAlias = dict[str, Any]
+
+FILE, BEFORE = "history.jsonl", "review.json"  # the latter was written by version 0.1
+
+
+@dataclass(frozen=True)
+class History:
+    """The steps that led to one version, oldest first."""
+
+    steps: tuple[Step, ...] = ()
+    version: int = 0  # the number of the last step's line, 0 for none
+    lines: int = 0  # written in all, those taken back too
+
+
+def read(folder: Path) -> History:
+    """The current version in a run's folder; raises RunError when the file is damaged."""
+    path = folder / FILE
+    try:
+        if not path.exists():
+            return _follow(_of_version_0_1(folder / BEFORE))
+        *lines, unfinished = path.read_bytes().split(b"\n")
+        del unfinished
+        return _follow([json.loads(line) for line in lines])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        name = path if path.exists() else folder / BEFORE
+        raise RunError(f"{name} cannot be read ({error}): remove it to start the review again") from None
+
+
+def versions(folder: Path) -> list[tuple[int, Step]]:
+    """Every step ever taken, with the version that it made, newest first."""
+    path = folder / FILE
+    if not path.exists():
+        return []
+    read(folder)
+    lines = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+    return [(number, line) for number, line in enumerate(lines, 1) if line["kind"] != "restore"][::-1]
+
+
+def append(folder: Path, decide: Callable[[History], list[Step]]) -> History:
+    """Append the steps that `decide` makes of the current version, under a lock, so that no tab's step is lost.
+
+    Raises RunError when the file cannot be read or written.
+    """
+    path = folder / FILE
+    try:
+        with FileLock(folder / "history.lock", timeout=10):
+            before = read(folder)
+            steps = decide(before)
+            if not steps:
+                return before
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            new = [step if "time" in step else {**step, "time": now} for step in steps]
+            if not path.exists():
+                new = [*before.steps, *new]
+            _write(path, b"".join(json.dumps(step, ensure_ascii=False).encode() + b"\n" for step in new))
+            return read(folder)
+    except OSError as error:
+        raise RunError(f"cannot write {path} ({error.strerror or error}): free disk space and try again") from None
+
+
+def restore(folder: Path, version: int) -> History:
+    """Make an earlier version the current one; raises InputError when there is none of that number."""
+
+    def decide(before: History) -> list[Step]:
+        if not 0 <= version <= before.lines:
+            raise InputError(f"there is no version {version}: choose 0 to {before.lines}")
+        return [] if version == before.version else [{"kind": "restore", "version": version}]
+
+    return append(folder, decide)
+
+
+def undo(folder: Path) -> History:
+    """Take back the last step, if there is one."""
+
+    def decide(before: History) -> list[Step]:
+        return [{"kind": "restore", "version": before.steps[-1]["after"]}] if before.steps else []
+
+    return append(folder, decide)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Append to a file behind its last whole line."""
+    with path.open("ab") as file:
+        size = file.tell()
+        if size:
+            with path.open("rb") as old:
+                size = old.read().rfind(b"\n") + 1
+            file.truncate(size)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _follow(lines: list[Step]) -> History:
+    """The steps of the current version; each has, as `after`, the version before it."""
+    before: dict[int, int] = {}  # of every version, the one before its step
+    stands: list[int] = [0]  # the version after every line
+    for number, line in enumerate(lines, 1):
+        if line["kind"] == "restore":
+            stands.append(stands[range(number)[int(line["version"])]])
+        else:
+            before[number] = stands[-1]
+            stands.append(number)
+    steps, version = [], stands[-1]
+    while version:
+        steps.append({**lines[version - 1], "after": before[version]})
+        version = before[version]
+    return History(tuple(steps[::-1]), stands[-1], len(lines))
+
+
+def _of_version_0_1(path: Path) -> list[Step]:
+    """The steps that make the names and rejected samples of a file as version 0.1 wrote it."""
+    if not path.exists():
+        return []
+    values = json.loads(path.read_text(encoding="utf-8"))
+    names = [
+        {"kind": "name", "class": int(k), "name": str(name), "before": ""}
+        for k, name in sorted(values["names"].items())
+    ]
+    return names + [{"kind": "reject", "rows": [int(row)], "rejected": True} for row in sorted(values["rejected"])]
