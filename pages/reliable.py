@@ -13,7 +13,7 @@ from hume.common.errors import HumeError
 from hume.common.formatting import percent
 from hume.evaluation.reliable import Order, ReliabilityRanking, ReliabilityStatistics, ReliableSamples
 from hume.exchange.export.labeled_index import labeled_zip
-from hume.reporting import figures, sentences
+from hume.reporting import figures, review_sentences, sentences
 from hume.runs import review
 from hume.runs.findings import RELIABLE_COLUMNS, Findings, RowChoice
 from hume.runs.review import Review
@@ -153,7 +153,9 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             args=(found.run,),
             disabled=step is None,
             shortcut="Ctrl+Z",
-            help=None if step is None else f"Undoes the last step: {plots.plain(review.describe(step))}.",
+            help=None
+            if step is None
+            else f"Undoes the last step: {plots.plain(review_sentences.undoing(step, given))}.",
         )
 
 

@@ -15,11 +15,11 @@ from hume.common.errors import InputError
 from hume.evaluation.metrics import Spread
 from hume.evaluation.reliable import Order
 from hume.experiments.published import table_4
-from hume.experiments.semi_supervised import NUM_SEEDS, SemiSupervised
+from hume.experiments.semi_supervised import HEAD_COLUMNS, NUM_SEEDS, SemiSupervised
 from hume.experiments.trained_heads import Point
 from hume.reporting import experiment_sentences
 from hume.runs import review
-from hume.runs.findings import LABEL_COLUMNS, Findings
+from hume.runs.findings import Findings
 from hume.runs.store import Store
 
 SCORED = ("reliable", "reliable_alone", "true", "true_alone", "agreement")
@@ -67,7 +67,7 @@ def train_on_reliable(
         print(write_csv(csv, TRAINED, map(_row, points)))
     best = student.saved(asked[-1])
     if labels is not None and best is not None:
-        print(write_csv(labels, LABEL_COLUMNS, student.label_table(best, given)))
+        print(write_csv(labels, HEAD_COLUMNS, student.label_table(best, given)))
 
 
 def _print(student: SemiSupervised, points: list[Point]) -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from hume.engine.joint_rows import JointRows
 
@@ -28,8 +27,6 @@ def questions(
     if len(pool) <= number:
         return pool
     z = rows.take(torch.from_numpy(pool)).cpu().numpy()
-    with threadpool_limits(1):  # the same questions whatever the number of threads
-        clusters = KMeans(number, n_init=1, random_state=0).fit(z)
-    distance = clusters.transform(z)
+    distance = KMeans(number, n_init=1, random_state=0).fit_transform(z)
     nearest = np.unique(distance.argmin(0))  # positions in the pool, which is sorted by margin
     return np.asarray(pool[nearest])

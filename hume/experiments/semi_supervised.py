@@ -42,6 +42,7 @@ from hume.runs.review import Review
 
 __all__ = ["AMOUNTS", "NUM_SEEDS", "SemiSupervised"]
 
+HEAD_COLUMNS = ("row", "file", "class", "class_name", "vote_share")
 AMOUNTS = (1, 4, 10, 25, 100, 400)  # labels a class; the paper has 1, 4, 25, 100 and 400
 NUM_SEEDS = 10
 HELD_OUT = 5  # one row of so many is held out where there is no test split
@@ -200,7 +201,7 @@ class SemiSupervised:
         return None if right is None else float(right[~self.learning].mean())
 
     def label_table(self, trained: Trained, review: Review) -> list[tuple[Any, ...]]:
-        """The majority class over seeds of the head from reliable samples, for every sample, under `LABEL_COLUMNS`."""
+        """The majority class over seeds of the head from reliable samples, for every sample, under `HEAD_COLUMNS`."""
         labels, votes = count_winners(trained.reliable, self.num_classes)
         files = self.dataset.file_names or [""] * self.dataset.num_samples
         shares = (votes / trained.num_seeds).tolist()

@@ -132,7 +132,9 @@ def compute(base: Base, review: Review, stage: Refinement) -> Corrected:
     rows, given = np.array(list(answered), np.int64), np.array(list(answered.values()), np.int32)
     final, confidence = predicted.copy(), fit.confidence.copy()
     final[rows], confidence[rows] = given, 1.0
-    source = np.where(final == _merge(base.labeling.copy(), review), SOURCES.index("search"), SOURCES.index("refinement")).astype(np.uint8)
+    source = np.where(
+        final == _merge(base.labeling.copy(), review), SOURCES.index("search"), SOURCES.index("refinement")
+    ).astype(np.uint8)
     source[rows] = SOURCES.index("answer")
     source[list(review.set_aside)] = SOURCES.index("set aside")
     return Corrected(review.version, final, predicted, confidence, fit.margin, source, classes, fit.model)
@@ -161,7 +163,8 @@ def _part(stage: Refinement, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         return rows[:0]
     z = stage.every.take(torch.from_numpy(rows)).cpu().numpy()
     side = KMeans(2, n_init=4, random_state=0).fit_predict(z)
-    return rows[side == np.bincount(side, minlength=2).argmin()]
+    smaller: NDArray[np.int64] = rows[side == np.bincount(side, minlength=2).argmin()]
+    return smaller
 
 
 def _fit(base: Base, review: Review, stage: Refinement, labeling: NDArray[np.int32], classes: NDArray[np.int64]) -> Fit:
@@ -196,6 +199,7 @@ def _key(review: Review) -> str:
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+            names = list(file.keys())
+            return {name: file.get_tensor(name) for name in names}, file.metadata()
     except (OSError, safetensors.SafetensorError, ValueError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove it") from None

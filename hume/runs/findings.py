@@ -1,11 +1,10 @@
 """The results of a finished run, so that pages, reports and the command line show the same numbers.
 
-A refined run has two views: its refined labelings, ranked by their likelihood, of which the most likely fifth votes,
-and the searched ones, ranked by their score in φ2, of which all vote, as in the paper. All is computed when first read,
-then cached. Classes of all labelings have the numbers of the first-ranked seed, as in the vote; scores are
-computed on the evaluated rows, figures and exports on all.
+The labeling is the seeds' (`hume.runs.seed_view`) or, where a person gave answers, the one that follows from them.
+All is computed when first read, then cached; scores are computed on the evaluated rows, figures and exports on all.
 """
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,27 +16,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.common import devices
-from hume.common.errors import InputError, RunError
-from hume.common.formatting import count
-from hume.data import space_rows, splits
-from hume.data.rows import StreamedRows, blocks
+from hume.common.errors import InputError
+from hume.data import space_rows
+from hume.data.rows import blocks
 from hume.evaluation import cross_validation, ensemble, metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
-from hume.evaluation.metrics import Agreement, Correlation, match_classes
-from hume.evaluation.modes import Mode, find_modes, vote_within
-from hume.evaluation.neighbors import SomeRows, shared_class
+from hume.evaluation.metrics import Agreement, match_classes
+from hume.evaluation.neighbors import SomeRows
 from hume.evaluation.reliable import Order, ReliabilityRanking
-from hume.evaluation.seed_statistics import SeedStatistics, compared_rows, typical_samples
-from hume.runs.refinement import Final, number_of_voters
+from hume.evaluation.seed_statistics import typical_samples
+from hume.runs import corrected
+from hume.runs.corrected import SOURCES, Corrected
+from hume.runs.refinement import Refinement
 from hume.runs.review import Review
-from hume.runs.run import Run
+from hume.runs.seed_view import Seeds, SeedView, View
 
 RowChoice = Literal["all", "train", "test"]
-View = Literal["refined", "searched"]
-RELIABLE_COLUMNS = ("row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept")
-LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share")
-NUM_NEAR = 10  # nearest neighbours, which judge a labeling in both spaces
+RELIABLE_COLUMNS = (
+    "row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept", "source"
+)  # fmt: skip
+LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share", "probability", "source")
 MAX_RANKINGS = 8  # cached at once, so that moving a slider does not fill the memory
+OF_LABELING = ("corrected", "vote", "match", "right", "expected", "_rankings", "own", "searched")  # what answers change
+
+__all__ = ["LABEL_COLUMNS", "RELIABLE_COLUMNS", "Findings", "RowChoice", "SeedFindings", "Seeds", "View"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,172 +58,86 @@ class SeedFindings:
     confusion: NDArray[np.int64] | None  # (K, K_true) on the evaluated rows
 
 
-class Findings:
+class Findings(SeedView):
     """The results of one finished run; raises RunError when it is not finished or its data have changed."""
 
-    def __init__(self, run: Run, view: View | None = None, mode: int | None = None):
-        """view: the refined labelings where there are some, if None; mode: the vote of one mode's seeds alone.
+    # --- the labeling -----------------------------------------------------------------------
 
-        Raises InputError for refined labelings or a mode that the run has not.
-        """
-        self.run = run
-        self.values = run.scores()
-        if list(run.finished_seeds) != self.values["seeds"]:
-            raise RunError(f"the seeds of run {run.name!r} are not those that were scored: resume it")
-        refined = self.values.get("refined")
-        if view == "refined" and refined is None:
-            why = self.values.get("not_refined") or "it was asked for the searched labelings alone"
-            raise InputError(f"run {run.name!r} is not refined: {why}")
-        self.view: View = view or ("searched" if refined is None else "refined")
-        of_seeds = refined if refined is not None and self.view == "refined" else self.values
-        self.seeds: tuple[int, ...] = tuple(of_seeds["seeds"])
-        self.by_seed: dict[str, list[float] | None] = {key: of_seeds[key] for key in ("cv_score", "acc", "ari", "nmi")}
-        self.num_classes = run.request.config.num_classes
-        self.dataset = run.dataset()
-        self.evaluated = splits.evaluated_rows(self.dataset)
-        self.mode = mode
-        if mode is not None and not 0 < mode <= len(self.modes):
-            found = count(len(self.modes), "labeling")
-            raise InputError(f"run {run.name!r} has no mode {mode}: its seeds found {found}, see `modes`")
-
-    # --- seeds and their vote -----------------------------------------------------------
+    def corrected_by(self, review: Review) -> "Findings":
+        """The same results with the labeling that a review's answers lead to; what does not change is shared."""
+        other = copy.copy(self)
+        other.__dict__ = {name: value for name, value in self.__dict__.items() if name not in OF_LABELING}
+        other.review = review if review.corrects else None
+        return other
 
     @cached_property
-    def likelihood(self) -> NDArray[np.float64] | None:
-        """(S,) mean log-likelihood of a row after refinement, nats; None for the searched labelings."""
-        known = self.values.get("likelihood")
-        if self.view == "searched" or known is None:
-            return None
-        return np.array([value for value in known if value is not None])
+    def stage(self) -> Refinement:
+        """The rows in which labelings are refined."""
+        return corrected.refinement(self.run, self.dataset)
 
     @cached_property
-    def statistics(self) -> SeedStatistics:
-        """Scores, agreement and class sizes of the seeds on the evaluated rows, in the order of `seeds`."""
-        accuracy = self.by_seed["acc"]
-        return SeedStatistics(
-            cv_score=np.array(self.by_seed["cv_score"], np.float64),
-            num_classes=self.num_classes,
-            read=lambda: self.aligned if self.evaluated.all() else self.aligned[:, self.evaluated],
-            accuracy=None if accuracy is None else np.array(accuracy, np.float64),
-            likelihood=self.likelihood,
-        )
-
-    @cached_property
-    def objective(self) -> NDArray[np.float64]:
-        """(S,) Eq. 7 at the end of the search, nats; NaN for an imported seed."""
-        known = dict(zip(self.values["seeds"], self.values["objective"], strict=True))
-        return np.array([np.nan if known[seed] is None else known[seed] for seed in self.seeds])
+    def corrected(self) -> Corrected | None:
+        """The labeling with a person's answers; None without any."""
+        return None if self.review is None else corrected.corrected(self.run, self.review, lambda: self.stage)
 
     @property
-    def correlation(self) -> Correlation | None:
-        """Of accuracy with what ranks the seeds; None without ground truth or with too few different seeds."""
-        values = self.values["correlation" if self.view == "searched" else "likelihood_correlation"]
-        return None if values["r"] is None else Correlation(**values)
+    def num_classes(self) -> int:
+        """The numbers of classes are below it; those that were merged into others have no samples."""
+        return self.num_found if self.corrected is None else self.corrected.num_classes
+
+    @property
+    def classes(self) -> list[int]:
+        """The numbers of the classes."""
+        return list(range(self.num_found)) if self.corrected is None else self.corrected.classes.tolist()
+
+    @cached_property
+    def vote(self) -> ensemble.Vote:
+        """The labeling and how the seeds voted on it, in its class numbers."""
+        found, now = self.found_vote, self.corrected
+        if now is None or self.review is None:
+            return found
+        base = corrected.read_base(self.run)
+        assert base is not None
+        names = match_classes(found.labeling, base.labeling, self.num_found)
+        for number, other in self.review.merged.items():
+            names[names == number] = other
+        aligned = names[found.aligned]
+        return ensemble.Vote(
+            labeling=now.labeling.astype(np.int64),
+            share=(aligned == now.labeling).mean(0),
+            reference=found.reference,
+            aligned=aligned,
+            num_classes=self.num_classes,
+        )
+
+    @property
+    def confidence(self) -> NDArray[np.float32] | None:
+        """(N,) the probability of each sample's class; None where there is no classifier in both spaces."""
+        if self.corrected is not None:
+            return self.corrected.confidence
+        return None if self.final is None else self.final.confidence
+
+    @property
+    def source(self) -> list[str]:
+        """Where each sample's class is from: see `hume.runs.corrected.SOURCES`."""
+        if self.corrected is None:
+            return ["search"] * self.dataset.num_samples
+        return [SOURCES[code] for code in self.corrected.source.tolist()]
 
     @property
     def vote_agreement(self) -> Agreement | None:
         """How well the vote agrees with the ground truth; None where there is none."""
-        if self.mode is not None:
+        if self.mode is not None or self.review is not None:
             return self.agreement_of(self.vote.labeling)
         values = (
             self.values["vote"] if self.view == "refined" else self.values.get("searched_vote", self.values["vote"])
         )
         return None if values["acc"] is None else Agreement(**values)
 
-    @cached_property
-    def states(self) -> list[str]:
-        """How every seed ended, in the order of `seeds`."""
-        if self.run.request.origin == "authors":
-            return ["imported"] * len(self.seeds)
-        known = dict(zip(self.run.finished_seeds, self.run.converged(), strict=True))
-        return ["converged" if known[seed] else "stopped at T" for seed in self.seeds]
-
-    def labelings(self) -> NDArray[np.int32]:
-        """(S, N) the labelings of the seeds, each with class numbers of its own."""
-        return self.run.labelings() if self.view == "searched" else self.run.refined.labelings(self.seeds)
-
-    @cached_property
-    def aligned(self) -> NDArray[np.integer[Any]]:
-        """(S, N) labelings in the same class numbers: the best-scored seed's, of both views where they agree."""
-        aligned = ensemble.align(self.labelings(), self.statistics.criterion, self.num_classes, self.evaluated)
-        if self.view == "searched":
-            return aligned
-        first = aligned[self.statistics.order[0]]
-        names = match_classes(first, self.searched.vote.labeling, self.num_classes).astype(aligned.dtype)
-        return np.asarray(names[aligned])
-
-    @cached_property
-    def searched(self) -> "Findings":
-        """The view of the searched labelings."""
-        return self if self.view == "searched" else Findings(self.run, "searched")
-
-    @cached_property
-    def own(self) -> "Findings":
-        """This view with the labeling that the run offers, rather than a mode's."""
-        return self if self.mode is None else Findings(self.run, self.view)
-
-    @cached_property
-    def voters(self) -> NDArray[np.int64]:
-        """Positions of the seeds that vote, the first-ranked first: all, or of refined ones the most likely."""
-        if self.mode is not None:
-            return self.modes[self.mode - 1].members
-        order = self.statistics.order
-        return order if self.view == "searched" else order[: number_of_voters(len(self.values["seeds"]))]
-
     @property
     def ballots(self) -> NDArray[np.integer[Any]]:
         """(V, N) the labelings that voted, among which reliable samples are counted."""
         return self.vote.aligned
-
-    @cached_property
-    def final(self) -> Final | None:
-        """The vote's refinement, which the run offers; None for the searched labelings and for the vote of a mode."""
-        return None if self.view == "searched" or self.mode is not None else self.run.refined.final()
-
-    @cached_property
-    def vote(self) -> ensemble.Vote:
-        """The labeling of this view and its votes: the majority's, the refinement of it, or that of a mode."""
-        if self.mode is not None:
-            return self.modes[self.mode - 1].vote
-        vote = ensemble.vote_of(self.aligned[np.sort(self.voters)], self.num_classes, 0)
-        vote = replace(vote, reference=int(self.statistics.order[0]))
-        if self.final is None:
-            return vote
-        matched = match_classes(self.final.labeling, vote.labeling, self.num_classes)
-        labeling = matched[self.final.labeling]
-        return replace(vote, labeling=labeling, share=self.final.vote_share)
-
-    # --- modes ------------------------------------------------------------------------------
-
-    @cached_property
-    def modes(self) -> list[Mode]:
-        """The different labelings that the seeds found, the first-ranked first."""
-        return find_modes(self.statistics, self.near, self._vote_within)
-
-    def _vote_within(self, members: NDArray[np.int64]) -> ensemble.Vote:
-        reference = self.own.vote.labeling
-        return vote_within(self.aligned[members], self.statistics.criterion[members], reference, self.num_classes)
-
-    @cached_property
-    def judged_rows(self) -> NDArray[np.int64]:
-        """Up to 10,000 evaluated rows, on which labelings are compared and judged."""
-        return compared_rows(self.evaluated)
-
-    @cached_property
-    def near(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(n, k) the nearest neighbours of `judged_rows` among themselves in φ1 and in φ2, as positions in them."""
-        spaces = self.phi1, self.dataset.space(self.run.request.phi2).features
-        every = np.arange(len(self.judged_rows))
-        first, second = (
-            reliable.nearest_neighbors(SomeRows(space, self.judged_rows), every, NUM_NEAR) for space in spaces
-        )
-        return first, second
-
-    @cached_property
-    def neighbor_agreement(self) -> NDArray[np.float64]:
-        """(S,) share of near samples in the same class, summed over both spaces: 0 to 2, the second judge of a seed."""
-        first, second = (shared_class(near, self.statistics.compared) for near in self.near)
-        return first + second
 
     def agreement_of(self, labeling: NDArray[np.integer[Any]]) -> Agreement | None:
         """How well a labeling (N,) agrees with the ground truth on the evaluated rows; None where there is none."""
@@ -232,7 +148,7 @@ class Findings:
     def top_n(self) -> ensemble.TopNCurve:
         """Accuracy of the vote of the n first-ranked seeds, for every n (Fig. 3a)."""
         criterion, truth = self.statistics.criterion, self.dataset.labels
-        return ensemble.top_n_curve(self.aligned, criterion, self.num_classes, truth, self.evaluated)
+        return ensemble.top_n_curve(self.aligned, criterion, self.num_found, truth, self.evaluated)
 
     @property
     def blind_top_n(self) -> ensemble.TopNCurve:
@@ -249,10 +165,14 @@ class Findings:
     def label_table(self, review: Review) -> list[tuple[Any, ...]]:
         """The vote's class of every sample, under `LABEL_COLUMNS`."""
         files = self.dataset.file_names or [""] * self.dataset.num_samples
-        labels = self.vote.labeling.tolist()
+        known = self.confidence
+        probability = [""] * len(files) if known is None else [f"{value:.4f}" for value in known.tolist()]
+        columns = zip(self.vote.labeling.tolist(), self.vote.share.tolist(), probability, self.source, strict=True)
         return [
-            (row, files[row], number, review.names.get(number, ""), f"{share:.4f}")
-            for row, (number, share) in enumerate(zip(labels, self.vote.share.tolist(), strict=True))
+            (row, files[row], "", "", "", "", source)
+            if source == "set aside"
+            else (row, files[row], number, review.names.get(number, ""), f"{share:.4f}", sure, source)
+            for row, (number, share, sure, source) in enumerate(columns)
         ]
 
     def seed(self, seed: int, num_typical: int = 12) -> SeedFindings:
@@ -336,15 +256,6 @@ class Findings:
 
     # --- samples ----------------------------------------------------------------------------
 
-    @property
-    def phi1(self) -> NDArray[np.float32] | StreamedRows:
-        """(N, d1) φ1 as the search saw it; on disk where it does not fit into memory."""
-        return self._phi1.numpy() if isinstance(self._phi1, Tensor) else self._phi1
-
-    @cached_property
-    def _phi1(self) -> Tensor | StreamedRows:
-        return self.run.phi1_rows(self.dataset)
-
     def neighbors(self, row: int, space: Literal["phi1", "phi2"], number: int) -> NDArray[np.int64]:
         """(number,) the nearest neighbours of one sample in φ1 or φ2 by the cosine, nearest first."""
         neighbors: NDArray[np.int64] = reliable.nearest_neighbors(
@@ -365,15 +276,17 @@ class Findings:
     # --- reliable samples ---------------------------------------------------------------------
 
     def chosen_rows(self, rows: RowChoice) -> NDArray[np.int64]:
-        """The numbers of all, the train or the test samples; raises InputError without a test split."""
+        """The numbers of all, train or test samples that are not set aside; raises InputError without a test split."""
         if rows not in get_args(RowChoice):
             raise InputError(f"--rows {rows}: choose all, train or test")
-        split = self.dataset.test_rows
+        split, kept = self.dataset.test_rows, np.ones(self.dataset.num_samples, np.bool_)
+        if self.review is not None:
+            kept[list(self.review.set_aside)] = False
         if rows == "all":
-            return np.arange(self.dataset.num_samples)
+            return np.flatnonzero(kept)
         if split is None:
             raise InputError(f"{self.dataset.name} has no test split: use --rows all")
-        return np.flatnonzero(split if rows == "test" else ~split)
+        return np.flatnonzero(kept & (split if rows == "test" else ~split))
 
     def ranking(
         self,
@@ -389,7 +302,7 @@ class Findings:
             chosen = self.chosen_rows(rows)
             ranking = reliable.reliability_ranking(
                 self.ballots[:, chosen],
-                self.phi1 if rows == "all" else SomeRows(self.phi1, chosen),
+                self.phi1 if len(chosen) == self.dataset.num_samples else SomeRows(self.phi1, chosen),
                 self.num_classes,
                 labeling=self.vote.labeling[chosen],
                 num_neighbors=num_neighbors,
@@ -419,7 +332,7 @@ class Findings:
 
     def reliable_table(self, samples: reliable.ReliableSamples, review: Review) -> list[tuple[Any, ...]]:
         """The rows of the CSV file under `RELIABLE_COLUMNS`; rejected samples are listed as not kept."""
-        files = self.dataset.file_names
+        files, source = self.dataset.file_names, self.source
         ranks = (metrics.rank_within_class(samples.classes) + 1).tolist()
         columns = zip(
             samples.rows.tolist(),
@@ -439,6 +352,7 @@ class Findings:
                 neighbors,
                 rank,
                 "no" if row in review.rejected else "yes",
+                source[row],
             )
             for row, number, votes, neighbors, rank in columns
         ]

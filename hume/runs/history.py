@@ -40,7 +40,7 @@ def read(folder: Path) -> History:
         *lines, unfinished = path.read_bytes().split(b"\n")
         del unfinished
         return _follow([json.loads(line) for line in lines])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         name = path if path.exists() else folder / BEFORE
         raise RunError(f"{name} cannot be read ({error}): remove it to start the review again") from None
 

@@ -14,11 +14,11 @@ from hume.evaluation.metrics import Spread
 from hume.evaluation.reliable import Order
 from hume.experiments.fixmatch import FixMatch
 from hume.experiments.published import table_4
-from hume.experiments.semi_supervised import SemiSupervised
+from hume.experiments.semi_supervised import HEAD_COLUMNS, SemiSupervised
 from hume.experiments.trained_heads import Point, Trained
 from hume.reporting import experiment_sentences, figures
 from hume.runs import review
-from hume.runs.findings import LABEL_COLUMNS, Findings
+from hume.runs.findings import Findings
 from hume.runs.review import Review
 from pages._sections import progress
 from pages._state import datasets, ground_truth, runs, services
@@ -144,7 +144,7 @@ def _labels(student: SemiSupervised, amounts: list[int], given: Review, name: st
         trained = student.saved(chosen)
         if trained is not None:
             plots.csv_button(
-                "Labels of this classifier", lambda: (LABEL_COLUMNS, _rows(student, trained, given, folders)), name,
+                "Labels of this classifier", lambda: (HEAD_COLUMNS, _rows(student, trained, given, folders)), name,
                 key="student labels", help="Of all samples, from reliable samples and pseudo-labels: a vote of seeds.",
             )  # fmt: skip
 

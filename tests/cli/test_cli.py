@@ -252,7 +252,7 @@ def test_labels_are_those_of_the_vote(labelled, files, home, tmp_path):
     assert code == 0
     assert out.strip() == str(tmp_path / "new folder" / "labels.csv")
     header, rows = table(tmp_path / "new folder" / "labels.csv")
-    assert header == ["row", "file", "class", "class_name", "vote_share"]
+    assert header == ["row", "file", "class", "class_name", "vote_share", "probability", "source"]
     assert [int(row[0]) for row in rows] == list(range(CLASSES * 80))
     assert all(0 < float(row[4]) <= 1 for row in rows)
     found = np.array([int(row[2]) for row in rows])

@@ -55,7 +55,7 @@ def test_every_file_comes_back_byte_for_byte(run, tmp_path):
     assert set(kept) == {
         "run.json",
         "scores.json",
-        "review.json",
+        "history.jsonl",
         *(f"seeds/{seed:05}.safetensors" for seed in range(4)),
     }
     tables = {"vote.csv": tmp_path / "vote.csv", "curve.csv": tmp_path / "curve.csv"}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hume.common.errors import InputError, RunError
+from hume.reporting import review_sentences
 from hume.runs import review
 from hume.runs.review import MAX_NAME, Review
 from hume.runs.store import Store
@@ -34,7 +35,7 @@ def decided(review):
 def test_nothing_is_decided_at_first(run):
     assert review.read(run) == Review()
     assert review.undo(run) == Review()
-    assert not (run.folder / "review.json").exists()
+    assert not (run.folder / "history.jsonl").exists()
     assert Review().name(2) == "Class 2"
 
 
@@ -63,20 +64,20 @@ def test_an_empty_name_gives_the_number_back(run):
 def test_what_changes_nothing_is_no_step(run):
     review.name_class(run, 0, "owls")
     review.reject(run, 7)
-    before = (run.folder / "review.json").stat().st_mtime_ns
+    before = (run.folder / "history.jsonl").stat().st_mtime_ns
     review.name_class(run, 0, " owls ")
     review.name_class(run, 1, "")
     review.reject(run, 7)
     after = review.reject(run, 8, rejected=False)
     assert len(after.steps) == 2
-    assert (run.folder / "review.json").stat().st_mtime_ns == before
+    assert (run.folder / "history.jsonl").stat().st_mtime_ns == before
 
 
 @cases("name", ["Vögel", "小鳥", "طيور", "птицы", "🦉", "=1+1", '"quoted", \\ and <b>', "x" * MAX_NAME])
 def test_any_script_can_name_a_class(run, name):
     review.name_class(run, 1, name)
     assert review.read(run).names == {1: name}
-    assert json.loads((run.folder / "review.json").read_text(encoding="utf-8"))["names"] == {"1": name}
+    assert json.loads((run.folder / "history.jsonl").read_text(encoding="utf-8").splitlines()[-1])["name"] == name
 
 
 def test_space_around_and_within_a_name_is_tidied(run):
@@ -122,7 +123,7 @@ def test_every_step_is_taken_back_in_order(run):
 
 def test_a_step_says_what_undoing_it_does(run):
     def told(state):
-        return review.describe(state.steps[-1])
+        return review_sentences.undoing(state.steps[-1], state)
 
     assert told(review.name_class(run, 0, "owls")) == "call class 0 by its number again"
     assert told(review.name_class(run, 0, "jays")) == "call class 0 owls again"
@@ -131,18 +132,13 @@ def test_a_step_says_what_undoing_it_does(run):
     assert told(review.undo(run)) == "keep sample 7 again"
 
 
-def test_the_last_steps_can_be_undone(run, monkeypatch):
-    assert review.MAX_STEPS == 200
-    monkeypatch.setattr(review, "MAX_STEPS", 6)
-    for row in range(6 + 5):
+def test_a_long_review_can_be_undone_to_its_first_step(run):
+    for row in range(250):
         last = review.reject(run, row)
-    assert len(last.steps) == 6
-    assert len(last.rejected) == 6 + 5
-    for _ in range(6):
-        last = review.undo(run)
-    assert last.rejected == set(range(5))
-    assert last.steps == ()
-    assert review.undo(run) == last
+    assert len(last.steps) == 250
+    assert review.restore(run, 1).rejected == {0}
+    assert review.restore(run, 250) == last  # what was taken back is not lost
+    assert review.restore(run, 0) == Review()
 
 
 def test_two_writers_lose_nothing(run):
@@ -176,29 +172,20 @@ def test_two_writers_lose_nothing(run):
 # --- files that cannot be used -------------------------------------------------------------------
 
 DAMAGED = [
-    b"{", b"[]", b"{}", b"\xff\xfe", b"null",
-    b'{"names": [], "rejected": [], "steps": []}',
-    b'{"names": {"x": "owls"}, "rejected": [], "steps": []}',
-    b'{"names": {}, "rejected": ["x"], "steps": []}',
-    b'{"names": {}, "rejected": 3, "steps": []}',
-    b'{"names": {}, "rejected": [], "steps": [1]}',
-    b'{"names": {}, "rejected": [], "steps": ["row"]}',
-    b'{"names": {}, "rejected": [], "steps": [{"row": 1}]}',
-    b'{"names": {}, "rejected": [], "steps": [{}]}',
+    b"{\n", b"[]\n", b"{}\n", b"\xff\xfe\n", b"null\n", b'{"kind": "dance"}\n', b'{"kind": "reject"}\n',
+    b'{"kind": "name", "class": "x", "name": "owls"}\n',
+    b'{"kind": "reject", "rows": ["x"], "rejected": true}\n',
+    b'{"kind": "reject", "rows": 3, "rejected": true}\n',
+    b'{"kind": "restore", "version": 7}\n',
 ]  # fmt: skip
 
 
 @cases("content", DAMAGED)
 def test_a_damaged_file_is_named_and_left_alone(run, content):
-    path = run.folder / "review.json"
+    path = run.folder / "history.jsonl"
     path.write_bytes(content)
-    for call in (
-        review.read,
-        review.undo,
-        lambda run: review.reject(run, 1),
-        lambda run: review.name_class(run, 1, "a"),
-    ):
-        with pytest.raises(RunError, match=r"review\.json cannot be read .* remove it") as error:
+    for call in (review.read, lambda run: review.reject(run, 1), lambda run: review.name_class(run, 1, "a")):
+        with pytest.raises(RunError, match=r"history\.jsonl cannot be read .* remove it") as error:
             call(run)
         assert str(path) in str(error.value)
     assert path.read_bytes() == content
@@ -206,8 +193,26 @@ def test_a_damaged_file_is_named_and_left_alone(run, content):
     assert review.reject(run, 1).rejected == {1}
 
 
+def test_a_step_cut_off_by_a_crash_is_dropped(run):
+    review.reject(run, 1)
+    path = run.folder / "history.jsonl"
+    with path.open("ab") as file:
+        file.write(b'{"kind": "reject", "rows": [2')
+    assert review.read(run).rejected == {1}
+    assert review.reject(run, 3).rejected == {1, 3}
+    assert len(path.read_bytes().splitlines()) == 2
+
+
+def test_a_review_of_version_0_1_goes_on(run):
+    old = {"names": {"1": "owls"}, "rejected": [7, 3], "steps": [{"row": 7, "rejected": False}]}
+    (run.folder / "review.json").write_text(json.dumps(old))
+    assert decided(review.read(run)) == ({1: "owls"}, {3, 7})
+    assert decided(review.reject(run, 9)) == ({1: "owls"}, {3, 7, 9})
+    assert decided(review.undo(run)) == ({1: "owls"}, {3, 7})
+
+
 def test_a_file_that_cannot_be_written_is_one_sentence(run):
-    (run.folder / "review.lock").mkdir()
+    (run.folder / "history.lock").mkdir()
     with pytest.raises(RunError, match="cannot write"):
         review.reject(run, 1)
 
