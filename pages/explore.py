@@ -44,9 +44,9 @@ def main() -> None:
         "Map of", list(SPACES), default="φ1", required=True, key="map", bind="query-params",
         help="UMAP of one space, or of both concatenated.",
     )  # fmt: skip
-    choices = {
-        name: make for name, make in COLORINGS.items() if ground_truth.shows_truth(found.dataset) or name not in TRUTH
-    }
+    hidden = () if ground_truth.shows_truth(found.dataset) else TRUTH
+    hidden = hidden if found.confidence is not None else (*hidden, PROBABILITY)
+    choices = {name: make for name, make in COLORINGS.items() if name not in hidden}
     name = row[1].selectbox("Colour", list(choices), key="colour", bind="query-params")
     if not ground_truth.shows_truth(found.dataset):
         with row[2]:
@@ -97,6 +97,11 @@ def vote_share(found: Findings) -> Coloring:
     return Coloring(values=found.vote.share)
 
 
+def probability(found: Findings) -> Coloring:
+    assert found.confidence is not None
+    return Coloring(values=found.confidence.astype(np.float64))
+
+
 def neighbor_share(found: Findings) -> Coloring:
     return Coloring(values=runs.ranking(found, NUM_NEIGHBORS).neighbor_share)
 
@@ -112,9 +117,11 @@ def correctness(found: Findings) -> Coloring:
     return Coloring((~found.right).astype(np.int64), ["right", "wrong"])
 
 
+PROBABILITY = "Probability of its class"  # of refined labelings
 COLORINGS: dict[str, Callable[[Findings], Coloring]] = {
     "Found class": found_label,
     "Vote share": vote_share,
+    PROBABILITY: probability,
     "Neighbour agreement": neighbor_share,
     "φ1/φ2 disagreement": disagreement,
     "True class": true_label,
@@ -276,11 +283,11 @@ def tiles(found: Findings, rows: list[int]) -> list[Tile]:
 
 
 def selection_table(found: Findings, rows: list[int], show_truth: bool) -> tuple[list[str], list[list[object]]]:
-    """One row a sample: the vote's class, its share, and the truth where it may be shown."""
-    names, files = runs.class_names(found), ground_truth.file_names(found.dataset)
+    """One row a sample: the vote's class, its share and probability, and the truth where it may be shown."""
+    names, files, known = runs.class_names(found), ground_truth.file_names(found.dataset), found.confidence
     truth = found.dataset.labels if show_truth else None
     header = ["row", *(["file"] if files else []), "class", "class_name", "vote_share"]
-    header += ["true_class"] if truth is not None else []
+    header += [*(["probability"] if known is not None else []), *(["true_class"] if truth is not None else [])]
     table: list[list[object]] = []
     for row in rows:
         k = int(found.vote.labeling[row])
@@ -290,6 +297,7 @@ def selection_table(found: Findings, rows: list[int], show_truth: bool) -> tuple
             k,
             names[k],
             round(float(found.vote.share[row]), 4),
+            *([] if known is None else [round(float(known[row]), 4)]),
         ]
         table.append(line if truth is None else [*line, found.true_names[int(truth[row])]])
     return header, table
@@ -337,7 +345,9 @@ def one_sample(found: Findings) -> None:
         ballots = found.vote.aligned
         gallery(tiles(found, [row]), key="sample", dataset=found.dataset, label=f"Sample {row}", size=140)
         k, votes = int(found.vote.labeling[row]), np.bincount(ballots[:, row], minlength=found.num_classes)
-        st.markdown(f"{votes[k]} of {formatting.count(len(ballots), 'seed')} vote for **{plots.plain(names[k])}**.")
+        sure = "" if found.confidence is None else f" Its probability is {formatting.percent(found.confidence[row])}."
+        voted = f"{votes[k]} of {formatting.count(len(ballots), 'seed')} vote for **{plots.plain(names[k])}**."
+        st.markdown(voted + sure)
         if ground_truth.shows_truth(found.dataset) and found.dataset.labels is not None:
             st.markdown(f"Ground truth: **{plots.plain(found.true_names[int(found.dataset.labels[row])])}**.")
         plots.plot(

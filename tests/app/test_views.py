@@ -116,6 +116,25 @@ def test_the_first_axis_is_what_ranks_the_seeds_and_the_table_has_all(shown):
     assert len(criteria.table(found.searched)) == 2
 
 
+def test_the_map_shows_how_probable_a_refined_class_is(shown):
+    colour = "Probability of its class"
+    known = Findings(shown.open("joint")).confidence
+    at = look("explore", run="joint", colour=colour, rows="5,6", sample="7")
+    (trace,) = figures(at)["map joint φ1 0"]["data"]
+    assert trace["marker"]["colorbar"]["title"]["text"] == colour
+    assert trace["hovertemplate"].count(colour) == 1
+    assert np.allclose(trace["marker"]["color"], known[np.ravel(trace["customdata"]).astype(int)], rtol=1e-5)
+    assert f"Its probability is {known[7]:.1%}." in texts(at).replace("\u00a0", "")
+    at = rerun(at.segmented_control(key="as").set_value("Table"))
+    assert any(
+        table.columns.tolist()[-2:] == ["probability", "true_class"]
+        for table in (element.value for element in at.dataframe)
+    )
+    at = look("explore", run="joint", colour=colour, labeling="searched")
+    assert colour not in at.selectbox(key="colour").options
+    assert "Its probability" not in texts(look("explore", run="joint", labeling="searched", sample="7"))
+
+
 @pytest.mark.parametrize("view", ["refined", "searched"])
 def test_the_verdict_says_what_it_is_of(shown, view):
     at = look("objective", run="joint", labeling=view)
