@@ -184,7 +184,7 @@ class RefinedFiles:
         arrays = {}
         for name, whitening in zip(("phi1", "phi2"), whitenings, strict=True):
             arrays[f"{name}_mean"], arrays[f"{name}_transform"] = whitening.mean, whitening.transform
-        content = save({name: tensor.cpu().numpy() for name, tensor in arrays.items()})
+        content = save({name: np.ascontiguousarray(tensor.cpu()) for name, tensor in arrays.items()}, {"order": "rows"})
         self.folder.mkdir(exist_ok=True)
         write_atomically(self.folder / "whitening.safetensors", content)
 
@@ -193,8 +193,13 @@ class RefinedFiles:
         if not (self.folder / "whitening.safetensors").exists():
             return None
 
+        by_rows = self._opened("whitening", lambda file: "order" in (file.metadata() or {}))
+
         def read(name: str) -> Tensor:
-            return torch.from_numpy(self._read("whitening", name)).to(device)
+            array = self._read("whitening", name)
+            if not by_rows:  # the first files held their matrices column by column, under the shape of rows
+                array = np.ascontiguousarray(array.reshape(array.shape[::-1]).T)
+            return torch.from_numpy(array).to(device)
 
         first, second = (Whitening(read(f"{name}_mean"), read(f"{name}_transform")) for name in ("phi1", "phi2"))
         return first, second

@@ -4,15 +4,18 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from hume.common.errors import InputError
+from hume.data import space_rows
 from hume.engine import refinement as engine
+from hume.engine.joint_rows import JointRows
 from hume.evaluation.metrics import clustering_accuracy
 from hume.runs import cost, discover
 from hume.runs import refinement as refinement_module
 from hume.runs.estimator import HUME
 from hume.runs.findings import Findings
-from hume.runs.refinement import Refinement, default_refine, number_of_voters
+from hume.runs.refinement import RefinedFiles, Refinement, default_refine, number_of_voters
 from hume.runs.store import Store
 from tests.support.planted import planted
 from tests.support.planted_runs import StoppedError, create, save_files, save_folder
@@ -48,6 +51,24 @@ def test_both_labelings_are_kept_and_the_refined_one_is_offered(run, dataset):
         accuracy = [clustering_accuracy(dataset.labels, labeling) for labeling in view.labelings()]
         np.testing.assert_allclose(view.statistics.accuracy, accuracy)
     assert refined.final.confidence.min() > 1 / 4 - 1e-6
+
+
+def test_the_model_and_the_whitening_that_are_kept_give_the_labeling_that_is_offered(run, dataset):
+    first, second = (space_rows.rows(dataset.space(name), unit=True) for name in ("phi1", "phi2"))
+    files, final = run.refined, Findings(run).final
+    fresh = JointRows.of(first, second)
+    for written, computed in zip(files.whitenings(), fresh.whitenings, strict=True):
+        np.testing.assert_allclose(written.transform, computed.transform)
+    assert (final.model.labelings(JointRows.of(first, second, files.whitenings()))[0] == final.labeling).all()
+    # As files were written first: by column, under the shape of rows.
+    arrays = {f"phi{i}_{name}": getattr(each, name).numpy() for i, each in enumerate(fresh.whitenings, 1)
+              for name in ("mean", "transform")}  # fmt: skip
+    old = RefinedFiles(run.folder.parent / "old")
+    old.folder.mkdir()
+    scrambled = {name: np.ascontiguousarray(array.T).reshape(array.shape) for name, array in arrays.items()}
+    (old.folder / "whitening.safetensors").write_bytes(save(scrambled))
+    for read, computed in zip(old.whitenings(), fresh.whitenings, strict=True):
+        assert (read.transform == computed.transform).all()
 
 
 def test_seeds_are_ranked_by_their_likelihood(run):
