@@ -20,6 +20,7 @@ from pages._state.runs import (
     choose_next,
     findings,
     missing,
+    notes,
     run_names,
     state,
     unfinished,
@@ -152,7 +153,9 @@ def one(run: Run) -> None:
     """Open, download, report or rename one run."""
     st.subheader(run.name)
     now = state(run)
-    if now != "finished":
+    if now == "finished":
+        notes(run)
+    else:
         unfinished(run)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Open", type="primary", icon=":material/open_in_new:", key="open"):

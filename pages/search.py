@@ -274,7 +274,7 @@ def watch() -> None:
             f"the best cross-validation score is {percent(best)}.",
             icon=runs.STATE_ICONS[now],
         )
-        runs.notes(found)
+        runs.notes(run)
         with st.container(horizontal=True):
             st.page_link(runs.OBJECTIVE, label=sentences.question(found.view), icon=":material/scatter_plot:")
             st.page_link(runs.EXPLORE, label="Explore the samples", icon=":material/hub:")

@@ -57,7 +57,7 @@ def main() -> None:
             st.error(str(error), icon=":material/error:")
             data_and_button(str(name))
         else:
-            notes(found)
+            notes(run)
             sorted_pictures(found)
             data_and_button(str(name), again=True)
     else:

@@ -134,7 +134,7 @@ def _head(view: _View) -> str:
 {paragraph(str(view.card.get("summary") or ""))}
 <dl class="facts">{numbers}</dl>
 {paragraph(_what_was_done(view))}
-{paragraph(sentences.not_refined(found))}
+{paragraph(sentences.not_refined(found.values))}
 {paragraph(sentences.evenness(request.evenness))}
 {paragraph(_where_labels_were(view))}
 {_warnings(view)}"""

@@ -5,6 +5,7 @@ Functions that may use the ground truth take `truth`, whether it may be shown.
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -176,9 +177,9 @@ def gain(found: Findings) -> str:
     return f"Without refinement {what} is right on {percent(searched.acc)}."
 
 
-def not_refined(found: Findings) -> str:
+def not_refined(scores: Mapping[str, Any]) -> str:
     """Why a run that should be refined is not; empty where it is, or should not be."""
-    why = found.values.get("not_refined")
+    why = scores.get("not_refined")
     return f"This run's labelings are not refined: {why}. They are shown as searched." if why else ""
 
 

@@ -121,13 +121,13 @@ def finished_run() -> Findings:
         unfinished(run)
         st.stop()
     found = findings(run)
-    notes(found)
+    notes(run)
     return found
 
 
-def notes(found: Findings) -> None:
-    """Why a run that should be refined is not, and the evidence against even classes, where there is any."""
-    why, chosen = sentences.not_refined(found), found.run.request.evenness
+def notes(run: Run) -> None:
+    """Why a finished run that should be refined is not, and the evidence against even classes, where there is any."""
+    why, chosen = sentences.not_refined(run.scores()), run.request.evenness
     if why:
         st.info(why, icon=":material/info:")
     if chosen is not None and chosen.chosen > 0:

@@ -2,14 +2,19 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from hume.cli import app
 from hume.exchange.run_archive import run_zip
 from hume.reporting.report import report
 from hume.runs import review
+from hume.runs.evenness import Evenness, Way
 from hume.runs.findings import Findings
+from hume.runs.request import write_request
 from pages._state import services
 from tests.support.app_driver import (
     birds,
@@ -101,6 +106,19 @@ def test_a_finished_run_is_opened(library):
     assert at.title[0].value == "Is the ranking of the seeds reliable?"
     assert at.selectbox(key="run").value == "first"
     assert at.toggle(key="blind").value is True
+
+
+def test_evidence_against_equal_sizes_is_said_wherever_the_run_is(home, data):
+    run = quick(home, data, "uneven")
+    ways = tuple(Way(entropy_weight=eta, centre=True, likelihood=nats) for eta, nats in ((10, -5.0), (1, -4.5)))
+    write_request(run.folder, replace(run.request, evenness=Evenness(ways, chosen=1)))
+    sentence = "The evidence is against classes of equal size: with η = 1 instead of 10"
+    pages = [look(page, run="uneven", start_data="birds") for page in ("start", "search", "objective", "reliable")]
+    for at in (*pages, chosen(look("runs"), "uneven")):
+        assert sum(sentence in box.value for box in at.info) == 1
+    assert sentence in report(Findings(home.open("uneven")))
+    out = CliRunner(env={"HUME_HOME": str(home.home)}).invoke(app, ["show", "uneven"]).stdout
+    assert sentence in " ".join(out.split())
 
 
 def test_an_unfinished_run_is_opened_where_it_can_be_watched(home, data):
