@@ -3,6 +3,7 @@
 # The commands register themselves.
 from hume.cli import (  # noqa: F401
     ablate,
+    answers,
     compare,
     data,
     export,

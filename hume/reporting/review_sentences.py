@@ -34,9 +34,24 @@ def step(what: Step, review: Review) -> str:
         case "draw":
             return f"an audit of {count(len(what['drawn']), 'sample')} drawn"
         case "audit":
-            of = "none of the classes" if what["class"] == NONE else review.name(what["class"])
-            return f"audit, {samples}: {of}"
+            return f"audit, {samples}: {class_name(what['class'], review)}"
     raise KeyError(what["kind"])
+
+
+def class_name(number: int, review: Review) -> str:
+    """The name of a class that a person gave, or that it is none."""
+    return "none of the classes" if number == NONE else review.name(number)
+
+
+def summary(review: Review) -> str:
+    """How much a person said."""
+    aside = len(review.set_aside)
+    parts = [count(len(review.answers) - aside, "answer")]
+    parts += [f"{count(aside, 'sample')} set aside"] if aside else []
+    parts += [f"{count(len(review.new), 'new class', 'new classes')}"] if review.new else []
+    parts += [f"{count(len(review.merged), 'class', 'classes')} merged"] if review.merged else []
+    parts += [f"{len(review.audited)} of {count(len(review.drawn), 'sample')} audited"] if review.drawn else []
+    return ", ".join(parts)
 
 
 def undoing(what: Step, review: Review) -> str:

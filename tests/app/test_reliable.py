@@ -178,7 +178,9 @@ def test_the_csv_follows_the_review(run, tmp_path, download):
     rerun(at)
     content = download(at, "reliable csv")
     assert content == command_line(run, tmp_path, per_class=5)
-    assert next(line for line in content.decode("utf-8-sig").splitlines() if line.startswith(f"{row},")).endswith(",no")
+    assert next(line for line in content.decode("utf-8-sig").splitlines() if line.startswith(f"{row},")).endswith(
+        ",no,search"
+    )
 
 
 def test_the_labeled_index_holds_what_is_kept(run, download):

@@ -1,0 +1,79 @@
+"""The command `answers`: what a person said of a run's labeling, as CSV, joined, audited, restored."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from hume.cli.base import command, print_table
+from hume.cli.options import RunName
+from hume.common.csv_files import write_csv
+from hume.common.errors import InputError
+from hume.common.formatting import count
+from hume.reporting import review_sentences
+from hume.runs import answers_csv, history, joining
+from hume.runs.answering import Answering
+from hume.runs.findings import Findings
+from hume.runs.store import Store
+
+LATEST = 20  # steps that are listed
+
+
+@command("answers")
+def answers(
+    run: RunName,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write all steps to a file.")] = None,
+    import_: Annotated[Path | None, typer.Option("--import", help="Add the answers of a CSV file.")] = None,
+    by: Annotated[str | None, typer.Option(help="Whose answers are imported; the file's name by default.")] = None,
+    ask: Annotated[int | None, typer.Option(help="Print the samples to ask about next, so many.", min=1)] = None,
+    restore: Annotated[int | None, typer.Option(help="Make a version the current one.", metavar="VERSION")] = None,
+) -> None:
+    """Show, export or import a person's answers about a run's labeling, or restore a version."""
+    answering = Answering(Findings(Store().open(run)))
+    if import_ is not None:
+        _import(answering, import_, by)
+    if restore is not None:
+        moved = answering.restore(restore).flows
+        print(f"version {restore}: {review_sentences.moved(moved, answering.review)}")
+    if csv is not None:
+        given = answering.review
+        print(write_csv(csv, answers_csv.COLUMNS, answers_csv.table(answering.run, given, answering.found.dataset)))
+    if ask is not None:
+        files = answering.found.dataset.file_names
+        for row in answering.questions(ask).tolist():
+            print(row if files is None else f"{row}\t{files[row]}")
+    if (import_, restore, csv, ask) == (None,) * 4:
+        _show(answering)
+
+
+def _import(answering: Answering, path: Path, by: str | None) -> None:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give a CSV file") from None
+    joined = joining.join(answering, content, by or path.stem)
+    print(f"{count(joined.added, 'answer')} added, {joined.known:,} known already")
+    if joined.cleared:
+        print(f"{count(joined.cleared, 'answer')} about a class that is two now must be given again")
+    if joined.contradictions:
+        table = Table("sample", "this run", path.name, title="contradictions: this run's answer is kept")
+        for row, ours, theirs in joined.contradictions:
+            table.add_row(str(row), *(review_sentences.class_name(k, joined.review) for k in (ours, theirs)))
+        print_table(table)
+
+
+def _show(answering: Answering) -> None:
+    given = answering.review
+    print(f"version {given.version}: {review_sentences.summary(given)}")
+    estimate = answering.estimate()
+    if estimate is not None:
+        print(review_sentences.audit(estimate))
+    steps = history.versions(answering.run.folder)
+    current = {step["after"] for step in given.steps[1:]} | {given.version}
+    if steps:
+        table = Table("version", "step", "by", "")
+        for version, step in steps[:LATEST]:
+            state = "" if version in current else "taken back"
+            table.add_row(str(version), review_sentences.step(step, given), step.get("by", ""), state)
+        print_table(table)
