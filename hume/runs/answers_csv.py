@@ -7,6 +7,7 @@ or `class_name`, and no more.
 
 import csv
 import io
+from contextlib import suppress
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -118,8 +119,8 @@ class _Lines:
         if kind == "reject":
             return {"kind": kind, "rows": rows, "rejected": other == "True"}
         if kind == "draw":
-            drawn = [(self._row(*each), self._class(*each), float(_cell(each[1], "other"))) for each in group]
-            return {"kind": kind, "drawn": [list(each) for each in drawn if None not in each]}
+            drawn = [[self._row(*each), self._class(*each), self._weight(*each)] for each in group]
+            return {"kind": kind, "drawn": [each for each in drawn if None not in each]}
         k = self._class(number, line)
         if k is None:
             return None
@@ -145,6 +146,12 @@ class _Lines:
             self.bad.append(f"line {number}: no sample {value!r}")
             return None
         return int(value)
+
+    def _weight(self, number: int, line: Line) -> float | None:
+        with suppress(ValueError):
+            return float(_cell(line, "other"))
+        self.bad.append(f"line {number}: {_cell(line, 'other')!r} is not how many samples an audited one stands for")
+        return None
 
     def _class(self, number: int, line: Line) -> int | None:
         value, name = _cell(line, "class"), _cell(line, "class_name")

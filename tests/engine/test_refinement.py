@@ -10,7 +10,7 @@ from hume.data import space_rows
 from hume.data.dataset import Space
 from hume.engine import joint_rows, refinement
 from hume.engine.joint_rows import JointRows
-from hume.engine.refinement import JointModel, refine
+from hume.engine.refinement import JointModel, Known, refine
 from hume.evaluation.metrics import clustering_accuracy
 
 N, K = 600, 4
@@ -180,3 +180,51 @@ def test_a_gpu_refines_the_same(planted):
     labelings = spoiled(truth, 0.5)
     there, here = refine(JointRows.of(*spaces), labelings, K), refine(planted[0], labelings, K)
     np.testing.assert_allclose(there.likelihood, here.likelihood, atol=1e-2)
+
+
+# --- rows whose class is known ---------------------------------------------------------------------
+
+
+def test_a_known_row_counts_as_often_as_it_weighs(planted):
+    rows, truth = planted
+    labeling = spoiled(truth, 0.3, num=1)
+    given = np.array([3, 200, 400, 599])
+    weight = 5
+    known = Known(given, truth[given], weight)
+    found = refine(rows, labeling, K, known=known, max_steps=1)
+    # The same M-step by hand: every known row repeated, in its class whatever the labeling says.
+    z, copies = rows.held.double().numpy(), np.ones(N)
+    classes = labeling[0].copy()
+    classes[given], copies[given] = truth[given], weight
+    n = np.array([copies[classes == k].sum() for k in range(K)])
+    means = np.stack([copies[classes == k] @ z[classes == k] / n[k] for k in range(K)])
+    within = (z - means[classes]).T @ ((z - means[classes]) * copies[:, None]) / copies.sum()
+    D = len(within)
+    within = 0.9 * within + 0.1 * np.trace(within) / D * np.eye(D)
+    weights = np.linalg.solve(within, means.T)
+    assert np.allclose(found.model.weights[..., 0].numpy(), weights, atol=1e-4)
+    assert np.allclose(found.model.bias[:, 0].numpy(), -np.log(K) - 0.5 * (means.T * weights).sum(0), atol=1e-3)
+
+
+def test_a_row_that_is_left_out_changes_nothing_by_its_place(planted):
+    rows, truth = planted
+    labeling = spoiled(truth, 0.3, num=1)
+    left = np.array([7, 301])
+    known = Known(left, np.array([-1, -1]), 1.0)
+    found = refine(rows, labeling, K, known=known)
+    other = labeling.copy()
+    other[:, left] = (other[:, left] + 1) % K
+    assert torch.equal(refine(rows, other, K, known=known).model.weights, found.model.weights)
+    kept = np.setdiff1d(np.arange(N), left)
+    alone = JointRows((rows.held[kept, :0], rows.held[kept, :0]), rows.whitenings, rows.held[kept])
+    assert torch.allclose(refine(alone, labeling[:, kept], K).model.weights, found.model.weights, atol=1e-3)
+
+
+def test_a_class_without_rows_starts_from_the_known_ones(planted):
+    rows, truth = planted
+    labeling = np.where(truth == 3, 2, truth)[None]
+    given = np.flatnonzero(truth == 3)[:4]
+    known = Known(given, truth[given], 20.0)
+    found = refine(rows, labeling, K, known=known).model.labelings(rows)[0]
+    assert clustering_accuracy(truth, found) > 0.95
+    assert (found[truth == 3] == 3).mean() > 0.9

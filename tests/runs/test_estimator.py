@@ -117,3 +117,35 @@ def test_spaces_that_do_not_fit_are_refused(fitted, data):
             fitted.predict(wrong)
     with pytest.raises(ValueError, match="NaN"):
         fitted.predict(np.full((2, 8), np.nan))
+
+
+# --- a few known classes ---------------------------------------------------------------------------
+
+
+def test_known_classes_give_the_labels_their_numbers_and_stay(data):
+    phi1, phi2, truth = data
+    y = np.full(len(truth), -1)
+    y[np.flatnonzero(truth == 0)[:3]], y[np.flatnonzero(truth == 2)[:3]] = 7, 4
+    wrong = np.flatnonzero(truth == 1)[0]
+    y[wrong] = 7
+    fitted = unfitted().fit(phi1, phi2, y)
+    assert fitted.classes_.tolist() == [4, 7, 8]
+    assert (fitted.labels_[y >= 0] == y[y >= 0]).all()
+    renamed = np.array([7, 8, 4])[truth]
+    assert (fitted.labels_ == renamed).mean() > 0.9
+    assert (fitted.predict(phi1, phi2) == renamed).mean() > 0.9
+    assert (fitted.predict(phi1) == renamed).mean() > 0.9
+    assert fitted.predict(phi1, phi2)[wrong] == 8  # the classifier is not bent by one wrong answer
+
+
+def test_nothing_known_is_the_search_alone(fitted, data):
+    assert np.array_equal(unfitted().fit(*data[:2], np.full(CLASSES * SIZE, -1)).labels_, fitted.labels_)
+
+
+@cases("y, why", [
+    (np.zeros(3, int), "y has shape"), (np.full(CLASSES * SIZE, 0.5), "an integer for each"),
+    (np.full(CLASSES * SIZE, -2), "−1 where unknown"), (np.arange(CLASSES * SIZE), "240 classes"),
+])  # fmt: skip
+def test_known_classes_that_do_not_fit_are_one_sentence(data, y, why):
+    with pytest.raises(ValueError, match=why):
+        unfitted().fit(*data[:2], y)
