@@ -97,8 +97,9 @@ class RefinedSearch:
             chosen = evenness.choose(
                 data, *pair, config, search.solver, device=device, on_progress=part(on_progress, 0, CHOOSING)
             )
-            config, seconds = chosen.applied(config), perf_counter() - start
-            if chosen.chosen:
+            seconds = perf_counter() - start
+            if chosen is not None and chosen.chosen:
+                config = chosen.applied(config)
                 entry, note = UNEVEN, f"{note}, η = {config.entropy_weight:g}{'' if config.centre else ', not centred'}"
         searched = replace(search, config=config).labelings(
             cache, entry, note, again=again, device=device, on_progress=part(on_progress, CHOOSING, SEARCHED)

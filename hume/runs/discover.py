@@ -74,7 +74,7 @@ def discover(
     even = None
     if class_sizes == "auto" and evenness.can_choose(dataset, config, setting):
         even = evenness.choose(dataset, first, second, config, solver, setting, device=device)
-        config = even.applied(config)
+        config = config if even is None else even.applied(config)
     finished, labelings = search_all(dataset, first, second, config, solver, seeds, setting, device, on_step)
     numbers = tuple(seed.seed for seed in finished)
     scores = score_labelings(dataset, second, labelings, config.num_classes, device=device)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hume.common.errors import InputError
 from hume.common.progress import Progress, part
 from hume.data.dataset import Dataset, Space
 from hume.data.rows import spread_over
@@ -78,14 +79,20 @@ def choose(
     *,
     device: str = "cpu",
     on_progress: Progress | None = None,
-) -> Evenness:
-    """Search a few seeds of each way on up to 10,000 searched rows; raises InputError as a search does."""
+) -> Evenness | None:
+    """Search a few seeds of each way on up to 10,000 searched rows; None where these cannot be refined.
+
+    Raises InputError as a search does.
+    """
     shapes = [dataset.space(name).features.shape for name in (phi1, phi2)]
     check_sizes(shapes[0], shapes[1], config)
     numbers = np.flatnonzero(searched_rows(dataset, setting))
     numbers = numbers[spread_over(len(numbers), max(MOST_ROWS, config.num_train + config.num_test))]
     some = _some_rows(dataset, (phi1, phi2), numbers)
-    stage = Refinement.of(some, phi1, phi2, config, np.ones(len(numbers), bool), device)
+    try:
+        stage = Refinement.of(some, phi1, phi2, config, np.ones(len(numbers), bool), device)
+    except InputError:
+        return None
     configs = list(ways_of(config))
     ways = []
     for number, way in enumerate(configs):

@@ -49,6 +49,8 @@ class Run(Record):
                 dataset, *pair, request.config, request.solver, request.setting,
                 device=devices.choose_device(request.device), on_progress=on_progress,
             )  # fmt: skip
+            if chosen is None:
+                return self
             decided = replace(request, evenness=chosen, config=chosen.applied(request.config))
             write_request(self.folder, decided)
             return replace(self, request=decided)

@@ -153,6 +153,18 @@ def test_a_class_without_rows_stays_finite(planted):
     assert found.model.bias.isfinite().all()
 
 
+def test_a_class_that_empties_on_the_way_stays_finite_and_wins_nothing():
+    phi1, phi2, truth = blobs()
+    rows, labeling = joint(phi1, phi2), np.where(truth == 3, 0, truth)
+    labeling[np.flatnonzero(truth == 1)[:5]] = 3
+    found = refine(rows, labeling[None], K, priors=(200.0, 200.0, 200.0, 1e-9))
+    assert np.isfinite(found.likelihood).all()
+    assert found.model.weights.isfinite().all()
+    sizes = np.bincount(found.model.labelings(rows)[0], minlength=K)
+    assert sizes[3] == 0
+    assert (sizes[:3] > 0).all()
+
+
 def test_classes_of_identical_rows_leave_no_covariance_to_invert():
     truth = np.repeat(np.arange(K), 50)
     centres = np.random.default_rng(0).normal(size=(K, 9))
