@@ -15,7 +15,7 @@ from hume.data.folder import DatasetFolder
 from hume.features.statistics import SpaceFacts, space_facts
 from hume.reporting import figures
 from hume.runs.dataset_library import copy_dataset, delete_dataset, delete_space, own_datasets, runs_using
-from pages._sections import add_data, make_space, progress
+from pages._sections import add_data, label_new, make_space, progress
 from pages._state import datasets, ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -49,6 +49,7 @@ def main() -> None:
     about(data, own.get(name))
     pictures(data)
     spaces(data, own.get(name))
+    label_new.section(data, make_space.ERROR)
     if name in own:
         make_space.unfinished(own[name])
         make_space.offer(own[name], data)

@@ -7,6 +7,7 @@ from hume.cli import (  # noqa: F401
     compare,
     data,
     export,
+    label_new,
     modes,
     search,
     semi_supervised,

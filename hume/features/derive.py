@@ -113,6 +113,20 @@ def derive(
     return added
 
 
+def derived_rows(recipe: Recipe, dataset: Dataset, others: list[Space], key: str) -> NDArray[np.float32]:
+    """The rows (M, d) that a recipe makes of its spaces of other samples, fitted to the dataset's rows as before.
+
+    key: that of the derived space. Raises InputError where the dataset's spaces are not those it was derived from.
+    """
+    parents = [dataset.space(parent) for parent in recipe.spaces]
+    if _key(recipe, parents, dataset) != key:
+        raise InputError(f"{' + '.join(recipe.spaces)} changed since a space was derived from it: derive it again")
+    pipeline = _Pipeline(recipe, parents, _fitted_rows(recipe, dataset), None)
+    pipeline.fit()
+    pipeline.read(others)
+    return np.concatenate([rows.numpy() for _, rows in pipeline.blocks()])
+
+
 class _Pipeline:
     """The parents' rows in blocks, transformed by every step fitted so far."""
 
@@ -120,13 +134,17 @@ class _Pipeline:
         self, recipe: Recipe, parents: list[Space], fit_rows: NDArray[np.bool_] | None, on_progress: Progress | None
     ):
         self.recipe, self.fit_rows, self.on_progress = recipe, fit_rows, on_progress
-        self.sources: list[StreamedRows] = [streamed(space) for space in parents]
-        self.num_rows = len(self.sources[0])
+        self.read(parents)
         self.dim = sum(source.shape[1] for source in self.sources)
         self.scales = [1.0] * len(self.sources)
         self.changes: list[Change] = []
         self.passes = 1 + (recipe.balanced == "scale") + recipe.centre + self._pca_passes()
         self.passed = 0
+
+    def read(self, spaces: list[Space]) -> None:
+        """Read the rows of these spaces from now on."""
+        self.sources: list[StreamedRows] = [streamed(space) for space in spaces]
+        self.num_rows = len(self.sources[0])
 
     def _pca_passes(self) -> int:
         return 0 if self.recipe.pca is None else 1 if self.dim <= EXACT_DIM else 2 + ITERATIONS

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -125,3 +126,23 @@ def save_encoder(path: Path, encoder: nn.Module, name: EncoderName, channels: in
     metadata = {"encoder": name, "channels": channels, "side": side} | more
     with atomically(path) as part:
         save_file(weights, part, metadata={"hume": json.dumps(metadata)})
+
+
+def load_encoder(path: Path, key: str) -> nn.Module:
+    """An encoder that was saved with this key, ready to compute features.
+
+    Raises InputError for a file that is missing, damaged or of another training.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            known = json.loads(file.metadata()["hume"])
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+        if known["key"] != key:
+            raise InputError(f"{path} is the network of another training: train the space again")
+        encoder = make_encoder(known["encoder"], known["channels"], known["side"], torch.Generator())
+        encoder.load_state_dict(state)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"the network in {path} cannot be read ({error}): train the space again") from None
+    return encoder.eval().requires_grad_(False)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from shutil import copyfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -42,6 +42,17 @@ TIMES_INPUT = 100  # peak memory of a network per picture, in sizes of the prepa
 SLIMMEST = 32  # largest aspect ratio; a slimmer picture, resized to a network's input, would fill the memory
 
 Prepared = tuple[Tensor, str | None]  # a picture (3, H, W), and the problem with its original
+
+
+class AnyPictures(Protocol):
+    """Pictures by number, each with what is wrong with its original; their names where they have some."""
+
+    @property
+    def names(self) -> list[str] | None: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int) -> "tuple[Image, str | None]": ...
 
 
 @dataclass(frozen=True)
@@ -99,9 +110,25 @@ def extract(
     return added
 
 
-def features_key(folder: DatasetFolder, backbone: Backbone) -> str:
+def features_of(
+    pictures: AnyPictures, backbone: Backbone, *, on_progress: Progress | None = None
+) -> NDArray[np.float32]:
+    """The features (M, d) of pictures that belong to no dataset; nothing is stored. Raises InputError as `extract`."""
+    record = Record("", backbone.space_name, backbone.name, len(pictures), backbone.dim, default_batch(backbone))
+    parts = []
+    with closing(_batches(pictures, backbone, record)) as batches:
+        for rows, _ in batches:
+            parts.append(rows)
+            record.done += len(rows)
+            if on_progress is not None:
+                on_progress(record.done / record.of)
+    return np.concatenate(parts)
+
+
+def features_key(folder: DatasetFolder, backbone: Backbone, precision: str | None = None) -> str:
     """A digest of the images, the network, its weights, its preprocessing and precision: equal for equal spaces."""
-    inputs = (folder.digest, backbone.identity, backbone.weights_digest, backbone.preprocessing, backbone.precision)
+    computed = precision or backbone.precision
+    inputs = (folder.digest, backbone.identity, backbone.weights_digest, backbone.preprocessing, computed)
     return hashlib.blake2b(json.dumps(inputs).encode(), digest_size=KEY_BYTES).hexdigest()
 
 
@@ -136,18 +163,28 @@ def default_batch(backbone: Backbone) -> int:
 
 def _fill(work: Work, pictures: Pictures, backbone: Backbone, on_progress: Progress | None) -> None:
     """Compute the missing rows, in the same batches as without an interruption."""
-    record = work.record
-    with closing(_ahead(pictures, backbone, record)) as prepared:
-        while record.done < record.of:
-            start, batch = time.perf_counter(), list(islice(prepared, record.batch))
-            images = torch.stack([picture for picture, _ in batch])
-            work.append(_rows(images, backbone, record, pictures), [problem for _, problem in batch])
-            record.seconds += time.perf_counter() - start
+    record, start = work.record, time.perf_counter()
+    with closing(_batches(pictures, backbone, record)) as batches:
+        for rows, problems in batches:
+            work.append(rows, problems)
+            now = time.perf_counter()
+            record.seconds, start = record.seconds + now - start, now
             if on_progress is not None:
                 on_progress(record.done / record.of)
 
 
-def _ahead(pictures: Pictures, backbone: Backbone, record: Record) -> Generator[Prepared]:
+def _batches(
+    pictures: AnyPictures, backbone: Backbone, record: Record
+) -> Generator[tuple[NDArray[np.float32], list[str | None]]]:
+    """The rows that are not done, in batches, each with what is wrong with its originals; the caller counts them."""
+    with closing(_ahead(pictures, backbone, record)) as prepared:
+        while record.done < record.of:
+            batch = list(islice(prepared, record.batch))
+            images = torch.stack([picture for picture, _ in batch])
+            yield _rows(images, backbone, record, pictures), [problem for _, problem in batch]
+
+
+def _ahead(pictures: AnyPictures, backbone: Backbone, record: Record) -> Generator[Prepared]:
     """The prepared pictures in order, decoded in threads, at most two batches ahead of the network."""
     with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
         coming = (pool.submit(_prepared, pictures, backbone, row) for row in range(record.done, record.of))
@@ -161,7 +198,7 @@ def _ahead(pictures: Pictures, backbone: Backbone, record: Record) -> Generator[
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _prepared(pictures: Pictures, backbone: Backbone, row: int) -> Prepared:
+def _prepared(pictures: AnyPictures, backbone: Backbone, row: int) -> Prepared:
     picture, problem = pictures[row]
     width, height = picture.size
     if max(width, height) > SLIMMEST * min(width, height):
@@ -182,7 +219,7 @@ def _centre(picture: "Image") -> "Image":
     return picture.crop((left, top, left + across, top + down))
 
 
-def _rows(images: Tensor, backbone: Backbone, record: Record, pictures: Pictures) -> NDArray[np.float32]:
+def _rows(images: Tensor, backbone: Backbone, record: Record, pictures: AnyPictures) -> NDArray[np.float32]:
     """Features (B, d) of a batch; if half precision overflows, the batch is recomputed in float32."""
     features = _in_steps(images, backbone, record, exact=False)
     if backbone.precision != "float32" and not features.isfinite().all():
@@ -246,7 +283,9 @@ def _entry(record: Record, backbone: Backbone) -> dict[str, Any]:
     made = backbone.made
     if record.num_problems:
         made += f" {record.num_problems} of {record.of} pictures differ from their originals; the card lists them."
+    weights = {} if record.weights is None else {"weights": record.weights}
     return {
+        **weights,
         "title": backbone.title,
         "kind": "pretrained",
         "made": made,

@@ -23,6 +23,7 @@ from hume.data.importers.folder_listing import why_not
 from hume.exchange.incoming import ARRAYS, TABLES, UPLOADS, DetectedFormat, detect_format, import_path
 from hume.jobs.queues import Status
 from hume.jobs.runs import RunJobs
+from hume.runs.findings import Findings
 
 if TYPE_CHECKING:
     from hume.features.derive import Recipe
@@ -136,6 +137,17 @@ class DatasetJobs:
 
         return self._submit(f"{folder.name}: features {name}", work)
 
+    def label(self, dataset: str, run: str, *, device: str = "auto") -> str:
+        """Label the samples of a dataset as a run labels its own."""
+
+        def work(on_progress: Progress) -> object:
+            from hume.runs.label_new import label_new
+
+            found = Findings(self.jobs.store.open(run))
+            return label_new(found, dataset, device=devices.choose_device(device), on_progress=on_progress)
+
+        return self._submit(labeling_name(dataset, run), work, device)
+
     # --- status ------------------------------------------------------------------------------
 
     def statuses(self) -> list[Status]:
@@ -171,6 +183,11 @@ class DatasetJobs:
             self._names[chosen] = None
             self.jobs.submit_work(chosen, place, work)
         return chosen
+
+
+def labeling_name(dataset: str, run: str) -> str:
+    """The name of the job that labels a dataset's samples."""
+    return f"{dataset}: label with {run}"
 
 
 def upload(home: Path, files: Iterable[tuple[str, IO[bytes]]]) -> Path:

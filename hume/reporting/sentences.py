@@ -15,6 +15,7 @@ from hume.evaluation.reliable import ReliabilityRanking
 from hume.experiments.criteria import Criterion, Row
 from hume.runs.evenness import Evenness
 from hume.runs.findings import Findings, View
+from hume.runs.new_labels import NewLabels
 from hume.runs.provenance import voting
 from hume.runs.replay import MissingTrajectories
 from hume.runs.trajectory import MEBIBYTE
@@ -230,3 +231,17 @@ def evenness(chosen: Evenness | None) -> str:
 def new_space(dataset: str, space: str) -> str:
     """The message after a space is extracted, trained or derived."""
     return f"The space {space} of {dataset} is ready."
+
+
+def new_labels(labels: NewLabels) -> str:
+    """How many new samples are labeled, and how many of them are unlike all that the run has seen."""
+    M = len(labels.classes)
+    text = f"{count(M, 'sample')} {'is' if M == 1 else 'are'} labeled as run {labels.run} labels its own"
+    if labels.far is None:
+        text += ", by φ1 alone: this run has no classifier in both spaces"
+    else:
+        far = int(labels.far.sum())
+        text += f"; {far:,} {'is' if far == 1 else 'are'} far from all that it has seen"
+    if labels.set_aside:
+        text += f"; {count(len(labels.set_aside), 'file')} cannot be read"
+    return f"{text}."

@@ -13,6 +13,7 @@ from hume.data.thumbnails import sample_images
 from hume.evaluation.suspects import Duplicates, Seen, SuspectLabels, near_duplicates, suspect_labels
 from hume.runs import review
 from hume.runs.findings import Findings
+from hume.runs.review import NONE
 
 Kind: TypeAlias = Literal["label", "duplicate", "outlier"]
 Labels: TypeAlias = Literal["found", "given"]
@@ -41,9 +42,9 @@ class Suspects:
             raise InputError(f"{found.dataset.name} comes without labels: judge the found ones")
         self.found = found
         self.which: Labels = labels or ("found" if truth is None else "given")
-        self.labels: NDArray[np.int64] = (
-            found.vote.labeling.astype(np.int64) if truth is None or self.which == "found" else truth
-        )
+        set_aside = np.array(found.source) == "set aside"
+        self._found_labels = np.where(set_aside, NONE, found.vote.labeling).astype(np.int64)
+        self.labels: NDArray[np.int64] = self._found_labels if truth is None or self.which == "found" else truth
         request = found.run.request
         self._spaces = found.dataset.space(request.phi1), found.dataset.space(request.phi2)
 
@@ -52,8 +53,8 @@ class Suspects:
         """The names of the labels, numbers where they have none."""
         if self.which == "given":
             return self.found.true_names
-        given, num_classes = review.read(self.found.run), max(self.found.num_classes, int(self.labels.max()) + 1)
-        return [given.name(k) for k in range(num_classes)]
+        given = review.read(self.found.run)
+        return [given.name(k) for k in range(self.found.num_classes)]
 
     @cached_property
     def suspect(self) -> SuspectLabels:
@@ -72,7 +73,7 @@ class Suspects:
     @cached_property
     def seen(self) -> Seen:
         """The distance of every sample to the found classes."""
-        return Seen.of(*self._spaces, self.found.vote.labeling)
+        return Seen.of(*self._spaces, self._found_labels)
 
     @property
     def outliers(self) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from hume.jobs.datasets import NewSpace
 from hume.jobs.live_view import Live
 from hume.jobs.queues import Status
 from hume.reporting import figures, sentences
+from hume.runs.new_labels import NewLabels
 from pages._state import datasets, ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -72,6 +73,8 @@ def _result(status: Status) -> str:
             return sentences.new_space(dataset, space)
         case ImportReport(summary):
             return summary
+        case NewLabels():
+            return sentences.new_labels(status.result)
     return str(status.result or "")
 
 

@@ -39,7 +39,9 @@ def _lists(found: Findings) -> int | None:
         "Labels", choices, len(choices) - 1, key=f"suspect labels {truth}", disabled=len(choices) == 1,
         format_func=WHOSE.__getitem__,
     )  # fmt: skip
-    listed = _suspects(str(found.run.home), found.run.name, found.run.version, _digest(found), whose, kind, found)
+    asked = Suspects(found, whose)
+    digest = hashlib.blake2b(asked.labels.tobytes() + found.vote.labeling.tobytes(), digest_size=8).hexdigest()
+    listed = _suspects(str(found.run.home), found.run.name, digest, kind, asked)
     with row[2]:
         files = ground_truth.file_names(found.dataset)  # now: a download cannot read the session
         plots.csv_button(
@@ -77,15 +79,7 @@ def _tiles(listed: Suspects, kind: Kind, shown: slice) -> list[Tile]:
     return [Tile(row, f"{row}") for row in chain.from_iterable(pairs)]
 
 
-def _digest(found: Findings) -> str:
-    """Of the found labels, which answers change."""
-    return hashlib.blake2b(found.vote.labeling.tobytes(), digest_size=8).hexdigest()
-
-
 @st.cache_resource(max_entries=12, show_spinner="Comparing the samples in both spaces …")
-def _suspects(
-    home: str, name: str, version: tuple[int, int], labels: str, whose: Labels, kind: Kind, _found: Findings
-) -> Suspects:
-    listed = Suspects(_found, whose)
-    listed.rows(kind)
-    return listed
+def _suspects(home: str, name: str, digest: str, kind: Kind, _asked: Suspects) -> Suspects:
+    _asked.rows(kind)
+    return _asked

@@ -1,0 +1,181 @@
+"""Labels for samples that a run has not seen: its spaces, computed again for them, and its classifier in both."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hume.common.errors import InputError
+from hume.common.progress import Progress, part
+from hume.data import space_rows, splits
+from hume.data.dataset import Dataset, Space
+from hume.data.folder import DatasetFolder
+from hume.data.importers.folder_listing import list_folder
+from hume.engine.joint_rows import JointRows, Whitening
+from hume.engine.prototypes import hard_labels
+from hume.engine.refinement import JointModel
+from hume.engine.semi_supervised import predict
+from hume.evaluation.ensemble import vote_counts
+from hume.evaluation.metrics import match_classes
+from hume.evaluation.suspects import Seen
+from hume.features.again import OtherPictures, check_known, readable, space_of
+from hume.runs.findings import Findings
+from hume.runs.new_labels import NewLabels
+from hume.runs.store import Store
+
+READING = 0.1  # share of the progress
+
+
+def label_new(
+    found: Findings, source: str | Path, *, device: str = "cpu", on_progress: Progress | None = None
+) -> NewLabels:
+    """Label new samples as a run would have: by its spaces and its classifier in both.
+
+    source: a folder of pictures, or a dataset by its name or folder. Spaces that the dataset has by the names of the
+    run's are used, others are computed as they were for the run's dataset. A run that is not refined labels by φ1
+    alone, with the votes of its seeds' prototypes. A new sample is far where its distance to the found classes, in both
+    spaces, is beyond that of 999 in 1,000 of the run's own.
+
+    Raises InputError where a space cannot be computed for new pictures, saying why, where nothing can be read, and for
+    spaces of other dimensions.
+    """
+    entries, aside, other = None, list[tuple[str, str]](), _dataset(found, source)
+    if other is None:
+        listing = list_folder(Path(source), roots=None)
+        entries, aside = readable(listing.entries, part(on_progress, 0, READING))
+        aside = [*listing.set_aside, *aside]
+        if not entries:
+            raise InputError(
+                f"none of the {len(aside):,} files in {source} is a readable picture: {' '.join(aside[0])}"
+            )
+    spaces, dataset = {}, found.dataset
+    wanted = _wanted(found, other)
+    missing = [name for name in wanted if other is None or name not in other.spaces]
+    if missing:
+        pictures = _pictures(found, source, other, missing, entries)
+        for i, name in enumerate(missing):
+            report = part(on_progress, READING + (1 - READING) * i / len(missing),
+                          READING + (1 - READING) * (i + 1) / len(missing))  # fmt: skip
+            spaces[name] = space_of(dataset, name, pictures, device=device, on_progress=report)
+    for name in wanted:
+        if name not in spaces and other is not None:
+            spaces[name] = other.space(name)
+        _check_dim(found, name, spaces[name])
+    classes, probability, far = _labeled(found, [spaces[name] for name in wanted])
+    files = [entry.name for entry in entries] if entries is not None else other.file_names if other else None
+    return NewLabels(found.run.name, files, classes, probability, far, aside)
+
+
+# --- spaces ----------------------------------------------------------------------------------------------
+
+
+def _dataset(found: Findings, source: str | Path) -> Dataset | None:
+    """The dataset of that name or folder; None for a folder of pictures."""
+    folder, store = Path(source), Store(found.run.home)
+    if folder.is_dir() and not (folder / "spaces").is_dir():
+        return None
+    return store.load_dataset(source)
+
+
+def _wanted(found: Findings, other: Dataset | None) -> list[str]:
+    """The spaces that are needed: both; for a run that is not refined φ1, and φ2 where there is a way to it."""
+    request = found.run.request
+    both = [request.phi1, request.phi2]
+    if _classifier(found) is not None or (other is not None and request.phi2 in other.spaces):
+        return both
+    try:
+        check_known(found.dataset, request.phi2)
+    except InputError:
+        return both[:1]
+    return both if other is None or other.images is not None else both[:1]
+
+
+def _pictures(
+    found: Findings, source: str | Path, other: Dataset | None, missing: list[str], entries: Any
+) -> OtherPictures:
+    dataset = found.dataset
+    if dataset.folder is None:
+        raise InputError(
+            f"run {found.run.name!r} was searched on files of features, so that pictures cannot be labeled: name a "
+            f"dataset with the spaces {' and '.join(missing)}"
+        )
+    for name in missing:
+        check_known(dataset, name)
+    if other is not None and (other.folder is None or other.images is None):
+        raise InputError(f"{source} has neither the space {missing[0]} nor images to compute it from: add either")
+    return OtherPictures(dataset, entries if other is None or other.folder is None else DatasetFolder(other.folder))
+
+
+def _check_dim(found: Findings, name: str, space: Space) -> None:
+    expected = found.dataset.space(name).features.shape[1]
+    if space.features.shape[1] != expected:
+        raise InputError(
+            f"the space {name} has {space.features.shape[1]:,} dimensions and that of run {found.run.name!r} "
+            f"{expected:,}: they are made differently, compute it the same way"
+        )
+
+
+# --- labels ----------------------------------------------------------------------------------------------
+
+
+def _labeled(
+    found: Findings, spaces: list[Space]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_] | None]:
+    """Classes, their probability and what is far."""
+    classifier = _classifier(found)
+    if classifier is None:
+        classes, probability = _by_prototypes(found, spaces[0])
+    else:
+        classes, probability = _by_classifier(found, *classifier, spaces)
+    if len(spaces) < 2:
+        return classes, probability, None
+    request, dataset = found.run.request, found.dataset
+    labeling = np.where(np.array(found.source) == "set aside", -1, found.vote.labeling)
+    seen = Seen.of(dataset.space(request.phi1), dataset.space(request.phi2), labeling, _whitenings(found))
+    return classes, probability, seen.distance(*spaces) > seen.far
+
+
+def _classifier(found: Findings) -> tuple[JointModel, NDArray[np.int64]] | None:
+    """The classifier in both spaces and the numbers of its classes; None for a labeling that was only searched."""
+    if found.corrected is not None:
+        return found.corrected.model, found.corrected.classes
+    if found.final is None:
+        return None
+    return found.final.model, match_classes(found.final.labeling, found.vote.labeling, found.num_found)
+
+
+def _whitenings(found: Findings) -> tuple[Whitening, Whitening] | None:
+    """The directions of the classifier; None where there is none."""
+    return None if _classifier(found) is None else found.stage.fitted.whitenings
+
+
+def _by_classifier(
+    found: Findings, model: JointModel, numbers: NDArray[np.int64], spaces: list[Space]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    first, second = (space_rows.rows(space, unit=True) for space in spaces)
+    if len(first) != len(second):
+        raise InputError(
+            f"{spaces[0].name} has {len(first)} rows and {spaces[1].name} {len(second)}: give both for all"
+        )
+    new = predict(model, JointRows.of(first, second, _whitenings(found)))
+    return numbers[new.labeling], new.confidence.astype(np.float64)
+
+
+def _by_prototypes(found: Findings, phi1: Space) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The vote of all seeds' prototypes, as `HUME.predict` with φ1 alone."""
+    run, K, labeling = found.run, found.num_found, found.vote.labeling
+    prototypes = np.stack(
+        [
+            each[np.argsort(match_classes(own, labeling, K))]
+            for each, own in zip(run.prototypes(), found.labelings(), strict=True)
+        ]
+    )
+    searched = splits.searched_rows(found.dataset, run.request.setting)
+    seen = found.dataset.space(run.request.phi1)
+    mean = space_rows.streamed(seen, unit=True, centre=run.request.config.centre, mean_rows=searched).mean
+    rows = space_rows.as_tensor(phi1)
+    rows = torch.nn.functional.normalize(rows if mean is None else rows - mean)
+    counts = vote_counts(hard_labels(rows, torch.from_numpy(prototypes)).numpy(), K)
+    return counts.argmax(1), counts.max(1) / counts.sum(1)
