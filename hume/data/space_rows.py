@@ -90,9 +90,10 @@ def streamed(
 def check_pair(phi1: Space, phi2: Space, *, centre: bool, mean_rows: NDArray[np.bool_] | None = None) -> None:
     """Raise InputError for the first row that a search on two spaces would reject, in bounded memory.
 
-    That is a row of φ1 that `unit_rows` rejects, or one of either space that is not finite; a φ2 whose rows are all
+    That is a row of φ1 that `unit_rows` rejects, or one of either space that is not finite; a space whose rows are all
     the same is rejected too.
     """
+    check_varies(phi1)
     check_varies(phi2)
     for _ in streamed(phi1, unit=True, centre=centre, mean_rows=mean_rows).blocks():
         pass
@@ -102,7 +103,7 @@ def check_pair(phi1: Space, phi2: Space, *, centre: bool, mean_rows: NDArray[np.
 
 
 def check_varies(space: Space) -> None:
-    """Raise InputError when all rows are the same: every labeling that is constant would be predicted perfectly."""
+    """Raise InputError when all rows are the same: φ1 would give all one class, which φ2 predicts perfectly."""
     first = np.asarray(space.features[:1], np.float64)
     room = SAME * np.abs(first).max()
     for start in range(0, len(space.features), CHECKED_AT_ONCE):

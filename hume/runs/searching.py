@@ -63,7 +63,8 @@ def prepare_search(
     """
     rows = searched_rows(dataset, setting)
     space1, space2 = dataset.space(phi1), dataset.space(phi2)
-    space_rows.check_varies(space2)
+    for space in (space1, space2):
+        space_rows.check_varies(space)
     N, d1, d2 = len(space1.features), space1.features.shape[1], space2.features.shape[1]
     on_disk = not fits(cost.copies(N, d1, d2, searched=int(rows.sum())), device)
     _check_memory(cost.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk), on_disk, device)

@@ -1,6 +1,7 @@
 """Data at their limits, searched and refined as a user would: finite numbers, or one sentence, and no labels lost."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -81,19 +82,14 @@ def test_fewer_dimensions_than_classes_are_refused(tmp_path):
         searched(tmp_path, dataset)
 
 
-@cases("value", [1, 0])
-def test_a_phi2_without_variance_is_refused(tmp_path, value):
-    dataset, _ = saved(tmp_path, change2=lambda x, truth: np.full_like(x, value))
-    with pytest.raises(InputError, match=r"all rows of .*phi2\.npy are the same, so that it tells no samples apart"):
-        searched(tmp_path, dataset)
-    with pytest.raises(InputError, match=r"all rows of .*phi2\.npy are the same"):
-        discover(dataset, num_classes=K, seeds=range(2), device="cpu")
-
-
-def test_a_phi1_whose_rows_are_all_the_same_is_refused(tmp_path):
-    dataset, _ = saved(tmp_path, lambda x, truth: np.ones_like(x))
-    with pytest.raises(InputError, match=r"row 0 of .*phi1\.npy equals the mean row and has no direction"):
-        searched(tmp_path, dataset)
+@cases("value, which, centre", list(product([1, 0], [1, 2], [False, True])))
+def test_a_space_without_variance_is_refused_instead_of_scoring_one(tmp_path, value, which, centre):
+    dataset, _ = saved(tmp_path, **{f"change{which}": lambda x, truth: np.full_like(x, value)})
+    says = rf"all rows of .*phi{which}\.npy are the same, so that it tells no samples apart"
+    with pytest.raises(InputError, match=says):
+        searched(tmp_path, dataset, centre=centre)
+    with pytest.raises(InputError, match=says):
+        discover(dataset, num_classes=K, config=Config(num_classes=K, centre=centre, **SHORT), device="cpu")
 
 
 def test_a_phi2_of_one_direction_is_searched_and_it_is_said_why_it_is_not_refined(tmp_path):
