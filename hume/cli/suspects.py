@@ -45,4 +45,5 @@ def suspects(
     table = Table(*COLUMNS[kind], box=None)
     for line in listed.table(kind, files, number or SHOWN):
         table.add_row(*map(str, line))
-    print_table(table)
+    if table.row_count:
+        print_table(table)

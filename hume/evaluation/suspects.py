@@ -23,7 +23,7 @@ from hume.evaluation.neighbors import UnitRows, nearest
 
 NUM_FOLDS = 10
 CONFIDENT = 10.0  # times as probable as its label another class is, for a label to be listed
-MISSED = 8.0  # directions that count as much as what a space has outside of its leading ones
+MISSED = 32.0  # directions that count as much as what a space has outside of its leading ones
 FAR = 0.999  # quantile of the seen rows' distances beyond which a new row is far from them
 NEAR = 0.2  # of the usual distance of nearest neighbours, below which two rows are nearly the same
 CANDIDATES = 8  # nearest neighbours of every row that may be its duplicates
