@@ -17,7 +17,7 @@ features: install
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-features.txt -r requirements-data.txt
 
 test: .venv/.installed-dev browser
-	$(PY) -m pytest -n 2 --dist loadfile --durations=20
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
 test-slow: .venv/.installed-dev browser
 	$(PY) -m pytest -m slow --durations=20

@@ -9,9 +9,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 
-from hume import Store
-from hume.experiments import comparison, negative_controls
-from hume.experiments.comparison import Comparison
 from tests.support import torchvision_here  # noqa: F401 - before any test imports torchvision
 
 pytest.register_assert_rewrite("tests.support.app_driver")
@@ -40,6 +37,9 @@ def data(home):
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory):
     """A home with finished runs."""
+    from hume import Store
+    from hume.experiments import comparison, negative_controls
+    from hume.experiments.comparison import Comparison
     from tests.support.app_driver import EXAMPLES, birds, finished, save_maps
     from tests.support.planted_runs import save_files, shorten
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,33 +25,51 @@ MEGABYTES = 1_000_000
 # --- imports -------------------------------------------------------------------------------------
 
 
-def said_by(script: str) -> str:
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+SCRIPT = """
+import json, os, random, sys, warnings
+
+def state():
+    return dict(os.environ), list(warnings.filters), random.getstate()
+
+def loaded():
+    return sorted({name.partition(".")[0] for name in sys.modules})
+
+before = state()
+import hume
+alone, unchanged = loaded(), state() == before
+from hume import *
+public, changed = loaded(), sorted(name for name, _ in os.environ.items() - before[0].items())
+import hume.cli
+print(json.dumps({"alone": alone, "public": public, "cli": loaded(), "unchanged": unchanged, "changed": changed}))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, Any]:
+    """What a fresh interpreter has loaded after `import hume`, after its public names and after the command line."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    values: dict[str, Any] = json.loads(done.stdout)
+    return values
 
 
-def test_the_public_names_load_no_page_and_no_plot() -> None:
+def test_importing_hume_alone_loads_neither_torch_nor_numba(imported: dict[str, Any]) -> None:
+    assert not {"torch", "numba", "sklearn"} & set(imported["alone"])
+    assert {"torch", "numba", "sklearn"} <= set(imported["public"])
+
+
+def test_the_public_names_load_no_page_and_no_plot(imported: dict[str, Any]) -> None:
     heavy = {"streamlit", "plotly", "matplotlib", "typer", "umap", "PIL", "ray", "faiss"}
-    assert said_by(f"import sys; from hume import *; print(sorted({heavy} & set(sys.modules)))") == "[]"
+    assert not heavy & set(imported["public"])
 
 
-def test_importing_hume_changes_nothing_in_the_process() -> None:
-    script = (
-        "import os, random, warnings; before = dict(os.environ), list(warnings.filters), random.getstate();"
-        "import hume; print(before == (dict(os.environ), list(warnings.filters), random.getstate()));"
-        "from hume import *; print(before[0] == dict(os.environ))"
-    )
-    assert said_by(script).split() == ["True", "True"]
+def test_importing_hume_changes_nothing_in_the_process(imported: dict[str, Any]) -> None:
+    assert imported["unchanged"]  # environment, warning filters, Python's random state
+    assert set(imported["changed"]) <= {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}  # set by scikit-learn
 
 
-def test_importing_hume_alone_loads_neither_torch_nor_numba() -> None:
-    assert said_by("import sys, hume; print({'torch', 'numba', 'sklearn'} & set(sys.modules))") == "set()"
-
-
-def test_the_command_line_loads_no_plot() -> None:
-    script = "import sys, hume.cli; print(sorted({'streamlit', 'plotly', 'umap'} & set(sys.modules)))"
-    assert said_by(script) == "[]"
+def test_the_command_line_loads_no_plot(imported: dict[str, Any]) -> None:
+    assert not {"streamlit", "plotly", "umap"} & set(imported["cli"])
 
 
 def test_all_is_complete_and_resolves() -> None:

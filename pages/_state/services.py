@@ -24,10 +24,16 @@ class Services:
 
 
 @functools.cache
+def _paces() -> Paces:
+    """The speeds of this machine, whatever the home folder."""
+    return Paces()
+
+
+@functools.cache
 def _services(home: Path) -> Services:
     store = Store(home)
     jobs = RunJobs(store)
-    return Services(store, jobs, Maps(home), DatasetJobs(jobs), Paces())
+    return Services(store, jobs, Maps(home), DatasetJobs(jobs), _paces())
 
 
 _homes: set[Path] = set()
@@ -45,4 +51,4 @@ def close() -> None:
     for home in _homes:
         _services(home).jobs.close()
         _services(home).maps.close()
-        _services(home).paces.close()
+    _paces().close()

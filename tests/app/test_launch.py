@@ -30,7 +30,8 @@ def few_seeds(at, number=4):
     return rerun(at)
 
 
-def test_search_launches_what_the_form_says(home, data):
+def test_search_launches_what_the_form_says(home):
+    birds(home, size=50)  # of which no other test measures the time
     at = few_seeds(look("search", dataset="birds"))
     assert at.number_input(key="K birds").value == 4  # the card names as many
     for key, value in (("K birds", 3), ("num_iterations birds fast transductive", 60)):

@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from hume.lesson import moves
 from hume.lesson.moves import PHASES, PROTOTYPES, TASK, TEST, UPDATE
+from pages._widgets import player
 from tests.support.app_driver import figures, galleries, press, rerun, tiles, whole
 
 
@@ -16,7 +17,8 @@ def script():
 
 
 @pytest.fixture
-def at(home):
+def at(home, monkeypatch):
+    monkeypatch.setattr(player, "monotonic", lambda: 0.0)  # only `later` lets time pass
     tab = AppTest.from_function(script, default_timeout=600)
     tab._bidi_component_manager = BidiComponentManager()
     return rerun(tab)

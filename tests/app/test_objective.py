@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hume.runs.findings import Findings
+from pages._widgets import player
 from tests.support.app_driver import figures, galleries, look, mark, press, rerun, says, tables, tick, tiles
 from tests.support.rules import cases
 
@@ -125,18 +126,19 @@ def test_a_run_is_replayed_when_asked_with_accuracies_only_where_they_may_be_see
     assert len(ended[0]["x"]) == 5
 
 
-def test_a_replay_plays_by_itself_and_pauses(library):
+def test_a_replay_plays_by_itself_and_pauses(library, monkeypatch):
+    now = [0]
+    monkeypatch.setattr(player, "monotonic", lambda: now[0])
     at = look("objective", run="first", replay="true")
-    player = at.session_state["replay of first"]
     moments = at.select_slider[0].options
     press(at, "replay play")
     assert at.button(key="replay play").label == "Pause"
     for moment in moments[1:3]:
-        player.since -= 1  # second that has passed
+        now[0] += 1  # second that has passed
         rerun(at)
         assert at.select_slider[0].value == int(moment)
     press(at, "replay play")
-    player.since -= 1
+    now[0] += 1
     assert rerun(at).select_slider[0].value == int(moments[2])
     rerun(at.select_slider[0].set_value(int(moments[-1])))
     press(at, "replay play")  # from the end it begins anew

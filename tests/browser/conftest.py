@@ -1,5 +1,7 @@
 """A server, a browser and runs to look at; when a test fails, what both have to say."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -7,8 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
-from hume import Store
-from hume.runs.run import Run
+import hume
 from tests.support.chromium import PATIENCE, Tabs, browser, find_browser
 from tests.support.finished_runs import NAMES, copy_dataset, search
 from tests.support.server import AppServer
@@ -62,11 +63,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
 
 
 @pytest.fixture
-def copy_run(server: AppServer) -> Iterator[Callable[[str, str], Run]]:
+def copy_run(server: AppServer) -> Iterator[Callable[[str, str], hume.Run]]:
     """Copies a run of the server's home under another name, so that a test may change it; gone afterwards."""
-    store, made = Store(server.home), []
+    store, made = hume.Store(server.home), []
 
-    def copy(name: str, new: str) -> Run:
+    def copy(name: str, new: str) -> hume.Run:
         shutil.copytree(store.open(name).folder, server.home / "trash" / new)
         made.append(new)
         return store.restore(new)

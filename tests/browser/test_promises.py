@@ -6,6 +6,7 @@ That no page asks another machine, fails in the console or shows a traceback is 
 import re
 
 import numpy as np
+import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from hume import Store
@@ -35,15 +36,7 @@ def names_in(words: str) -> list[str]:
     return [name for name in NAMES if name in words]
 
 
-def test_every_page_says_what_to_do_when_there_is_no_run(empty: AppServer, page: Page) -> None:
-    for path in PAGES:
-        visit(page, empty, path)
-        if path in (*UNDERSTAND, "runs"):
-            expect(page.get_by_test_id("stAlert")).to_contain_text("no run yet", ignore_case=True)
-            page.get_by_role("link", name="Start a search").click()
-            expect(page.get_by_role("heading", name=PAGES["search"])).to_be_visible()
-
-
+@pytest.mark.slow
 def test_blind_mode_does_not_even_send_a_true_name(server: AppServer, page: Page) -> None:
     sent: list[bytes] = []
 
@@ -60,6 +53,7 @@ def test_blind_mode_does_not_even_send_a_true_name(server: AppServer, page: Page
         assert names_in(b"".join(sent).decode(errors="replace")) == [], path
 
 
+@pytest.mark.slow
 def test_a_click_reveals_the_truth(server: AppServer, page: Page) -> None:
     for path in ("", *UNDERSTAND):
         visit(page, server, path, "run=zoo&blind=true&start_data=zoo&sample=7")
@@ -70,6 +64,7 @@ def test_a_click_reveals_the_truth(server: AppServer, page: Page) -> None:
         assert names_in(words_of(page)) or path in ("aggregation", "reliable"), path
 
 
+@pytest.mark.slow
 def test_data_that_changed_since_are_one_sentence(server: AppServer, page: Page) -> None:
     folder = server.home / "datasets" / "exchanged"
     copy_dataset("digits", folder, classes=NAMES)
@@ -90,6 +85,7 @@ def test_data_that_changed_since_are_one_sentence(server: AppServer, page: Page)
         Store(server.home).delete("exchanged")
 
 
+@pytest.mark.slow
 def test_an_address_that_leads_nowhere_shows_what_is_there(server: AppServer, page: Page) -> None:
     page.goto(f"{server.url}/explore?run=no-such-run&sample=99999999&rows=x,-1,4e9&map=no&colour=no")
     expect(page.get_by_role("heading", name=PAGES["explore"])).to_be_visible()

@@ -51,22 +51,6 @@ def seeds_on_disk(home: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_search_on_an_empty_home_ends_in_a_sentence(empty: AppServer, page: Page) -> None:
-    page.goto(f"{empty.url}/search?dataset=digits")
-    expect(page.get_by_role("button", name="Launch 100 seeds")).to_be_enabled()
-    settle(page)
-    page.get_by_label("Seeds", exact=True).fill("6")
-    launch(page)  # at once, without leaving the field before
-    expect(page.get_by_text("has finished: 6 seeds")).to_be_visible()
-    expect(page.get_by_test_id("stAlert")).to_contain_text(re.compile(r"best cross-validation score is \d+\.\d\s?%"))
-    (name,) = Store(empty.home).names()
-    expect(page).to_have_url(re.compile(f"[?&]run={name}(&|$)"))
-    page.get_by_role("link", name="Is this labeling reliable?").click()
-    expect(page.get_by_role("heading", name="Is this labeling reliable?")).to_be_visible()
-    expect(page.get_by_text("(6 seeds)")).to_be_visible()
-
-
-@pytest.mark.slow
 def test_both_tabs_see_a_search_and_its_end(server: AppServer, tabs: Tabs) -> None:
     first = tabs.open()
     open_search(first, server, 4, num_iterations=100_000, patience=0)

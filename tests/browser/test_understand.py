@@ -9,31 +9,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from hume import Store
-from tests.support.chromium import Tabs, download, rows_in, settle
+from tests.support.chromium import Tabs, download, plot_in, points_of, rows_in, settle
 from tests.support.server import AppServer
 
 PER_PAGE = 60  # pictures of a selection
-# Where on the screen the points of a plot are, with the number that each carries.
-POINTS = """
-plot => {
-  const { left, top } = plot.getBoundingClientRect()
-  const points = []
-  for (const trace of plot._fullData) {
-    if (!trace.customdata || trace.visible !== true) continue
-    const axis = (id) => plot._fullLayout[id[0] + "axis" + id.slice(1)]
-    const [x, y] = [axis(trace.xaxis ?? "x"), axis(trace.yaxis ?? "y")]
-    for (let i = 0; i < trace.x.length; i++) {
-      const number = [trace.customdata[i]].flat()[0]
-      points.push([left + x._offset + x.d2p(trace.x[i]), top + y._offset + y.d2p(trace.y[i]), Number(number)])
-    }
-  }
-  return points
-}
-"""
-
 # Whether the camera button of a plot saves this kind of file; another kind draws the plot anew.
 SAVES = """
 ([key, kind]) => {
@@ -41,18 +23,6 @@ SAVES = """
   return plots.length === 1 && plots[0]._context?.toImageButtonOptions.format === kind
 }
 """
-
-
-def plot_in(page: Page, key: str) -> Locator:
-    """A plot that is drawn, by the beginning of its key."""
-    plot = page.locator(f'[class*="st-key-{key}"] .js-plotly-plot')
-    plot.locator(".main-svg").first.wait_for()
-    plot.scroll_into_view_if_needed()
-    return plot
-
-
-def points_of(plot: Locator) -> list[tuple[float, float, int]]:
-    return [(x, y, int(number)) for x, y, number in plot.evaluate(POINTS)]
 
 
 def lasso(page: Page, corners: Sequence[tuple[float, float]]) -> None:
@@ -66,6 +36,7 @@ def lasso(page: Page, corners: Sequence[tuple[float, float]]) -> None:
 # --- a seed --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_click_on_a_point_opens_its_seed(server: AppServer, page: Page) -> None:
     page.goto(f"{server.url}/objective?run=digits")
     settle(page)
@@ -88,6 +59,7 @@ def test_a_click_on_a_point_opens_its_seed(server: AppServer, page: Page) -> Non
     assert len(rows_in(page, "typical-0")) == 12
 
 
+@pytest.mark.slow
 def test_a_click_opens_a_seed_in_blind_mode(server: AppServer, page: Page) -> None:
     page.goto(f"{server.url}/objective?run=digits&blind=true")
     settle(page)

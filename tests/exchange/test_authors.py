@@ -20,7 +20,7 @@ from hume.exchange.author_files import AuthorTask, read_tasks, write_tasks
 from hume.exchange.numbers_pickle import read_numbers
 from tests.support.rules import cases
 
-SHAPES = [(2, 3), (3, 2), (10, 64), (10, 11), (1, 5), (1, 1), (4, 4), (64, 64), (1000, 1024), (1000, 16)]
+SHAPES = [(2, 3), (3, 2), (10, 64), (10, 11), (1, 5), (1, 1), (4, 4), (64, 64), (70, 64), (100, 128)]
 ORIGINAL, BASE = "parametrizations.weight.original", "parametrizations.weight.0.base"
 
 
@@ -57,6 +57,17 @@ def test_a_fresh_orthogonal_layer_loads_what_we_write(tmp_path, K, d1):
     layer = fresh_layer(K, d1)
     layer.load_state_dict(torch.load(tmp_path / "linear_task_0.pt", weights_only=True), strict=True)
     np.testing.assert_allclose(layer.weight.detach().numpy(), prototypes, rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+@cases(("K", "d1"), [(1000, 1024), (1000, 16)])
+def test_a_thousand_classes_are_written_and_read(tmp_path, K, d1):
+    prototypes = orthonormal(K, d1)
+    write_tasks(tmp_path, [AuthorTask(0, prototypes, None)])
+    layer = fresh_layer(K, d1)
+    layer.load_state_dict(torch.load(tmp_path / "linear_task_0.pt", weights_only=True))
+    for read in (layer.weight.detach().numpy(), read_tasks(tmp_path)[0].prototypes):
+        np.testing.assert_allclose(read, prototypes, rtol=0, atol=1e-5)
 
 
 @cases(("K", "d1"), [(10, 64), (3, 2), (6, 6)])

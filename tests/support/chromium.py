@@ -55,6 +55,23 @@ _WORDS = """
   return words.filter(Boolean).join("\\n")
 }
 """
+# Where on the screen the points of a plot are, with the number that each carries.
+_POINTS = """
+plot => {
+  const { left, top } = plot.getBoundingClientRect()
+  const points = []
+  for (const trace of plot._fullData) {
+    if (!trace.customdata || trace.visible !== true) continue
+    const axis = (id) => plot._fullLayout[id[0] + "axis" + id.slice(1)]
+    const [x, y] = [axis(trace.xaxis ?? "x"), axis(trace.yaxis ?? "y")]
+    for (let i = 0; i < trace.x.length; i++) {
+      const number = [trace.customdata[i]].flat()[0]
+      points.push([left + x._offset + x.d2p(trace.x[i]), top + y._offset + y.d2p(trace.y[i]), Number(number)])
+    }
+  }
+  return points
+}
+"""
 
 
 def find_browser() -> str:
@@ -102,6 +119,18 @@ def rows_in(page: Page, key: str) -> list[int]:
     """The samples that a gallery shows."""
     tiles = page.locator(f".st-key-{key} button.tile")
     return [int(row) for row in tiles.evaluate_all("tiles => tiles.map(tile => tile.dataset.row)")]
+
+
+def plot_in(page: Page, key: str) -> Locator:
+    """A plot that is drawn, by the beginning of its key."""
+    plot = page.locator(f'[class*="st-key-{key}"] .js-plotly-plot')
+    plot.locator(".main-svg").first.wait_for()
+    plot.scroll_into_view_if_needed()
+    return plot
+
+
+def points_of(plot: Locator) -> list[tuple[float, float, int]]:
+    return [(x, y, int(number)) for x, y, number in plot.evaluate(_POINTS)]
 
 
 def download(page: Page, button: Locator) -> tuple[str, bytes]:

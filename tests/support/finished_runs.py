@@ -1,5 +1,7 @@
 """What the browser tests look at: datasets and finished runs."""
 
+from __future__ import annotations
+
 import json
 import shutil
 from dataclasses import replace
@@ -7,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hume import Store, preset
-from hume.runs.run import Run
+import hume
 from tests.support.server import ROOT
 
 # Words that stand nowhere in the app, so that one of them on a page betrays the ground truth.
@@ -28,11 +29,11 @@ def copy_dataset(name: str, folder: Path, *, classes: list[str], pictures: bool 
         np.save(folder / "images.npy", dots)
 
 
-def search(home: Path, dataset: str, name: str, num_seeds: int) -> Run:
+def search(home: Path, dataset: str, name: str, num_seeds: int) -> hume.Run:
     """A finished run, searched no longer than to have something to show."""
-    store = Store(home)
+    store = hume.Store(home)
     data = store.load_dataset(dataset)
-    config, solver = preset("fast", num_classes=10, num_samples=data.num_samples)
+    config, solver = hume.preset("fast", num_classes=10, num_samples=data.num_samples)
     phi1, phi2 = data.default_pair
     config = replace(config, num_iterations=60)
     run = store.create(
