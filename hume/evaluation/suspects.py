@@ -46,7 +46,9 @@ class SuspectLabels:
     num_judged: int  # samples with a label that others have, too
 
 
-def suspect_labels(phi1: Space, phi2: Space, labels: IntArray, num_classes: int | None = None) -> SuspectLabels:
+def suspect_labels(
+    phi1: Space, phi2: Space, labels: IntArray, *, whitenings: Whitenings | None = None
+) -> SuspectLabels:
     """Find wrong labels: a linear classifier in both spaces, trained on the other folds, contradicts them.
 
     Listed are samples for which another class is at least ten times as probable as their label, first where the ratio
@@ -54,16 +56,16 @@ def suspect_labels(phi1: Space, phi2: Space, labels: IntArray, num_classes: int 
     side by side, shrunk as in the refinement. Confident learning (Northcutt, Jiang and Chuang, JAIR 2021) also asks for
     a probability that is usual in the other class; with that, the head of the list held fewer of the planted errors.
 
-    phi1, phi2: spaces of the same samples; labels: (N,) integers from 0, negative ones are not judged. Raises
-    InputError where shapes do not fit or there are fewer than two classes.
+    phi1, phi2: spaces of the same samples; labels: (N,) integers from 0, negative ones are not judged; whitenings: of
+    both spaces, where they are known. Raises InputError where shapes do not fit or there are fewer than two classes.
     """
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu" or labels.shape != (len(phi1.features),):
         raise InputError(f"labels are {labels.dtype} of shape {labels.shape}: give {len(phi1.features):,} integers")
-    K = int(labels.max(initial=-1)) + 1 if num_classes is None else num_classes
     if len(np.unique(labels[labels >= 0])) < 2:
         raise InputError("there is only one class: no label can be doubted")
-    held_out = _HeldOut.of(WhitenedPair.of(phi1, phi2), torch.from_numpy(labels.astype(np.int64)), K)
+    pair = WhitenedPair.of(phi1, phi2, whitenings)
+    held_out = _HeldOut.of(pair, torch.from_numpy(labels.astype(np.int64)), int(labels.max()) + 1)
     found = [held_out.contradicted(*block) for block in held_out.blocks()]
     rows, label, predicted, low, high = (torch.cat(column).numpy() for column in zip(*found, strict=True))
     order = np.lexsort((rows, low - high))

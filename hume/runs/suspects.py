@@ -59,7 +59,7 @@ class Suspects:
     @cached_property
     def suspect(self) -> SuspectLabels:
         """Labels that a classifier trained on the other folds contradicts."""
-        return suspect_labels(*self._spaces, self.labels)
+        return suspect_labels(*self._spaces, self.labels, whitenings=self.found.run.refined.whitenings())
 
     @cached_property
     def duplicates(self) -> Duplicates:
@@ -73,7 +73,7 @@ class Suspects:
     @cached_property
     def seen(self) -> Seen:
         """The distance of every sample to the found classes."""
-        return Seen.of(*self._spaces, self._found_labels)
+        return Seen.of(*self._spaces, self._found_labels, self.found.run.refined.whitenings())
 
     @property
     def outliers(self) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from hume import cli
 from hume.common.errors import InputError
 from hume.data.rows import FileArray, StreamedRows
 from hume.evaluation import approximate_neighbors, neighbors, reliable
-from hume.evaluation.approximate_neighbors import CellIndex, Recall, chosen_method, count_agreement
+from hume.evaluation.approximate_neighbors import CellIndex, Recall, all_neighbors, chosen_method, count_agreement
 from hume.evaluation.neighbors import SomeRows, UnitRows, neighbor_agreement
 from hume.reporting import sentences
 from hume.reporting.report import report
@@ -186,6 +186,20 @@ def test_approximate_neighbors_are_the_same_every_time_and_wherever_rows_lie(tmp
     again = count_agreement(phi1, labeling, 20, method="approximate")
     np.testing.assert_array_equal(again.agreement, first.agreement)
     assert again.recall == first.recall
+
+
+@needs_faiss
+def test_all_neighbors_are_exact_where_that_is_quick_and_find_copies_beyond(monkeypatch):
+    phi1 = planted(size=200, dim=16)[0]
+    phi1 = np.concatenate([phi1, phi1[:40]])
+    exact = all_neighbors(phi1, 8)
+    assert (exact == reliable.nearest_neighbors(phi1, np.arange(640), 8)).all()
+    monkeypatch.setattr(approximate_neighbors, "EXACT_SECONDS", 0)
+    told = []
+    near = all_neighbors(phi1, 8, on_progress=told.append)
+    assert (near[600:, 0] == np.arange(40)).all()
+    assert told == sorted(told)
+    assert told[-1] == 1
 
 
 @needs_faiss
