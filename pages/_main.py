@@ -25,6 +25,7 @@ page = st.navigation(
             st.Page("objective.py", title="Objective and accuracy", icon=":material/scatter_plot:"),
             st.Page("aggregation.py", title="Aggregation", icon=":material/how_to_vote:"),
             st.Page("explore.py", title="Explore", icon=":material/hub:"),
+            st.Page("answer.py", title="Answer", icon=":material/touch_app:"),
             st.Page("reliable.py", title="Reliable samples", icon=":material/verified:"),
         ],
     }

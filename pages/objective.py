@@ -23,7 +23,7 @@ AXES = {"score": figures.SCORE, "both": figures.BOTH_SCORES, "likelihood": figur
 
 
 def main() -> None:
-    st.title(sentences.question(runs.chosen_view()))
+    st.title(sentences.question(runs.chosen_seeds()))
     found = runs.finished_run()
     st.markdown(sentences.trust(found, ground_truth.shows_truth(found.dataset)))
     judged = st.container()  # filled last: scores in φ1 take a while

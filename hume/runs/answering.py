@@ -77,9 +77,9 @@ class Answering:
             candidates = np.intersect1d(candidates, np.fromiter(among, np.int64))
         return asking.questions(found.stage.every, self._margin(found), candidates, number)
 
-    def likely(self, row: int) -> list[int]:
-        """The classes of one sample, the most probable first."""
-        found = self.now()
+    def likely(self, row: int, found: Findings | None = None) -> list[int]:
+        """The classes of one sample, the most probable first; by an earlier labeling where one is given."""
+        found = found or self.now()
         g = self._model(found).model.logits(found.stage.every.take(torch.tensor([row])))[0, :, 0]
         classes = np.asarray(found.classes)
         return [int(k) for k in classes[g.argsort(descending=True).cpu().numpy()]]
@@ -197,3 +197,22 @@ def change(before: NDArray[np.integer[Any]], found: Findings) -> Change:
     sure = np.zeros(len(after)) if found.corrected is None else found.corrected.margin
     rows = rows[np.argsort(-sure[rows], kind="stable")]
     return Change(rows, before[rows].astype(np.int64), after[rows].astype(np.int64))
+
+
+def milestones(given: Review, every: int = BATCH) -> list[Review]:
+    """The review before the first answer, after every so many, and now."""
+    reached: dict[int, Review] = {}  # by the batches of answers
+    for before in review.unfold(given.steps):
+        reached.setdefault(len(before.answers) // every, before)
+    *kept, last = reached.values()
+    return [*kept, last] if len(last.answers) == len(given.answers) else [*kept, last, given]
+
+
+def accuracy_after(found: Findings, given: Review) -> float | None:
+    """The share of correct labels after the answers of a review; None without ground truth."""
+    base = corrected.read_base(found.run)
+    if base is None:
+        return None if found.vote_agreement is None else found.vote_agreement.acc
+    labeling = corrected.compute(base, given, found.stage).labeling if given.corrects else base.labeling
+    agreement = found.agreement_of(labeling)
+    return None if agreement is None else agreement.acc

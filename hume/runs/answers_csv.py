@@ -38,7 +38,7 @@ def table(run: Run, given: Review, dataset: Dataset) -> list[tuple[Any, ...]]:
     lines: list[tuple[Any, ...]] = []
     for number, step in enumerate(given.steps, 1):
         kind, k = step["kind"], step.get("class", "")
-        name = step["name"] if kind == "name" else given.names.get(k, "") if k != "" else ""
+        name = step["name"] if "name" in step else given.names.get(k, "") if k != "" else ""
         about = (labeling, number, step.get("time", ""), step.get("by", ""), kind)
         if kind == "draw":
             lines += [(*about, row, "" if files is None else files[row], c, "", w) for row, c, w in step["drawn"]]
@@ -125,7 +125,8 @@ class _Lines:
         if k is None:
             return None
         if kind in WITH_ROWS:
-            return {"kind": kind, "rows": rows, "class": k}
+            named = {"name": review.checked_name(_cell(line, "class_name"))} if kind == "new" else {}
+            return {"kind": kind, "rows": rows, "class": k, **named}
         if kind == "name":
             return {"kind": kind, "class": k, "name": review.checked_name(_cell(line, "class_name")), "before": ""}
         if kind in ("merge", "split") and other.isdecimal():

@@ -100,10 +100,10 @@ def corrected(run: Run, review: Review, stage: Callable[[], Refinement]) -> Corr
 
     Raises RunError where no labeling is kept, InputError for too few samples a class.
     """
-    path, key = run.folder / "corrected.safetensors", _key(review)
+    path, of_review = run.folder / "corrected.safetensors", key(review)
     if path.exists():
         arrays, tags = _read(path)
-        if tags["key"] == key:
+        if tags["key"] == of_review:
             model = JointModel(*(torch.from_numpy(arrays.pop(name)) for name in ("weights", "bias")))
             return Corrected(review.version, **arrays, model=model)
     base = read_base(run)
@@ -117,7 +117,7 @@ def corrected(run: Run, review: Review, stage: Callable[[], Refinement]) -> Corr
     arrays |= {"weights": found.model.weights.cpu().numpy(), "bias": found.model.bias.cpu().numpy()}
     with disk_errors(run.folder):
         write_atomically(
-            path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"key": key})
+            path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {"key": of_review})
         )
     return found
 
@@ -192,8 +192,11 @@ def check_classes(stage: Refinement, num_classes: int) -> None:
     check_rows(int(stage.searched.sum()), num_classes)
 
 
-def _key(review: Review) -> str:
-    return hashlib.sha256(json.dumps([review.version, review.steps]).encode()).hexdigest()
+def key(review: Review) -> str:
+    """Of what the labeling follows from: not of names, rejected and skipped samples, which change no label."""
+    said = [list(each.items()) for each in (review.answers, review.audited, review.merged)]
+    splits = [(split.number, split.new, key(split.before)) for split in review.splits]
+    return hashlib.sha256(json.dumps([said, review.new, splits]).encode()).hexdigest()
 
 
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

@@ -69,7 +69,7 @@ class _Joining:
         answers = {row: k for row, k in self.theirs.answers.items() if row not in audited}
         counts = [self._answers("answer", answers), self._answers("audit", audited)]
         contradictions = tuple(pair for _, _, pairs in counts for pair in pairs)
-        added, known = (sum(count[i] for count in counts) for i in (0, 1))
+        added, known = sum(new for new, _, _ in counts), sum(same for _, same, _ in counts)
         return Joined(added, known, contradictions, cleared, self.now)
 
     def _add(self, step: Step) -> None:

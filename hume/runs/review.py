@@ -4,7 +4,7 @@ A review is one history of steps (`hume.runs.history`), so that a reload, a seco
 same. What the answers do to the labeling is in `hume.runs.corrected`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -122,9 +122,7 @@ def new_class(run: Run, rows: Rows, name: str = "") -> Review:
         free = [row for row in asked if row not in review.audited]
         if not free:
             raise InputError("the audit's samples cannot start a class: choose others")
-        number = next_class(run, review)
-        given = [{"kind": "name", "class": number, "name": name, "before": ""}] if name else []
-        return [{"kind": "new", "rows": free, "class": number}, *given]
+        return [{"kind": "new", "rows": free, "class": next_class(run, review), "name": name}]
 
     return _step(run, decide)
 
@@ -265,10 +263,17 @@ def _folded(run: Run, past: History) -> Review:
 
 def fold(past: History) -> Review:
     """The review that the steps of a history lead to."""
-    review = Review()
-    for step in past.steps:
-        review = _APPLY[step["kind"]](review, step)
+    *_, review = unfold(past.steps)
     return replace(review, version=past.version, steps=past.steps)
+
+
+def unfold(steps: Iterable[Step]) -> Iterator[Review]:
+    """The review before the first step and after every one, without their versions."""
+    review = Review()
+    yield review
+    for step in steps:
+        review = _APPLY[step["kind"]](review, step)
+        yield review
 
 
 def _named(review: Review, step: Step) -> Review:
@@ -291,7 +296,8 @@ def _answered(review: Review, step: Step) -> Review:
 
 
 def _new(review: Review, step: Step) -> Review:
-    return _answered(replace(review, new=(*review.new, int(step["class"]))), step)
+    answered = _answered(replace(review, new=(*review.new, int(step["class"]))), step)
+    return _named(answered, step) if step.get("name") else answered
 
 
 def _cleared(review: Review, step: Step) -> Review:

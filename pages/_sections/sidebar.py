@@ -9,11 +9,15 @@ from hume.common.errors import RunError
 from hume.common.formatting import percent
 from hume.runs.findings import View
 from pages._state import modes
-from pages._state.runs import choose, choose_next, chosen_run, is_refined, readable_runs, run_names
+from pages._state.runs import choose, choose_next, chosen_run, readable_runs, run_names, views
 from pages._state.services import services
 from pages._widgets import plots
 
-VIEWS: dict[View, str] = {"refined": "in both spaces; the most likely vote", "searched": "as in the paper; all vote"}
+VIEWS: dict[View, str] = {
+    "corrected": "refined again with the answers",
+    "refined": "in both spaces; the most likely vote",
+    "searched": "as in the paper; all vote",
+}
 
 
 def sidebar() -> None:
@@ -61,24 +65,35 @@ def _run_choice() -> None:
 
 
 def _view_choice() -> None:
-    """The labelings to show, where the chosen run has both; kept in `view`, which pages read."""
-    st.session_state["view"] = "refined"
+    """The labelings to show, where the chosen run has several; kept in `view`, which pages read."""
+    st.session_state["view"] = None
     with suppress(RunError):  # a damaged run; its page reports it
         run = chosen_run()
-        if run is None or not is_refined(run):
+        offered: list[View] = [] if run is None else views(run)
+        if run is None or len(offered) < 2:
             return
+        _follow(offered)
         st.session_state["view"] = st.radio(
             "Labelings",
-            list(VIEWS),
-            captions=list(VIEWS.values()),
+            offered,
+            captions=[VIEWS[view] for view in offered],
             key="labeling",
             bind="query-params",
             persist_state="session",
             on_change=modes.choose,
             args=(run.name, None),  # the other view has other modes
-            help="Refined: every labeling is moved to the nearest one that both spaces support and ranked by its "
-            "likelihood; the vote of the most likely ones is refined once more. Searched: ranked by the score in φ2.",
+            help="Corrected: the labeling with the answers of the page Answer. Refined: every labeling is "
+            "moved to the nearest one that both spaces support and ranked by its likelihood; the vote of the most "
+            "likely ones is refined once more. Searched: ranked by the score in φ2.",
         )
+
+
+def _follow(offered: list[View]) -> None:
+    """Choose the first view again where it has changed, as with the first answer, or where the chosen one is gone."""
+    before, chosen = st.session_state.get("views"), st.session_state.get("labeling")
+    st.session_state["views"] = offered
+    if chosen is not None and (chosen not in offered or (before and chosen == before[0])):
+        st.session_state["labeling"] = offered[0]
 
 
 def _newest(names: list[str]) -> str:

@@ -10,14 +10,14 @@ from hume.common.formatting import count
 from hume.evaluation.reliable import Order, ReliabilityRanking
 from hume.jobs.queues import UNDER_WAY
 from hume.reporting import sentences
-from hume.runs import review
-from hume.runs.findings import Findings, RowChoice, View
+from hume.runs import corrected, review
+from hume.runs.findings import Findings, RowChoice, Seeds, View
 from hume.runs.review import Review
 from pages._state import modes
 from pages._state.services import services
 
-DATA, SEARCH, OBJECTIVE, EXPLORE, RELIABLE = (
-    f"{name}.py" for name in ("data", "search", "objective", "explore", "reliable")
+DATA, SEARCH, OBJECTIVE, EXPLORE, RELIABLE, ANSWER = (
+    f"{name}.py" for name in ("data", "search", "objective", "explore", "reliable", "answer")
 )
 STATE_ICONS = {
     "finished": ":material/check_circle:",
@@ -85,13 +85,32 @@ def _findings(home: str, name: str, version: tuple[int, int], view: View, mode: 
     return Findings(Store(home).open(name), view, mode)
 
 
+@st.cache_resource(max_entries=6, show_spinner="Refining with the answers …")
+def _corrected(
+    home: str, name: str, version: tuple[int, int], given: str, _found: Findings, _given: Review
+) -> Findings:
+    return _found.corrected_by(_given)
+
+
 def findings(run: Run, view: View | None = None) -> Findings:
-    """The results of a finished run, cached for all tabs until the run changes.
+    """The results of a finished run, cached for all tabs until the run or its answers change.
 
     view: else the sidebar's, with the labeling that is chosen there.
     """
-    chosen = None if view is not None else modes.chosen(run.name)
-    return _findings(str(run.home), run.name, run.version, view or view_of(run), chosen)
+    mode = None if view is not None else modes.chosen(run.name)
+    shown = view or view_of(run)
+    given = review.read(run) if shown == "corrected" and mode is None else None
+    found = _findings(str(run.home), run.name, run.version, _of_seeds(run, shown), mode)
+    if given is None or not given.corrects:
+        return found
+    return _corrected(str(run.home), run.name, run.version, corrected.key(given), found, given)
+
+
+def _of_seeds(run: Run, view: View) -> Seeds:
+    """The seeds' labelings that a view starts from."""
+    if view == "corrected":
+        return "refined" if is_refined(run) else "searched"
+    return view
 
 
 def is_refined(run: Run) -> bool:
@@ -99,15 +118,27 @@ def is_refined(run: Run) -> bool:
     return run.state == "finished" and run.scores().get("refined") is not None
 
 
+def views(run: Run) -> list[View]:
+    """The labelings that a run has to show, the one shown unless another is chosen first."""
+    if run.state != "finished":
+        return ["searched"]
+    answered: list[View] = ["corrected"] if review.read(run).corrects else []
+    refined: list[View] = ["refined"] if is_refined(run) else []
+    return [*answered, *refined, "searched"]
+
+
 def view_of(run: Run) -> View:
-    """The labelings that pages show of a run; the sidebar offers the choice where the chosen run is refined."""
-    return "refined" if st.session_state.get("view") != "searched" and is_refined(run) else "searched"
+    """The labelings that pages show of a run; the sidebar offers the choice where the chosen run has several."""
+    offered, chosen = views(run), st.session_state.get("view")
+    return next((view for view in offered if view == chosen), offered[0])
 
 
-def chosen_view() -> View:
-    """What pages show of the chosen run."""
-    run = chosen_run()
-    return "searched" if run is None else view_of(run)
+def chosen_seeds() -> Seeds:
+    """Which labelings of the seeds pages show of the chosen run; of a damaged one the page says so."""
+    with suppress(RunError):
+        run = chosen_run()
+        return "searched" if run is None else _of_seeds(run, view_of(run))
+    return "searched"
 
 
 def finished_run() -> Findings:
@@ -208,7 +239,7 @@ def ranking(
 
 
 def read_review(found: Findings) -> Review:
-    """Names and rejections of the run, as they are on disk now."""
+    """Names, rejections and answers of the run, as they are on disk now."""
     return review.read(found.run)
 
 

@@ -6,6 +6,7 @@ its number in `customdata`, one integer a point. Shares are given as 0 to 1 and 
 """
 
 from hume.reporting.figures.ablation import ablation, number_of_classes
+from hume.reporting.figures.answers import answer_curve
 from hume.reporting.figures.classes import class_sizes, confusion, label_shares, votes
 from hume.reporting.figures.compare import leaderboard, pairs
 from hume.reporting.figures.data import class_counts, norms, spectrum, training
@@ -25,6 +26,7 @@ __all__ = [
     "SCORE",
     "Axis",
     "ablation",
+    "answer_curve",
     "changes_curve",
     "class_colors",
     "class_counts",

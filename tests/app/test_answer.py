@@ -1,0 +1,146 @@
+"""The page Answer: questions in batches, what they change, an audit, and the same state in every tab."""
+
+import numpy as np
+import pytest
+
+from hume.cli.tables import write_labels
+from hume.runs import answering, review
+from hume.runs.findings import Findings
+from tests.support.app_driver import (
+    birds,
+    galleries,
+    given,
+    look,
+    markdown,
+    press,
+    rerun,
+    says,
+    tables,
+    tiles,
+)
+
+
+@pytest.fixture
+def run(home):
+    """Its seeds agree on a labeling in which a tenth of the samples is in the next class."""
+    dataset = birds(home, noise=0.8)
+    labeling = dataset.labels.copy()
+    labeling[::10] = (labeling[::10] + 1) % 4
+    return given(home, dataset, "written", [labeling, labeling])
+
+
+def asked(at):
+    return tiles(at, "asked")[0][0]
+
+
+def say(at, number):
+    return press(at, f"say {asked(at)} {number}")
+
+
+def progress(at):
+    return at.get("progress")[0].proto.text
+
+
+def sentences(at):
+    return " ".join(markdown(at)).replace("\\", "")
+
+
+def keys(at):
+    return [button.key for button in at.button]
+
+
+def test_ten_answers_correct_the_labels_and_undo_goes_back_to_the_first(run):
+    truth, rows = run.dataset().labels, []
+    at = look("answer", run="written")
+    for number in range(10):
+        assert says(progress(at), f"Question {number + 1} of 10", f"{number} answers" if number != 1 else "1 answer")
+        rows.append(asked(at))
+        assert asked(look("answer", run="written")) == rows[-1], "another tab is asked the same"
+        at = say(at, truth[rows[-1]])
+    assert len(set(rows)) == 10
+    before, found = Findings(run, "searched").vote.labeling, Findings(run)
+    assert found.view == "searched"
+    assert np.array_equal(found.vote.labeling[rows], truth[rows])
+    change = answering.change(before, found)
+    assert f"{len(change.rows)} samples changed their class" in sentences(at)
+    shown = [row for key in galleries(at) if key.startswith("moved") for row, *_ in tiles(at, key)]
+    assert set(shown) <= set(change.rows.tolist())
+    assert next(radio.value for radio in at.radio if radio.key == "labeling") == "corrected"
+    following = press(look("answer", run="written"), "next")
+    assert asked(following) not in rows
+    for row in rows[::-1]:
+        following = press(following, "undo")
+        assert asked(following) == row
+    assert not review.read(run).corrects
+    assert following.button(key="undo").disabled
+    assert "labeling" not in [radio.key for radio in following.radio]
+
+
+def test_a_sample_can_be_skipped_set_aside_or_start_a_class(run, tmp_path, download):
+    at = look("answer", run="written")
+    skipped = asked(at)
+    at = press(at, f"skip {skipped}")
+    aside = asked(at)
+    at = press(at, f"aside {aside}")
+    new = asked(at)
+    at = press(at, f"none {new}")
+    at.text_input(key=f"name {new}").set_value("kea")
+    at = rerun(at.button(key=f"FormSubmitter:form {new}-Add the class").click())
+    assert at.button(key=f"say {asked(at)} 4").label == "kea"
+    assert [row for row, *_ in tiles(at, "of class 4")] == [new]
+    now = review.read(run)
+    assert (now.skipped, now.set_aside, now.answers[new]) == ({skipped}, {aside}, 4)
+    content = download(at, "labels csv")
+    write_labels("written", tmp_path / "labels.csv")
+    assert content == (tmp_path / "labels.csv").read_bytes()
+    at = press(at, "undo")
+    assert f"say {asked(at)} 4" not in keys(at), "the class and its name were one step"
+    assert review.read(run).names == {}
+
+
+def test_an_audit_gives_an_interval_and_changes_no_label(run):
+    truth = run.dataset().labels
+    at = look("answer", run="written", answering="an audit")
+    at.number_input(key="audit size written").set_value(20)
+    at = press(rerun(at), "draw audit")
+    drawn = [row for row, _, _ in review.read(run).drawn]
+    for number, row in enumerate(drawn):
+        assert says(progress(at), f"sample {number + 1} of 20")
+        assert asked(at) == row
+        assert {button.proto.type for button in at.button if str(button.key).startswith("say")} == {"secondary"}
+        at = say(at, truth[row]) if number else press(at, f"none {row}")
+    found = Findings(run)
+    assert not review.read(run).corrects
+    audit = answering.estimate(found, review.read(run))
+    labeling = found.vote.labeling
+    assert audit.overall.n == 20
+    assert audit.overall.share == pytest.approx((labeling[drawn[1:]] == truth[drawn[1:]]).sum() / 20, abs=0.02)
+    assert says(sentences(at), "By an audit of 20 samples drawn at random", f"{audit.overall.low:.1%}")
+    [table] = [table for table in tables(at).values() if "audited" in table]
+    assert table["audited"].sum() == 20
+    at = press(at, "undo")
+    assert asked(at) == drawn[-1]
+
+
+def test_of_many_classes_ten_have_a_button_and_all_can_be_chosen(home):
+    dataset = birds(home, "flock", classes=14, size=20, dim=16, names=[f"bird {k}" for k in range(14)])
+    run = given(home, dataset, "many", [dataset.labels, dataset.labels], num_classes=14)
+    at = look("answer", run="many")
+    row = asked(at)
+    answerable = [key for key in keys(at) if str(key).startswith("say")]
+    assert len(answerable) == 10
+    likely = answering.Answering(Findings(run)).likely(row)
+    assert answerable == [f"say {row} {k}" for k in likely[:10]]
+    at = rerun(at.selectbox(key=f"any {row}").select(likely[-1]))
+    assert review.read(run).answers == {row: likely[-1]}
+    assert asked(at) != row
+
+
+def test_an_answer_about_a_class_that_another_tab_merged_away_is_a_sentence(run):
+    at = look("answer", run="written")
+    row = asked(at)
+    review.merge(run, 0, 1)
+    at = press(at, f"say {row} 1")
+    assert "has no class 1" in at.toast[0].value
+    assert not review.read(run).answers
+    assert f"say {asked(at)} 1" not in keys(at)
