@@ -4,6 +4,7 @@ What made a space stands in the dataset's card; its key says whether the network
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ from hume.features.augmentations import StoredPictures
 from hume.features.backbones import Backbone, load_backbone
 from hume.features.derive import Recipe, derived_rows
 from hume.features.encoders import load_encoder
-from hume.features.extract import features_key, features_of
+from hume.features.extract import THREADS, features_key, features_of
 
-ROWS = 256  # pictures whose features are computed at once by a trained network
+ROWS = 256  # pictures that are read, or computed by a trained network, at once
 
 
 class OtherPictures:
@@ -82,15 +83,25 @@ def readable(
 ) -> tuple[list[Entry], list[tuple[str, str]]]:
     """The files that can be decoded, and the others, each with a reason."""
     good, aside = [], []
-    for i, entry in enumerate(entries, 1):
-        try:
-            open_picture(entry.path, entry.name, at_least=1)
-            good.append(entry)
-        except PictureError as error:
-            aside.append((entry.name, error.reason))
-        if on_progress is not None:
-            on_progress(i / len(entries))
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(entries), ROWS):
+            some = entries[start : start + ROWS]
+            for entry, reason in zip(some, pool.map(_why_unreadable, some), strict=True):
+                if reason is None:
+                    good.append(entry)
+                else:
+                    aside.append((entry.name, reason))
+            if on_progress is not None:
+                on_progress((start + len(some)) / len(entries))
     return good, aside
+
+
+def _why_unreadable(entry: Entry) -> str | None:
+    try:
+        open_picture(entry.path, entry.name, at_least=1)
+    except PictureError as error:
+        return error.reason
+    return None
 
 
 def check_known(dataset: Dataset, name: str) -> None:
@@ -166,11 +177,13 @@ def _trained(
     on_progress: Progress | None,
 ) -> NDArray[np.float32]:
     encoder, parts = load_encoder(_encoder_file(dataset, name), entry["key"]).to(device), []
-    for start in range(0, len(pictures), ROWS):
-        rows = range(start, min(start + ROWS, len(pictures)))
-        stored = StoredPictures(np.stack([pictures.stored(row) for row in rows]), entry["training"]["side"], device)
-        with torch.inference_mode():
-            parts.append(encoder(stored.batch(slice(None))).float().cpu().numpy())
-        if on_progress is not None:
-            on_progress(rows.stop / len(pictures))
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(pictures), ROWS):
+            rows = range(start, min(start + ROWS, len(pictures)))
+            images = np.stack(list(pool.map(pictures.stored, rows)))
+            with torch.inference_mode():
+                batch = StoredPictures(images, entry["training"]["side"], device).batch(slice(None))
+                parts.append(encoder(batch).float().cpu().numpy())
+            if on_progress is not None:
+                on_progress(rows.stop / len(pictures))
     return np.concatenate(parts)
