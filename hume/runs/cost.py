@@ -120,14 +120,15 @@ def copies(num_samples: int, d1: int, d2: int, *, searched: int) -> int:
 
 
 def least_bytes(
-    num_samples: int, d1: int, d2: int, config: Config, solver: InnerSolver, num_seeds: int, *, on_disk: bool
-) -> int:
-    """The least memory, in bytes, of a search and its scores: one seed at a time, spaces `on_disk` or not."""
+    num_samples: int, d1: int, d2: int, config: Config, solver: InnerSolver, num_seeds: int, *, on_disk: bool,
+    refines: bool = False,
+) -> int:  # fmt: skip
+    """The least memory, in bytes, as `most_bytes`: one seed searched at a time, spaces `on_disk` or not."""
     sizes = Sizes(
         num_samples=num_samples, searched=num_samples, scored=num_samples, d1=d1, d2=d2, num_seeds=num_seeds, batch=1,
         on_disk=on_disk,
     )  # fmt: skip
-    return most_bytes(sizes, config, solver)
+    return most_bytes(sizes, config, solver, refines=refines)
 
 
 def most_bytes(sizes: Sizes, config: Config, solver: InnerSolver, *, refines: bool = False) -> int:

@@ -75,7 +75,9 @@ def discover(
     if class_sizes == "auto" and evenness.can_choose(dataset, config, setting):
         even = evenness.choose(dataset, first, second, config, solver, setting, device=device)
         config = config if even is None else even.applied(config)
-    finished, labelings = search_all(dataset, first, second, config, solver, seeds, setting, device, on_step)
+    finished, labelings = search_all(
+        dataset, first, second, config, solver, seeds, setting, device, on_step, refines=refine == "joint"
+    )
     numbers = tuple(seed.seed for seed in finished)
     scores = score_labelings(dataset, second, labelings, config.num_classes, device=device)
     stage = refined = final = problem = None

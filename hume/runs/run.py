@@ -154,7 +154,7 @@ class Run(Record):
             dataset, request.phi1, request.phi2, request.config, request.solver, self.missing_seeds, request.setting
         )  # fmt: skip
         phi1, steps = (
-            searching.prepare_search(*arguments, device, request.seed_batch)
+            searching.prepare_search(*arguments, device, request.seed_batch, refines=request.refine == "joint")
             if request.cluster is None
             else ray_cluster.prepare_search(*arguments, request.cluster)
         )

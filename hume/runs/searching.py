@@ -33,9 +33,11 @@ def search_all(
     setting: Setting,
     device: str,
     on_step: Callable[[Step], None] | None = None,
+    *,
+    refines: bool = False,
 ) -> tuple[list[FinishedSeed], NDArray[np.int32]]:
     """Search all seeds in memory: the finished ones, in ascending order, and their labelings (S, N) of all rows."""
-    rows, steps = prepare_search(dataset, phi1, phi2, config, solver, seeds, setting, device)
+    rows, steps = prepare_search(dataset, phi1, phi2, config, solver, seeds, setting, device, refines=refines)
     finished: list[FinishedSeed] = []
     for step in steps:
         finished.extend(step.finished)
@@ -55,11 +57,14 @@ def prepare_search(
     setting: Setting,
     device: str,
     seed_batch: int | None = None,
+    *,
+    refines: bool = False,
 ) -> tuple[Rows, Iterator[Step]]:
     """All rows of φ1 as the search sees them, (N, d1) on the device, and the iterator of the search's steps.
 
     Spaces whose copies do not fit comfortably into memory stay on disk. Where there are several
-    GPUs, `cuda` searches on all of them. Raises InputError when there is not enough memory for the rest.
+    GPUs, `cuda` searches on all of them. Raises InputError when there is not enough memory for the rest of the search,
+    for its scores and, where it `refines`, for its refinement.
     """
     rows = searched_rows(dataset, setting)
     space1, space2 = dataset.space(phi1), dataset.space(phi2)
@@ -67,7 +72,8 @@ def prepare_search(
         space_rows.check_varies(space)
     N, d1, d2 = len(space1.features), space1.features.shape[1], space2.features.shape[1]
     on_disk = not fits(cost.copies(N, d1, d2, searched=int(rows.sum())), device)
-    _check_memory(cost.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk), on_disk, device)
+    needed = cost.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk, refines=refines)
+    _check_memory(needed, on_disk, device)
     first, searched = searched_pair(space1, space2, config, rows, device, on_disk=on_disk)
     return first, _search(device, searched, config, solver, seeds, seed_batch)
 

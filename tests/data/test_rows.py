@@ -363,6 +363,21 @@ def test_memory_that_cannot_suffice_is_said_before_anything_is_read(tmp_path, mo
             searching.prepare_search(pair, "a", "b", config, solver, range(1000), "transductive", "cpu")
 
 
+def test_memory_that_suffices_to_search_and_not_to_refine_is_said_before(tmp_path, monkeypatch):
+    phi1, phi2, _ = planted(size=100)
+    pair = dataset_from_files(saved(tmp_path, phi1, "a.npy"), saved(tmp_path, phi2, "b.npy"))
+    config, solver = preset("fast", num_classes=3, num_samples=300)
+    search, both = (
+        cost.least_bytes(300, 8, 8, config, solver, 1000, on_disk=False, refines=refines) for refines in (False, True)
+    )
+    assert search < both
+    monkeypatch.setattr(searching, "free_bytes", lambda device: (search + both) // 2)
+    asked = (pair, "a", "b", config, solver, range(1000), "transductive", "cpu")
+    searching.prepare_search(*asked)
+    with pytest.raises(InputError, match=r"this search needs \d\.\d GiB of memory"):
+        searching.prepare_search(*asked, refines=True)
+
+
 def test_an_estimate_claims_no_spaces_that_stay_on_disk():
     config, solver = preset("fast", num_classes=10, num_samples=1_281_167)
     spaces = {
