@@ -57,7 +57,8 @@ def _import(answering: Answering, path: Path, by: str | None) -> None:
     if joined.cleared:
         print(f"{count(joined.cleared, 'answer')} about a class that is two now must be given again")
     if joined.contradictions:
-        table = Table("sample", "this run", path.name, title="contradictions: this run's answer is kept")
+        print("contradictions, of which this run keeps its own answer:")
+        table = Table("sample", "this run", path.name, box=None)
         for row, ours, theirs in joined.contradictions:
             table.add_row(str(row), *(review_sentences.class_name(k, joined.review) for k in (ours, theirs)))
         print_table(table)
@@ -72,7 +73,7 @@ def _show(answering: Answering) -> None:
     steps = history.versions(answering.run.folder)
     current = {step["after"] for step in given.steps[1:]} | {given.version}
     if steps:
-        table = Table("version", "step", "by", "")
+        table = Table("version", "step", "by", "", box=None)
         for version, step in steps[:LATEST]:
             state = "" if version in current else "taken back"
             table.add_row(str(version), review_sentences.step(step, given), step.get("by", ""), state)

@@ -19,7 +19,10 @@ Cluster = Annotated[
 ]
 Labeling = Annotated[
     View | None,
-    typer.Option(help="refined: the most likely labelings in both spaces; searched: the paper's vote of all seeds."),
+    typer.Option(
+        help="corrected: with a person's answers; refined: the most likely labelings in both spaces; searched: the "
+        "paper's vote of all seeds. The first that there is by default."
+    ),
 ]
 ModeNumber = Annotated[
     int | None, typer.Option("--mode", help="The vote of the seeds of one mode alone, by its number in `modes`.")

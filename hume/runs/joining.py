@@ -67,10 +67,9 @@ class _Joining:
         rows = {row for row, _, _ in self.now.drawn}
         audited = {row: k for row, k in self.theirs.audited.items() if row in rows}
         answers = {row: k for row, k in self.theirs.answers.items() if row not in audited}
-        counts = [self._answers("answer", answers), self._answers("audit", audited)]
-        contradictions = tuple(pair for _, _, pairs in counts for pair in pairs)
-        added, known = sum(new for new, _, _ in counts), sum(same for _, same, _ in counts)
-        return Joined(added, known, contradictions, cleared, self.now)
+        added, known, contradictions = self._answers("answer", answers)
+        more, too, others = self._answers("audit", audited)
+        return Joined(added + more, known + too, (*contradictions, *others), cleared, self.now)
 
     def _add(self, step: Step) -> None:
         self.steps.append({**step, "by": self.by})
