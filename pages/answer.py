@@ -13,12 +13,13 @@ from hume.runs.findings import Findings
 from hume.runs.review import Review
 from pages._sections import answer_accuracy, answer_history, audit, batches, question
 from pages._sections.batches import About, Batch
+from pages._sections.correct import SELECTED
 from pages._state import runs
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
 
 IMPROVE, AUDIT = "better labels", "an audit"
-LEAST, ONE, SELECTED = "least certain", "one class", "the selection on the map"
+LEAST, ONE = "least certain", "one class"
 FLOWS, MOVED = 6, 12  # largest flows, and pictures of each
 SIZE = 48  # pixels
 

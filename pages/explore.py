@@ -12,7 +12,7 @@ from hume.common import formatting
 from hume.reporting import figures, sentences
 from hume.reporting.maps import Map, Which
 from hume.runs.findings import Findings
-from pages._sections import suspects
+from pages._sections import correct, suspects
 from pages._state import ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -262,6 +262,7 @@ def selection(found: Findings, rows: list[int]) -> None:
             st.caption("≠ marks samples whose true class differs.")
         if clicked is not None:
             _open(clicked)
+    correct.samples(found, rows)
     plots.csv_button("Selection as CSV", lambda: selection_table(found, rows, truth), "selection", key="selection csv")
 
 

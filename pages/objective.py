@@ -11,7 +11,7 @@ from hume.experiments import criteria
 from hume.experiments.criteria import Criterion
 from hume.reporting import figures, sentences
 from hume.runs.findings import Findings, SeedFindings
-from pages._sections import modes, phi1_scores, replay, trust
+from pages._sections import correct, modes, phi1_scores, replay, trust
 from pages._state import ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -186,12 +186,12 @@ def one_seed(found: Findings) -> None:
     with st.container(horizontal=True, gap="medium"):
         for label, value in numbers.items():
             st.metric(label, value, width="content")
-    names = runs.class_names(found)
+    names = runs.class_names(found)[: found.num_found]  # a seed knows no others
     left, right = st.columns([1, 1], gap="large") if truth else (st.container(), None)
     with left:
         pictures(found, one, names)
     if right is not None and one.confusion is not None:
-        confusion = one.confusion
+        confusion = one.confusion[: found.num_found]
         with right:
             st.markdown("**Found and true classes**")
             plots.plot(
@@ -205,12 +205,14 @@ def one_seed(found: Findings) -> None:
                 name=plots.file_name(found.run.name, "seed", str(seed), "confusion"),
                 height=480,
             )
+    if not whose:
+        correct.classes(found)
 
 
 def pictures(found: Findings, one: SeedFindings, names: list[str]) -> None:
     """A row of the most typical pictures of every class."""
     sizes = np.bincount(one.labeling, minlength=found.num_classes)
-    for k, members in enumerate(one.typical):
+    for k, members in enumerate(one.typical[: found.num_found]):
         st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,}" + (" · empty" if sizes[k] == 0 else ""))
         if sizes[k]:
             tiles = [Tile(int(row)) for row in members if row >= 0]

@@ -17,7 +17,7 @@ from hume.reporting import figures, review_sentences, sentences
 from hume.runs import review
 from hume.runs.findings import RELIABLE_COLUMNS, Findings, RowChoice
 from hume.runs.review import Review
-from pages._sections import export, semi_supervised
+from pages._sections import correct, export, semi_supervised
 from pages._state import ground_truth, runs
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -55,7 +55,7 @@ def settings(found: Findings) -> tuple[int, int, Order, RowChoice]:
     """The choices of Algorithm G1; the same as the command line's."""
     row = st.columns([2, 2, 3, 2], gap="medium")
     others = max(1, found.dataset.num_samples - 1)
-    most = max(1, found.dataset.num_samples // found.num_classes)
+    most = max(1, found.dataset.num_samples // len(found.classes))
     most = max(2, min(most, MOST_PER_CLASS))
     per_class = row[0].slider(
         "Samples per class", 1, most, min(25, most), key="per_class", bind="query-params", help="N_k of Algorithm G1."
@@ -88,6 +88,8 @@ def warnings(found: Findings, ranking: ReliabilityRanking, samples: ReliableSamp
     """Warn of classes that are short, empty or mixed, without labels."""
     mixed = {}
     for k, size in samples.shortages.items():
+        if k not in found.classes:  # it was merged into another
+            continue
         name = plots.plain(given.name(k))
         if size == 0:
             st.warning(f"**{name}** is empty in the vote. Try fewer classes.", icon=":material/warning:")
@@ -96,7 +98,7 @@ def warnings(found: Findings, ranking: ReliabilityRanking, samples: ReliableSamp
                 f"**{name}** has only {size} of {samples.per_class} requested samples.", icon=":material/warning:"
             )
     share = ranking.neighbor_share
-    for k in range(found.num_classes):
+    for k in found.classes:
         members = np.sort(share[ranking.labeling == k])[::-1][: samples.per_class]
         if len(members) and np.median(members) < MIXED:
             mixed[given.name(k)] = float(np.median(members))
@@ -180,15 +182,16 @@ def galleries(found: Findings, samples: ReliableSamples, given: Review) -> None:
     on_disk = (found.run.name, given.names)
     stale = st.session_state.get("names on disk") != on_disk
     st.session_state["names on disk"] = on_disk
-    for k in range(found.num_classes):
+    for k in found.classes:
         if stale or f"name {k}" not in st.session_state:
             st.session_state[f"name {k}"] = given.names.get(k, "")
-    for k in range(found.num_classes):
+    for k in found.classes:
         rows = samples.rows[samples.classes == k].tolist()
         head, field = st.columns([3, 2], vertical_alignment="center")
-        rejected = sum(row in given.rejected for row in rows)
+        rejected = [row for row in rows if row in given.rejected]
         head.markdown(
-            f"**{plots.plain(given.name(k))}** · {len(rows)} samples" + (f", {rejected} rejected" if rejected else "")
+            f"**{plots.plain(given.name(k))}** · {len(rows)} samples"
+            + (f", {len(rejected)} rejected" if rejected else "")
         )
         key = f"name {k}"
         field.text_input(
@@ -204,6 +207,7 @@ def galleries(found: Findings, samples: ReliableSamples, given: Review) -> None:
             tiles, key=f"reliable {k}", dataset=found.dataset, label=given.name(k), size=56,
             on_click=partial(_keep_or_reject, found.run),
         )  # fmt: skip
+        correct.rejected(found, rejected, given)
 
 
 def _keep_or_reject(run: Run, row: int) -> None:
@@ -255,17 +259,18 @@ def statistics(
         f"**Balance** · {quality.balance_mean:.1f} ± {quality.balance_std:.1f} samples per true class; "
         f"accuracy {percent(quality.accuracy_mean)} ± {percent(quality.accuracy_std)} over the found classes"
     )
-    names = runs.class_names(found)
-    sizes = np.bincount(samples.classes, minlength=found.num_classes)
+    names, classes = runs.class_names(found), found.classes
+    sizes = np.bincount(samples.classes, minlength=found.num_classes)[classes]
     counts = {
         found.true_names[int(c)]: int(size) for c, size in zip(quality.true_classes, quality.balance, strict=True)
     }
     st.dataframe(
         {
-            "found class": names,
+            "found class": [names[k] for k in classes],
             "samples": sizes.tolist(),
             "right": [
-                None if np.isnan(share) else round(100 * float(share), 1) for share in quality.accuracy_per_class
+                None if np.isnan(share) else round(100 * float(share), 1)
+                for share in quality.accuracy_per_class[classes]
             ],
         },
         column_config={"right": st.column_config.NumberColumn("right, %")},

@@ -11,9 +11,10 @@ from hume.common.formatting import percent
 from hume.jobs.queues import UNDER_WAY
 from hume.reporting import sentences
 from hume.runs.findings import Findings
-from pages._sections import launch, progress
+from pages._sections import correct, launch, progress
 from pages._state import datasets, ground_truth
 from pages._state.runs import (
+    ANSWER,
     EXPLORE,
     OBJECTIVE,
     RELIABLE,
@@ -108,18 +109,19 @@ def sorted_pictures(found: Findings) -> None:
     names = class_names(found)
     blind = not ground_truth.shows_truth(found.dataset)
     sizes = np.bincount(found.vote.labeling, minlength=found.num_classes)
-    st.subheader(f"{sentences.offered(found)}: {int((sizes > 0).sum())} classes")
-    if found.view == "refined" or found.mode is not None:
+    st.subheader(f"{sentences.offered(found)}: {np.count_nonzero(sizes)} classes")
+    if found.view == "refined" or found.mode is not None or found.review is not None:
         typical = found.typical(found.vote.labeling, PER_CLASS)
     else:
         typical = found.seed(found.seeds[int(found.statistics.order[0])], PER_CLASS).typical
     halves = st.columns(2, gap="large")
-    for k in range(found.num_classes):
-        with halves[k % 2]:
+    for i, k in enumerate(found.classes):
+        with halves[i % 2]:
             truth = "" if blind else _truth(found, k)
             st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,} samples{truth}")
             tiles = [Tile(int(row)) for row in typical[k] if row >= 0]
             gallery(tiles, key=f"class {k}", dataset=found.dataset, label=names[k], size=48)
+    correct.classes(found)
     agreement = found.vote_agreement
     if agreement is not None and not blind:
         st.markdown(
@@ -132,6 +134,7 @@ def sorted_pictures(found: Findings) -> None:
         st.page_link(OBJECTIVE, label=sentences.question(found.view), icon=":material/scatter_plot:")
         st.page_link(OBJECTIVE, label="Labelings found", icon=":material/call_split:")
         st.page_link(EXPLORE, label="Explore the samples", icon=":material/hub:")
+        st.page_link(ANSWER, label="Correct the labels", icon=":material/touch_app:")
         st.page_link(RELIABLE, label="Reliable samples", icon=":material/verified:")
 
 

@@ -139,6 +139,7 @@ class Answering:
         unknown = [row for row in numbers if not 0 <= row < N]
         if unknown:
             raise InputError(f"there is no sample {unknown[0]}: they are 0 to {N - 1}")
+        corrected.check_classes(self.found.stage, self.found.num_found)  # before anything is kept
         self.keep_base()
         before = self.now().vote.labeling
         step(numbers)

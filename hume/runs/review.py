@@ -292,7 +292,12 @@ def _answered(review: Review, step: Step) -> Review:
     while number in review.merged:
         number = review.merged[number]
     rows = [int(row) for row in step["rows"]]
-    return replace(review, answers=review.answers | dict.fromkeys(rows, number), skipped=review.skipped - set(rows))
+    return replace(
+        review,
+        answers=review.answers | dict.fromkeys(rows, number),
+        skipped=review.skipped - set(rows),
+        rejected=review.rejected - set(rows),  # of the class that they were in
+    )
 
 
 def _new(review: Review, step: Step) -> Review:

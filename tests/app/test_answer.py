@@ -8,6 +8,7 @@ from hume.runs import answering, review
 from hume.runs.findings import Findings
 from tests.support.app_driver import (
     birds,
+    click,
     galleries,
     given,
     look,
@@ -134,6 +135,53 @@ def test_of_many_classes_ten_have_a_button_and_all_can_be_chosen(home):
     at = rerun(at.selectbox(key=f"any {row}").select(likely[-1]))
     assert review.read(run).answers == {row: likely[-1]}
     assert asked(at) != row
+
+
+def test_a_selection_on_the_map_is_put_into_a_class_set_aside_or_asked_about(run):
+    at = look("explore", run="written", rows="4,5,6")
+    version = review.read(run).version
+    at = rerun(at.selectbox(key=f"put {version}").set_value(2))
+    assert review.read(run).answers == {4: 2, 5: 2, 6: 2}
+    assert [caption for _, caption, _ in tiles(at, "selection")] == ["Class 2"] * 3
+    assert "3 samples: Class 2" in at.toast[0].value.replace("\\", "")
+    at = press(at, "set aside")
+    assert review.read(run).set_aside == {4, 5, 6}
+    at = press(press(at, "undo correction"), "undo correction")
+    assert review.read(run).steps == ()
+    at = press(at, "ask about")
+    assert asked(at) in (4, 5, 6)
+    assert says(progress(at), "Question 1 of 3")
+
+
+def test_a_rejected_picture_is_given_its_class(run):
+    at = look("reliable", run="written", per_class="5", neighbors="30")
+    row = tiles(at, "reliable 0")[0][0]
+    at = click(at, "reliable 0", row)
+    at = rerun(at.selectbox(key=f"right class {row} {review.read(run).version}").set_value(3))
+    now = review.read(run)
+    assert (now.answers, now.rejected) == ({row: 3}, frozenset())
+    assert row not in [each for each, *_ in tiles(at, "reliable 0")]
+
+
+@pytest.mark.parametrize("page", ["start", "objective"])
+def test_classes_are_merged_split_and_named_where_their_sizes_are(run, page):
+    at = look(page, run="written", start_data="birds")
+    sizes = np.bincount(Findings(run).vote.labeling)
+    at = rerun(at.selectbox(key="merged into it written").set_value(2))
+    at = press(at, "merge")
+    found = Findings(run)
+    assert found.classes == [0, 1, 3]
+    assert np.bincount(found.vote.labeling)[0] > sizes[0]
+    at = rerun(at.selectbox(key="parted written").set_value(1))
+    at = press(at, "split")
+    assert Findings(run).classes == [0, 1, 3, 4]
+    if page == "start":
+        assert sorted(key for key in galleries(at) if key.startswith("class ")) == [f"class {k}" for k in (0, 1, 3, 4)]
+    at = rerun(at.text_input(key="its name 0 ").set_value("owls"))
+    assert review.read(run).names == {0: "owls"}
+    for _ in range(3):
+        at = press(at, "undo correction")
+    assert Findings(run).classes == [0, 1, 2, 3]
 
 
 def test_an_answer_about_a_class_that_another_tab_merged_away_is_a_sentence(run):
