@@ -19,6 +19,7 @@ from pages._widgets import plots
 
 KINDS = {
     "hume": "HUME",
+    "answered": "With a person's answers",
     "control": "Negative controls: the same search without a second view",
     "baseline": "Other methods without labels",
     "supervised": "Supervised: upper bound",
@@ -65,17 +66,20 @@ def choose() -> Comparison:
 def _standings(comparison: Comparison) -> list[Standing]:
     """Scored results on a pair of spaces, cached for all tabs until another method is run."""
     folder = comparison.cache.folder
-    return _cached_standings(folder, datasets.stamp(comparison.dataset, folder), comparison)
+    answers = tuple((each.run.name, each.review.version) for each in comparison.answered)
+    return _cached_standings(folder, datasets.stamp(comparison.dataset, folder), answers, comparison)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Scoring …")
-def _cached_standings(folder: Path, stamp: str, _comparison: Comparison) -> list[Standing]:
+def _cached_standings(
+    folder: Path, stamp: str, answers: tuple[tuple[str, int], ...], _comparison: Comparison
+) -> list[Standing]:
     return _comparison.standings()
 
 
 def offer(comparison: Comparison, standings: list[Standing]) -> None:
     """The methods to run, each a job that can be cancelled."""
-    known = {each.method.key for each in standings}
+    known = {each.method.key for each in standings} & set(METHODS)
     missing = [method for method in comparison.methods if method.key not in known]
     with st.expander(f"Run methods ({len(known)} of {len(comparison.methods)} were run)", expanded=not standings):
         chosen = st.multiselect(
@@ -150,7 +154,9 @@ def pool(comparison: Comparison, standings: list[Standing], truth: bool) -> None
     )
     if sentence := experiment_sentences.preferred_by_likelihood(preference(standings), truth):
         st.markdown(sentence)
-    missing = [each for each in standings if each.method.kind != "supervised" and each.likelihood is None]
+    missing = [
+        each for each in standings if each.method.kind not in ("supervised", "answered") and each.likelihood is None
+    ]
     if missing and st.button(
         f"Judge {formatting.count(len(missing), 'method')}", icon=":material/gavel:", key="judge methods",
         help="Seconds for 10,000 samples; without labels.",

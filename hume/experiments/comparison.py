@@ -23,6 +23,7 @@ from hume.data.splits import evaluated_rows
 from hume.engine.config import preset
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Spread, spread
+from hume.experiments.answered import Answered, answered_runs
 from hume.experiments.baselines.registry import agreement_of, run_baseline
 from hume.experiments.cache import Cache
 from hume.experiments.judge import judge, load_judged, save_judged
@@ -33,7 +34,7 @@ from hume.experiments.saved_labelings import SavedLabelings, load, pair_key, sav
 from hume.experiments.searches import ExperimentSearch
 from hume.runs.searching import LABEL_TYPE, of_search
 
-KINDS: tuple[Kind, ...] = ("hume", "control", "baseline", "supervised")  # as they are listed
+KINDS: tuple[Kind, ...] = ("hume", "answered", "control", "baseline", "supervised")  # as they are listed
 AS_LIKELY = 0.01  # nats a row: a refinement stops where a step gains less than a tenth of it
 
 
@@ -185,10 +186,31 @@ class Comparison:
     # --- scores --------------------------------------------------------------------------------
 
     def standings(self) -> list[Standing]:
-        """Every method that was run: HUME, controls, baselines, then the supervised upper bound."""
-        methods = sorted(self.methods, key=lambda method: KINDS.index(method.kind))
-        known = [(method, self.saved(method.key)) for method in methods]
-        return [self.standing(method, saved) for method, saved in known if saved is not None]
+        """Every method that was run: HUME, runs with answers, controls, baselines, the supervised upper bound."""
+        known = [(method, self.saved(method.key)) for method in self.methods]
+        standings = [self.standing(method, saved) for method, saved in known if saved is not None]
+        standings += [self._with_answers(answered) for answered in self.answered]
+        return sorted(standings, key=lambda line: KINDS.index(line.method.kind))
+
+    @property
+    def answered(self) -> list[Answered]:
+        """The runs on this pair of spaces whose labeling a person corrected."""
+        return list(answered_runs(self.home, self.dataset, self.phi1, self.phi2, self.num_classes))
+
+    def _with_answers(self, answered: Answered) -> Standing:
+        found = answered.findings()
+        agreement = found.vote_agreement
+        return Standing(
+            method=answered.method,
+            acc=None if agreement is None else spread([agreement.acc]),
+            ari=None if agreement is None else spread([agreement.ari]),
+            nmi=None if agreement is None else spread([agreement.nmi]),
+            vote_acc=None,
+            cv_score=None,
+            num_seeds=1,
+            seconds=float(answered.run.scores()["seconds"]),
+            note=answered.note,
+        )
 
     def standing(self, method: Method, saved: SavedLabelings) -> Standing:
         """The scores of one method's labelings; those that need ground truth are None without it."""

@@ -8,7 +8,7 @@ from typing import Literal
 from hume.experiments.baselines.catalogue import BASELINES
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS
 
-Kind = Literal["hume", "control", "baseline", "supervised"]
+Kind = Literal["hume", "answered", "control", "baseline", "supervised"]
 
 HUME = "hume-refined"  # what a run offers
 AS_IN_PAPER = "hume"  # the vote of all searched labelings

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hume import Store
 from hume.common.errors import InputError
 from hume.evaluation import metrics
 from hume.experiments import comparison as comparison_module
@@ -16,7 +17,10 @@ from hume.experiments.negative_controls import NEGATIVE_CONTROLS, run_negative_c
 from hume.experiments.published import PUBLISHED, headline
 from hume.experiments.saved_labelings import ScoredLabelings, save
 from hume.reporting.experiment_sentences import compared_with_others, preferred_by_likelihood
+from hume.runs.answering import Answering
 from hume.runs.discover import discover
+from hume.runs.findings import Findings
+from tests.support.app_driver import given
 from tests.support.planted_runs import save_folder, shorten
 
 
@@ -54,6 +58,24 @@ def test_controls_leave_the_spaces_as_they_are(dataset):
     for key in NEGATIVE_CONTROLS:
         run_negative_control(key, dataset, "phi1", "phi2", num_classes=4, seeds=range(1))
     assert all(np.array_equal(before[name], space.features) for name, space in dataset.spaces.items())
+
+
+def test_a_run_with_answers_stands_beside_the_methods_and_is_not_judged_among_them(tmp_path):
+    store = Store(tmp_path)
+    dataset = save_folder(store.home / "datasets" / "planted", classes=4, size=60)
+    run = given(store, dataset, "planted", [np.where(dataset.labels == 3, 2, dataset.labels)] * 2)
+    comparison = Comparison(store.home, dataset, "phi1", "phi2", num_classes=4)
+    assert comparison.standings() == []
+    answering = Answering(Findings(run))
+    answering.answer(np.flatnonzero(dataset.labels == 3)[:4], 3)
+    (line,) = comparison.standings()
+    assert (line.method.kind, line.method.title) == ("answered", "HUME with 4 answers: planted")
+    assert line.acc.mean == answering.now().vote_agreement.acc > 0.9
+    assert line.vote_acc is None
+    assert preference([line]) is None
+    assert Comparison(store.home, dataset, "phi2", "phi1", num_classes=4).standings() == []
+    answering.undo()
+    assert comparison.standings() == []
 
 
 def test_what_was_found_is_there_for_whoever_looks_later(comparison, dataset, tmp_path):

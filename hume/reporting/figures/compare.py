@@ -10,14 +10,15 @@ from hume.reporting.figures.palette import ACCENT, MAIN, MUTED, SEQUENTIAL
 from hume.reporting.figures.parts import LEGEND_BELOW, category_axis, color_bar, frame, percent, same_length, unique
 
 ROW_HEIGHT = 30  # pixels a method
-COLOURS = {"hume": ACCENT, "control": MUTED, "baseline": MAIN, "supervised": MUTED}
+COLOURS = {"hume": ACCENT, "answered": ACCENT, "control": MUTED, "baseline": MAIN, "supervised": MUTED}
 TITLES = {
     "hume": "HUME",
+    "answered": "with a person's answers",
     "control": "negative controls",
     "baseline": "without labels",
     "supervised": "supervised: upper bound",
 }
-SYMBOLS = {"hume": "circle", "control": "x", "baseline": "circle", "supervised": "square-open"}
+SYMBOLS = {"hume": "circle", "answered": "diamond", "control": "x", "baseline": "circle", "supervised": "square-open"}
 GREY = "#8b8d91"  # of numbers that were printed elsewhere
 
 
@@ -33,7 +34,7 @@ def leaderboard(
 ) -> go.Figure:
     """Compare the accuracy of all methods: mean and standard deviation over seeds, the vote as a star.
 
-    names, kinds ("hume", "control", "baseline", "supervised"), mean, std, n, vote: (M,), shares 0 to 1, NaN where there
+    names, kinds (keys of TITLES), mean, std, n, vote: (M,), shares 0 to 1, NaN where there
     is no vote; published: printed numbers (name, share), drawn in grey below everything that was measured; refined:
     (M,) accuracies of the most likely labelings after refinement, NaN where there is none. Methods come in the order
     given, from the top. Raises InputError when the lengths differ.
