@@ -84,6 +84,14 @@ def to_the_hard_case(page: Page) -> None:
     last.scroll_into_view_if_needed()
 
 
+def let_the_computer_answer(page: Page) -> None:
+    """Answer the twenty questions, and scroll to what they are worth."""
+    page.get_by_role("button", name="Let the computer answer").click()
+    page.get_by_text("The computer gave").wait_for()
+    page.mouse.move(900, 500)
+    page.mouse.wheel(0, -5000)
+
+
 def to_the_plot(page: Page) -> None:
     page.locator(".js-plotly-plot").first.scroll_into_view_if_needed()
 
@@ -150,7 +158,12 @@ PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
 }
 
 # The steps of the lesson that are shown with people's labels, and what to do there.
-REVEALED: dict[str, Callable[[Page], None] | None] = {"seeds": None, "trust": to_the_hard_case, "compare": to_the_plot}
+REVEALED: dict[str, Callable[[Page], None] | None] = {
+    "seeds": None,
+    "trust": to_the_hard_case,
+    "compare": to_the_plot,
+    "answers": let_the_computer_answer,
+}
 
 if __name__ == "__main__":
     main()

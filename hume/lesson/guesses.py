@@ -10,20 +10,19 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from hume.common.errors import InputError, RunError
-from hume.common.files import disk_errors, write_atomically
 from hume.data.dataset import Dataset
+from hume.lesson import saved
 
 WALL = 36  # pictures that are sorted
 USUAL_GROUPS = 5
 MOST_GROUPS = 20
 MOST_HANDS = 1000
 LONGEST_NAME = 40  # characters
-WAIT = 5  # seconds for another process
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,7 @@ def raise_hands(home: Path, dataset: Dataset, kinds: int, number: int) -> Guesse
 
 def start_over(home: Path, dataset: Dataset) -> Guesses:
     """Delete all guesses, for the next class; a damaged file too."""
-    with disk_errors(home / "lessons"):
-        _path(home, dataset).unlink(missing_ok=True)
+    saved.remove(_path(home, dataset))
     return read(home, dataset)
 
 
@@ -140,17 +138,7 @@ def _path(home: Path, dataset: Dataset) -> Path:
 
 
 def _change(home: Path, dataset: Dataset, change: Callable[[Guesses], Guesses]) -> Guesses:
-    """Read, change and write under a lock, so that two tabs lose none of each other's changes."""
-    path = _path(home, dataset)
-    try:
-        with disk_errors(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock"), timeout=WAIT):
-                before = read(home, dataset)
-                after = change(before)
-                if after != before:
-                    values = {"rows": after.rows, "names": after.names, "placed": after.placed, "hands": after.hands}
-                    write_atomically(path, json.dumps(values, ensure_ascii=False).encode())
-    except Timeout:
-        raise RunError(f"{path} is being written by another process: try again") from None
-    return after
+    def values(guesses: Guesses) -> dict[str, Any]:
+        return {"rows": guesses.rows, "names": guesses.names, "placed": guesses.placed, "hands": guesses.hands}
+
+    return saved.change(_path(home, dataset), lambda: read(home, dataset), change, values)

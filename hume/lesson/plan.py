@@ -1,4 +1,4 @@
-"""The lesson's seven steps with notes for the presenter, and three exercises, as pages and hand-out show them."""
+"""The lesson's eight steps with notes for the presenter, and three exercises, as pages and hand-out show them."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ STEPS = (
         key="fit",
         title="Generalize",
         question="Which labelings generalize?",
-        minutes=4,
+        minutes=3,
         notes=(
             "Begin with the random labeling: no error on the training points. Ask whether it is a good labeling.",
             "Then brightness: perfect in one view, chance level in the other. Only what people see works in both.",
@@ -77,7 +77,7 @@ STEPS = (
         key="trust",
         title="Trust",
         question="Why vote, and when is the result reliable?",
-        minutes=3,
+        minutes=2,
         notes=(
             "The vote needs no choice between the seeds, and a choice cannot be checked without labels.",
             "Reliable samples are those on which neighbours and votes agree: use them for training.",
@@ -98,12 +98,26 @@ STEPS = (
         ),
     ),
     Step(
+        key="answers",
+        title="Answers",
+        question="What are twenty answers worth?",
+        minutes=2,
+        notes=(
+            "Show a picture, let the class call out, click or press the number. “We cannot tell” is an answer, too.",
+            "Before the last question ask: how many of all labels will twenty answers change?",
+            (
+                "Random labels have to teach the classes; the answers only move the borders of classes that are there. "
+                "Without time, let the computer answer."
+            ),
+        ),
+    ),
+    Step(
         key="handout",
         title="Hand-out",
         question="What do we take home?",
         minutes=1,
         notes=(
-            "The file opens in any browser, without a network, for years. The guesses are in it.",
+            "The file opens in any browser, without a network, for years. The guesses and answers are in it.",
             "The exercises need no computer; their answers are in the file, folded.",
         ),
     ),

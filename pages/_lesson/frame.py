@@ -6,7 +6,7 @@ from functools import partial, update_wrapper
 import streamlit as st
 
 from hume.lesson.plan import STEPS, Step
-from pages._lesson import compare, fit, guess, handout, moves, seeds, trust
+from pages._lesson import answers, compare, fit, guess, handout, moves, seeds, trust
 from pages._state import errors
 
 SHOW: Mapping[str, Callable[[], None]] = {
@@ -16,6 +16,7 @@ SHOW: Mapping[str, Callable[[], None]] = {
     "seeds": seeds.show,
     "trust": trust.show,
     "compare": compare.show,
+    "answers": answers.show,
     "handout": handout.show,
 }
 # A lesson is read from the last row: larger type, and no pale text.

@@ -1,20 +1,24 @@
 """Hand-out: the lesson as one file, and three exercises."""
 
+from pathlib import Path
+
 import streamlit as st
 
+from hume.common.errors import HumeError
 from hume.lesson import guesses
+from hume.lesson.answers import Answers, TwentyQuestions
 from hume.lesson.handout import handout
 from hume.lesson.plan import EXERCISES
 from hume.runs import review
-from pages._lesson import lesson
+from pages._lesson import answers, lesson
 from pages._widgets import plots
 
 
 def show() -> None:
     lesson.choose_data()
     st.markdown(
-        "One file for the class: the guesses, the found classes, how reliable they are, and three exercises. It opens "
-        "in any browser and needs no network."
+        "One file for the class: the guesses, the found classes, how reliable they are, what the answers are worth, "
+        "and three exercises. It opens in any browser and needs no network."
     )
     file()
     exercises()
@@ -31,12 +35,17 @@ def file() -> None:
         return
     guessed = guesses.read(lesson.home(), findings.dataset)
     home, truth = lesson.home(), lesson.shows_truth()
+    questions = answers.asked(findings)
+    answered = len(_answered(questions, home))
 
     def content() -> bytes:
-        """The guesses and names at the time of the download, from any tab."""
-        given = review.read(findings.run)
-        names = [given.name(k) for k in range(findings.num_classes)]
-        return handout(findings, guesses.read(home, findings.dataset), names, show_truth=truth).encode()
+        """The guesses, answers and names at the time of the download, from any tab."""
+        named = review.read(findings.run)
+        names = [named.name(k) for k in range(findings.num_classes)]
+        given = _answered(questions, home)
+        outcome = questions.outcome(given, truth) if given and questions.next(given) is None else None
+        known = guesses.read(home, findings.dataset)
+        return handout(findings, known, names, answers=given, outcome=outcome, show_truth=truth).encode()
 
     st.download_button(
         "The lesson as one HTML file",
@@ -49,9 +58,18 @@ def file() -> None:
         on_click="ignore",
     )
     st.markdown(
-        f"{len(guessed.placed)} of {len(guessed.rows)} pictures are sorted. "
+        f"{len(guessed.placed)} of {len(guessed.rows)} pictures are sorted. {answered} of {questions.number} questions "
+        "are answered: the answers are in the file when all are given. "
         + _about_labels(findings.dataset.labels is not None, truth)
     )
+
+
+def _answered(questions: TwentyQuestions, home: Path) -> Answers:
+    """The answers so far; none where nothing can be asked, which the step before says."""
+    try:
+        return questions.read(home)
+    except HumeError:
+        return ()
 
 
 def _about_labels(known: bool, shown: bool) -> str:

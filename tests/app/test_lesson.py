@@ -2,17 +2,32 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
 from hume.lesson import guesses
 from hume.lesson.handout import handout
 from hume.lesson.plan import EXERCISES, STEPS
+from hume.runs import review
 from pages._state import runs
-from tests.support.app_driver import LESSON, NAMES, ended, figures, look, press, rerun, sort_into, until, words
+from tests.support.app_driver import (
+    LESSON,
+    NAMES,
+    click,
+    ended,
+    figures,
+    look,
+    press,
+    rerun,
+    sort_into,
+    tiles,
+    until,
+    words,
+)
 from tests.support.rules import cases
 
-OF_A_RUN = ("learn-seeds", "learn-trust", "learn-compare", "learn-handout")
+OF_A_RUN = ("learn-seeds", "learn-trust", "learn-compare", "learn-answers", "learn-handout")
 OF_TRUTH = re.compile(
     r"people (say|have|call|give)|(are|is) right|and people's labels|accuracy and|in the right class|agrees on",
     re.IGNORECASE,
@@ -43,7 +58,7 @@ def test_the_lesson_takes_twenty_minutes():
     assert len(EXERCISES) == 3
 
 
-@cases("page", ["learn-trust", "learn-compare", "learn-handout"])
+@cases("page", OF_A_RUN[1:])
 def test_without_a_run_a_step_shows_the_way(home, page):
     assert "100 seeds" in " ".join(words(look(page)))
 
@@ -156,6 +171,55 @@ def test_the_hand_out_holds_the_guesses_and_the_truth_only_when_it_is_shown(gues
         text = page.split("<script")[0] + "".join(re.findall(r'<script type="application/json">(.*?)</script>', page))
         assert bool(re.search(rf"\b({'|'.join(NAMES)})\b", text)) is truth
     assert "What did we guess?" not in handout(found, guesses.Guesses(known.rows), ["A", "B", "C", "D"])
+
+
+# --- twenty answers ----------------------------------------------------------------------------------
+
+
+def ask(**query):
+    return look("learn-answers", lesson_data="birds", run="first", **query)
+
+
+@pytest.fixture
+def unanswered(library):
+    yield library
+    shutil.rmtree(library.home / "lessons" / "answers", ignore_errors=True)
+
+
+def test_answers_are_the_same_in_every_tab_and_can_be_taken_back(unanswered):
+    at = ask()
+    (asked,) = tiles(at, "lesson asked")
+    press(at, "lesson class 2")
+    click(at, "lesson typical 1", tiles(at, "lesson typical 1")[0][0])
+    press(at, "lesson no answer")
+    for tab in (at, ask()):
+        assert tab.get("progress")[0].proto.text.startswith("**Question 4 of 20**")
+    for _ in range(3):
+        press(at, "lesson undo")
+    assert tiles(at, "lesson asked") == [asked]
+    press(at, "lesson class 0")
+    press(at, "lesson forget answers")
+    assert tiles(ask(), "lesson asked") == [asked]
+    assert not review.read(unanswered.open("first")).steps
+
+
+def test_the_result_waits_for_peoples_labels_and_goes_into_the_hand_out(unanswered, download):
+    at = ask()
+    assert "lesson computer" not in [button.key for button in at.button]
+    press(at, "lesson class 0")
+    shown = ask(lesson_truth="true")
+    press(shown, "lesson computer")
+    assert len(figures(shown)["lesson answers"]["data"]) == 3
+    assert "The computer gave 19 of the 20 answers" in " ".join(words(shown))
+    rerun(at)
+    assert "lesson answers" not in figures(at)
+    assert "20 answers changed" in " ".join(words(at))
+    assert not OF_TRUTH.search(" ".join(words(at)))
+    for truth in (False, True):
+        at = look("learn-handout", lesson_data="birds", run="first", **({"lesson_truth": "true"} if truth else {}))
+        file = download(at, "handout").decode()
+        assert "What are 20 answers worth?" in file
+        assert ("random labels alone" in file) is truth
 
 
 # --- a search --------------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ def test_the_lesson_from_the_first_step_to_the_hand_out_by_keyboard(
     trust(page)
     arrive(page, "compare")
     expect(page.get_by_text(f"of {SORTED} pictures into the same group").first).to_be_visible()
+    arrive(page, "answers")
+    answer(page)
     arrive(page, "handout")
     tab_to(page, "The lesson as one HTML file")
     with page.expect_download() as waiting:
@@ -51,6 +53,7 @@ def test_the_lesson_from_the_first_step_to_the_hand_out_by_keyboard(
     reader.locator(".js-plotly-plot .main-svg").first.wait_for()
     told = words_of(reader)
     assert "curly ones" in told
+    assert "What are 20 answers worth?" in told
     assert "Three exercises" in told
 
 
@@ -127,4 +130,16 @@ def trust(page: Page) -> None:
     """Of a good and a hard pair only the hard one is warned of."""
     expect(page.get_by_text("The ranking of the seeds is not reliable here")).to_be_visible()
     expect(page.get_by_text("No evidence against the ranking of the seeds")).to_be_visible()
+    settle(page)
+
+
+def answer(page: Page) -> None:
+    """A class is chosen by its number, taken back, chosen again; the computer answers the rest."""
+    for key, number in (("3", 2), ("x", 3), ("Control+z", 2)):
+        page.keyboard.press(key)
+        expect(page.get_by_text(f"Question {number} of 20")).to_be_visible()
+        settle(page)
+    press(page, "Let the computer answer")
+    expect(page.get_by_text("The computer gave 19 of the 20 answers")).to_be_visible()
+    expect(page.get_by_text("random labels alone").first).to_be_visible()
     settle(page)
