@@ -83,12 +83,12 @@ class Outcome:
 class TwentyQuestions:
     """The questions about the labeling that a run found, and what the answers to them change.
 
-    A labeling that is not refined is refined first. Raises RunError for a damaged file or run, InputError for data
-    whose labelings cannot be refined.
+    Answers of the run's own review are left out; a labeling that is not refined is refined first. Raises RunError for
+    a damaged file or run, InputError for data whose labelings cannot be refined.
     """
 
     def __init__(self, found: Findings):
-        self.found = found
+        self.found = found if found.review is None else found.corrected_by(Review())
         self.number = min(QUESTIONS, found.dataset.num_samples)
         self._fit = lru_cache(KEPT)(self._refit)
         self._batch = lru_cache(KEPT)(self._ask)

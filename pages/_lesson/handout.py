@@ -41,7 +41,7 @@ def file() -> None:
     def content() -> bytes:
         """The guesses, answers and names at the time of the download, from any tab."""
         named = review.read(findings.run)
-        names = [named.name(k) for k in range(findings.num_classes)]
+        names = [named.name(k) for k in range(max(findings.num_classes, findings.num_found))]
         given = _answered(questions, home)
         outcome = questions.outcome(given, truth) if given and questions.next(given) is None else None
         known = guesses.read(home, findings.dataset)

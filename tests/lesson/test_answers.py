@@ -65,6 +65,12 @@ def test_another_labeling_has_answers_of_its_own(found, asked, tmp_path):
     assert TwentyQuestions(Findings(other)).read(tmp_path) == ()
 
 
+def test_the_runs_own_answers_are_left_out(found, asked):
+    merged = TwentyQuestions(found.corrected_by(review.Review(merged={3: 0})))
+    assert merged.next(()) == asked.next(())
+    assert merged.typical.tolist() == asked.typical.tolist()
+
+
 def test_an_answer_to_an_old_page_changes_nothing(found, asked, tmp_path):
     first = asked.next(())
     asked.answer(tmp_path, first, 2)
