@@ -16,11 +16,14 @@ install: .venv/.installed
 features: install
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-features.txt -r requirements-data.txt
 
+# In the order of the files, so that the longest, pages and browser, do not come last.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: .venv/.installed-dev browser
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20
+	$(PY) -m pytest $(WORKERS) --durations=20
 
 test-slow: .venv/.installed-dev browser
-	$(PY) -m pytest -m slow --durations=20
+	$(PY) -m pytest $(WORKERS) -m slow --durations=20
 
 lint: .venv/.installed-dev
 	$(PY) -m ruff check .

@@ -3,9 +3,9 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-# Workers share the cores: one thread each, before torch and numba are loaded, and in what the tests start.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
+# Tests share the cores: one thread each, before torch and numba are loaded, and in what the tests start. Threads that
+# wait for each other beside other work took a minute for a second's search.
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
 
 import pytest
 

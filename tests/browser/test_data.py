@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from torchvision.datasets import ImageFolder
 
 from hume import Store
 from hume.exchange.releases import export_release
@@ -125,6 +124,8 @@ def test_a_zip_of_images_goes_in_and_labeled_sets_come_out(
 
 
 def check_image_folder(content: bytes, place: Path) -> None:
+    from torchvision.datasets import ImageFolder
+
     with zipfile.ZipFile(io.BytesIO(content)) as made:
         made.extractall(place)
     folders = {path.parent for path in place.rglob("*.png")}

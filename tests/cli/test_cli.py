@@ -103,7 +103,7 @@ def files(tmp_path_factory):
 def digits(home):
     """A finished run named `digits`, made by a real process: its answer."""
     asked = "search --dataset digits --phi1 simclr --phi2 lite0 --seeds 3 --device cpu --run digits --json"
-    return run(home, *asked.split())
+    return run(home, *asked.split(), "--set", "num_iterations=150")
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +285,7 @@ def test_reliable_samples_of_every_class(digits, home, tmp_path):
     assert code == 0
     header, rows = table(path)
     assert header == [
-        "row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept",
+        "row", "file", "class", "class_name", "vote_agreement", "neighbor_agreement", "rank", "kept", "source",
     ]  # fmt: skip
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))
     np.testing.assert_array_equal(np.bincount(np.array(columns["class"], int), minlength=10), np.full(10, 10))

@@ -19,12 +19,15 @@ from hume.features.backbones import KNOWN, available, core, fetching, load_backb
 from tests.support import torchvision_here  # noqa: F401
 from tests.support.rules import cases
 
-timm = pytest.importorskip("timm")
-torchvision = pytest.importorskip("torchvision")
-open_clip = pytest.importorskip("open_clip")
-transformers = pytest.importorskip("transformers")
-
+timm = torchvision = open_clip = transformers = None  # together they take seconds to import
 NAME = "timm:test_resnet"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def libraries():
+    """Imports them when the first of these tests runs."""
+    for name in ("timm", "torchvision", "open_clip", "transformers"):
+        globals()[name] = pytest.importorskip(name)
 
 
 @pytest.fixture(scope="module")
