@@ -12,7 +12,8 @@ from hume.cli.base import command, print_table, progress, with_bar
 from hume.common import devices
 from hume.common.errors import InputError
 from hume.data.folder import DatasetFolder
-from hume.exchange.incoming import detect_format, import_path
+from hume.exchange.detection import detect_format
+from hume.exchange.incoming import import_path
 from hume.runs.dataset_library import copy_dataset, delete_dataset, delete_space, own_dataset
 from hume.runs.store import Store
 

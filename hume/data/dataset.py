@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from hume.common.devices import free_bytes
 from hume.common.errors import InputError
 from hume.data.columns import load_columns
-from hume.data.rows import AS_ROWS, Features, FileArray, StreamedRows, check_finite, map_npy, read_npy, spread_over
+from hume.data.npy_files import AS_ROWS, FileArray, map_npy, read_npy
+from hume.data.rows import Features, StreamedRows, check_finite, spread_over
 
 CHECK_ROWS = 16_384  # rows checked at once, so that memory-mapped spaces stay on disk
 LARGE_BYTES = 2**30  # larger files are neither mapped nor read when they are opened

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from hume.common.progress import Progress
 from hume.data.folder import DIGEST_BYTES
-from hume.data.rows import BLOCK_BYTES, FileArray, check_finite
+from hume.data.npy_files import FileArray
+from hume.data.rows import BLOCK_BYTES, check_finite
 
 Matrix: TypeAlias = "NDArray[Any] | FileArray"
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from hume.common.devices import fits
 from hume.common.errors import InputError
 from hume.data.dataset import Space
-from hume.data.rows import AS_ROWS, FileArray, Rows, StreamedRows, norms, subset
+from hume.data.npy_files import AS_ROWS, FileArray
+from hume.data.rows import Rows, StreamedRows, norms, subset
 
 CHECKED_AT_ONCE = 1024  # rows
 SAME = 1e-6  # difference, relative to the largest value, that is rounding

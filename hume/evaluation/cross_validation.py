@@ -20,9 +20,9 @@ from hume.common.errors import InputError
 from hume.data.rows import Rows, StreamedRows, blocks
 from hume.engine import linear
 from hume.engine.whitening import TRUNCATION, Whitening
+from hume.evaluation.ridge_fit import descend, fit, piece_rows, pieces_of, residual_of
 
 BLOCK_ELEMENTS = 16_000_000  # numbers (rows, K, labelings) of the labelings that are fitted side by side
-PIECE_ELEMENTS = 4_000_000  # numbers (rows, K, labelings) that are computed at once
 BLOCK_ROWS = 50_000  # rows at once, which leave memory for several labelings
 
 
@@ -193,10 +193,10 @@ def _fold_by_fold(x: Tensor, wanted: _Fits) -> Iterator[_HeldOut]:
     for number, (start, stop) in enumerate(wanted.folds):
         for batch in batches:
             labels = wanted.labelings[batch][:, wanted.order].T.contiguous().to(x.device)  # (N, P)
-            size = _piece(labels.shape[1] * wanted.num_classes)
-            train = [(factors[some], labels[some]) for some in (*_pieces(0, start, size), *_pieces(stop, N, size))]
+            size = piece_rows(labels.shape[1] * wanted.num_classes)
+            train = [(factors[some], labels[some]) for some in (*pieces_of(0, start, size), *pieces_of(stop, N, size))]
             classifier = fit(train, wanted.num_classes, wanted.whitening, wanted.tolerance, wanted.max_steps)
-            predicted = [linear.logits(x[some], classifier).argmax(1) for some in _pieces(start, stop, size)]
+            predicted = [linear.logits(x[some], classifier).argmax(1) for some in pieces_of(start, stop, size)]
             yield _HeldOut(
                 rows=wanted.order[start:stop].to(x.device),
                 batch=batch,
@@ -204,33 +204,6 @@ def _fold_by_fold(x: Tensor, wanted: _Fits) -> Iterator[_HeldOut]:
                 labels=labels[start:stop],
                 folds_done=number + (batch is batches[-1]),
             )
-
-
-def fit(
-    pieces: list[tuple[Tensor, Tensor]],
-    num_classes: int,
-    whitening: Whitening,
-    tolerance: float,
-    max_steps: int,
-) -> Tensor:
-    """Ridge logistic regression of labels (n, S) on whitened rows x (n, r), both in pieces: classifiers (r, K, S).
-
-    Where the rows are bfloat16, so are the factors of the products, and nothing else.
-    """
-    n, S = sum(len(x) for x, _ in pieces), pieces[0][1].shape[1]
-    labels = [given for _, given in pieces]
-
-    def gradient(point: Tensor) -> Tensor:
-        total = torch.zeros_like(point)
-        for (x, _), given in zip(pieces, labels, strict=True):
-            total += linear.transposed_product(x, _residual(x, given, point))
-        return total.div_(n)
-
-    def keep(going: Tensor) -> None:
-        labels[:] = [given[:, going] for given in labels]
-
-    start = whitening.transform.new_zeros(whitening.transform.shape[1], num_classes, S)
-    return _descend(gradient, keep, start, whitening, tolerance, max_steps)
 
 
 # --- whitened rows read again at every step --------------------------------------------------
@@ -246,7 +219,7 @@ def _all_folds_at_once(x: StreamedRows, wanted: _Fits) -> Iterator[_HeldOut]:
     for i, batch in enumerate(batches):
         labels = wanted.labelings[batch].T.contiguous().to(x.device)  # (N, P)
         classifiers = _fit_all_folds(x, labels, fold, wanted)
-        for rows, some in _read_pieces(x, _piece(F * labels.shape[1] * wanted.num_classes)):
+        for rows, some in _read_pieces(x, piece_rows(F * labels.shape[1] * wanted.num_classes)):
             predicted = linear.logits(some, classifiers).argmax(1).view(len(some), F, -1)
             yield _HeldOut(
                 rows=rows,
@@ -265,9 +238,9 @@ def _fit_all_folds(x: StreamedRows, labels: Tensor, fold: Tensor, wanted: _Fits)
 
     def gradient(point: Tensor) -> Tensor:
         total = torch.zeros_like(point)
-        for rows, some in _read_pieces(x, _piece(len(columns) * wanted.num_classes)):
+        for rows, some in _read_pieces(x, piece_rows(len(columns) * wanted.num_classes)):
             factors = some.bfloat16() if wanted.coarse else some
-            residual = _residual(factors, labels[rows][:, columns % P], point)
+            residual = residual_of(factors, labels[rows][:, columns % P], point)
             held_out = fold[rows, None] == columns // P
             total += linear.transposed_product(factors, residual.masked_fill_(held_out.unsqueeze(1), 0))
         return total.div_(trained[columns // P])
@@ -277,7 +250,7 @@ def _fit_all_folds(x: StreamedRows, labels: Tensor, fold: Tensor, wanted: _Fits)
         columns = columns[going]
 
     start = wanted.whitening.transform.new_zeros(x.shape[1], wanted.num_classes, F * P)
-    return _descend(gradient, keep, start, wanted.whitening, wanted.tolerance, wanted.max_steps)
+    return descend(gradient, keep, start, wanted.whitening, wanted.tolerance, wanted.max_steps)
 
 
 def _read_pieces(x: StreamedRows, size: int) -> Iterator[tuple[slice, Tensor]]:
@@ -287,62 +260,3 @@ def _read_pieces(x: StreamedRows, size: int) -> Iterator[tuple[slice, Tensor]]:
         for some in torch.split(block, size):
             yield slice(start, start + len(some)), some
             start += len(some)
-
-
-# --- both ------------------------------------------------------------------------------------
-
-
-def _piece(columns: int) -> int:
-    """How many rows are computed at once."""
-    return max(1, PIECE_ELEMENTS // columns)
-
-
-def _pieces(start: int, stop: int, size: int) -> list[slice]:
-    return [slice(some, min(some + size, stop)) for some in range(start, stop, size)]
-
-
-def _residual(x: Tensor, labels: Tensor, point: Tensor) -> Tensor:
-    """The predicted less the given classes of rows x (n, r), (n, K, S)."""
-    residual = torch.softmax(linear.logits(x, point), 1)
-    given = labels.long().unsqueeze(1)
-    return residual.scatter_add_(1, given, residual.new_full((1, 1, 1), -1).expand_as(given))
-
-
-def _descend(
-    gradient: Callable[[Tensor], Tensor],
-    keep: Callable[[Tensor], None],
-    start: Tensor,
-    whitening: Whitening,
-    tolerance: float,
-    max_steps: int,
-) -> Tensor:
-    """Minimize from `start` (r, K, S), given the gradient of all but the ridge.
-
-    Nesterov's accelerated gradient with a step of 1; the momentum of a seed is reset where it
-    points uphill. A seed ends when its gradient norm is below `tolerance` times its first,
-    independently of the others; `keep` (S,) then drops its columns from the gradient.
-    """
-    minimum, columns = start.clone(), torch.arange(start.shape[2], device=start.device)
-    point = classifier = start
-    momentum = start.new_ones(start.shape[2])
-    first: Tensor | None = None
-    for _ in range(max_steps):
-        grad = gradient(point).add_(whitening.decay * point)
-        norm = torch.linalg.vector_norm(grad, dim=(0, 1))
-        first = norm if first is None else first
-        going = norm > tolerance * first
-        if not going.all():
-            minimum[..., columns[~going]] = classifier[..., ~going]
-            columns, momentum, first = columns[going], momentum[going], first[going]
-            if not len(columns):
-                return minimum
-            point, classifier, grad = point[..., going], classifier[..., going], grad[..., going]
-            keep(going)
-        moved = point - grad
-        uphill = (grad * (moved - classifier)).sum((0, 1)) > 0
-        momentum = torch.where(uphill, 1.0, momentum)
-        following = (1 + (1 + 4 * momentum**2).sqrt()) / 2
-        point = moved + ((momentum - 1) / following) * (moved - classifier)
-        classifier, momentum = moved, following
-    minimum[..., columns] = classifier
-    return minimum

@@ -20,7 +20,8 @@ from hume.common.files import disk_errors
 from hume.common.progress import Progress
 from hume.data.folder import DatasetFolder
 from hume.data.importers.folder_listing import why_not
-from hume.exchange.incoming import ARRAYS, TABLES, UPLOADS, DetectedFormat, detect_format, import_path
+from hume.exchange.detection import ARRAYS, TABLES, DetectedFormat, detect_format
+from hume.exchange.incoming import UPLOADS, import_path
 from hume.jobs.queues import Status
 from hume.jobs.runs import RunJobs
 from hume.runs.findings import Findings

@@ -24,7 +24,7 @@ from hume.common.errors import InputError
 from hume.common.formatting import percent
 from hume.engine import linear
 from hume.engine.whitening import Whitening
-from hume.evaluation import cross_validation
+from hume.evaluation import ridge_fit
 from hume.evaluation.metrics import IntArray
 
 Labeling: TypeAlias = NDArray[np.int64]
@@ -71,7 +71,7 @@ class View:
         """Fit labelings (S, N) on the train rows: (r, K, S), in the coordinates of `rows`."""
         train = torch.from_numpy(self.train)
         pieces = [(self.rows[train], labelings[:, train].T.contiguous())]
-        return cross_validation.fit(pieces, NUM_CLASSES, self.whitening, TOLERANCE, MAX_STEPS)
+        return ridge_fit.fit(pieces, NUM_CLASSES, self.whitening, TOLERANCE, MAX_STEPS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from hume.engine.joint_rows import BLOCK_ELEMENTS, MAX_DIRECTIONS
 from hume.engine.refinement import side_by_side
 from hume.engine.search import floats_per_seed, largest_batch
 from hume.engine.whitening import TRUNCATION
-from hume.evaluation import cross_validation
+from hume.evaluation import cross_validation, ridge_fit
 from hume.evaluation.ensemble import rank
 from hume.evaluation.metrics import FloatArray
 from hume.runs.refinement import Refinement, number_of_voters
@@ -164,7 +164,7 @@ def _score_numbers(sizes: Sizes, num_classes: int) -> int:
     N, S, r, K = sizes.scored, sizes.num_seeds, sizes.rank(), num_classes
     labels = sizes.num_samples * 3 * S
     batch = cross_validation.batch_size(S, N, K)
-    fit = 3 * N * batch + 4 * min(N * batch * K, cross_validation.PIECE_ELEMENTS) + 6 * r * K * batch
+    fit = 3 * N * batch + 4 * min(N * batch * K, ridge_fit.PIECE_ELEMENTS) + 6 * r * K * batch
     if sizes.on_disk:  # whitened rows are held, or all folds fitted at once
         fit += min(N * r, sizes.block + 6 * r * 9 * K * batch)
         return labels + max(sizes.block + _whitening_numbers(N, sizes.d2), fit)

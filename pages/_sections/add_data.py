@@ -17,7 +17,7 @@ from hume.data.folder import check_name
 from hume.data.image_files import PictureError, fit, open_picture
 from hume.data.importers.folder_listing import allowed_roots, check_allowed
 from hume.data.importers.hugging_face import import_hugging_face
-from hume.exchange.incoming import DetectedFormat, detect_format
+from hume.exchange.detection import DetectedFormat, detect_format
 from hume.jobs.datasets import upload
 from pages._sections import progress
 from pages._state import services as services_module

@@ -21,7 +21,7 @@ from hume.data.importers.arrays import (
     read_arrays,
     write_features,
 )
-from hume.data.rows import FileArray
+from hume.data.npy_files import FileArray
 from tests.support.rules import cases
 
 N = 12

@@ -19,12 +19,13 @@ from hume.common.errors import InputError
 from hume.data import dataset as dataset_module
 from hume.data import rows, space_rows
 from hume.data.dataset import Dataset, Space, dataset_from_files, load_space
-from hume.data.rows import FileArray, StreamedRows, blocks, moments, read_npy, read_npy_header
+from hume.data.npy_files import FileArray, read_npy, read_npy_header
+from hume.data.rows import StreamedRows, blocks, moments
 from hume.engine import inner, whitening
 from hume.engine.config import Config, preset
 from hume.engine.prototypes import hard_labels, random_prototypes
 from hume.engine.search import search
-from hume.evaluation import cross_validation
+from hume.evaluation import cross_validation, ridge_fit
 from hume.runs import cost, discover, searching
 from tests.support.planted import planted
 from tests.support.rules import cases
@@ -463,7 +464,7 @@ def test_streamed_scores_are_those_in_memory(pair, monkeypatch, num_folds, eleme
     """Whitened once and kept, or read again at every step: with labelings and rows cut as memory wants it."""
     _, phi2, truth = pair
     monkeypatch.setattr(cross_validation, "BLOCK_ELEMENTS", elements)
-    monkeypatch.setattr(cross_validation, "PIECE_ELEMENTS", elements)
+    monkeypatch.setattr(ridge_fit, "PIECE_ELEMENTS", elements)
     given, streamed = labelings(truth), space_rows.streamed(space(phi2))
     expected = cross_validation.cross_validation_scores(in_memory(phi2), given, 3, num_folds=num_folds)
     told = []

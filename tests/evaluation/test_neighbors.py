@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from hume import cli
 from hume.common.errors import InputError
-from hume.data.rows import FileArray, StreamedRows
+from hume.data.npy_files import FileArray
+from hume.data.rows import StreamedRows
 from hume.evaluation import approximate_neighbors, neighbors, reliable
 from hume.evaluation.approximate_neighbors import CellIndex, Recall, all_neighbors, chosen_method, count_agreement
 from hume.evaluation.neighbors import SomeRows, UnitRows, neighbor_agreement

@@ -11,7 +11,8 @@ from PIL import Image
 
 from hume import Store
 from hume.common.errors import InputError
-from hume.exchange.incoming import STALE, detect_format, import_path, sweep
+from hume.exchange.detection import detect_format
+from hume.exchange.incoming import STALE, import_path, sweep
 from hume.features.pretrain import PretrainConfig
 from hume.jobs.datasets import DatasetJobs, upload
 from hume.jobs.runs import RunJobs

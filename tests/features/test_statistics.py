@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hume.data.dataset import Space
-from hume.data.rows import FileArray
+from hume.data.npy_files import FileArray
 from hume.features import statistics as module
 from hume.features.statistics import space_facts
 

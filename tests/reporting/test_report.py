@@ -256,7 +256,7 @@ def test_short_and_empty_classes_are_named(store):
 
 
 def test_of_very_many_classes_the_first_are_pictured(birds, monkeypatch):
-    monkeypatch.setattr("hume.reporting.report.PICTURED", 2)
+    monkeypatch.setattr("hume.reporting.report.pictures.PICTURED", 2)
     found = Page(report(Findings(birds)))
     assert len(found.all("img")) == 2 * (12 + 25)
     assert found.text.count("Only the first 2 classes are shown.") == 2

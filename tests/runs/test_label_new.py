@@ -11,7 +11,8 @@ from hume.data.folder import DatasetFolder
 from hume.data.importers.folder_listing import list_folder
 from hume.engine.config import preset
 from hume.engine.search import FinishedSeed
-from hume.exchange.incoming import detect_format, import_path
+from hume.exchange.detection import detect_format
+from hume.exchange.incoming import import_path
 from hume.features.again import OtherPictures, space_of
 from hume.features.backbones import load_backbone
 from hume.features.derive import Recipe, derive

@@ -17,7 +17,7 @@ from hume.data.importers.arrays import plain
 from hume.data.importers.arrays.labels import encode_labels, encode_split
 from hume.data.importers.arrays.reading import Role, describe_arrays, read_arrays
 from hume.data.importers.arrays.stored import readable, type_name
-from hume.data.rows import FileArray
+from hume.data.npy_files import FileArray
 
 
 def import_features(
