@@ -220,6 +220,8 @@ def test_the_result_waits_for_peoples_labels_and_goes_into_the_hand_out(unanswer
         file = download(at, "handout").decode()
         assert "What are 20 answers worth?" in file
         assert ("random labels alone" in file) is truth
+    press(shown, "lesson undo")
+    assert re.search(r"Question 20 of 20\W+the first 10 answers changed \d+ label", " ".join(words(shown)))
 
 
 # --- a search --------------------------------------------------------------------------------------
