@@ -1,18 +1,16 @@
 """Explore: which samples are uncertain?"""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from hume.common import formatting
 from hume.reporting import figures, sentences
 from hume.reporting.maps import Map, Which
 from hume.runs.findings import Findings
-from pages._sections import correct, suspects
+from pages._sections import colorings, correct, suspects
+from pages._sections.colorings import Coloring
 from pages._state import ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -22,17 +20,7 @@ MAP_HEIGHT = 620  # pixels
 PER_PAGE = 60  # pictures
 SHORT = 40  # rows of a selection that the address can hold
 NEIGHBORS = 24
-NUM_NEIGHBORS = 500  # of the neighbour agreement, as Algorithm G1
 REFRESH = 1.0  # seconds
-
-
-@dataclass(frozen=True, eq=False)
-class Coloring:
-    """The colours of the map's points: classes or a number."""
-
-    categories: NDArray[np.int64] | None = None  # (N,)
-    names: list[str] | None = None
-    values: NDArray[np.float64] | None = None  # (N,) shares
 
 
 def main() -> None:
@@ -44,9 +32,7 @@ def main() -> None:
         "Map of", list(SPACES), default="φ1", required=True, key="map", bind="query-params",
         help="UMAP of one space, or of both concatenated.",
     )  # fmt: skip
-    hidden = () if ground_truth.shows_truth(found.dataset) else TRUTH
-    hidden = hidden if found.confidence is not None else (*hidden, PROBABILITY)
-    choices = {name: make for name, make in COLORINGS.items() if name not in hidden}
+    choices = colorings.offered(found)
     name = row[1].selectbox("Colour", list(choices), key="colour", bind="query-params")
     if not ground_truth.shows_truth(found.dataset):
         with row[2]:
@@ -67,67 +53,6 @@ def main() -> None:
     if suspect is not None:
         _open(suspect)
     one_sample(found)
-
-
-# --- colours ----------------------------------------------------------------------------------
-
-
-def found_label(found: Findings) -> Coloring:
-    return Coloring(found.vote.labeling, runs.class_names(found))
-
-
-def true_label(found: Findings) -> Coloring:
-    """True classes in the colours of the found ones they are matched to."""
-    assert found.match is not None
-    assert found.dataset.labels is not None
-    true_names = found.true_names
-    matched = [int(k) for k in found.match if k >= 0]
-    slots = {k: i for i, k in enumerate(found.match.tolist()) if k >= 0}
-    for k in range(len(true_names)):
-        if k not in matched:
-            slots[k] = max([found.num_classes - 1, *slots.values()]) + 1
-    names = [""] * (max(slots.values()) + 1)
-    for k, slot in slots.items():
-        names[slot] = true_names[k]
-    slot_of = np.array([slots[k] for k in range(len(true_names))])
-    return Coloring(slot_of[found.dataset.labels], names)
-
-
-def vote_share(found: Findings) -> Coloring:
-    return Coloring(values=found.vote.share)
-
-
-def probability(found: Findings) -> Coloring:
-    assert found.confidence is not None
-    return Coloring(values=found.confidence.astype(np.float64))
-
-
-def neighbor_share(found: Findings) -> Coloring:
-    return Coloring(values=runs.ranking(found, NUM_NEIGHBORS).neighbor_share)
-
-
-def disagreement(found: Findings) -> Coloring:
-    with st.spinner("Predicting every sample in φ2 …"):
-        differs = found.expected != found.vote.labeling
-    return Coloring(differs.astype(np.int64), ["φ2 predicts the same class", "φ2 predicts another class"])
-
-
-def correctness(found: Findings) -> Coloring:
-    assert found.right is not None
-    return Coloring((~found.right).astype(np.int64), ["right", "wrong"])
-
-
-PROBABILITY = "Probability of its class"  # of refined labelings
-COLORINGS: dict[str, Callable[[Findings], Coloring]] = {
-    "Found class": found_label,
-    "Vote share": vote_share,
-    PROBABILITY: probability,
-    "Neighbour agreement": neighbor_share,
-    "φ1/φ2 disagreement": disagreement,
-    "True class": true_label,
-    "Right or wrong": correctness,
-}
-TRUTH = ("True class", "Right or wrong")
 
 
 # --- the map -----------------------------------------------------------------------------------
