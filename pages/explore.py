@@ -27,6 +27,7 @@ def main() -> None:
     st.title("Which samples are uncertain?")
     found = runs.finished_run()
     st.markdown(sentences.doubt(found, ground_truth.shows_truth(found.dataset)))
+    correct.standing(found)
     row = st.columns([2, 3, 4], vertical_alignment="bottom")
     where = row[0].segmented_control(
         "Map of", list(SPACES), default="φ1", required=True, key="map", bind="query-params",

@@ -36,6 +36,7 @@ def main() -> None:
     samples, quality = found.reliable_samples(ranking, per_class, rows)
     given = runs.read_review(found)
     st.markdown(answer(found, samples, quality, given))
+    correct.standing(found)
     if ranking.neighbor_recall is not None:
         st.caption(sentences.neighbors(ranking))
     warnings(found, ranking, samples, given)
@@ -122,6 +123,7 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             num_samples=found.dataset.num_samples,
             num_classes=found.num_classes,
             names=[now.name(k) for k in range(found.num_classes)],
+            set_aside=frozenset() if found.review is None else found.review.set_aside,
         )
 
     folders = found.dataset.labels is None or not ground_truth.is_blind()  # read here: a download has no session

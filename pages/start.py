@@ -121,6 +121,7 @@ def sorted_pictures(found: Findings) -> None:
             st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,} samples{truth}")
             tiles = [Tile(int(row)) for row in typical[k] if row >= 0]
             gallery(tiles, key=f"class {k}", dataset=found.dataset, label=names[k], size=48)
+    correct.standing(found)
     correct.classes(found)
     agreement = found.vote_agreement
     if agreement is not None and not blind:

@@ -69,15 +69,21 @@ def moved(flows: list[tuple[int, int, int]], review: Review) -> str:
     if not total:
         return "No sample changed its class."
     before, after, number = flows[0]
-    most = f"{number:,} from {review.name(before)} to {review.name(after)}"
     if len(flows) == 1:
         return f"{count(total, 'sample')} moved from {review.name(before)} to {review.name(after)}."
-    return f"{count(total, 'sample')} changed their class, most of them, {most}."
+    most = f"{number:,} of them from {review.name(before)} to {review.name(after)}"
+    return f"{count(total, 'sample')} changed their class, {most}."
 
 
 def interval(estimate: Estimate) -> str:
     """A share with its interval and its n."""
     return f"{percent(estimate.share)} ({percent(estimate.low)} to {percent(estimate.high)}, n = {estimate.n})"
+
+
+def standing(review: Review, found: Audit | None) -> str:
+    """What a labeling owes to a person, and how many labels are right by the audit; empty where there is neither."""
+    given = f"Corrected by a person: {summary(review)} (version {review.version})." if review.corrects else ""
+    return " ".join(filter(None, (given, audit(found) if found is not None else "")))
 
 
 def audit(found: Audit) -> str:

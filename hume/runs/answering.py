@@ -181,7 +181,12 @@ class Answering:
 
 
 def estimate(found: Findings, given: Review) -> Audit | None:
-    """The accuracy of a labeling on samples without an answer, by the audited ones; None before there are some."""
+    """The accuracy of a labeling on samples without an answer, by the audited ones; None before there are some.
+
+    None, too, for another labeling than the one that the audit is about.
+    """
+    if found.mode is not None or (found.review is None and given.corrects):
+        return None
     known = [(row, weight) for row, _, weight in given.drawn if row in given.audited]
     if not known:
         return None

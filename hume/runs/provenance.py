@@ -8,7 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from hume.common.formatting import count, percent
 from hume.data.dataset import Space
+from hume.runs import review
+from hume.runs.answering import estimate
 from hume.runs.findings import Findings
 from hume.runs.request import solver_name
 from hume.runs.run import Run
@@ -53,14 +56,38 @@ def settings(findings: Findings) -> list[tuple[str, str]]:
         ("Setting", f"{request.setting}: {SETTINGS[request.setting]}"),
         ("Search", "imported from the authors' layout" if imported else f"{solver_name(request.solver)} inner solver"),
         ("Labeling", voting(findings)),
+        *_audited(findings),
         ("Time", f"{values['seconds']:.1f} s on the {values['device'].upper()}{_products(values)}"),
         ("Begun", date(request.created)),
         ("Reported by", f"hume-explorer {version()}"),
     ]
 
 
+def _audited(findings: Findings) -> list[tuple[str, str]]:
+    """How many labels are right, by a person's audit of this labeling, where there is one."""
+    found = estimate(findings, review.read(findings.run))
+    if found is None:
+        return []
+    share, low, high = (percent(value) for value in (found.overall.share, found.overall.low, found.overall.high))
+    text = f"{share} of the labels that were not given by hand are right (95 % interval {low} to {high}"
+    return [("Audit", f"{text}, {count(found.overall.n, 'sample')} drawn at random)")]
+
+
 def voting(findings: Findings) -> str:
-    """Which labeling a view offers: who votes, and whether the vote is refined."""
+    """Which labeling a view offers: who votes, whether the vote is refined, and whether a person corrected it."""
+    given = findings.review
+    if given is None:
+        return _found(findings)
+    steps = (
+        count(len(given.answers), "answer"),
+        count(len(given.merged), "merge"),
+        count(len(given.splits), "split"),
+    )
+    said = ", ".join(step for step in steps if not step.startswith("0 "))
+    return f"{_found(findings)}, corrected by a person ({said}; version {given.version})"
+
+
+def _found(findings: Findings) -> str:
     V, S = len(findings.voters), len(findings.values["seeds"])
     if findings.mode is not None:
         of = "a single seed" if V == 1 else f"the {V:,} seeds that found it"

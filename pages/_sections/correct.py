@@ -7,7 +7,7 @@ import streamlit as st
 
 from hume.reporting import review_sentences
 from hume.runs import review
-from hume.runs.answering import Answering, Change
+from hume.runs.answering import Answering, Change, estimate
 from hume.runs.findings import Findings
 from hume.runs.review import MAX_NAME, Review
 from pages._sections import batches
@@ -17,6 +17,14 @@ from pages._widgets.gallery import Tile, gallery
 
 REJECTED = 12  # pictures of a class
 NEW, SELECTED = -2, "the selection on the map"  # a class that is added; what the page Answer asks about
+
+
+def standing(found: Findings) -> None:
+    """What the labeling owes to a person, and how many labels are right by the audit, where there is one."""
+    given = runs.read_review(found)
+    known = estimate(found, given)
+    if found.review is not None or known is not None:
+        st.caption(plots.plain(review_sentences.standing(given, known)))
 
 
 def samples(found: Findings, rows: Sequence[int]) -> None:

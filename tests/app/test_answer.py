@@ -1,9 +1,15 @@
 """The page Answer: questions in batches, what they change, an audit, and the same state in every tab."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
 from hume.cli.tables import write_labels
+from hume.exchange.export import export_request
+from hume.reporting import review_sentences
+from hume.reporting.report import report
 from hume.runs import answering, review
 from hume.runs.findings import Findings
 from tests.support.app_driver import (
@@ -63,7 +69,7 @@ def test_ten_answers_correct_the_labels_and_undo_goes_back_to_the_first(run):
     assert found.view == "searched"
     assert np.array_equal(found.vote.labeling[rows], truth[rows])
     change = answering.change(before, found)
-    assert f"{len(change.rows)} samples changed their class" in sentences(at)
+    assert review_sentences.moved(change.flows, review.read(run)) in sentences(at)
     shown = [row for key in galleries(at) if key.startswith("moved") for row, *_ in tiles(at, key)]
     assert set(shown) <= set(change.rows.tolist())
     assert next(radio.value for radio in at.radio if radio.key == "labeling") == "corrected"
@@ -182,6 +188,34 @@ def test_classes_are_merged_split_and_named_where_their_sizes_are(run, page):
     for _ in range(3):
         at = press(at, "undo correction")
     assert Findings(run).classes == [0, 1, 2, 3]
+
+
+def test_what_leaves_says_which_version_it_is_and_has_nothing_that_was_set_aside(run, download):
+    asking = answering.Answering(Findings(run))
+    asking.set_aside([3, 7])
+    asking.answer([4], 2)
+    drawn = asking.draw_audit(20).drawn
+    for row, k, _ in drawn:
+        asking.audit(row, k)
+    found, given = asking.now(), asking.review
+    version, audit = f"version {given.version}", review_sentences.audit(answering.estimate(found, given))
+    page = report(found)
+    assert version in page
+    assert audit in page
+    for name in ("start", "explore", "reliable"):
+        said = sentences(look(name, run="written", start_data="birds"))
+        assert version in said
+        assert audit in said
+    samples, _ = found.reliable_samples(found.ranking(30), 10)
+    request = export_request(found, samples, given)
+    assert version in request.provenance["Labeling"]
+    assert "20 samples drawn at random" in request.provenance["Audit"]
+    assert request.labeling[[3, 7]].tolist() == [-1, -1]
+    assert not {3, 7} & set(request.rows.tolist())
+    content = download(look("reliable", run="written"), "labeled index")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        lists = [np.load(io.BytesIO(archive.read(name))) for name in archive.namelist() if name.endswith("_idx.npy")]
+    assert sorted(np.concatenate(lists).tolist()) == [row for row in range(240) if row not in (3, 7)]
 
 
 def test_an_answer_about_a_class_that_another_tab_merged_away_is_a_sentence(run):

@@ -474,12 +474,12 @@ def test_a_run_hands_over_what_was_kept(tmp_path):
     given = review.reject(run, first)
     given = review.name_class(run, 1, "jay")
     handed = export_request(found, samples, given)
-    table = [line for line in found.reliable_table(samples, given) if line[-1] == "yes"]
+    table = [line for line in found.reliable_table(samples, given) if line[-2] == "yes"]
     assert first not in handed.rows
     assert handed.names == ["Class 0", "jay", "Class 2"]
     columns = (handed.rows, handed.classes, handed.vote_agreement, handed.neighbor_agreement, handed.rank)
     assert list(zip(*(column.tolist() for column in columns), strict=True)) == [
-        (row, number, votes, neighbors, rank) for row, _, number, _, votes, neighbors, rank, _ in table
+        (row, number, votes, neighbors, rank) for row, _, number, _, votes, neighbors, rank, _, _ in table
     ]
     np.testing.assert_array_equal(handed.labeling, found.vote.labeling)
     assert handed.provenance["Reliable samples"] == "5 a class requested, 1 rejected by hand"

@@ -10,7 +10,7 @@ therefore the found ones are included, and the note in the archive begins with t
 import io
 import operator
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ data, so replace these first:
 {labeled}
     the labeled rows, counted from 0 in the order of the data; class by class, most reliable first
 {unlabeled}
-    all other rows, in ascending order
+    all other rows but those set aside as no samples of the data, in ascending order
 {found}
     the found class of each labeled row
 {classes}
@@ -65,13 +65,14 @@ def labeled_index(
     num_classes: int,
     names: Sequence[str] | None = None,
     seed: int = 0,
+    set_aside: Collection[int] = (),
 ) -> dict[str, bytes]:
     """Write R samples with found classes as the input files of semi-supervised libraries: file name -> content.
 
     rows: (R,) row numbers in 0..num_samples − 1, each once, best first, without rejected ones; classes: (R,) the
     found class of each in 0..num_classes − 1; names: one a class, "class 3" if it is empty or there are none; seed: of
-    the training run that reads the files, included in their names. Rows are sorted by class, stably. Raises InputError
-    for anything else.
+    the training run that reads the files, included in their names; set_aside: rows that are in neither list. Rows are
+    sorted by class, stably. Raises InputError for anything else.
     """
     rows, classes = checked(rows, classes, num_samples, num_classes)
     named = _names(names, num_classes)
@@ -80,7 +81,9 @@ def labeled_index(
         raise InputError(f"seed is {seed}: give 0 or more")
     by_class = np.argsort(classes, kind="stable")
     rows, classes = rows[by_class], classes[by_class]
-    others = np.setdiff1d(np.arange(num_samples, dtype=np.int64), rows)
+    others = np.setdiff1d(
+        np.arange(num_samples, dtype=np.int64), np.concatenate([rows, np.array([*set_aside], np.int64)])
+    )
     labeled, unlabeled = (f"{kind}_labels{len(rows)}_1_seed{seed}_idx.npy" for kind in ("lb", "ulb"))
     counts = np.bincount(classes, minlength=num_classes)
     note = _NOTE.format(
@@ -111,12 +114,15 @@ def labeled_zip(
     num_classes: int,
     names: Sequence[str] | None = None,
     seed: int = 0,
+    set_aside: Collection[int] = (),
 ) -> bytes:
     """The files of `labeled_index` as one zip archive, byte for byte reproducible.
 
     Arguments and errors are those of `labeled_index`.
     """
-    files = labeled_index(rows, classes, num_samples=num_samples, num_classes=num_classes, names=names, seed=seed)
+    files = labeled_index(
+        rows, classes, num_samples=num_samples, num_classes=num_classes, names=names, seed=seed, set_aside=set_aside
+    )
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, file in files.items():

@@ -53,10 +53,11 @@ class ExportRequest:
     rank: NDArray[np.int64]  # (R,) rank within the class, from 1, rejected samples counted
     num_seeds: int
     run: str  # its name
-    labeling: NDArray[np.int64] | None = None  # (N,) the class of every sample
+    labeling: NDArray[np.int64] | None = None  # (N,) the class of every sample, −1 for those set aside
     vote_share: NDArray[np.float64] | None = None  # (N,) the share of seeds that agree with it
     provenance: dict[str, str] = field(default_factory=dict)  # origin of the labels, as text
     truth: TrueLabels | None = None  # on request, for the format `usb`
+    set_aside: frozenset[int] = frozenset()  # rows that are no samples of the dataset: they are in no list
 
     def __post_init__(self) -> None:
         checked(self.rows, self.classes, self.dataset.num_samples, self.num_classes)
@@ -147,6 +148,9 @@ def export_request(
     sample is rejected, for true labels of a dataset without any, and when no sample is left to measure the accuracy.
     """
     kept = ~np.isin(samples.rows, list(review.rejected))
+    aside = frozenset() if findings.review is None else findings.review.set_aside
+    labeling, share = findings.vote.labeling.astype(np.int64), findings.vote.share.astype(np.float64)
+    labeling[list(aside)], share[list(aside)] = -1, np.nan
     return ExportRequest(
         dataset=findings.dataset,
         rows=samples.rows[kept],
@@ -158,8 +162,9 @@ def export_request(
         rank=_ranks(samples.classes)[kept],
         num_seeds=len(findings.seeds),
         run=findings.run.name,
-        labeling=findings.vote.labeling.astype(np.int64),
-        vote_share=findings.vote.share,
+        labeling=labeling,
+        vote_share=share,
+        set_aside=aside,
         provenance={
             **dict(provenance.settings(findings)),
             "Reliable samples": f"{samples.per_class} a class requested, {int((~kept).sum())} rejected by hand",

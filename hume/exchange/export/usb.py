@@ -199,6 +199,7 @@ def write(request: ExportRequest, sink: Sink, on_progress: Progress) -> list[tup
         num_classes=request.num_classes,
         names=request.choices,
         seed=SEED,
+        set_aside=request.set_aside,
     )
     del index[README]  # it is about other libraries too
     for file, content in index.items():

@@ -64,7 +64,13 @@ def write(request: ExportRequest, sink: Sink, seed: int) -> None:
     assert truth is not None
     size, num_classes = request.dataset.num_samples, len(truth.names)
     index = labeled_index(
-        truth.rows, truth.classes, num_samples=size, num_classes=num_classes, names=truth.names, seed=seed
+        truth.rows,
+        truth.classes,
+        num_samples=size,
+        num_classes=num_classes,
+        names=truth.names,
+        seed=seed,
+        set_aside=request.set_aside,
     )
     del index[README], index[FOUND]
     folder = f"data/{_name(request)}"

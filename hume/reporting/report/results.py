@@ -104,15 +104,16 @@ def confusion(view: View) -> str:
     counts = view.found.confusion(view.found.vote.labeling) if view.truth else None
     if counts is None or view.found.match is None or view.matched is None:
         return ""
-    true, rows = view.found.true_names, []
-    for name, match, matched, held in zip(view.names, view.found.match, view.matched, counts, strict=True):
+    true, rows, classes = view.found.true_names, [], view.found.classes
+    for k in classes:
+        name, match, matched, held = view.names[k], view.found.match[k], view.matched[k], counts[k]
         share = held[match] / held.sum() if match >= 0 and held.sum() else np.nan
-        largest = [k for k in np.argsort(-held, kind="stable")[:HOLDS] if held[k]]
-        holds = ", ".join(f"{true[k]} {held[k]:,}" for k in largest)
+        largest = [of for of in np.argsort(-held, kind="stable")[:HOLDS] if held[of]]
+        holds = ", ".join(f"{true[of]} {held[of]:,}" for of in largest)
         rows.append((name, matched, f"{held.sum():,}", percent(float(share)), holds or "nothing"))
     header = ["found class", "matched to", f"{view.noun}s", "share", "holds most of"]
     scored = count(int(view.found.evaluated.sum()), view.noun)
-    drawn = figures.confusion(counts, view.names, true)
+    drawn = figures.confusion(counts[classes], [view.names[k] for k in classes], true)
     return f"""<section>
 <h2>Which true classes do the found ones hold?</h2>
 {paragraph(f"The vote on {scored}, compared with the true labels.")}

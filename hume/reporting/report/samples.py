@@ -48,8 +48,8 @@ def reliable(view: View) -> str:
 def _reliable_tables(view: View, samples: ReliableSamples, statistics: ReliabilityStatistics | None) -> str:
     header = ["found class", f"all {view.noun}s", "reliable", "seeds agree", "neighbours agree"]
     rows: list[tuple[Any, ...]] = []
-    for k, name in enumerate(view.names):
-        chosen = samples.classes == k
+    for k in view.found.classes:
+        name, chosen = view.names[k], samples.classes == k
         votes = _median(samples.vote_agreement[chosen], view.ranking.num_labelings)
         neighbors = _median(samples.neighbor_agreement[chosen], view.neighbors_at_most(k))
         right = [] if statistics is None else [percent(float(statistics.accuracy_per_class[k]))]

@@ -3,10 +3,11 @@
 import numpy as np
 
 from hume.common.formatting import count, percent
-from hume.reporting import sentences
+from hume.reporting import review_sentences, sentences
 from hume.reporting.document import escaped, isolated, paragraph
 from hume.reporting.report.view import View
 from hume.runs import provenance
+from hume.runs.answering import estimate
 
 MIXED = 0.5  # median share of the neighbours that could agree below which a class is called mixed
 
@@ -32,6 +33,7 @@ def head(view: View) -> str:
 {paragraph(_what_was_done(view))}
 {paragraph(sentences.not_refined(found.values))}
 {paragraph(sentences.evenness(request.evenness))}
+{paragraph(review_sentences.standing(view.review, estimate(found, view.review)))}
 {paragraph(_where_labels_were(view))}
 {_warnings(view)}"""
 
@@ -43,7 +45,7 @@ def _what_was_done(view: View) -> str:
     text = (
         f"Every {noun} has features in two spaces: φ1 is {first.title or first.name}, φ2 is "
         f"{second.title or second.name}. Human classes are usually separable in both. Each search starts from random "
-        f"labels of {found.num_classes} classes in φ1 and optimizes them until a linear classifier in φ2 predicts "
+        f"labels of {found.num_found} classes in φ1 and optimizes them until a linear classifier in φ2 predicts "
         f"them on held-out {noun}s. "
     )
     if found.view == "refined":
@@ -65,8 +67,8 @@ def _where_labels_were(view: View) -> str:
 
 def _warnings(view: View) -> str:
     samples, lines = view.reliable[0], []
-    for k, name in enumerate(view.names):
-        agreed = samples.neighbor_agreement[samples.classes == k]
+    for k in view.found.classes:
+        name, agreed = view.names[k], samples.neighbor_agreement[samples.classes == k]
         if view.sizes[k] == 0:
             words = f"is empty: no {view.noun} has this class in the vote."
         elif k in samples.shortages:
