@@ -457,8 +457,7 @@ def labelings(truth):
     return torch.from_numpy(np.stack([truth, np.where(rng.random(truth.size) < 0.5, noise, truth), noise]))
 
 
-@pytest.mark.parametrize("num_folds", [2, 7, 10])
-@pytest.mark.parametrize("elements", [16_000_000, 2 * 300 * 3, 50])
+@pytest.mark.parametrize(("num_folds", "elements"), [(2, 16_000_000), (10, 2 * 300 * 3), (7, 50)])
 @pytest.mark.usefixtures("small_blocks")
 def test_streamed_scores_are_those_in_memory(pair, monkeypatch, num_folds, elements):
     """Whitened once and kept, or read again at every step: with labelings and rows cut as memory wants it."""
