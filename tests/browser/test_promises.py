@@ -21,6 +21,7 @@ PAGES = {
     "objective": "Is the ranking of the seeds reliable?",
     "aggregation": "How many seeds does the vote need?",
     "explore": "Which samples are uncertain?",
+    "answer": "Which class is this?",
     "reliable": "Which labels can be trained on?",
 }
 UNDERSTAND = ("objective", "aggregation", "explore", "reliable")
