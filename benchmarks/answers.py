@@ -29,6 +29,7 @@ from hume.common.files import write_atomically
 from hume.data.dataset import Dataset
 from hume.engine.semi_supervised import Fit, refine_with_answers
 from hume.evaluation import asking, metrics
+from hume.experiments.baselines.kmeans import concatenate
 from hume.runs.refinement import Refinement
 
 AMOUNTS = (0, 10, 20, 50, 100, 200)  # answers
@@ -59,7 +60,8 @@ class Person:
         names = metrics.match_classes(self.truth, self.base, K)  # of every true class, the found one
         self.answers = names[self.truth]
         self.K, self.rng = K, np.random.default_rng(draw)
-        self.z = np.concatenate([z.cpu().numpy() for _, z in self.stage.every.blocks(5000)])
+        # Rows of unit length and hardly a penalty: whitened rows are worse for a classifier on few labels.
+        self.x = concatenate(*(dataset.space(name).features for name in (pair.phi1, pair.phi2)))
 
     def fit(self, rows: Labels) -> Fit:
         return refine_with_answers(self.stage.fitted, self.stage.every, self.base, self.K, rows, self.answers[rows])
@@ -95,10 +97,10 @@ class Person:
         if len(set(self.answers[rows].tolist())) < 2:
             return float("nan")
         if not spread:
-            return self.accuracy(make().fit(self.z[rows], self.answers[rows]).predict(self.z), rows)
+            return self.accuracy(make().fit(self.x[rows], self.answers[rows]).predict(self.x), rows)
         y = np.full(len(self.truth), -1)
         y[rows] = self.answers[rows]
-        return self.accuracy(make().fit(self.z, y).transduction_, rows)
+        return self.accuracy(make().fit(self.x, y).transduction_, rows)
 
 
 def measure(pair: Pair, draw: int, dataset: Dataset) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -108,7 +110,7 @@ def measure(pair: Pair, draw: int, dataset: Dataset) -> Iterator[tuple[str, dict
     yield OURS, {"acc": found, "seconds": seconds}
     yield AT_RANDOM, {"acc": person.asked(uncertain=False)[0]}
     order = person.rng.permutation(len(person.truth))
-    linear = lambda: LogisticRegression(max_iter=1000)  # noqa: E731
+    linear = lambda: LogisticRegression(C=100, max_iter=1000)  # noqa: E731
     spreading = lambda: LabelSpreading(kernel="knn", n_neighbors=10)  # noqa: E731
     for name, make, rows in (
         (LINEAR_SAME, linear, asked), (LINEAR_RANDOM, linear, order), (SPREADING, spreading, order)
