@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from hume import Store
 from hume.common.errors import InputError, RunError
 from hume.lesson import answer_sentences as sentences
-from hume.lesson.answers import QUESTIONS, TwentyQuestions
+from hume.lesson.answers import QUESTIONS, WEAK, TwentyQuestions, learned
 from hume.lesson.figures import answers as drawn
 from hume.runs import review
 from hume.runs.answering import BATCH
@@ -124,6 +125,14 @@ def test_random_labels_alone_are_worth_the_same_whatever_was_found(found, asked,
     )
     np.testing.assert_array_equal(first, second)
     assert len(set(first.tolist())) > 1
+
+
+def test_the_classifier_in_the_span_of_its_rows_is_scikit_learns(found):
+    x, labels = found.dataset.space("phi1").features, found.dataset.labels
+    few = np.r_[np.arange(0, 240, 13), 0]  # one of them twice
+    literal = LogisticRegression(C=WEAK, max_iter=10_000, tol=1e-8).fit(x[few], labels[few]).predict(x)
+    assert (learned(x[few], labels[few], x) == literal).mean() > 0.99
+    assert (learned(x[:3], np.array([2, 2, 2]), x) == 2).all()
 
 
 def test_who_cannot_tell_gives_no_label(asked, tmp_path):
