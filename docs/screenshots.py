@@ -154,6 +154,7 @@ PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
     "objective": (".js-plotly-plot:visible", None),
     "aggregation": (".js-plotly-plot:visible", None),
     "explore": (".js-plotly-plot .nsewdrag", lasso),
+    "answer": (".st-key-asked button.tile", None),
     "reliable": ("button.tile", None),
 }
 

@@ -29,7 +29,8 @@ def main() -> None:
     found = runs.finished_run()
     run = found.run
     try:
-        check_classes(found.stage, found.num_found)
+        with st.spinner("Preparing both spaces …", show_time=True):
+            check_classes(found.stage, found.num_found)
     except InputError as error:
         st.info(f"Answers cannot improve this labeling: {error}.", icon=":material/info:")
         return

@@ -37,7 +37,7 @@ RELIABLE_COLUMNS = (
 )  # fmt: skip
 LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share", "probability", "source")
 MAX_RANKINGS = 8  # cached at once, so that moving a slider does not fill the memory
-OF_LABELING = ("corrected", "vote", "match", "right", "expected", "_rankings", "own", "searched")  # what answers change
+OF_LABELING = ("corrected", "vote", "match", "right", "expected", "_rankings")  # what answers change
 
 __all__ = ["LABEL_COLUMNS", "RELIABLE_COLUMNS", "Findings", "RowChoice", "SeedFindings", "Seeds", "View"]
 
@@ -61,11 +61,16 @@ class SeedFindings:
 class Findings(SeedView):
     """The results of one finished run; raises RunError when it is not finished or its data have changed."""
 
+    origin: "Findings | None" = None  # the results that answers corrected
+
     # --- the labeling -----------------------------------------------------------------------
 
     def corrected_by(self, review: Review) -> "Findings":
         """The same results with the labeling that a review's answers lead to; what does not change is shared."""
+        for name in ("found_vote", "_phi1", "own"):  # which every labeling needs: computed once, before it is copied
+            getattr(self, name)
         other = copy.copy(self)
+        other.origin = self.origin or self
         other.__dict__ = {name: value for name, value in self.__dict__.items() if name not in OF_LABELING}
         other.review = review if review.corrects else None
         return other
@@ -73,6 +78,8 @@ class Findings(SeedView):
     @cached_property
     def stage(self) -> Refinement:
         """The rows in which labelings are refined."""
+        if self.origin is not None:
+            return self.origin.stage
         return corrected.refinement(self.run, self.dataset)
 
     @cached_property

@@ -120,7 +120,9 @@ class SeedView:
     @cached_property
     def searched(self) -> Self:
         """The view of the searched labelings."""
-        return self.own if self.view == "searched" else type(self)(self.run, "searched")
+        if self.own is not self:
+            return self.own.searched
+        return self if self.view == "searched" else type(self)(self.run, "searched")
 
     @cached_property
     def own(self) -> Self:
