@@ -30,6 +30,12 @@ def dataset(tmp_path_factory):
     return save_folder(folder, classes=4, size=60)
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """Searches that end soon; planted classes are found by then."""
+    shorten(monkeypatch, comparison_module, negative_controls, num_iterations=100)
+
+
 @pytest.fixture
 def comparison(dataset, tmp_path):
     return Comparison(tmp_path / "home", dataset, "phi1", "phi2", num_classes=4)
