@@ -18,19 +18,19 @@ LARGE, SMALL = 200, 38  # pixels
 NEIGHBORS = 8
 FEW = 12  # classes that all have a button
 LIKELY = 10  # classes with a button where there are more
-LEFT, WIDTH = 212, 156  # of the sample and of a class, pixels
+WIDTH = 156  # of a class, pixels
 
 
 def ask(asked: Batch, row: int, given: Review) -> None:
     """Ask about a sample; every answer is a step of the review."""
     found = asked.found
-    with st.container(horizontal=True, gap="small"):
-        with st.container(width=LEFT):
-            _sample(found, row)
-        with st.container(width="stretch"):
-            _classes(asked, row, given)
-            _otherwise(asked, row, given)
-            _neighbors(found, row)
+    left, right = st.columns([3, 5], gap="small")
+    with left:
+        _sample(found, row)
+    with right:
+        _classes(asked, row, given)
+        _otherwise(asked, row, given)
+        _neighbors(found, row)
 
 
 def _sample(found: Findings, row: int) -> None:
