@@ -14,11 +14,9 @@ Files are data, never code: nothing pickled is loaded. Every error names the fil
 the row.
 """
 
-import errno
 import hashlib
 import json
 import zipfile
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,15 +26,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hume.common.devices import free_bytes
 from hume.common.errors import InputError
 from hume.data.columns import load_columns
-from hume.data.npy_files import AS_ROWS, FileArray, map_npy, read_npy
+from hume.data.npy_files import load_array, open_features, read_npy
 from hume.data.rows import Features, StreamedRows, check_finite, spread_over
 
 CHECK_ROWS = 16_384  # rows checked at once, so that memory-mapped spaces stay on disk
-LARGE_BYTES = 2**30  # larger files are neither mapped nor read when they are opened
-MAPPED_SHARE = 1 / 8  # of the free memory that one memory map may take
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,51 +149,6 @@ class Dataset:
 # --- loading -------------------------------------------------------------------------------
 
 
-def load_array(path: Path) -> NDArray[Any]:
-    """Memory-map one .npy file; raises InputError when it is missing, pickled, cut short or something else."""
-    with suppress(ValueError, OSError):
-        return map_npy(path)
-    try:  # what numpy.load accepts beyond, or its error
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{path} does not exist: check the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder: name a .npy file in it") from None
-    except PermissionError:
-        raise InputError(f"{path} may not be read: check its permissions") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(_load_problem(path, error)) from None
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(f"{path} is an archive of arrays: save the features alone with numpy.save")
-    return array
-
-
-def _open_features(path: Path) -> Features:
-    """Map a .npy file, or open it for reading rows if it is large; raises InputError as `load_array` does."""
-    try:
-        if path.stat().st_size > min(LARGE_BYTES, MAPPED_SHARE * free_bytes("cpu")):
-            return FileArray.open(path)
-    except (ValueError, OSError):
-        pass  # load_array reports the error; a file stored by column can only be mapped
-    return load_array(path)
-
-
-def _load_problem(path: Path, error: Exception) -> str:
-    """The error message for a file that numpy.load rejects."""
-    with path.open("rb") as file:
-        magic = file.read(6)
-    if path.stat().st_size == 0:
-        return f"{path} is empty: write it again"
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-        return f"{path} is larger than the memory this process may map: {AS_ROWS}"
-    if magic != b"\x93NUMPY":
-        return f"{path} is not a .npy file: save the features with numpy.save"
-    if "object" in str(error).lower() or "pickle" in str(error).lower():
-        return f"{path} holds pickled Python objects, which are never loaded: save a plain floating-point array"
-    return f"{path} is cut short or damaged ({error}): write it again"
-
-
 def load_space(path: Path, name: str | None = None, **card: str) -> Space:
     """Load one space from a .npy file and check every row.
 
@@ -206,7 +156,7 @@ def load_space(path: Path, name: str | None = None, **card: str) -> Space:
     Raises InputError for anything but a matrix of finite floating-point numbers, with
     the number of the first bad row.
     """
-    features = _open_features(path)
+    features = open_features(path)
     if features.dtype.kind != "f":
         raise InputError(f"{path} holds {features.dtype} numbers: features must be floating point, as float32")
     if features.ndim != 2 or 0 in features.shape:
@@ -332,6 +282,3 @@ def _check_rows(spaces: list[Space]) -> int:
                 f"{other.path} has {len(other.features)}"
             )
     return len(first.features)
-
-
-# --- the rows as the search sees them --------------------------------------------------------

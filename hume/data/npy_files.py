@@ -1,7 +1,9 @@
-"""The arrays of .npy files: read without Python's parser, mapped, or read by row."""
+"""The arrays of .npy files: read without Python's parser, mapped, or read by row; every bad file is one sentence."""
 
+import errno
 import io
 import re
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import IO, Any
@@ -9,12 +11,15 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from hume.common.devices import free_bytes
 from hume.common.errors import InputError
 
 PLAIN_HEADER = re.compile(
     rb"\{'descr': '(?P<descr>[<>|][biufcSU?]\d+)', 'fortran_order': (?P<by_column>True|False), "
     rb"'shape': \((?P<shape>[\d, ]*)\), \}\s*"
 )
+LARGE_BYTES = 2**30  # larger files are neither mapped nor read when they are opened
+MAPPED_SHARE = 1 / 8  # of the free memory that one memory map may take
 AS_ROWS = "save it row by row, with numpy.save(path, numpy.ascontiguousarray(features))"
 
 
@@ -148,3 +153,48 @@ class FileArray:
             if not read:
                 raise InputError(f"{self.path} is cut short or damaged (at row {first}): write it again")
             buffer = buffer[read:]
+
+
+def load_array(path: Path) -> NDArray[Any]:
+    """Memory-map one .npy file; raises InputError when it is missing, pickled, cut short or something else."""
+    with suppress(ValueError, OSError):
+        return map_npy(path)
+    try:  # what numpy.load accepts beyond, or its error
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path} does not exist: check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder: name a .npy file in it") from None
+    except PermissionError:
+        raise InputError(f"{path} may not be read: check its permissions") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(_load_problem(path, error)) from None
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise InputError(f"{path} is an archive of arrays: save the features alone with numpy.save")
+    return array
+
+
+def open_features(path: Path) -> "NDArray[Any] | FileArray":
+    """Map a .npy file, or open it for reading rows if it is large; raises InputError as `load_array` does."""
+    try:
+        if path.stat().st_size > min(LARGE_BYTES, MAPPED_SHARE * free_bytes("cpu")):
+            return FileArray.open(path)
+    except (ValueError, OSError):
+        pass  # load_array reports the error; a file stored by column can only be mapped
+    return load_array(path)
+
+
+def _load_problem(path: Path, error: Exception) -> str:
+    """The error message for a file that numpy.load rejects."""
+    with path.open("rb") as file:
+        magic = file.read(6)
+    if path.stat().st_size == 0:
+        return f"{path} is empty: write it again"
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return f"{path} is larger than the memory this process may map: {AS_ROWS}"
+    if magic != b"\x93NUMPY":
+        return f"{path} is not a .npy file: save the features with numpy.save"
+    if "object" in str(error).lower() or "pickle" in str(error).lower():
+        return f"{path} holds pickled Python objects, which are never loaded: save a plain floating-point array"
+    return f"{path} is cut short or damaged ({error}): write it again"

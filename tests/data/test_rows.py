@@ -16,8 +16,7 @@ import torch
 from hume.common import devices
 from hume.common.devices import fits, free_bytes
 from hume.common.errors import InputError
-from hume.data import dataset as dataset_module
-from hume.data import rows, space_rows
+from hume.data import npy_files, rows, space_rows
 from hume.data.dataset import Dataset, Space, dataset_from_files, load_space
 from hume.data.npy_files import FileArray, read_npy, read_npy_header
 from hume.data.rows import StreamedRows, blocks, moments
@@ -253,7 +252,7 @@ def test_rows_without_direction_are_named(tmp_path):
 @pytest.fixture
 def all_large(monkeypatch):
     """Every file counts as a large one."""
-    monkeypatch.setattr(dataset_module, "LARGE_BYTES", 0)
+    monkeypatch.setattr(npy_files, "LARGE_BYTES", 0)
 
 
 @pytest.mark.usefixtures("all_large")

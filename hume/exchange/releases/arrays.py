@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hume.data.dataset import Space, load_array
+from hume.data.dataset import Space
 from hume.data.feature_files import write_npy_header
+from hume.data.npy_files import load_array
 from hume.data.rows import spread_over
 from hume.exchange.releases.records import Part
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from hume.common.errors import InputError
-from hume.data.dataset import load_array
+from hume.data.npy_files import load_array
 from hume.data.splits import Setting
 from hume.exchange.releases.names import Reading, choose_reading, pairs_meant, readings
 from hume.exchange.releases.records import (

@@ -10,14 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from hume.common.errors import InputError
 from hume.common.files import disk_errors, unfinished
 from hume.common.progress import Progress, part
-from hume.data.dataset import LARGE_BYTES
 from hume.data.feature_files import Matrix, float_blocks, write_features
 from hume.data.folder import DatasetFolder, check_name, new_dataset, write_array
 from hume.data.importers.arrays import plain
 from hume.data.importers.arrays.labels import encode_labels, encode_split
 from hume.data.importers.arrays.reading import Role, describe_arrays, read_arrays
 from hume.data.importers.arrays.stored import readable, type_name
-from hume.data.npy_files import FileArray
+from hume.data.npy_files import LARGE_BYTES, FileArray
 
 
 def import_features(

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from hume.common.devices import fits
 from hume.common.errors import InputError
 from hume.common.optional import library
-from hume.data.dataset import LARGE_BYTES, load_array
 from hume.data.importers.arrays.stored import Stored, readable
-from hume.data.npy_files import read_npy, read_npy_header
+from hume.data.npy_files import LARGE_BYTES, load_array, read_npy, read_npy_header
 
 IDX_NAME = re.compile(r".*[-.]idx\d-ubyte(\.gz)?")
 MAX_HEADER = 64 * 1024  # of an array, in bytes; a plain one takes 128
