@@ -1,5 +1,6 @@
 """Runs: how do the runs compare? Filter, compare, rename, download and delete them."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from pages._state.runs import (
     choose,
     choose_next,
     findings,
+    is_refined,
     missing,
     notes,
     run_names,
@@ -94,9 +96,10 @@ def line(run: Run) -> dict[str, Any]:
     if now != "finished":
         return found
     values = run.scores()
-    refined = view_of(run) == "refined"
+    view = view_of(run)
+    refined = view != "searched" and is_refined(run)
     of_seeds, searched_vote = values["refined"] if refined else values, values.get("searched_vote", values["vote"])
-    found |= {"seconds": values["seconds"], "labeling": "refined" if refined else "searched"}
+    found |= {"seconds": values["seconds"], "labeling": view}
     for name, numbers in (("cv score", of_seeds["cv_score"]), ("objective", values["objective"])):
         if None not in numbers:
             found |= {name: np.mean(numbers), f"{name} ±": np.std(numbers)}
@@ -109,6 +112,10 @@ def line(run: Run) -> dict[str, Any]:
                 f"{name} ±": np.std(of_seeds[key]),
                 f"vote {key.upper()}": (values["vote"] if refined else searched_vote)[key],
             }
+        if view == "corrected":
+            with suppress(HumeError):  # its data may have changed: its own page says so
+                agreement = findings(run, view).vote_agreement
+                found |= {} if agreement is None else {"vote ACC": agreement.acc, "vote ARI": agreement.ari}
     return found
 
 

@@ -122,7 +122,9 @@ def views(run: Run) -> list[View]:
     """The labelings that a run has to show, the one shown unless another is chosen first."""
     if run.state != "finished":
         return ["searched"]
-    answered: list[View] = ["corrected"] if review.read(run).corrects else []
+    answered: list[View] = []
+    with suppress(RunError):  # a damaged review: pages that read it report it
+        answered = ["corrected"] if review.read(run).corrects else []
     refined: list[View] = ["refined"] if is_refined(run) else []
     return [*answered, *refined, "searched"]
 

@@ -202,6 +202,9 @@ def test_what_leaves_says_which_version_it_is_and_has_nothing_that_was_set_aside
     page = report(found)
     assert version in page
     assert audit in page
+    line = tables(look("runs", run="written"))["runs"].iloc[0]
+    assert line["labeling"] == "corrected"
+    assert line["vote ACC"] == pytest.approx(found.vote_agreement.acc)
     for name in ("start", "explore", "reliable"):
         said = sentences(look(name, run="written", start_data="birds"))
         assert version in said
