@@ -86,8 +86,8 @@ def _files(run: Run) -> None:
             given = st.file_uploader("Answers of another person, as CSV", "csv", key=f"answers file {run.name}")
             st.button("Add them", key="add answers", type="primary", disabled=given is None,
                       on_click=_join, args=(run, given))  # fmt: skip
-    joined = st.session_state.pop("joined", None)
-    if joined is not None:
+    joined = st.session_state.get(f"joined {run.name}")
+    if joined is not None and joined.review.version == review.read(run).version:  # until the next step
         _report(joined)
 
 
@@ -99,7 +99,7 @@ def _without_files(columns: Sequence[str], table: list[tuple[Any, ...]]) -> list
 
 def _join(run: Run, given: Any) -> None:
     def step() -> None:
-        st.session_state["joined"] = joining.join(
+        st.session_state[f"joined {run.name}"] = joining.join(
             Answering(batches.labeled(run)), given.getvalue(), PurePosixPath(given.name).stem
         )
 

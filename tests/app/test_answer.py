@@ -23,6 +23,7 @@ from tests.support.app_driver import (
     rerun,
     says,
     tables,
+    tick,
     tiles,
 )
 
@@ -219,6 +220,37 @@ def test_what_leaves_says_which_version_it_is_and_has_nothing_that_was_set_aside
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         lists = [np.load(io.BytesIO(archive.read(name))) for name in archive.namelist() if name.endswith("_idx.npy")]
     assert sorted(np.concatenate(lists).tolist()) == [row for row in range(240) if row not in (3, 7)]
+
+
+def test_answers_of_two_people_are_joined_and_contradictions_are_listed(run, download):
+    answering.Answering(Findings(run)).answer([8], 1)
+    at = look("answer", run="written")
+    assert download(at, "answers csv").count(b"answer") >= 1
+    at = rerun(
+        at.file_uploader(key="answers file written").set_value(("ada.csv", b"row,class\n8,2\n9,3\n", "text/csv"))
+    )
+    at = press(at, "add answers")
+    assert at.success[0].value == "1 answer added, 0 known already."
+    [table] = [table for table in tables(at).values() if "the file" in table]
+    assert table.to_numpy().tolist() == [[8, "Class 1", "Class 2"]]
+    assert review.read(run).answers == {8: 1, 9: 3}
+    at = rerun(at.file_uploader(key="answers file written").set_value(("bad.csv", b"row,class\n9000,2\n", "text/csv")))
+    at = press(at, "add answers")
+    assert "no sample '9000'" in at.toast[0].value
+    assert review.read(run).answers == {8: 1, 9: 3}
+
+
+def test_an_earlier_version_is_restored(run):
+    asking = answering.Answering(Findings(run))
+    asking.answer([8], 1)
+    asking.answer([9], 2)
+    at = tick(look("answer", run="written"), "versions written", [1])
+    at = press(at, "restore")
+    assert review.read(run).answers == {8: 1}
+    at = press(at, "restore first")
+    assert review.read(run).steps == ()
+    at = press(tick(at, "versions written", [0]), "restore")
+    assert review.read(run).answers == {8: 1, 9: 2}
 
 
 def test_an_answer_about_a_class_that_another_tab_merged_away_is_a_sentence(run):
