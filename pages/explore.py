@@ -218,14 +218,8 @@ def selection_table(found: Findings, rows: list[int], show_truth: bool) -> tuple
     table: list[list[object]] = []
     for row in rows:
         k = int(found.vote.labeling[row])
-        line: list[object] = [
-            row,
-            *([files[row]] if files else []),
-            k,
-            names[k],
-            round(float(found.vote.share[row]), 4),
-            *([] if known is None else [round(float(known[row]), 4)]),
-        ]
+        file, sure = [files[row]] if files else [], [] if known is None else [round(float(known[row]), 4)]
+        line: list[object] = [row, *file, k, names[k], round(float(found.vote.share[row]), 4), *sure]
         table.append(line if truth is None else [*line, found.true_names[int(truth[row])]])
     return header, table
 
