@@ -277,7 +277,7 @@ def test_fashion_mnist_is_embedded_whole():
     dataset = load_dataset("fashion-mnist")
     assert dataset.name == "fashion-mnist"
     assert dataset.num_samples == 10_000
-    assert len(dataset.spaces) == 3
+    assert len(dataset.spaces) == 4
     assert dataset.images.shape == (10_000, 28, 28)
     assert dataset.images.dtype == np.uint8
     assert dataset.labels.shape == (10_000,)
