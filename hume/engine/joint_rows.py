@@ -14,11 +14,12 @@ from hume.data.rows import Rows, moments
 MAX_DIRECTIONS = 64  # of each space
 LEAST_VARIANCE = 1e-6  # of a direction, relative to the first one's: below it rounding is all there is
 BLOCK_ELEMENTS = 2**20  # numbers held at once for a block of rows: they stay in the processor's cache
+MOST_ROWS = 2**13  # in a block: sums over more in float32 lose the variance within tight classes
 
 
 def block_rows(num_columns: int, dim: int) -> int:
     """How many rows (n, dim) are held at once next to so many numbers each."""
-    return max(1, BLOCK_ELEMENTS // max(num_columns, dim))
+    return max(1, min(MOST_ROWS, BLOCK_ELEMENTS // max(num_columns, dim)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ class JointRows:
         if not fits(4 * len(rows) * rows.dim, phi1.device) if on_disk is None else on_disk:
             return rows
         held = torch.empty(len(rows), rows.dim, device=phi1.device)
-        for start, block in rows.blocks(BLOCK_ELEMENTS // rows.dim):
+        for start, block in rows.blocks(block_rows(1, rows.dim)):
             held[start : start + len(block)] = block
         return replace(rows, held=held, spaces=(held[:, :0], held[:, :0]))
 
@@ -103,7 +104,9 @@ class JointRows:
         return torch.cat([white(space[numbers]) for white, space in zip(self.whitenings, self.spaces, strict=True)], 1)
 
     def blocks(self, size: int) -> Iterator[tuple[int, Tensor]]:
-        """All rows in order, `size` at once, each block with its first row's number."""
+        """All rows in order, at most `size` at once, each block with its first row's number."""
+        if self.held is None:  # a block of a wide space with few directions is larger than what becomes of it
+            size = min(size, block_rows(1, max(len(whitening.mean) for whitening in self.whitenings)))
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
             yield start, self.take(torch.arange(start, stop)) if self.held is None else self.held[start:stop]

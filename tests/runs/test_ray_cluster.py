@@ -165,12 +165,12 @@ class WatchedStore(Store):
 class WatchedRun(Run):
     store: WatchedStore
 
-    def execute(self, *, search=True, on_step=None, on_fold=None):
+    def execute(self, *, on_step=None, **options):
         def step_seen(step):
             self.store.on_step(step)
             on_step(step)
 
-        return super().execute(search=search, on_step=step_seen, on_fold=on_fold)
+        return super().execute(on_step=step_seen, **options)
 
 
 def test_workers_that_die_are_replaced_and_nothing_is_lost(ray_cluster, dataset, alone, tmp_path):
