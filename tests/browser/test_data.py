@@ -155,6 +155,8 @@ def test_a_folder_in_the_layout_of_the_authors_opens_with_all_its_plots(
     export_release([made], release)
     page.goto(f"{own.url}/data")
     settle(page)
+    if not page.get_by_label("Path", exact=True).is_visible():  # folded where the home has datasets
+        page.get_by_text("Add data", exact=True).click()
     page.get_by_label("Path", exact=True).fill(str(release))
     page.get_by_label("Path", exact=True).press("Enter")
     expect(page.get_by_text("A release in HUME's layout: 1 dataset")).to_be_visible()
