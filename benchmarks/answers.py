@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import LabelSpreading
 
 import hume
-from benchmarks.quality import PAIRS, Pair, load
+from benchmarks.quality import PAIRS, Pair, entry, load, read
 from hume.common.files import write_atomically
 from hume.data.dataset import Dataset
 from hume.engine.semi_supervised import Fit, refine_with_answers
@@ -124,7 +124,7 @@ def measure(pair: Pair, draw: int, dataset: Dataset) -> Iterator[tuple[str, dict
 
 def mean(kept: dict[str, Any], pair: Pair, method: str, amount: int) -> tuple[float, float]:
     """Mean and standard deviation over the draws."""
-    rows = [kept[key]["acc"] for draw in range(DRAWS) if (key := _key(pair, draw, method)) in kept]
+    rows = [kept[key]["acc"] for draw in range(DRAWS) if (key := entry(pair, draw, method)) in kept]
     values = [row[str(amount)] for row in rows if row.get(str(amount)) is not None]
     return (float(np.nanmean(values)), float(np.nanstd(values))) if values else (np.nan, np.nan)
 
@@ -138,13 +138,9 @@ def tables(kept: dict[str, Any]) -> None:
             table.add_row(pair.name + (" (rules)" if pair.rules else ""), *shown)
         Console(width=200).print(table)
     for pair in PAIRS:
-        seconds = [kept[k]["seconds"] for d in range(DRAWS) if (k := _key(pair, d, OURS)) in kept]
+        seconds = [kept[k]["seconds"] for d in range(DRAWS) if (k := entry(pair, d, OURS)) in kept]
         if seconds:
             print(f"{pair.name}: a refit takes {1000 * np.mean(seconds):.0f} ms")
-
-
-def _key(pair: Pair, draw: int, method: str) -> str:
-    return f"{pair.name} | {draw} | {method}"
 
 
 def main() -> None:
@@ -156,20 +152,20 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the tables only")
     parser.add_argument("--plot", type=Path, help="write a picture of what is there")
     options = parser.parse_args()
-    kept: dict[str, Any] = json.loads(options.keep.read_text(encoding="utf-8")) if options.keep.exists() else {}
+    kept = read(options.keep)
     for draw in range(0 if options.table or options.plot else options.draws):
         for pair in PAIRS:
             chosen = not options.only or any(part in pair.name for part in options.only)
-            if not chosen or all(_key(pair, draw, method) in kept for method in METHODS):
+            if not chosen or all(entry(pair, draw, method) in kept for method in METHODS):
                 continue
             dataset = load(pair, draw, options.sets)
             if dataset is None:
                 print(f"{pair.name}: not there, see --sets")
                 continue
             for method, row in measure(pair, draw, dataset):
-                kept[_key(pair, draw, method)] = json.loads(json.dumps(row))
+                kept[entry(pair, draw, method)] = json.loads(json.dumps(row))
                 shown = ", ".join(f"{amount}: {acc:.3f}" for amount, acc in row["acc"].items())
-                print(f"{_key(pair, draw, method)}: {shown}", flush=True)
+                print(f"{entry(pair, draw, method)}: {shown}", flush=True)
             write_atomically(options.keep, json.dumps(kept, indent=1, ensure_ascii=False).encode())
     tables(kept)
     if options.plot:
@@ -182,7 +178,7 @@ def plot(kept: dict[str, Any], path: Path) -> None:
 
     from tests.support.chromium import browser
 
-    pairs = [pair for pair in PAIRS if _key(pair, 0, OURS) in kept]
+    pairs = [pair for pair in PAIRS if entry(pair, 0, OURS) in kept]
     titles = [pair.name for pair in pairs]
     columns = 3
     lines = -(-len(pairs) // columns)

@@ -174,7 +174,7 @@ def tables(kept: dict[str, dict[str, Any]], sets: Path | None) -> None:
             if data is None or data.labels is None:
                 continue
             sizes = np.bincount(data.labels)
-            cells = [_cell([kept.get(_key(pair, draw, name)) for draw in range(DRAWS)], key, form) for name in names]
+            cells = [_cell([kept.get(entry(pair, draw, name)) for draw in range(DRAWS)], key, form) for name in names]
             shown = (f"{data.num_samples:,}", str(len(sizes)), f"{entropy(sizes) / np.log(len(sizes)):.2f}")
             table.add_row(pair.name + (" (rules)" if pair.rules else ""), *shown, *cells)
         Console(width=260).print(table)
@@ -183,12 +183,13 @@ def tables(kept: dict[str, dict[str, Any]], sets: Path | None) -> None:
         print(pair.name, notes)
 
 
-def _key(pair: Pair, draw: int, method: str) -> str:
+def entry(pair: Pair, draw: int, method: str) -> str:
+    """The name under which a method's row on one draw of a pair is kept."""
     return f"{pair.name} | {draw} | {method}"
 
 
 def _keys(pair: Pair, method: str) -> list[str]:
-    return [_key(pair, draw, method) for draw in range(DRAWS)]
+    return [entry(pair, draw, method) for draw in range(DRAWS)]
 
 
 def _cell(rows: list[dict[str, Any] | None], key: str, form: str) -> str:
@@ -218,7 +219,7 @@ def main() -> None:
                 print(f"{pair.name}: not there, see --sets")
                 continue
             for method, run in measure(pair, draw, dataset):
-                key = _key(pair, draw, method)
+                key = entry(pair, draw, method)
                 if key in kept or (options.methods and not any(part in method for part in options.methods)):
                     continue
                 kept[key] = asdict(run())

@@ -75,7 +75,7 @@ class Answering:
             candidates = candidates[found.vote.labeling[candidates] == of_class]
         if among is not None:
             candidates = np.intersect1d(candidates, np.fromiter(among, np.int64))
-        return asking.questions(found.stage.every, self._margin(found), candidates, number)
+        return asking.questions(found.stage.every, self._model(found).margin, candidates, number)
 
     def likely(self, row: int, found: Findings | None = None) -> list[int]:
         """The classes of one sample, the most probable first; by an earlier labeling where one is given."""
@@ -84,16 +84,13 @@ class Answering:
         classes = np.asarray(found.classes)
         return [int(k) for k in classes[g.argsort(descending=True).cpu().numpy()]]
 
-    def _margin(self, found: Findings) -> NDArray[np.float32]:
-        return self._model(found).margin
-
     def _model(self, found: Findings) -> Corrected:
         """The labeling's classifier, also of a labeling that was found without one."""
         return found.corrected if found.corrected is not None else self._without_answers
 
     @cached_property
     def _without_answers(self) -> Corrected:
-        return corrected.compute(self._base(), Review(), self.found.stage)
+        return corrected.compute(corrected.read_base(self.run) or self._shown, Review(), self.found.stage)
 
     # --- answers ----------------------------------------------------------------------------
 
@@ -147,12 +144,11 @@ class Answering:
 
     def keep_base(self) -> Base:
         """Keep the labeling that answers are about, and return it."""
-        return corrected.keep_base(self.run, self._base())
+        return corrected.keep_base(self.run, self._shown)
 
-    def _base(self) -> Base:
-        known = corrected.read_base(self.run)
-        if known is not None:
-            return known
+    @property
+    def _shown(self) -> Base:
+        """The labeling that the seeds found, as it is shown."""
         found = self.found
         name = found.view if found.mode is None else f"mode {found.mode}"
         return Base(found.found_vote.labeling.astype(np.int32), found.num_found, name)

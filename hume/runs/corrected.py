@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import safetensors
@@ -29,6 +29,7 @@ from hume.runs.refinement import Refinement
 from hume.runs.review import NONE, Review
 from hume.runs.run import Run
 
+Classes = TypeVar("Classes", np.int32, np.int64)
 Source: TypeAlias = Literal["search", "refinement", "answer", "set aside"]
 SOURCES: tuple[Source, ...] = ("search", "refinement", "answer", "set aside")
 
@@ -133,7 +134,7 @@ def compute(base: Base, review: Review, stage: Refinement) -> Corrected:
     final, confidence = predicted.copy(), fit.confidence.copy()
     final[rows], confidence[rows] = given, 1.0
     source = np.where(
-        final == _merge(base.labeling.copy(), review), SOURCES.index("search"), SOURCES.index("refinement")
+        final == merge(base.labeling.copy(), review), SOURCES.index("search"), SOURCES.index("refinement")
     ).astype(np.uint8)
     source[rows] = SOURCES.index("answer")
     source[list(review.set_aside)] = SOURCES.index("set aside")
@@ -147,10 +148,10 @@ def _before_answers(base: Base, review: Review, stage: Refinement) -> NDArray[np
         last = review.splits[-1]
         labeling = compute(base, last.before, stage).predicted
         labeling[_part(stage, np.flatnonzero(labeling == last.number))] = last.new
-    return _merge(labeling, review)
+    return merge(labeling, review)
 
 
-def _merge(labeling: NDArray[np.int32], review: Review) -> NDArray[np.int32]:
+def merge(labeling: NDArray[Classes], review: Review) -> NDArray[Classes]:
     """Rename, in place, the classes that were merged into others."""
     for number, to in review.merged.items():  # in the order of merging, so that chains end where they should
         labeling[labeling == number] = to

@@ -105,9 +105,7 @@ class Findings(SeedView):
             return found
         base = corrected.read_base(self.run)
         assert base is not None
-        names = match_classes(found.labeling, base.labeling, self.num_found)
-        for number, other in self.review.merged.items():
-            names[names == number] = other
+        names = corrected.merge(match_classes(found.labeling, base.labeling, self.num_found), self.review)
         aligned = names[found.aligned]
         return ensemble.Vote(
             labeling=now.labeling.astype(np.int64),

@@ -34,7 +34,7 @@ def join(answering: Answering, content: bytes, by: str) -> Joined:
         result[:] = [joining.run()]
         return joining.steps
 
-    after = review.steps_of(answering.run, decide)
+    after = review.append(answering.run, decide)
     return replace(result[0], review=after)
 
 
@@ -77,10 +77,7 @@ class _Joining:
 
     def _here(self, number: int) -> int:
         """The number that a class of the file has here now."""
-        number = NONE if number == NONE else self.numbers[number]
-        while number in self.now.merged:
-            number = self.now.merged[number]
-        return number
+        return NONE if number == NONE else self.now.merged_into(self.numbers[number])
 
     def _new(self, number: int) -> None:
         """A class that the file adds: one of the same name or, under the same number, with a common sample is here."""

@@ -6,7 +6,7 @@ same. What the answers do to the labeling is in `hume.runs.corrected`.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,7 +21,6 @@ JOINERS = "\u200c\u200d"  # invisible, but part of how some scripts and emoji ar
 NONE = -1  # the class of a row that is set aside, or of an audited row that is of none of the classes
 
 Rows: TypeAlias = Iterable[int] | Iterable[np.integer[Any]]
-Purpose: TypeAlias = Literal["train", "audit"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,12 @@ class Review:
         """The numbers of the classes now, of a run that found so many."""
         return [k for k in (*range(found), *self.new) if k not in self.merged]
 
+    def merged_into(self, number: int) -> int:
+        """The class that a class is now: itself, or the one that it was merged into."""
+        while number in self.merged:
+            number = self.merged[number]
+        return number
+
     @property
     def to_audit(self) -> list[int]:
         """The rows of the audit that are not answered yet."""
@@ -90,7 +95,7 @@ def name_class(run: Run, number: int, name: str) -> Review:
         before = review.names.get(number, "")
         return [] if name == before else [{"kind": "name", "class": number, "name": name, "before": before}]
 
-    return _step(run, decide)
+    return append(run, decide)
 
 
 def reject(run: Run, row: int, rejected: bool = True) -> Review:
@@ -101,7 +106,7 @@ def reject(run: Run, row: int, rejected: bool = True) -> Review:
         same = (row in review.rejected) == rejected
         return [] if same else [{"kind": "reject", "rows": [row], "rejected": rejected}]
 
-    return _step(run, decide)
+    return append(run, decide)
 
 
 def answer(run: Run, rows: Rows, number: int) -> Review:
@@ -124,7 +129,7 @@ def new_class(run: Run, rows: Rows, name: str = "") -> Review:
             raise InputError("the audit's samples cannot start a class: choose others")
         return [{"kind": "new", "rows": free, "class": next_class(run, review), "name": name}]
 
-    return _step(run, decide)
+    return append(run, decide)
 
 
 def clear(run: Run, rows: Rows) -> Review:
@@ -135,13 +140,13 @@ def clear(run: Run, rows: Rows) -> Review:
         given = [row for row in asked if row in review.answers or row in review.skipped]
         return [{"kind": "clear", "rows": given}] if given else []
 
-    return _step(run, decide)
+    return append(run, decide)
 
 
 def skip(run: Run, row: int) -> Review:
     """Do not ask about a row again."""
     row = int(row)
-    return _step(run, lambda review: [] if row in review.skipped else [{"kind": "skip", "rows": [row]}])
+    return append(run, lambda review: [] if row in review.skipped else [{"kind": "skip", "rows": [row]}])
 
 
 def merge(run: Run, number: int, other: int) -> Review:
@@ -157,7 +162,7 @@ def merge(run: Run, number: int, other: int) -> Review:
             raise InputError("two classes are left: a labeling of one class says nothing")
         return [{"kind": "merge", "class": number, "other": other}]
 
-    return _step(run, decide)
+    return append(run, decide)
 
 
 def split(run: Run, number: int) -> Review:
@@ -168,12 +173,12 @@ def split(run: Run, number: int) -> Review:
         _check(run, review, number)
         return [{"kind": "split", "class": number, "other": next_class(run, review)}]
 
-    return _step(run, decide)
+    return append(run, decide)
 
 
 def draw_audit(run: Run, drawn: Iterable[tuple[int, int, float]]) -> Review:
     """Draw the samples of an audit: of each its row, its class now and how many samples it stands for."""
-    return _step(run, lambda review: [{"kind": "draw", "drawn": [[int(r), int(k), float(w)] for r, k, w in drawn]}])
+    return append(run, lambda review: [{"kind": "draw", "drawn": [[int(r), int(k), float(w)] for r, k, w in drawn]}])
 
 
 def audit(run: Run, row: int, number: int) -> Review:
@@ -188,7 +193,7 @@ def audit(run: Run, row: int, number: int) -> Review:
         same = review.audited.get(row) == number
         return [] if same else [{"kind": "audit", "rows": [row], "class": number}]
 
-    return _step(run, decide)
+    return append(run, decide)
 
 
 def undo(run: Run) -> Review:
@@ -212,7 +217,7 @@ def checked_name(name: str) -> str:
 
 
 def next_class(run: Run, review: Review) -> int:
-    """The number of a class that is added; raises InputError where there are too few samples for one more."""
+    """The number of a class that is added."""
     return run.request.config.num_classes + len(review.new)
 
 
@@ -225,7 +230,7 @@ def _answer(run: Run, rows: Rows, number: int) -> Review:
         news = [row for row in asked if review.answers.get(row) != number and row not in review.audited]
         return [{"kind": "answer", "rows": news, "class": number}] if news else []
 
-    return _step(run, decide)
+    return append(run, decide)
 
 
 def _numbers(rows: Rows) -> list[int]:
@@ -240,14 +245,10 @@ def _check(run: Run, review: Review, number: int) -> None:
         raise InputError(f"run {run.name!r} has no class {number}: name one of {choices}")
 
 
-def _step(run: Run, decide: Callable[[Review], list[Step]]) -> Review:
+def append(run: Run, decide: Callable[[Review], list[Step]]) -> Review:
+    """Append the steps that `decide` makes of the current review."""
     check_folder(run.folder, run.name)
     return _folded(run, history.append(run.folder, lambda before: decide(_folded(run, before))))
-
-
-def steps_of(run: Run, decide: Callable[[Review], list[Step]]) -> Review:
-    """Append steps that another module makes of the current review."""
-    return _step(run, decide)
 
 
 # --- from steps to a review ----------------------------------------------------------------------
@@ -288,9 +289,7 @@ def _rejected(review: Review, step: Step) -> Review:
 
 
 def _answered(review: Review, step: Step) -> Review:
-    number = int(step["class"])
-    while number in review.merged:
-        number = review.merged[number]
+    number = review.merged_into(int(step["class"]))
     rows = [int(row) for row in step["rows"]]
     return replace(
         review,

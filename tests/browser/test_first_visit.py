@@ -7,21 +7,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from hume import Store
-from tests.support.chromium import plot_in, points_of, rows_in, settle
+from tests.support.chromium import PAGES, plot_in, points_of, rows_in, settle
 from tests.support.planted_runs import save_folder
 from tests.support.server import AppServer
 
 EXAMPLES = {"classes": 4, "size": 60, "noise": 0.5}  # seeds disagree on a third of the samples
-
-WITHOUT_A_RUN = {
-    "": "What does HUME find?",
-    "search": "Which labelings generalize?",
-    "runs": "How do the runs compare?",
-    "objective": "Is the ranking of the seeds reliable?",
-    "aggregation": "How many seeds does the vote need?",
-    "explore": "Which samples are uncertain?",
-    "reliable": "Which labels can be trained on?",
-}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +24,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
 
 
 def test_every_page_says_what_to_do_when_there_is_no_run(own: AppServer, page: Page) -> None:
-    for path, question in WITHOUT_A_RUN.items():
+    for path, question in PAGES.items():
         page.goto(f"{own.url}/{path}")
         expect(page.get_by_role("heading", name=question, level=1)).to_be_visible()
         settle(page)
@@ -42,7 +32,7 @@ def test_every_page_says_what_to_do_when_there_is_no_run(own: AppServer, page: P
             expect(page.get_by_test_id("stAlert")).to_contain_text("no run yet", ignore_case=True)
             expect(page.get_by_role("link", name="Start a search")).to_be_visible()
     page.get_by_role("link", name="Start a search").click()
-    expect(page.get_by_role("heading", name=WITHOUT_A_RUN["search"])).to_be_visible()
+    expect(page.get_by_role("heading", name=PAGES["search"])).to_be_visible()
 
 
 def test_a_search_leads_to_a_seed_and_to_reliable_samples(own: AppServer, page: Page) -> None:

@@ -10,20 +10,10 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from hume import Store
-from tests.support.chromium import settle, words_of
+from tests.support.chromium import PAGES, settle, words_of
 from tests.support.finished_runs import NAMES, copy_dataset, search
 from tests.support.server import AppServer
 
-PAGES = {
-    "": "What does HUME find?",
-    "search": "Which labelings generalize?",
-    "runs": "How do the runs compare?",
-    "objective": "Is the ranking of the seeds reliable?",
-    "aggregation": "How many seeds does the vote need?",
-    "explore": "Which samples are uncertain?",
-    "answer": "Which class is this?",
-    "reliable": "Which labels can be trained on?",
-}
 UNDERSTAND = ("objective", "aggregation", "explore", "reliable")
 
 

@@ -74,6 +74,18 @@ plot => {
 """
 
 
+PAGES = {  # by their address, and what each asks
+    "": "What does HUME find?",
+    "search": "Which labelings generalize?",
+    "runs": "How do the runs compare?",
+    "objective": "Is the ranking of the seeds reliable?",
+    "aggregation": "How many seeds does the vote need?",
+    "explore": "Which samples are uncertain?",
+    "answer": "Which class is this?",
+    "reliable": "Which labels can be trained on?",
+}
+
+
 def find_browser() -> str:
     """The path of a browser; raises FileNotFoundError where there is none."""
     asked = os.environ.get("HUME_BROWSER")
