@@ -67,7 +67,8 @@ class SemiSupervised:
     def cache(self) -> Cache:
         """The cache of predictions, keyed by labelings, spaces, split and settings."""
         run, vote, digest = self.findings.run, self.findings.vote, hashlib.blake2b(digest_size=16)
-        for array in (vote.labeling, vote.share, self.learning):
+        parts = (self.learning,) if self._of_the_data.all() else (self.learning, self.held_out)
+        for array in (vote.labeling, vote.share, *parts):
             digest.update(np.ascontiguousarray(array).tobytes())
         prints = (self.space.fingerprint, *run.request.fingerprints)
         settings = (self.num_neighbors, self.order, self.num_classes, asdict(self.config))
@@ -79,13 +80,24 @@ class SemiSupervised:
         return self.dataset.test_rows is not None and not self.dataset.test_rows.all()
 
     @cached_property
-    def learning(self) -> NDArray[np.bool_]:
-        """(N,) the rows to train on: the train rows, a random four fifths where there is no split."""
+    def held_out(self) -> NDArray[np.bool_]:
+        """(N,) the rows to evaluate on: the test rows, a random fifth where there is no split."""
         if self.is_split and self.dataset.test_rows is not None:
-            return ~self.dataset.test_rows
-        learning = np.ones(self.dataset.num_samples, bool)
-        learning[np.random.default_rng(0).permutation(learning.size)[: max(1, learning.size // HELD_OUT)]] = False
-        return learning
+            return self.dataset.test_rows & self._of_the_data
+        held_out = np.zeros(self.dataset.num_samples, bool)
+        held_out[np.random.default_rng(0).permutation(held_out.size)[: max(1, held_out.size // HELD_OUT)]] = True
+        return held_out & self._of_the_data
+
+    @cached_property
+    def learning(self) -> NDArray[np.bool_]:
+        """(N,) the rows to train on: all others but those that are set aside as no samples of the dataset."""
+        return ~self.held_out & self._of_the_data
+
+    @cached_property
+    def _of_the_data(self) -> NDArray[np.bool_]:
+        of_the_data = np.ones(self.dataset.num_samples, bool)
+        of_the_data[[] if self.findings.review is None else list(self.findings.review.set_aside)] = False
+        return of_the_data
 
     @property
     def amounts(self) -> list[int]:
@@ -123,7 +135,7 @@ class SemiSupervised:
                 sets.append(self._labeled(drawn, truth[drawn], int(truth.max()) + 1))
         features = self._features(device)
         plain, full = self._heads(features, sets, seeds, on_progress)
-        held_out = features[torch.from_numpy(np.flatnonzero(~self.learning)).to(features.device)]
+        held_out = features[torch.from_numpy(np.flatnonzero(self.held_out)).to(features.device)]
         results = []
         for i, (n, one) in enumerate(zip(amounts, picked, strict=True)):
             of_truth = None if truth is None else len(amounts) + i
@@ -172,7 +184,7 @@ class SemiSupervised:
 
     def saved(self, per_class: int) -> Trained | None:
         """The predictions from n labels a class; None where they are missing or damaged."""
-        shape = (self.dataset.num_samples, int((~self.learning).sum()), self.num_classes)
+        shape = (self.dataset.num_samples, int(self.held_out.sum()), self.num_classes)
         return trained_heads.load(self.cache, per_class, shape, self._truth_digest)
 
     def missing(
@@ -198,7 +210,7 @@ class SemiSupervised:
     def vote_accuracy(self) -> float | None:
         """Accuracy of the run's vote on the held-out rows; None without ground truth."""
         right = self.findings.right
-        return None if right is None else float(right[~self.learning].mean())
+        return None if right is None else float(right[self.held_out].mean())
 
     def label_table(self, trained: Trained, review: Review) -> list[tuple[Any, ...]]:
         """The majority class over seeds of the head from reliable samples, for every sample, under `HEAD_COLUMNS`."""
@@ -211,7 +223,7 @@ class SemiSupervised:
         ]
 
     def _point(self, trained: Trained, rejected: Collection[int]) -> Point:
-        test, truth, match = ~self.learning, self.dataset.labels, self.findings.match
+        test, truth, match = self.held_out, self.dataset.labels, self.findings.match
         vote = self.findings.vote.labeling[test]
         full, plain = trained.reliable[:, test], trained.reliable_plain[:, test]
 

@@ -298,7 +298,7 @@ def class_sizes(estimate: SizeEstimate) -> str:
 
 def protocol(heads: SemiSupervised) -> str:
     """The rows that heads are trained and evaluated on."""
-    train, held_out = int(heads.learning.sum()), int((~heads.learning).sum())
+    train, held_out = int(heads.learning.sum()), int(heads.held_out.sum())
     rows = f"{train:,} train rows and evaluated on {held_out:,} test rows"
     if not heads.is_split:
         rows = f"{train:,} rows and evaluated on {held_out:,} held out at random, as there is no test split"

@@ -8,6 +8,8 @@ import pytest
 from hume.common.csv_files import csv_bytes
 from hume.common.errors import InputError, RunError
 from hume.engine.search import FinishedSeed
+from hume.exchange.export.request import export_request
+from hume.experiments.semi_supervised import SemiSupervised
 from hume.runs import answers_csv, review
 from hume.runs.answering import Answering
 from hume.runs.corrected import read_base
@@ -107,6 +109,28 @@ def test_a_merged_class_is_whole_and_a_split_one_is_two(answering):
     parts = {frozenset(np.flatnonzero(labeling == k)) for k in (2, 4)}
     assert all(any(len(set(np.flatnonzero(truth == k)) & part) > 50 for k in (2, 3)) for part in parts)
     assert (labeling == 4).sum() > 40
+
+
+def test_files_of_a_merged_labeling_have_classes_without_a_gap(answering):
+    answering.merge(1, 2)
+    found = answering.now()
+    assert found.classes == [0, 1, 3]
+    samples, _ = found.reliable_samples(found.ranking(10), 5)
+    handed = export_request(found, samples, answering.review)
+    assert np.unique(handed.classes).tolist() == np.unique(handed.labeling).tolist() == [0, 1, 2]
+    assert (handed.num_classes, handed.names[2]) == (3, "Class 3")
+    assert handed.provenance["Class numbers of the run"] == "2 is 3"
+    np.testing.assert_array_equal(np.array([0, 1, 3])[handed.labeling], found.vote.labeling)
+
+
+def test_rows_set_aside_teach_no_head_and_judge_none(answering):
+    whole = SemiSupervised(answering.now())
+    teaching, judging = np.flatnonzero(whole.learning)[:3], np.flatnonzero(whole.held_out)[:2]
+    answering.set_aside([*teaching, *judging])
+    heads = SemiSupervised(answering.now())
+    assert heads.learning.sum() == whole.learning.sum() - 3
+    assert heads.held_out.sum() == whole.held_out.sum() - 2
+    assert not (heads.learning | heads.held_out)[[*teaching, *judging]].any()
 
 
 def test_an_answer_follows_its_class_through_a_merge(answering):

@@ -149,14 +149,16 @@ def export_request(
     """
     kept = ~np.isin(samples.rows, list(review.rejected))
     aside = frozenset() if findings.review is None else findings.review.set_aside
-    labeling, share = findings.vote.labeling.astype(np.int64), findings.vote.share.astype(np.float64)
+    numbers = np.array(findings.classes)  # classes that were merged into others leave gaps
+    labeling = np.searchsorted(numbers, findings.vote.labeling).astype(np.int64)
+    share = findings.vote.share.astype(np.float64)
     labeling[list(aside)], share[list(aside)] = -1, np.nan
     return ExportRequest(
         dataset=findings.dataset,
         rows=samples.rows[kept],
-        classes=samples.classes[kept],
-        num_classes=findings.num_classes,
-        names=[review.name(k) for k in range(findings.num_classes)],
+        classes=np.searchsorted(numbers, samples.classes[kept]),
+        num_classes=numbers.size,
+        names=[review.name(k) for k in findings.classes],
         vote_agreement=samples.vote_agreement[kept],
         neighbor_agreement=samples.neighbor_agreement[kept],
         rank=_ranks(samples.classes)[kept],
@@ -168,9 +170,16 @@ def export_request(
         provenance={
             **dict(provenance.settings(findings)),
             "Reliable samples": f"{samples.per_class} a class requested, {int((~kept).sum())} rejected by hand",
+            **_renumbered(findings.classes),
         },
         truth=_true_labels(findings, samples.rows[kept], samples.classes[kept]) if true_labels else None,
     )
+
+
+def _renumbered(classes: Sequence[int]) -> dict[str, str]:
+    """Which class of the run each class of the files is, where they differ."""
+    pairs = [f"{k} is {number}" for k, number in enumerate(classes) if k != number]
+    return {"Class numbers of the run": ", ".join(pairs)} if pairs else {}
 
 
 def _true_labels(findings: Findings, kept: NDArray[np.int64], classes: NDArray[np.int64]) -> TrueLabels:
