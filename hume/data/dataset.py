@@ -6,7 +6,7 @@ A dataset is a folder:
     files.txt        N file names, one per line; optional
     images.npz       (N, H, W) or (N, H, W, 3) uint8 under the key "images"; or images.npy
     labels.npy       (N,) integers; optional
-    columns.csv      a line of names, then N lines of numbers, as the longitude and latitude of every sample; optional
+    columns.csv      a line of names, then N lines of numbers, dates or text, as longitude and latitude; optional
     test_rows.npy    (N,) bool, the rows of the test split; optional
     spaces/*.npy     (N, d) floating point, one file per space
 
@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
-from hume.data.columns import load_columns
+from hume.data.columns import Columns, load_columns
 from hume.data.npy_files import load_array, open_features, read_npy
 from hume.data.rows import Features, StreamedRows, check_finite, spread_over
 
@@ -129,10 +129,10 @@ class Dataset:
         return names
 
     @cached_property
-    def columns(self) -> dict[str, NDArray[np.float64]]:
-        """Numbers of every sample (N,) by name, beside its class; empty if the dataset has none.
+    def columns(self) -> Columns:
+        """What every sample has beside its class, by name: numbers, dates or text (N,); empty if there is none.
 
-        Raises InputError unless every sample has a finite number in each.
+        Raises InputError unless there is one cell for every sample in each; see `load_columns` for the types.
         """
         if self.folder is None or not (self.folder / "columns.csv").exists():
             return {}

@@ -9,6 +9,7 @@ import torch
 from hume.common.errors import InputError
 from hume.data import dataset as dataset_module
 from hume.data import space_rows
+from hume.data.columns import is_missing, kind_of, load_columns, write_columns
 from hume.data.dataset import Space, dataset_from_files, load_dataset, load_labels, load_space
 from tests.support.rules import cases
 
@@ -403,7 +404,7 @@ def test_file_names_that_are_not_utf_8_are_refused(folder):
     assert message(lambda: dataset.file_names) == f"{folder / 'files.txt'} is not UTF-8: save it as UTF-8"
 
 
-# --- columns: numbers beside the class ---------------------------------------------------------------
+# --- columns: what is known beside the class ---------------------------------------------------------------
 
 PLACES = ["longitude,latitude", *(f"{row}.5,-{row}" for row in range(20))]
 
@@ -433,9 +434,6 @@ def test_without_a_file_there_are_no_columns(folder, save):
         (PLACES[:-1], "{} has 19 lines after its names: give one for each of the 20 rows"),
         ([*PLACES, "1,2"], "{} has 21 lines after its names"),
         ([*PLACES[:3], "1", *PLACES[4:]], "line 4 of {} has 1 cells for 2 columns"),
-        ([*PLACES[:3], "1,north", *PLACES[4:]], "line 4 of {} is not all finite numbers (1, north)"),
-        ([*PLACES[:3], "1,nan", *PLACES[4:]], "line 4 of {} is not all finite numbers"),
-        ([*PLACES[:3], "1,1e999", *PLACES[4:]], "line 4 of {} is not all finite numbers"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused_when_they_are_asked_for(folder, lines, says):
@@ -443,6 +441,31 @@ def test_columns_that_do_not_fit_are_refused_when_they_are_asked_for(folder, lin
     path.write_text("\n".join(lines), encoding="utf-8")
     dataset = load_dataset(folder)
     assert message(lambda: dataset.columns).startswith(says.format(path))
+
+
+def test_columns_are_numbers_dates_or_text_with_missing_cells(tmp_path):
+    """What is written reads back, each column as the narrowest type that all its cells have."""
+    given = {
+        "depth": [1.0, None, np.inf, -2.5],
+        "count": np.array([3, 4, 5, 6]),
+        "taken": ["2020-01-02", "", "2020-01-02T12:30:00+02:00", "NaT"],
+        "site": ["=A1", '<b>"x", y</b>', "", "NA"],
+        "mixed": ["7", "seven", "8", ""],
+        "empty": [None] * 4,
+        "site ": ["a", "b", "a", "b"],
+    }
+    notes = write_columns(tmp_path / "columns.csv", given)
+    assert notes == ["The column mixed holds numbers and other text: it is read as text."]
+    read = load_columns(tmp_path / "columns.csv", 4)
+    assert list(read) == ["depth", "count", "taken", "site", "mixed", "empty", "site again"]
+    np.testing.assert_array_equal(read["depth"], [1, np.nan, np.nan, -2.5])
+    np.testing.assert_array_equal(read["count"], [3.0, 4, 5, 6])
+    np.testing.assert_array_equal(read["taken"][[0, 2]], np.array(["2020-01-02", "2020-01-02T10:30"], "M8[us]"))
+    assert np.isnat(read["taken"][[1, 3]]).all()
+    assert read["site"].tolist() == given["site"]
+    assert read["mixed"].tolist() == given["mixed"]
+    assert [kind_of(column) for column in read.values()] == ["number", "number", "date", "text", "text", "text", "text"]
+    assert is_missing(read["empty"]).all()
 
 
 def test_columns_that_are_not_text_are_refused(folder):

@@ -65,7 +65,7 @@ def test_npz(tmp_path, features, words):
     assert roles(tmp_path / "all.npz") == {
         "clip": ((N, 5), "float32", "space"),
         "y": ((N,), "int64", "labels"),
-        "kind": ((N,), "text", "other"),  # y is the likelier name
+        "kind": ((N,), "text", "column"),  # y is the likelier name
         "images": ((N, 4, 4, 3), "uint8", "images"),
         "is_test": ((N,), "bool", "split"),
         "seed": ((), "int64", "other"),
@@ -118,7 +118,7 @@ def test_parquet_columns_are_one_matrix(tmp_path, features, words):
     assert roles(tmp_path / "t.parquet") == {
         "t": ((N, 5), "float32", "space"),
         "label": ((N,), "int64", "labels"),
-        "file": ((N,), "text", "other"),
+        "file": ((N,), "text", "column"),
         "split": ((N,), "text", "split"),
     }
     np.testing.assert_array_equal(read_arrays(tmp_path / "t.parquet")["t"], features)
@@ -146,16 +146,19 @@ def test_anndata(tmp_path, features, words, sparse):
     counts = np.random.default_rng(1).poisson(0.5, (N, 9)).astype(np.float32)
     obs = pandas.DataFrame({"cell_type": pandas.Categorical(words), "n_genes": np.arange(N), "ok": [True] * N})
     obs.index = [f"cell {i}" for i in range(N)]
-    cells = anndata.AnnData(csr_matrix(counts) if sparse else counts, obs=obs, obsm={"X_pca": features})
+    cells = anndata.AnnData(
+        csr_matrix(counts) if sparse else counts, obs=obs, obsm={"X_pca": features, "spatial": features[:, :2]}
+    )
     path = tmp_path / "cells.h5ad"
     cells.write_h5ad(path)
     assert roles(path) == {
         "X": ((N, 9), "float32", "space"),
         "obsm/X_pca": ((N, 5), "float32", "space"),
-        "obs/_index": ((N,), "text", "other"),
+        "obsm/spatial": ((N, 2), "float32", "column"),
+        "obs/_index": ((N,), "text", "column"),
         "obs/cell_type": ((N,), "text", "labels"),
-        "obs/n_genes": ((N,), "int64", "other"),
-        "obs/ok": ((N,), "bool", "other"),
+        "obs/n_genes": ((N,), "int64", "column"),
+        "obs/ok": ((N,), "bool", "column"),
     }
     arrays = read_arrays(path)
     np.testing.assert_array_equal(arrays["X"], counts)
@@ -166,6 +169,9 @@ def test_anndata(tmp_path, features, words, sparse):
     assert set(dataset.spaces) == {"X", "obsm-X_pca"}
     assert dataset.classes == ("cat", "dog", "eel")
     assert dataset.card["source"] == "a lab"
+    assert list(dataset.columns) == ["spatial x", "spatial y", "_index", "n_genes", "ok"]
+    np.testing.assert_allclose(dataset.columns["spatial y"], features[:, 1])
+    assert dataset.columns["_index"][3] == "cell 3"
 
 
 @pytest.mark.parametrize("zipped", [False, True])

@@ -212,6 +212,17 @@ def test_two_images_are_needed(given, root):
 # --- where the originals are ---------------------------------------------------------------
 
 
+def test_columns_of_a_table_come_along_without_those_of_bad_files(tmp_path, root):
+    shelf(tmp_path, {"a.png": (9, 9), "b.png": (9, 9)})
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "t.csv").write_text("file,site,depth\nbad.png,east,1\nb.png,north,2.5\na.png,,x\n")
+    folder, report = import_images(list_table(tmp_path / "t.csv", roots=None), root, "t", keep="refer")
+    columns = folder.load().columns
+    assert columns["site"].tolist() == ["north", ""]
+    assert columns["depth"].tolist() == ["2.5", "x"]
+    assert "The column depth holds numbers and other text: it is read as text." in report.notes
+
+
 @cases("keep", ["refer", "copy", "move"])
 def test_originals_stay_within_reach(given, root, keep):
     saved = shelf(given, {"a/1.png": (60, 40, 3), "b/2.png": (50, 70, 3), "b/3.png": (9, 9)})

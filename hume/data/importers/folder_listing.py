@@ -24,12 +24,16 @@ ROOTS = "HUME_DATA_ROOTS"
 
 @dataclass(slots=True)
 class Entry:
-    """One image file: its name within the listing's root, with slashes, and label and split from its folder."""
+    """One image file: its name within the listing's root, with slashes, and label and split from its folder.
+
+    cells: of the listing's columns.
+    """
 
     name: str
     path: Path
     label: str | None = None
     split: Split | None = None
+    cells: tuple[str, ...] = ()
 
 
 @dataclass
@@ -41,6 +45,7 @@ class Listing:
     classes: list[str] | None  # in order; None if nothing has a label
     root: Path
     notes: list[str] = field(default_factory=list)  # further remarks for the user
+    columns: tuple[str, ...] = ()  # names of what else is known of every image
 
     @property
     def given(self) -> int:

@@ -20,6 +20,7 @@ from hume.common.csv_files import write_csv
 from hume.common.errors import InputError, RunError
 from hume.common.files import write_atomically
 from hume.common.progress import Progress, part
+from hume.data.columns import write_columns
 from hume.data.folder import DIGEST_BYTES, DatasetFolder, free_name, new_dataset, write_array
 from hume.data.image_files import PictureError, fit, open_picture
 from hume.data.importers.folder_listing import Entry, Listing
@@ -92,7 +93,9 @@ def import_images(
                 movable = (own or listing.root).resolve() if keep == "move" else None
                 _transfer(used, folder.path / "originals", movable, part(on_progress, DECODED, 1))
         labels, classes = _labels(used, listing.classes or [], report.notes)
-        _write_columns(folder, labels, _test_rows(used, report.notes), [entry.name for entry in used])
+        _write_arrays(folder, labels, _test_rows(used, report.notes), [entry.name for entry in used])
+        columns = {name: [entry.cells[i] for entry in used] for i, name in enumerate(listing.columns)}
+        report.notes += write_columns(folder.path / "columns.csv", columns)
         if report.set_aside:
             rows_aside = [(_utf8(name), reason) for name, reason in report.set_aside]
             write_csv(folder.path / "set_aside.csv", ("name", "reason"), rows_aside)
@@ -134,7 +137,7 @@ def import_arrays_of_images(
         if images.nbytes > shutil.disk_usage(root).free:
             raise RunError(_no_room(root, images.nbytes))
         write_array(folder.path / "images.npy", images)
-        _write_columns(folder, labels, test_rows, file_names)
+        _write_arrays(folder, labels, test_rows, file_names)
         rows = {"given": count, "used": count, "set_aside": 0}
         summary = _summary(count, images.shape[1:])
         _write_card(folder, {"name": name, "summary": summary, **named, "rows": rows, **(card or {})})
@@ -286,7 +289,7 @@ def _check_columns(
         raise InputError(f"{bad!r} cannot be a file name: give names of one line")
 
 
-def _write_columns(
+def _write_arrays(
     folder: DatasetFolder,
     labels: NDArray[Any] | None,
     test_rows: NDArray[np.bool_] | None,

@@ -36,7 +36,8 @@ def list_table(
     file, image, …; label, class, target; split, set, fold), unless given here. Entries are in the table's order.
     Set aside are rows without a path, files that do not exist, are named twice, are outside `roots` or are no images by
     their ending. A row without a label is used. Split values are train and test or val, as for folders; if some
-    are neither, there is no split and a note says so. Listing.root is the table's folder, or the files' common folder.
+    are neither, there is no split and a note says so. All other columns come along. Listing.root is the table's
+    folder, or the files' common folder.
 
     Raises InputError for a table that cannot be read, has more than 5 million rows or does not fit into the free
     memory, for an unknown column, and if no image is found.
@@ -48,7 +49,9 @@ def list_table(
         raise InputError(f"{table} has no column of paths among {', '.join(header)}: name the column")
     label_name = _column(header, table, label_column, LABEL_COLUMNS)
     split_name = _column(header, table, split_column, SPLIT_COLUMNS)
-    columns = _columns(path, [name for name in (path_name, label_name, split_name) if name is not None])
+    known = [name for name in (path_name, label_name, split_name) if name is not None]
+    others = [name for name in header if name not in known and name.strip()]
+    columns = _columns(path, [*known, *others])
     aside: list[tuple[str, str]] = []
     files = _existing(columns[path_name], path.parent, roots, aside)
     if not files:
@@ -63,11 +66,12 @@ def list_table(
             Path(file),
             (columns[label_name][row] or None) if label_name is not None else None,
             splits[row] if splits is not None else None,
+            tuple(columns[name][row] for name in others),
         )
         for row, file in files.items()
     ]
     labels = {entry.label for entry in entries if entry.label is not None}
-    return Listing(entries, aside, ordered(labels) if labels else None, root, notes)
+    return Listing(entries, aside, ordered(labels) if labels else None, root, notes, tuple(others))
 
 
 # --- reading -------------------------------------------------------------------------------

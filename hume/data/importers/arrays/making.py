@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from hume.common.errors import InputError
 from hume.common.files import disk_errors, unfinished
 from hume.common.progress import Progress, part
+from hume.data.columns import write_columns
 from hume.data.feature_files import Matrix, float_blocks, write_features
 from hume.data.folder import DatasetFolder, check_name, new_dataset, write_array
 from hume.data.importers.arrays import plain
@@ -28,6 +29,7 @@ def import_features(
     label_names: Sequence[str] | None = None,
     test_rows: ArrayLike | None = None,
     sample_names: Sequence[str] | None = None,
+    columns: Mapping[str, Sequence[Any] | NDArray[Any]] | None = None,
     source: str = "",
     licence: str = "",
     on_progress: Progress | None = None,
@@ -35,7 +37,8 @@ def import_features(
     """Create a dataset `root/name` from feature matrices (N, d) of the same samples, one space each.
 
     sources: by the space's name, a matrix or a file with one; labels (N,): integers or text, see
-    `encode_labels`; test_rows (N,): see `encode_split`; sample_names: N, for display. Every row is used.
+    `encode_labels`; test_rows (N,): see `encode_split`; sample_names: N, for display;
+    columns: what else is known of every sample, by name, numbers, dates or text (N,). Every row is used.
     Raises InputError, and creates nothing, for matrices of different lengths, for NaN or infinite values
     (naming the row), and for labels, splits or names that do not match.
     """
@@ -56,8 +59,11 @@ def import_features(
             arrays["test_rows"] = mask
     if sample_names is not None and len(sample_names) != num_rows:
         raise InputError(f"there are {len(sample_names)} names for {num_rows} rows: give one per row")
+    for title, column in (columns or {}).items():
+        _check_length(title, len(column), next(iter(matrices)), num_rows)
     with new_dataset(root, name) as folder:
         folder.change_card(lambda stored: stored.update(card))
+        _save_columns(folder, columns or {})
         for key, array in arrays.items():
             write_array(folder.path / f"{key}.npy", array)
         if sample_names is not None:
@@ -120,6 +126,7 @@ def import_array_file(
             raise InputError(f"{', '.join(names)} in {path} may all be the {role}: choose one")
     labels, split, images = (arrays[names[0]] if names else None for names in chosen.values())
     spaces = {array: arrays[array] for array, role in assigned.items() if role == "space"}
+    columns = _columns({array: arrays[array] for array, role in assigned.items() if role == "column"})
     note = ""
     if labels is not None and roles is None:
         try:
@@ -128,9 +135,13 @@ def import_array_file(
             labels, note = None, f"{chosen['labels'][0]} is not used as labels: {error}."
     given: dict[str, Any] = {"label_names": label_names, "source": source or path.name, "licence": licence}
     if images is None:
-        folder = import_features(spaces, root, name, labels=labels, test_rows=split, on_progress=on_progress, **given)
+        given |= {"labels": labels, "test_rows": split, "columns": columns}
+        folder = import_features(spaces, root, name, on_progress=on_progress, **given)
     else:
+        for title, column in columns.items():
+            _check_length(title, len(column), "images", len(images))
         folder = _import_images(images, spaces, root, name, labels, split, on_progress, **given)
+        _save_columns(folder, columns)
     if note:
         folder.change_card(lambda card: card.setdefault("notes", []).append(note))
     if path.suffix.lower() == ".h5ad":  # labelings can be exported into a copy of it
@@ -170,6 +181,25 @@ def _import_images(
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
     return folder
+
+
+def _columns(given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Columns by the last part of their array's name; those of a matrix are its coordinates x, y and z."""
+    columns: dict[str, NDArray[Any]] = {}
+    for array, values in given.items():
+        name = array.rpartition("/")[2]
+        name = array if name in columns else name
+        if values.ndim == 1 or values.shape[1] == 1:
+            columns[name] = values.reshape(-1)
+        else:
+            columns |= {f"{name} {axis}": part for axis, part in zip("xyz", values.T, strict=False)}
+    return columns
+
+
+def _save_columns(folder: DatasetFolder, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> None:
+    notes = write_columns(folder.path / "columns.csv", columns)
+    if notes:
+        folder.change_card(lambda card: card.setdefault("notes", []).extend(notes))
 
 
 def _matrix(given: NDArray[Any] | Path, title: str) -> Matrix:

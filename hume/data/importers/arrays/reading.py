@@ -14,9 +14,10 @@ from hume.common.errors import InputError
 from hume.data.importers.arrays import plain, tables
 from hume.data.importers.arrays.stored import LABEL_NAMES, SPLIT_NAMES, Stored, num_bytes, readable, type_name
 
-Role = Literal["space", "labels", "images", "split", "other"]
+Role = Literal["space", "labels", "images", "split", "column", "other"]
 
 _PART = re.compile(r"(?<![a-z])(training|train|testing|test|validation|valid|val)(?![a-z])", re.IGNORECASE)
+_COORDINATES = re.compile(r"spatial|x_(umap|tsne|draw_graph_\w+)")  # places to look at, no features
 _NO_LABELS = re.compile(r"(^|.*_)(files?|filenames?|paths?|names?|ids?|index|urls?|barcodes?|_level_0_)_*")
 
 
@@ -81,7 +82,7 @@ def describe_arrays(path: Path) -> list[ArrayFacts]:
     chosen = min(labels, key=_how_like_labels, default="")
     if len(labels) > 1 and _how_like_labels(chosen) == 2:  # numbers of any kind
         chosen = ""
-    roles |= dict.fromkeys([name for name in labels if name != chosen], "other")
+    roles |= dict.fromkeys([name for name in labels if name != chosen], "column")
     return [ArrayFacts(name, array.shape, type_name(array.dtype), roles[name]) for name, array in stored.items()]
 
 
@@ -98,14 +99,14 @@ def _role(name: str, array: Stored, row_counts: set[int]) -> Role:
     if dtype == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)):
         return "images"
     if len(shape) == 2 and shape[1] > 1 and dtype.kind in "fiu":
-        return "space"
+        return "column" if _COORDINATES.fullmatch(last) and shape[1] <= 3 else "space"
     if len(shape) > 2 or max(shape[1:], default=1) > 1 or (row_counts and shape[0] not in row_counts):
         return "other"
     if last in SPLIT_NAMES or (dtype.kind == "b" and "test" in last):
         return "split"
     if last in LABEL_NAMES or (dtype.kind in "iuUS" and not _NO_LABELS.fullmatch(last)):
         return "labels"
-    return "other"
+    return "column" if dtype.kind in "fiubUSM" else "other"
 
 
 def _open(path: Path) -> dict[str, Stored]:

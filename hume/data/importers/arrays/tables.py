@@ -60,6 +60,8 @@ def _column_type(kind: Any, types: Any) -> np.dtype[Any]:
     if types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind):
         number: np.dtype[Any] = np.dtype(kind.to_pandas_dtype())
         return number
+    if types.is_date(kind) or types.is_timestamp(kind):
+        return np.dtype("datetime64[us]")
     is_text = types.is_string(kind) or types.is_large_string(kind) or types.is_dictionary(kind)
     return np.dtype(str) if is_text else np.dtype(object)
 
