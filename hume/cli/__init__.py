@@ -10,6 +10,7 @@ from hume.cli import (  # noqa: F401
     label_new,
     modes,
     search,
+    selections,
     semi_supervised,
     show,
     suspects,

@@ -12,7 +12,7 @@ from hume.cli.options import Labeling, ModeNumber, RunName
 from hume.cli.show import report_run
 from hume.common.errors import InputError
 from hume.exchange.author_runs import export_run, import_tasks
-from hume.runs import review
+from hume.runs import review, selections
 from hume.runs.findings import Findings, View
 from hume.runs.store import Store
 
@@ -22,6 +22,7 @@ Neighbors = Annotated[int, typer.Option(help="Nearest neighbours of every sample
 TrueLabels = Annotated[
     bool, typer.Option("--true-labels", help="With usb: also as many random true labels, to compare with.")
 ]
+PER_CLASS = 25
 FORMATS = "image-folder, usb, hugging-face, fiftyone, label-studio or anndata"
 
 
@@ -30,18 +31,23 @@ def export(
     run: RunName,
     folder: Folder,
     to: Annotated[str | None, typer.Option(help=f"{FORMATS}.", metavar="FORMAT")] = None,
-    per_class: PerClass = 25,
+    per_class: Annotated[
+        int | None, typer.Option(help="Samples of every class: 25, of a selection all.", show_default=False)
+    ] = None,
     neighbors: Neighbors = 500,
     true_labels: TrueLabels = False,
     labeling: Labeling = None,
     mode: ModeNumber = None,
+    selection: Annotated[
+        str | None, typer.Option(help="Only the samples of a selection, by its name in `selections`.", metavar="NAME")
+    ] = None,
 ) -> None:
     """Write reliable samples for another program, names and rejections of the app included."""
     if to is None or to == "authors":
         _export_authors(run, folder)
         print("export without --to is the old name of this: use export-authors", file=sys.stderr)
     else:
-        _export(run, folder, to, per_class, neighbors, true_labels, labeling, mode)
+        _export(run, folder, to, per_class, neighbors, true_labels, labeling, mode, selection)
 
 
 @command("hand-over", hidden=True)
@@ -49,7 +55,7 @@ def hand_over(
     run: RunName,
     folder: Folder,
     to: Annotated[str, typer.Option(help=f"{FORMATS}.")] = "image-folder",
-    per_class: PerClass = 25,
+    per_class: PerClass = PER_CLASS,
     neighbors: Neighbors = 500,
     true_labels: TrueLabels = False,
 ) -> None:
@@ -62,11 +68,12 @@ def _export(
     run: str,
     folder: Path,
     to: str,
-    per_class: int,
+    per_class: int | None,
     neighbors: int,
     true_labels: bool,
     labeling: View | None = None,
     mode: int | None = None,
+    selection: str | None = None,
 ) -> None:
     from hume.exchange import export as formats
 
@@ -75,7 +82,9 @@ def _export(
     if true_labels and to != "usb":
         raise InputError(f"--true-labels: only usb has a place for them, not {to}")
     found = Findings(Store().open(run), labeling, mode)
-    samples, _ = found.reliable_samples(found.ranking(neighbors, "algorithm", "all"), per_class, "all")
+    among = None if selection is None else selections.read(found.run).rows(selection)
+    number = PER_CLASS if per_class is None and among is None else per_class
+    samples, _ = found.reliable_samples(found.ranking(neighbors, "algorithm", "all"), number, among=among)
     request = formats.export_request(found, samples, review.read(found.run), true_labels=true_labels)
     report = with_bar("writing", partial(formats.write, request, formats.FORMATS[to], folder))
     print(f"{report.given:,} samples, {len(report.set_aside):,} set aside: {folder.resolve()}")

@@ -39,5 +39,10 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     return path.resolve()
 
 
+def unquoted(cell: str) -> str:
+    """A cell without the apostrophe that `csv_bytes` puts before it."""
+    return cell[1:] if cell[:1] == "'" and _harmless(cell[1:]) == cell else cell
+
+
 def _harmless(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -85,12 +85,17 @@ class ReliabilityRanking:
         """(N,) the rank within its class, from 0, of each entry of `sequence`."""
         return rank_within_class(self.labeling[self.sequence])
 
-    def top(self, per_class: int) -> ReliableSamples:
-        """Take the `per_class` best samples of every class, or all of a class that has fewer (lines 6 to 10)."""
+    def top(self, per_class: int, among: NDArray[np.bool_] | None = None) -> ReliableSamples:
+        """Take the `per_class` best samples of every class, or all of a class that has fewer (lines 6 to 10).
+
+        among: (N,) the samples to take from, by default all; their counts stay those among all.
+        """
         if per_class < 1:
             raise InputError(f"per_class is {per_class}: give at least 1 sample a class.")
-        rows = self.sequence[self.ranks < per_class]
-        sizes = np.bincount(self.labeling, minlength=self.num_classes)
+        sequence = self.sequence if among is None else self.sequence[among[self.sequence]]
+        ranks = self.ranks if among is None else rank_within_class(self.labeling[sequence])
+        rows = sequence[ranks < per_class]
+        sizes = np.bincount(self.labeling[sequence], minlength=self.num_classes)
         return ReliableSamples(
             rows=rows,
             classes=self.labeling[rows],

@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Any, TypeAlias
 
+from hume.common.csv_files import unquoted
 from hume.common.errors import InputError
 from hume.common.formatting import count
 from hume.data.dataset import Dataset
@@ -165,6 +166,4 @@ class _Lines:
 
 
 def _cell(line: Line, name: str) -> str:
-    """A cell without what `csv_files` puts before text that a spreadsheet would take for a formula."""
-    value = (line.get(name) or "").strip()
-    return value[1:] if value[:1] == "'" and value[1:2] in ("=", "+", "-", "@") else value
+    return unquoted((line.get(name) or "").strip())

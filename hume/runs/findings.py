@@ -5,7 +5,7 @@ All is computed when first read, then cached; scores are computed on the evaluat
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -326,11 +326,23 @@ class Findings(SeedView):
         return {}
 
     def reliable_samples(
-        self, ranking: ReliabilityRanking, per_class: int, rows: RowChoice = "all"
+        self,
+        ranking: ReliabilityRanking,
+        per_class: int | None,
+        rows: RowChoice = "all",
+        among: Iterable[int] | None = None,
     ) -> tuple[reliable.ReliableSamples, reliable.ReliabilityStatistics | None]:
-        """The best samples of every class, with the dataset's own sample numbers, and their statistics."""
-        chosen = self.chosen_rows(rows)
-        samples = ranking.top(per_class)
+        """The best samples of every class, with the dataset's own sample numbers, and their statistics.
+
+        per_class: None for all. among: the samples to take from, as of a selection. Raises InputError where it has none
+        of the chosen rows.
+        """
+        chosen, given = self.chosen_rows(rows), None
+        if among is not None:
+            given = np.isin(chosen, np.fromiter(among, np.int64))
+            if not given.any():
+                raise InputError("the selection has none of these samples: choose another, or all samples")
+        samples = ranking.top(len(chosen) if per_class is None else per_class, given)
         truth = None if self.dataset.labels is None else self.dataset.labels[chosen]
         statistics = reliable.reliability_statistics(samples, truth, ranking.labeling)
         return replace(samples, rows=chosen[samples.rows]), statistics

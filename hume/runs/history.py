@@ -1,8 +1,8 @@
 """What a person decided about a run, step by step: only ever appended to, so that every version can be restored.
 
-`history.jsonl` in the run's folder has a JSON object a line. A line `{"kind": "restore", "version": v}` makes what
-stood after line v the current version again; every other line is a step after the current version. A line that was
-cut off by a crash was never confirmed to anyone and is dropped.
+`history.jsonl` in the run's folder, or another log there, has a JSON object a line. A line
+`{"kind": "restore", "version": v}` makes what stood after line v the current version again; every other line is a step
+after the current version. A line that was cut off by a crash was never confirmed to anyone and is dropped.
 """
 
 import json
@@ -29,20 +29,21 @@ class History:
     steps: tuple[Step, ...] = ()
     version: int = 0  # the number of the last step's line, 0 for none
     lines: int = 0  # written in all, those taken back too
+    undone: tuple[int, ...] = ()  # versions that undoing left and no later step replaced, the last left one last
 
 
-def read(folder: Path) -> History:
+def read(folder: Path, log: str = FILE) -> History:
     """The current version in a run's folder; raises RunError when the file is damaged."""
-    path = folder / FILE
+    path = folder / log
     try:
         if not path.exists():
-            return _follow(_of_version_0_1(folder / BEFORE))
+            return _follow(_of_version_0_1(folder / BEFORE) if log == FILE else [])
         *lines, unfinished = path.read_bytes().split(b"\n")
         del unfinished
         return _follow([json.loads(line) for line in lines])
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         name = path if path.exists() else folder / BEFORE
-        raise RunError(f"{name} cannot be read ({error}): remove it to start the review again") from None
+        raise RunError(f"{name} cannot be read ({error}): remove it to start again") from None
 
 
 def versions(folder: Path) -> list[tuple[int, Step]]:
@@ -55,15 +56,15 @@ def versions(folder: Path) -> list[tuple[int, Step]]:
     return [(number, line) for number, line in enumerate(lines, 1) if line["kind"] != "restore"][::-1]
 
 
-def append(folder: Path, decide: Callable[[History], list[Step]]) -> History:
+def append(folder: Path, decide: Callable[[History], list[Step]], log: str = FILE) -> History:
     """Append the steps that `decide` makes of the current version, under a lock, so that no tab's step is lost.
 
     Raises RunError when the file cannot be read or written.
     """
-    path = folder / FILE
+    path = folder / log
     try:
         with FileLock(folder / "history.lock", timeout=10):
-            before = read(folder)
+            before = read(folder, log)
             steps = decide(before)
             if not steps:
                 return before
@@ -72,7 +73,7 @@ def append(folder: Path, decide: Callable[[History], list[Step]]) -> History:
             if not path.exists():
                 new = [*before.steps, *new]
             _write(path, b"".join(json.dumps(step, ensure_ascii=False).encode() + b"\n" for step in new))
-            return read(folder)
+            return read(folder, log)
     except OSError as error:
         raise RunError(f"cannot write {path} ({error.strerror or error}): free disk space and try again") from None
 
@@ -88,13 +89,22 @@ def restore(folder: Path, version: int) -> History:
     return append(folder, decide)
 
 
-def undo(folder: Path) -> History:
+def undo(folder: Path, log: str = FILE) -> History:
     """Take back the last step, if there is one."""
 
     def decide(before: History) -> list[Step]:
         return [{"kind": "restore", "version": before.steps[-1]["after"]}] if before.steps else []
 
-    return append(folder, decide)
+    return append(folder, decide, log)
+
+
+def redo(folder: Path, log: str = FILE) -> History:
+    """Take the step again that was taken back last, unless another one was taken since."""
+
+    def decide(before: History) -> list[Step]:
+        return [{"kind": "restore", "version": before.undone[-1]}] if before.undone else []
+
+    return append(folder, decide, log)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -114,17 +124,26 @@ def _follow(lines: list[Step]) -> History:
     """The steps of the current version; each has, as `after`, the version before it."""
     before: dict[int, int] = {}  # of every version, the one before its step
     stands: list[int] = [0]  # the version after every line
+    undone: list[int] = []
     for number, line in enumerate(lines, 1):
         if line["kind"] == "restore":
-            stands.append(stands[range(number)[int(line["version"])]])
+            now, then = stands[-1], stands[range(number)[int(line["version"])]]
+            if then == before.get(now):
+                undone.append(now)
+            elif undone and then == undone[-1]:
+                undone.pop()
+            else:
+                undone.clear()
+            stands.append(then)
         else:
+            undone.clear()
             before[number] = stands[-1]
             stands.append(number)
     steps, version = [], stands[-1]
     while version:
         steps.append({**lines[version - 1], "after": before[version]})
         version = before[version]
-    return History(tuple(steps[::-1]), stands[-1], len(lines))
+    return History(tuple(steps[::-1]), stands[-1], len(lines), tuple(undone))
 
 
 def _of_version_0_1(path: Path) -> list[Step]:

@@ -5,7 +5,8 @@ seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
 trajectories/*.safetensors  prototypes during the search, see `hume.runs.trajectory`; optional
 refined/*.safetensors  the labelings after refinement, see `hume.runs.refinement`; where they are refined
 scores.json           the scores; present once the run is finished
-review.json           the user's review, see `hume.runs.review`
+history.jsonl         the user's review, see `hume.runs.review`; optional, as what follows
+selections.jsonl      named selections of samples, see `hume.runs.selections`
 lock                  held by the process that works on the run
 """
 

@@ -47,6 +47,7 @@ class Review:
     audited: dict[int, int] = field(default_factory=dict)  # row of the audit -> class, or NONE
     version: int = 0
     steps: tuple[Step, ...] = ()  # oldest first
+    undone: tuple[int, ...] = field(default=(), compare=False)  # versions that can be redone, the next one last
 
     def name(self, number: int) -> str:
         """The name of a class, else its number."""
@@ -202,6 +203,12 @@ def undo(run: Run) -> Review:
     return _folded(run, history.undo(run.folder))
 
 
+def redo(run: Run) -> Review:
+    """Take the step again that was undone last, unless another one was taken since."""
+    check_folder(run.folder, run.name)
+    return _folded(run, history.redo(run.folder))
+
+
 def restore(run: Run, version: int) -> Review:
     """Make an earlier version the current one; every version stays. Raises InputError when there is none."""
     check_folder(run.folder, run.name)
@@ -265,7 +272,7 @@ def _folded(run: Run, past: History) -> Review:
 def fold(past: History) -> Review:
     """The review that the steps of a history lead to."""
     *_, review = unfold(past.steps)
-    return replace(review, version=past.version, steps=past.steps)
+    return replace(review, version=past.version, steps=past.steps, undone=past.undone)
 
 
 def unfold(steps: Iterable[Step]) -> Iterator[Review]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import streamlit as st
 
 from hume.runs.findings import Findings
-from pages._widgets import plots
 
 SHORT = 40  # rows of a selection that the address can hold
 
@@ -43,5 +42,6 @@ def _key(found: Findings) -> str:
 
 
 def _from_address(found: Findings) -> list[int]:
-    given = map(plots.whole_number, st.query_params.get("rows", "").split(","))
-    return [row for row in given if row is not None and row < found.dataset.num_samples][:SHORT]
+    given = st.query_params.get("rows", "").split(",")
+    numbers = (int(text) for text in given if text.isdecimal() and len(text) < 10)
+    return [row for row in numbers if row < found.dataset.num_samples][:SHORT]

@@ -169,7 +169,7 @@ def export_request(
         set_aside=aside,
         provenance={
             **dict(provenance.settings(findings)),
-            "Reliable samples": f"{samples.per_class} a class requested, {int((~kept).sum())} rejected by hand",
+            "Reliable samples": f"{_requested(samples)} requested, {int((~kept).sum())} rejected by hand",
             **_renumbered(findings.classes),
         },
         truth=_true_labels(findings, samples.rows[kept], samples.classes[kept]) if true_labels else None,
@@ -180,6 +180,11 @@ def _renumbered(classes: Sequence[int]) -> dict[str, str]:
     """Which class of the run each class of the files is, where they differ."""
     pairs = [f"{k} is {number}" for k, number in enumerate(classes) if k != number]
     return {"Class numbers of the run": ", ".join(pairs)} if pairs else {}
+
+
+def _requested(samples: ReliableSamples) -> str:
+    every = samples.per_class >= max(len(samples.rows), 1)  # a selection with all of its samples
+    return "all" if every else f"{samples.per_class} a class"
 
 
 def _true_labels(findings: Findings, kept: NDArray[np.int64], classes: NDArray[np.int64]) -> TrueLabels:

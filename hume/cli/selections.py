@@ -1,0 +1,60 @@
+"""The command `selections`: the named selections of a run, listed, combined, read and written."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from hume.cli.base import command, print_table
+from hume.cli.options import RunName
+from hume.common.csv_files import write_csv
+from hume.common.errors import InputError
+from hume.common.formatting import count
+from hume.runs import review, selections, selections_csv
+from hume.runs.findings import Findings
+from hume.runs.store import Store
+
+Kept = Annotated[str | None, typer.Option(metavar="NAME", help="Write a selection to the file of --csv.")]
+
+
+@command("selections")
+def list_selections(
+    run: RunName,
+    export: Kept = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="File to write a selection to.")] = None,
+    import_: Annotated[
+        Path | None, typer.Option("--import", help="Keep the samples of a CSV file, under the file's name.")
+    ] = None,
+    delete: Annotated[str | None, typer.Option(help="Delete a selection.", metavar="NAME")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the last step.")] = False,
+) -> None:
+    """Show, export, import or delete the selections that are kept with a run."""
+    opened = Store().open(run)
+    if (export is None) != (csv is None):
+        raise InputError("--export NAME and --csv FILE belong together: give both")
+    if import_ is not None:
+        _import(Findings(opened), import_)
+    if delete is not None:
+        selections.delete(opened, delete)
+    if undo:
+        selections.undo(opened)
+    if export is not None and csv is not None:
+        found = Findings(opened)
+        rows = selections.read(opened).rows(export)
+        print(write_csv(csv, selections_csv.COLUMNS, selections_csv.table(found, rows, review.read(opened))))
+        return
+    table = Table("selection", "samples", box=None)
+    for name, rows in selections.read(opened).by_name.items():
+        table.add_row(name, f"{len(rows):,}")
+    print_table(table)
+
+
+def _import(found: Findings, path: Path) -> None:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give a CSV file") from None
+    rows = selections_csv.read(content, found.run, found.dataset)
+    selections.keep(found.run, path.stem, rows, num_samples=found.dataset.num_samples)
+    print(f"{count(len(rows), 'sample')} kept as {path.stem}")
