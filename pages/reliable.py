@@ -62,8 +62,9 @@ def settings(found: Findings) -> tuple[int, int, Order, RowChoice]:
         "Samples per class", 1, most, min(25, most), key="per_class", bind="query-params", help="N_k of Algorithm G1."
     )
     num_neighbors = row[1].slider(
-        "Neighbours", 1, max(2, min(others, MOST_NEIGHBORS)), min(500, others), key="neighbors", bind="query-params",
-        help="Nearest neighbours of every sample in φ1; the paper: 500.",
+        "Neighbours", 1, max(2, min(others, MOST_NEIGHBORS)), min(found.default_neighbors, others),
+        key="neighbors", bind="query-params",
+        help="Nearest neighbours of every sample in φ1; at first half of an even class, at most the paper's 500.",
     )  # fmt: skip
     order: Order = row[2].selectbox(
         "Most reliable first by", get_args(Order), format_func=lambda key: ORDERS[key], key="order", bind="query-params"

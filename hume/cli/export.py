@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hume.cli.base import command, with_bar
-from hume.cli.options import Labeling, ModeNumber, RunName
+from hume.cli.options import Labeling, ModeNumber, Neighbors, RunName
 from hume.cli.show import report_run
 from hume.common.errors import InputError
 from hume.exchange.author_runs import export_run, import_tasks
@@ -18,7 +18,6 @@ from hume.runs.store import Store
 
 Folder = Annotated[Path, typer.Argument(help="Folder to write.", metavar="OUT")]
 PerClass = Annotated[int, typer.Option(help="Samples of every class.")]
-Neighbors = Annotated[int, typer.Option(help="Nearest neighbours of every sample.")]
 TrueLabels = Annotated[
     bool, typer.Option("--true-labels", help="With usb: also as many random true labels, to compare with.")
 ]
@@ -34,7 +33,7 @@ def export(
     per_class: Annotated[
         int | None, typer.Option(help="Samples of every class: 25, of a selection all.", show_default=False)
     ] = None,
-    neighbors: Neighbors = 500,
+    neighbors: Neighbors = None,
     true_labels: TrueLabels = False,
     labeling: Labeling = None,
     mode: ModeNumber = None,
@@ -56,7 +55,7 @@ def hand_over(
     folder: Folder,
     to: Annotated[str, typer.Option(help=f"{FORMATS}.")] = "image-folder",
     per_class: PerClass = PER_CLASS,
-    neighbors: Neighbors = 500,
+    neighbors: Neighbors = None,
     true_labels: TrueLabels = False,
 ) -> None:
     """The old name of `export --to FORMAT`."""
@@ -69,7 +68,7 @@ def _export(
     folder: Path,
     to: str,
     per_class: int | None,
-    neighbors: int,
+    neighbors: int | None,
     true_labels: bool,
     labeling: View | None = None,
     mode: int | None = None,

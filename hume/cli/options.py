@@ -27,4 +27,8 @@ Labeling = Annotated[
 ModeNumber = Annotated[
     int | None, typer.Option("--mode", help="The vote of the seeds of one mode alone, by its number in `modes`.")
 ]
+Neighbors = Annotated[
+    int | None,
+    typer.Option(help="Nearest neighbours of every sample; 500, of small sets half as many as an even class has."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line on standard output.")]

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hume.cli.base import command, print_table, progress
-from hume.cli.options import Labeling
+from hume.cli.options import Labeling, Neighbors
 from hume.common import devices
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError
@@ -35,7 +35,7 @@ def train_on_reliable(
     ] = None,
     space: Annotated[str | None, typer.Option(help="Features to train on; φ1 of the run.")] = None,
     seeds: Annotated[int, typer.Option(help="Seeds: draws of true labels, batches, dropped coordinates.")] = NUM_SEEDS,
-    neighbors: Annotated[int, typer.Option(help="Nearest neighbours of every sample.")] = 500,
+    neighbors: Neighbors = None,
     order: Annotated[Order, typer.Option(help="Algorithm G1 as printed, or as its prose has it.")] = "algorithm",
     again: Annotated[bool, typer.Option("--again", help="Train again, ignoring the cache.")] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,

@@ -6,7 +6,7 @@ from typing import Annotated, cast
 import typer
 
 from hume.cli.base import command, progress
-from hume.cli.options import Csv, Labeling, ModeNumber, RunName
+from hume.cli.options import Csv, Labeling, ModeNumber, Neighbors, RunName
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError, RunError
 from hume.common.files import write_atomically
@@ -35,7 +35,7 @@ def write_reliable(
     run: RunName,
     csv: Csv,
     per_class: Annotated[int, typer.Option(help="Samples of every class.")] = 25,
-    neighbors: Annotated[int, typer.Option(help="Nearest neighbours of every sample.")] = 500,
+    neighbors: Neighbors = None,
     order: Annotated[
         reliable.Order, typer.Option(help="Algorithm G1 as printed, or as its prose has it.")
     ] = "algorithm",
@@ -55,7 +55,7 @@ def write_reliable_samples(
     found: Findings,
     csv: Path,
     per_class: int,
-    neighbors: int,
+    neighbors: int | None,
     order: reliable.Order,
     rows: RowChoice,
     method: Method = "auto",

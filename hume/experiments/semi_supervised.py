@@ -56,9 +56,15 @@ class SemiSupervised:
     """
 
     def __init__(
-        self, findings: Findings, space: str | None = None, *, num_neighbors: int = 500, order: Order = "algorithm"
+        self,
+        findings: Findings,
+        space: str | None = None,
+        *,
+        num_neighbors: int | None = None,
+        order: Order = "algorithm",
     ):
-        self.findings, self.num_neighbors, self.order = findings, num_neighbors, order
+        self.findings, self.order = findings, order
+        self.num_neighbors = findings.default_neighbors if num_neighbors is None else num_neighbors
         self.dataset, self.num_classes = findings.dataset, findings.num_classes
         self.space = self.dataset.space(space or findings.run.request.phi1)
         self.config = FixMatch()

@@ -293,15 +293,24 @@ class Findings(SeedView):
             raise InputError(f"{self.dataset.name} has no test split: use --rows all")
         return np.flatnonzero(kept & (split if rows == "test" else ~split))
 
+    @property
+    def default_neighbors(self) -> int:
+        """The number of neighbours of Algorithm G1 unless another is asked for."""
+        return reliable.default_neighbors(self.dataset.num_samples, len(self.classes))
+
     def ranking(
         self,
-        num_neighbors: int,
+        num_neighbors: int | None = None,
         order: Order = "algorithm",
         rows: RowChoice = "all",
         on_progress: Callable[[float], None] | None = None,
         neighbors_method: Method = "auto",
     ) -> ReliabilityRanking:
-        """The chosen samples ranked by Algorithm G1; its sample numbers count within `chosen_rows(rows)`."""
+        """The chosen samples ranked by Algorithm G1; its sample numbers count within `chosen_rows(rows)`.
+
+        num_neighbors: by default what the size of the whole dataset allows, at most 500.
+        """
+        num_neighbors = self.default_neighbors if num_neighbors is None else num_neighbors
         key = (num_neighbors, rows, neighbors_method)
         if key not in self._rankings:
             chosen = self.chosen_rows(rows)

@@ -10,7 +10,6 @@ from pages._state import runs
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
 
-NUM_NEIGHBORS = 500  # as on the Reliable samples page
 PER_CLASS = 10
 PICTURE = 52  # pixels
 SHOWN = 20  # classes
@@ -50,8 +49,7 @@ def vote(findings: Findings) -> None:
 def reliable(findings: Findings) -> None:
     """The samples of every class on which neighbours and votes agree most."""
     st.subheader("Which labels are good for training?")
-    others = findings.dataset.num_samples - 1
-    ranking = runs.ranking(findings, min(NUM_NEIGHBORS, others))
+    ranking = runs.ranking(findings)
     samples, quality = findings.reliable_samples(ranking, PER_CLASS)
     text = (
         f"Not all labels are equally reliable. These are the {PER_CLASS} of every class on which the nearest "

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from hume.runs.findings import Findings
 from pages._state import ground_truth, runs
 
-NUM_NEIGHBORS = 500  # of the neighbour agreement, as Algorithm G1
-
 
 @dataclass(frozen=True, eq=False)
 class Coloring:
@@ -53,7 +51,7 @@ def probability(found: Findings) -> Coloring:
 
 
 def neighbor_share(found: Findings) -> Coloring:
-    return Coloring(values=runs.ranking(found, NUM_NEIGHBORS).neighbor_share)
+    return Coloring(values=runs.ranking(found).neighbor_share)
 
 
 def disagreement(found: Findings) -> Coloring:

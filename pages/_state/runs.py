@@ -226,7 +226,7 @@ def other_runs(name: str, same_dataset: str | None = None) -> list[str]:
 
 
 def ranking(
-    found: Findings, num_neighbors: int, order: Order = "algorithm", rows: RowChoice = "all"
+    found: Findings, num_neighbors: int | None = None, order: Order = "algorithm", rows: RowChoice = "all"
 ) -> ReliabilityRanking:
     """Algorithm G1's ranking, with a progress bar while neighbours are counted for the first time."""
     bar = st.empty()

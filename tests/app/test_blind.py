@@ -56,7 +56,7 @@ def first(library):
 def known_numbers(found):
     """What only someone who knows the truth can compute: the agreement of seeds, of votes, of reliable samples."""
     values, curve = found.values, found.top_n
-    _, quality = found.reliable_samples(found.ranking(239), 25)
+    _, quality = found.reliable_samples(found.ranking(), 25)
     known = [*values["acc"], *values["ari"], *values["nmi"], *values["vote"].values(), *curve.acc, *curve.ari]
     known += [found.correlation.r, quality.accuracy, *quality.accuracy_per_class]
     harmless = [*found.statistics.cv_score, *curve.consistency, *found.vote.share, 0, 1]

@@ -198,7 +198,7 @@ def test_the_labeled_index_holds_what_is_kept(run, download):
 
 def test_when_everything_is_thrown_out_there_is_no_index(run):
     found = Findings(run)
-    samples, _ = found.reliable_samples(found.ranking(239), 1)
+    samples, _ = found.reliable_samples(found.ranking(), 1)
     for row in samples.rows:
         review.reject(run, row)
     at = look("reliable", run="split", per_class="1")
@@ -215,11 +215,12 @@ def test_short_and_empty_classes_are_told(home):
     labeling[np.flatnonzero(labeling == 1)[5:]] = 0
     given(home, data, "uneven", [labeling, labeling], num_classes=4)
     at = look("reliable", run="uneven", per_class="20")
-    assert len(warned(at)) == 2
+    assert len(warned(at)) == 3
     assert any("has only 5 of 20 requested samples" in text for text in warned(at))
     assert any("is empty in the vote" in text for text in warned(at))
+    assert any("Mixed classes" in text and "Class 1" in text for text in warned(at))
     assert any("No sample has this class." in caption.value for caption in at.caption)
-    assert look("reliable", run="uneven", per_class="5").warning.len == 1
+    assert look("reliable", run="uneven", per_class="5").warning.len == 2
     for page in ("start", "objective", "aggregation", "explore"):
         assert look(page, run="uneven", start_data="birds", sample="0").error.len == 0
     assert any("random starts: 3 classes" in head.value for head in look(run="uneven", start_data="birds").subheader)

@@ -46,7 +46,7 @@ def done():
 
 
 def train(run, amounts=(1, 4), **options):
-    student = SemiSupervised(Findings(run), num_neighbors=239)
+    student = SemiSupervised(Findings(run))
     student.run(amounts, seeds=range(2), **options)
     return student
 
@@ -74,7 +74,7 @@ def test_training_waits_in_the_queue_and_is_there_after_a_reload(run):
     at = open_page()
     assert names(at) > LINES
     assert at.button(key="train students").disabled
-    points = SemiSupervised(Findings(run), num_neighbors=239).points()
+    points = SemiSupervised(Findings(run)).points()
     assert [point.per_class for point in points] == [1, 4, 10, 25]
     assert table(at)["from reliable samples"].tolist() == [point.reliable.mean for point in points]
     assert table(at)["from true labels"].tolist() == [point.true.mean for point in points]

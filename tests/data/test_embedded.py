@@ -41,18 +41,24 @@ def test_refined_labelings_are_better_and_ranked_by_their_likelihood(name, least
 
 
 @pytest.mark.slow
-def test_both_solvers_reach_the_same_held_out_objective(dataset):
-    """From the same starts on the same splits, judged by the paper's solver on splits of their own."""
-    phi1 = hume.unit_rows(dataset.space("simclr"), centre=True)
-    phi2 = space_rows.as_tensor(dataset.space("lite0"))
-    config, _ = hume.preset("fast", num_classes=10, num_samples=dataset.num_samples)
+def test_both_solvers_reach_the_same_held_out_objective():
+    """From the same starts on the same splits, judged by the paper's solver on splits of their own.
+
+    A seed's search differs by several percent from one solver to the other, so the mean is judged by its spread.
+    """
+    digits = hume.load_dataset("digits")
+    phi1 = hume.unit_rows(digits.space("simclr"), centre=True)
+    phi2 = space_rows.as_tensor(digits.space("lite0"))
+    config, _ = hume.preset("fast", num_classes=10, num_samples=digits.num_samples)
     config = replace(config, patience=None, num_iterations=60)
     unrolled = hume.Unrolled()
     errors = []
     for solver in (unrolled, hume.Implicit.like(unrolled)):
-        *_, last = hume.search(phi1, phi2, config, solver=solver, seeds=range(4))
-        errors.append(held_out(phi1, phi2, config, list(last.finished)).mean().item())
-    assert errors[1] == pytest.approx(errors[0], rel=0.02)
+        *_, last = hume.search(phi1, phi2, config, solver=solver, seeds=range(8))
+        errors.append(held_out(phi1, phi2, config, list(last.finished)).numpy())
+    difference = errors[1] - errors[0]
+    assert abs(difference.mean()) < 3 * difference.std(ddof=1) / len(difference) ** 0.5
+    assert abs(difference.mean()) < 0.05 * errors[0].mean()
 
 
 # --- Earth: colour, uneven classes, columns -----------------------------------------------------------

@@ -128,7 +128,7 @@ def test_ranking_gives_every_number_and_both_orders_from_one_count():
     aligned, phi1 = problem(8)
     ranking = reliable.reliability_ranking(aligned, phi1, 4, num_neighbors=6)
     assert (ranking.num_labelings, ranking.num_neighbors) == (5, 6)
-    assert reliable.reliability_ranking(aligned, phi1, 4).num_neighbors == 59
+    assert reliable.reliability_ranking(aligned, phi1, 4).num_neighbors == 7  # of 60 rows
     for order in ("algorithm", "prose"):
         for per_class in (1, 3, 60):
             expected = reliable.reliable_samples(aligned, phi1, 4, per_class, num_neighbors=6, order=order)
@@ -241,3 +241,11 @@ def test_whoever_watches_the_progress_can_end_it():
     with pytest.raises(KeyboardInterrupt):
         reliable.neighbor_agreement(phi1, aligned[0], 6, chunk_bytes=1, on_progress=stop)
     assert told == [1 / 60]
+
+
+@cases(
+    ("num_samples", "num_classes", "expected"),
+    [(309, 5, 30), (1_797, 10, 89), (13_000, 10, 500), (60_000, 10, 500), (60_000, 20, 500), (12, 10, 5)],
+)
+def test_neighbors_are_at_most_half_of_an_even_class_and_the_papers_on_its_sets(num_samples, num_classes, expected):
+    assert reliable.default_neighbors(num_samples, num_classes) == expected

@@ -13,7 +13,6 @@ from hume.runs import review
 from hume.runs.findings import Findings
 from hume.runs.review import Review
 
-NUM_NEIGHBORS = 500
 PER_CLASS = 25
 
 
@@ -50,7 +49,7 @@ class View:
 
     @cached_property
     def ranking(self) -> ReliabilityRanking:
-        return self.found.ranking(NUM_NEIGHBORS)
+        return self.found.ranking()
 
     @cached_property
     def reliable(self) -> tuple[ReliableSamples, ReliabilityStatistics | None]:
