@@ -55,11 +55,11 @@ def first(library):
 
 def known_numbers(found):
     """What only someone who knows the truth can compute: the agreement of seeds, of votes, of reliable samples."""
-    values, curve = found.values, found.top_n
-    _, quality = found.reliable_samples(found.ranking(), 25)
+    values, curve, ranking = found.values, found.top_n, found.ranking()
+    _, quality = found.reliable_samples(ranking, 25)
     known = [*values["acc"], *values["ari"], *values["nmi"], *values["vote"].values(), *curve.acc, *curve.ari]
     known += [found.correlation.r, quality.accuracy, *quality.accuracy_per_class]
-    harmless = [*found.statistics.cv_score, *curve.consistency, *found.vote.share, 0, 1]
+    harmless = [*found.statistics.cv_score, *curve.consistency, *found.vote.share, *ranking.neighbor_share, 0, 1]
     both = np.concatenate([np.array(known), 100 * np.array(known)])
     allowed = np.concatenate([np.array(harmless), 100 * np.array(harmless)])
     return both[~np.isclose(both[:, None], allowed).any(axis=1)]
