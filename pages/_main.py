@@ -24,6 +24,7 @@ page = st.navigation(
         "Understand a run": [
             st.Page("objective.py", title="Objective and accuracy", icon=":material/scatter_plot:"),
             st.Page("aggregation.py", title="Aggregation", icon=":material/how_to_vote:"),
+            st.Page("differences.py", title="Differences", icon=":material/compare_arrows:"),
             st.Page("explore.py", title="Explore", icon=":material/hub:"),
             st.Page("answer.py", title="Answer", icon=":material/touch_app:"),
             st.Page("reliable.py", title="Reliable samples", icon=":material/verified:"),

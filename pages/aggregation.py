@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from hume.reporting import figures, sentences
+from hume.reporting import difference_sentences, figures, sentences
 from hume.runs.findings import Findings
 from pages._state import ground_truth, runs, services
 from pages._widgets import plots
@@ -28,6 +28,12 @@ def main() -> None:
         name=plots.file_name(found.run.name, "aggregation"),
         height=480,
     )
+    if len(shown) > 1:
+        settings = difference_sentences.own_settings([each.run for each in shown])
+        lines = [
+            f"**{plots.plain(each.run.name)}** {plots.plain(text)}" for each, text in zip(shown, settings, strict=True)
+        ]
+        st.markdown(" · ".join(lines))
     st.caption(sentences.curve(found, first))
     if not truth:
         ground_truth.reveal(found.dataset, "how right the votes are")

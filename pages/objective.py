@@ -9,7 +9,7 @@ from hume.common import formatting
 from hume.common.errors import InputError
 from hume.experiments import criteria
 from hume.experiments.criteria import Criterion
-from hume.reporting import figures, sentences
+from hume.reporting import difference_sentences, figures, sentences
 from hume.runs.findings import Findings, SeedFindings
 from pages._sections import correct, modes, phi1_scores, replay, trust
 from pages._state import ground_truth, runs, services
@@ -40,11 +40,11 @@ def main() -> None:
     shown = [found, *(runs.findings(services.services().store.open(name)) for name in compared)]
     criterion = horizontal_axis(found)
     columns = st.columns(min(2, len(shown)))
+    settings = difference_sentences.own_settings([each.run for each in shown])
     for i, each in enumerate(shown):
         with columns[i % len(columns)]:
             if len(shown) > 1:
-                request = each.run.request
-                st.markdown(f"**{each.run.name}** · {plots.spaces(request.phi1, request.phi2)}")
+                st.markdown(f"**{plots.plain(each.run.name)}** · {plots.plain(settings[i])}")
             cloud(each, criterion)
     if ground_truth.shows_truth(found.dataset):
         correlations(found, criterion)

@@ -10,11 +10,14 @@ from hume import Run
 from hume.common.errors import HumeError, RunError
 from hume.engine.config import preset_of
 from hume.exchange.run_archive import run_zip
+from hume.experiments.sides import same_samples
 from hume.reporting import figures
 from hume.reporting.report import report
+from hume.runs import provenance
 from hume.runs.request import solver_name
 from pages._state import ground_truth, services
 from pages._state.runs import (
+    DIFFERENCES,
     OBJECTIVE,
     SEARCH,
     choose,
@@ -211,21 +214,19 @@ def compare(runs: list[Run]) -> None:
             alt="Accuracy of the runs: mean and standard deviation over seeds, and the vote",
             name="runs-compared",
         )
-    settings = {run.name: _settings(run) for run in runs}
-    differing = [key for key in settings[runs[0].name] if len({str(each.get(key)) for each in settings.values()}) > 1]
+    differing = provenance.differing(runs)
     if differing:
         st.markdown("**Different settings**")
-        shown = {name: [str(each.get(key)) for key in differing] for name, each in settings.items()}
-        st.dataframe({"": differing, **shown}, hide_index=True)
+        shown = {run.name: [row.values[i] for row in differing] for i, run in enumerate(runs)}
+        st.dataframe({"": [row.label for row in differing], **shown}, hide_index=True)
     else:
         st.caption("These runs have the same settings.")
-
-
-def _settings(run: Run) -> dict[str, Any]:
-    request = run.request.to_json()
-    flat: dict[str, Any] = {key: request[key] for key in ("dataset", "phi1", "phi2", "setting", "device")}
-    solver = {f"solver {key}": value for key, value in request["solver"].items()}
-    return {**flat, "seeds": len(run.request.seeds), **request["config"], **solver}
+    finished_runs = [run for run in runs if state(run) == "finished"]
+    if len(finished_runs) == 2 and same_samples(*finished_runs):
+        first, other = finished_runs
+        if st.button("Who went where", icon=":material/compare_arrows:", key="differences"):
+            choose_next(first.name)
+            st.switch_page(DIFFERENCES, query_params={"other": other.name})
 
 
 def delete(runs: list[Run]) -> None:

@@ -6,6 +6,7 @@ from hume.cli import (  # noqa: F401
     answers,
     compare,
     data,
+    differences,
     export,
     label_new,
     modes,

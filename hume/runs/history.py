@@ -32,18 +32,25 @@ class History:
     undone: tuple[int, ...] = ()  # versions that undoing left and no later step replaced, the last left one last
 
 
-def read(folder: Path, log: str = FILE) -> History:
-    """The current version in a run's folder; raises RunError when the file is damaged."""
+def read(folder: Path, log: str = FILE, version: int | None = None) -> History:
+    """The current version in a run's folder, or an earlier one.
+
+    Raises RunError when the file is damaged, InputError when there is no version of that number.
+    """
     path = folder / log
     try:
-        if not path.exists():
-            return _follow(_of_version_0_1(folder / BEFORE) if log == FILE else [])
-        *lines, unfinished = path.read_bytes().split(b"\n")
-        del unfinished
-        return _follow([json.loads(line) for line in lines])
+        if path.exists():
+            lines = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+        else:
+            lines = _of_version_0_1(folder / BEFORE) if log == FILE else []
+        current = _follow(lines)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         name = path if path.exists() else folder / BEFORE
         raise RunError(f"{name} cannot be read ({error}): remove it to start again") from None
+    if version is None:
+        return current
+    _check(version, current.lines)
+    return _follow(lines[:version])
 
 
 def versions(folder: Path) -> list[tuple[int, Step]]:
@@ -82,8 +89,7 @@ def restore(folder: Path, version: int) -> History:
     """Make an earlier version the current one; raises InputError when there is none of that number."""
 
     def decide(before: History) -> list[Step]:
-        if not 0 <= version <= before.lines:
-            raise InputError(f"there is no version {version}: choose 0 to {before.lines}")
+        _check(version, before.lines)
         return [] if version == before.version else [{"kind": "restore", "version": version}]
 
     return append(folder, decide)
@@ -105,6 +111,11 @@ def redo(folder: Path, log: str = FILE) -> History:
         return [{"kind": "restore", "version": before.undone[-1]}] if before.undone else []
 
     return append(folder, decide, log)
+
+
+def _check(version: int, lines: int) -> None:
+    if not 0 <= version <= lines:
+        raise InputError(f"there is no version {version}: choose 0 to {lines}")
 
 
 def _write(path: Path, content: bytes) -> None:

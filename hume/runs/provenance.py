@@ -3,13 +3,14 @@
 import importlib.metadata
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from hume.common.formatting import count, percent
 from hume.data.dataset import Space
+from hume.engine.config import preset_of
 from hume.runs import review
 from hume.runs.answering import estimate
 from hume.runs.findings import Findings
@@ -112,6 +113,48 @@ def hyperparameters(run: Run) -> list[tuple[str, str, str, str]]:
         return []
     values = {**asdict(run.request.config), **asdict(run.request.solver)}  # type: ignore[call-overload]
     return [(name, MEANINGS[name][0], _value(value), MEANINGS[name][1]) for name, value in values.items()]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of several runs, with its value in each as text."""
+
+    name: str
+    symbol: str  # of the paper, where it has one
+    values: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """Its symbol, else its name in words."""
+        return self.symbol or self.name.replace("_", " ")
+
+
+def differing(runs: Sequence[Run]) -> list[Setting]:
+    """The settings in which runs differ, what they search and how first, what the device is last.
+
+    Where all were searched by the same preset, what the preset makes of the numbers of rows and classes is left out.
+    """
+    every = [_settings(run) for run in runs]
+    presets = {values["preset"] for values in every}
+    skipped = set() if len(presets) > 1 or "changed" in presets else set(MEANINGS) - {"num_classes", "class_sizes"}
+    names = dict.fromkeys(name for values in every for name in values if name not in skipped)
+    rows = [Setting(name, _symbol(name), tuple(_value(values.get(name)) for values in every)) for name in names]
+    return [row for row in rows if len(set(row.values)) > 1]
+
+
+def _symbol(name: str) -> str:
+    return {"phi1": "φ1", "phi2": "φ2"}.get(name) or MEANINGS.get(name, ("", ""))[0]
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """All settings of a run in the order in which a reader asks for them."""
+    request = run.request
+    first: dict[str, Any] = {"dataset": request.dataset, "phi1": request.phi1, "phi2": request.phi2}
+    first |= {"num_classes": request.config.num_classes, "seeds": len(request.seeds), "setting": request.setting}
+    first |= {"refinement": request.refine, "preset": preset_of(request.config, request.solver, request.setting)}
+    first["preset"] = "imported" if request.origin == "authors" else first["preset"] or "changed"
+    solver = {"solver": solver_name(request.solver), **asdict(request.solver)}  # type: ignore[call-overload]
+    return {**first, **asdict(request.config), **solver, "device": request.cluster or request.device}
 
 
 def date(iso: str) -> str:

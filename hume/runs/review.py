@@ -79,9 +79,12 @@ class Review:
         return [row for row, _, _ in self.drawn if row not in self.audited]
 
 
-def read(run: Run) -> Review:
-    """The review of a run so far; raises RunError when the file is damaged."""
-    return _folded(run, history.read(run.folder))
+def read(run: Run, version: int | None = None) -> Review:
+    """The review of a run so far, or an earlier version of it.
+
+    Raises RunError when the file is damaged, InputError when there is no version of that number.
+    """
+    return _folded(run, history.read(run.folder, version=version))
 
 
 def name_class(run: Run, number: int, name: str) -> Review:

@@ -16,8 +16,8 @@ from hume.runs.review import Review
 from pages._state import modes
 from pages._state.services import services
 
-DATA, SEARCH, OBJECTIVE, EXPLORE, RELIABLE, ANSWER = (
-    f"{name}.py" for name in ("data", "search", "objective", "explore", "reliable", "answer")
+DATA, SEARCH, OBJECTIVE, EXPLORE, RELIABLE, ANSWER, DIFFERENCES = (
+    f"{name}.py" for name in ("data", "search", "objective", "explore", "reliable", "answer", "differences")
 )
 STATE_ICONS = {
     "finished": ":material/check_circle:",
@@ -104,6 +104,13 @@ def findings(run: Run, view: View | None = None) -> Findings:
     if given is None or not given.corrects:
         return found
     return _corrected(str(run.home), run.name, run.version, corrected.key(given), found, given)
+
+
+def read(run: Run, view: View | None, mode: int | None) -> Findings:
+    """The results of a finished run as `Findings` reads them, whatever the sidebar shows; cached, too."""
+    if mode is None:
+        return findings(run, view or views(run)[0])
+    return _findings(str(run.home), run.name, run.version, _of_seeds(run, views(run)[0]), mode)
 
 
 def _of_seeds(run: Run, view: View) -> Seeds:

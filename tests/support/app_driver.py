@@ -22,8 +22,11 @@ from tests.support.planted_runs import StoppedError, create, save_folder, stop_a
 
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
 LESSON = ("learn", *(f"learn-{step.key}" for step in STEPS[1:]))
-PAGES = ("start", "data", "search", "runs", "compare", "objective", "aggregation", "explore", "answer", "reliable")
-OF_A_RUN = ("objective", "aggregation", "explore", "answer", "reliable")
+PAGES = (
+    "start", "data", "search", "runs", "compare", "objective", "aggregation", "differences", "explore", "answer",
+    "reliable",
+)  # fmt: skip
+OF_A_RUN = ("objective", "aggregation", "differences", "explore", "answer", "reliable")
 DEADLINE = 600  # seconds, for a machine that has other things to do
 EXAMPLES = {"classes": 4, "size": 60, "noise": 0.5}  # seeds disagree on a third of the samples
 NAMES = ["owl", "jay", "wren", "tit"]  # of the true classes

@@ -80,6 +80,7 @@ PAGES = {  # by their address, and what each asks
     "runs": "How do the runs compare?",
     "objective": "Is the ranking of the seeds reliable?",
     "aggregation": "How many seeds does the vote need?",
+    "differences": "How do two labelings differ?",
     "explore": "Which samples are uncertain?",
     "answer": "Which class is this?",
     "reliable": "Which labels can be trained on?",

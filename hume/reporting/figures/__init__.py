@@ -10,6 +10,7 @@ from hume.reporting.figures.answers import answer_curve
 from hume.reporting.figures.classes import class_sizes, confusion, label_shares, votes
 from hume.reporting.figures.compare import leaderboard, pairs
 from hume.reporting.figures.data import class_counts, norms, spectrum, training
+from hume.reporting.figures.differences import drawn_classes, who_went_where
 from hume.reporting.figures.live import hidden_cloud, live_cloud, objective_curves
 from hume.reporting.figures.maps import scatter_map
 from hume.reporting.figures.palette import class_colors, class_symbols
@@ -36,6 +37,7 @@ __all__ = [
     "compare_runs",
     "confusion",
     "correlation",
+    "drawn_classes",
     "hidden_cloud",
     "label_shares",
     "leaderboard",
@@ -54,4 +56,5 @@ __all__ = [
     "training",
     "trust",
     "votes",
+    "who_went_where",
 ]
