@@ -36,6 +36,8 @@ FloatArray: TypeAlias = NDArray[np.float64]
 SMALL_RANGE = 1024  # classes below this number stay as they are, which is faster than sorting the samples
 MIN_PAIRS = 3  # two points are always on a line
 MIN_RESAMPLES = 100  # with fewer the ends of an interval mean nothing
+LEVEL = 0.05  # of p, as of the 95 % intervals
+MOST_NEEDED = 1000  # pairs
 CONSTANT = 1e-13  # spread relative to the mean below which rounding is all there is; SciPy's own bound
 
 
@@ -57,6 +59,26 @@ class Correlation:
     low: float
     high: float
     n: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.low > 0 or self.high < 0
+
+    @property
+    def p_agrees(self) -> bool:
+        """Whether p and the interval say the same; outliers, or few pairs, set them apart."""
+        return (self.p < LEVEL) == self.is_settled
+
+    @property
+    def num_needed(self) -> int | None:
+        """How many pairs would settle it if r stayed as it is; None for more than `MOST_NEEDED`.
+
+        On Fisher's scale, where the interval narrows with the square root of the number of pairs.
+        """
+        low, r, high = np.arctanh(np.clip([self.low, self.r, self.high], -0.999, 0.999))
+        needed = self.n * ((high - low) / 2 / max(abs(r), 1e-9)) ** 2
+        return max(int(np.ceil(needed / 10)), self.n // 10 + 1) * 10 if needed <= MOST_NEEDED else None
 
 
 def contingency_table(a: IntArray, b: IntArray, num_a: int, num_b: int) -> NDArray[np.int64]:

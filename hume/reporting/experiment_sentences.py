@@ -236,6 +236,8 @@ def verdict(judged: Judgement) -> str:
         return f"Unclear whether {what} is reliable here: {texts['doubt'][0]}."
     first, *others = texts["against"]
     more = f" {count(len(others), 'more result')} against it." if others else ""
+    if texts["for"]:
+        return f"The signs disagree, so do not rely on {what} here: {first}; but {texts['for'][0]}.{more}"
     return f"{what[0].upper()}{what[1:]} is not reliable here: {first}.{more}"
 
 

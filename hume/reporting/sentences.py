@@ -69,17 +69,23 @@ def _consistency(found: Findings) -> str:
 
 
 def _direction(found: Findings, correlation: Correlation) -> str:
-    r = in_words(correlation)
     what = "score" if found.likelihood is None else "likelihood"
-    if correlation.low <= 0 <= correlation.high:
-        return f"Whether seeds with a higher {what} are more accurate is uncertain: {r}."
-    return f"Seeds with a higher {what} are {'more' if correlation.r > 0 else 'less'} accurate: {r}."
+    if correlation.is_settled:
+        more = "more" if correlation.r > 0 else "less"
+        return f"Seeds with a higher {what} are {more} accurate: {in_words(correlation)}."
+    seeds, needed = count(correlation.n, "seed"), correlation.num_needed
+    enough = f"if it stays so, about {needed} do" if needed else "more would hardly tell"
+    r = f"r = {number(correlation.r)}, {_range(correlation)}"
+    return f"{seeds} do not tell whether those with a higher {what} are more accurate ({r}); {enough}."
 
 
 def in_words(correlation: Correlation) -> str:
     """r with its interval and the number of seeds."""
-    interval = f"95 % interval {number(correlation.low)} to {number(correlation.high)}"
-    return f"r = {number(correlation.r)} ({interval}, {count(correlation.n, 'seed')})"
+    return f"r = {number(correlation.r)} ({_range(correlation)}, {count(correlation.n, 'seed')})"
+
+
+def _range(correlation: Correlation) -> str:
+    return f"95 % interval {number(correlation.low)} to {number(correlation.high)}"
 
 
 def _among_the_rest(found: Findings) -> str:
@@ -99,7 +105,7 @@ def criterion_row(row: Row) -> tuple[str, ...]:
     what = (CRITERIA[row.criterion], "after refinement" if row.refined else "as searched")
     if found is None:
         return (*what, "–", "too few different seeds", "–")
-    p = "below 0.001" if found.p < 0.001 else number(found.p, 3)
+    p = "–" if not found.p_agrees else "below 0.001" if found.p < 0.001 else number(found.p, 3)
     return (*what, number(found.r), f"{number(found.low)} to {number(found.high)}", p)
 
 

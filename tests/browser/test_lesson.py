@@ -128,7 +128,7 @@ def seeds(page: Page) -> None:
 
 def trust(page: Page) -> None:
     """Of a good and a hard pair only the hard one is warned of."""
-    expect(page.get_by_text("The ranking of the seeds is not reliable here")).to_be_visible()
+    expect(page.get_by_text("The signs disagree, so do not rely on the ranking of the seeds here")).to_be_visible()
     expect(page.get_by_text("No evidence against the ranking of the seeds")).to_be_visible()
     settle(page)
 

@@ -228,3 +228,29 @@ def test_perfect_line_has_an_interval_of_no_width():
 def test_bad_input_is_named(call, says):
     with pytest.raises(InputError, match=says):
         call()
+
+
+def test_what_a_correlation_leaves_open_takes_as_many_pairs_as_fishers_scale_says():
+    few = metrics.Correlation(r=0.7, p=0.0001, low=-0.53, high=0.92, n=20)
+    assert not few.is_settled
+    assert not few.p_agrees  # which is why p is not shown beside that interval
+    assert few.num_needed == 40  # 20 (1.09 / 0.87)², in tens
+    assert metrics.Correlation(r=0.01, p=0.9, low=-0.3, high=0.3, n=30).num_needed is None
+    assert metrics.Correlation(r=1.0, p=0.0, low=1.0, high=1.0, n=5).num_needed == 10
+    clear = metrics.Correlation(r=-0.5, p=0.0001, low=-0.7, high=-0.2, n=50)
+    assert clear.is_settled
+    assert clear.p_agrees
+
+
+def test_the_pairs_said_to_be_needed_settle_it_about_as_often_as_not():
+    rng, pairs = np.random.default_rng(0), 20
+    settled = []
+    for _ in range(40):
+        shared = rng.normal(size=pairs)
+        x, y = shared + rng.normal(size=pairs), shared + rng.normal(size=pairs)  # r = 0.5
+        settled.append(metrics.correlation(x, y, num_resamples=200).is_settled)
+    few = metrics.Correlation(
+        r=0.5, p=0.2, low=np.tanh(np.arctanh(0.5) - 0.85), high=np.tanh(np.arctanh(0.5) + 0.85), n=8
+    )
+    assert few.num_needed == pairs
+    assert 10 < sum(settled) < 38

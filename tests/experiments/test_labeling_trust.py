@@ -60,7 +60,8 @@ def test_neighbours_that_prefer_the_other_labeling_are_warned_of():
     found = judged(labelings, likelihood, near=-likelihood)
     assert found.verdict == "not reliable"
     assert supporting(found, "against") == {"neighbors"}
-    assert verdict(found).startswith("The most likely labeling is not reliable here: more likely labelings keep")
+    assert verdict(found).startswith("The signs disagree, so do not rely on the most likely labeling here: more likely")
+    assert "; but " in verdict(found)
 
 
 def test_lower_scores_in_both_spaces_are_warned_of_but_not_in_one():

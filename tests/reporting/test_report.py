@@ -432,7 +432,11 @@ def test_sentences_tell_the_numbers(birds):
 
 @cases(
     ("r", "low", "high", "expected"),
-    [(0.8, 0.5, 0.9, "are more accurate"), (-0.8, -0.9, -0.5, "are less accurate"), (0.3, -0.2, 0.7, "is uncertain")],
+    [
+        (0.8, 0.5, 0.9, "are more accurate"),
+        (-0.8, -0.9, -0.5, "are less accurate"),
+        (0.3, -0.2, 0.7, "seeds do not tell"),
+    ],
 )
 def test_what_an_interval_leaves_open_is_not_claimed(birds, r, low, high, expected):
     found = Findings(birds)

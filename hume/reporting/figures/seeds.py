@@ -245,5 +245,5 @@ def _in_words(found: Correlation | None) -> str:
     if found is None:
         return "not enough different seeds for a correlation"
     r, low, high = (f"{value:.2f}".replace("-", "−") for value in (found.r, found.low, found.high))
-    p = "p &lt; 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"
-    return f"r = {r} (95 % interval {low} to {high}), {p}, {seeds_in_words(found.n)}"
+    p = "" if not found.p_agrees else ", p &lt; 0.001" if found.p < 0.001 else f", p = {found.p:.3f}"
+    return f"r = {r} (95 % interval {low} to {high}){p}, {seeds_in_words(found.n)}"
