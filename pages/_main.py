@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages._lesson import frame
-from pages._sections import sidebar
+from pages._sections import next_step, sidebar
 from pages._state import errors
 
 # A file: named icons are fetched from the network.
@@ -33,3 +33,4 @@ page = st.navigation(
 )
 sidebar.sidebar()
 errors.guard(page.run)
+next_step.footer(page.url_path)

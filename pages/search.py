@@ -23,8 +23,8 @@ from hume.jobs.queues import UNDER_WAY
 from hume.reporting import sentences
 from hume.runs.refinement import Refine, default_refine
 from hume.runs.request import solver_name
-from pages._sections import launch, progress
-from pages._state import datasets, runs, services
+from pages._sections import launch, next_step, progress
+from pages._state import current, datasets, runs, services
 from pages._widgets import plots
 
 
@@ -72,12 +72,14 @@ def main() -> None:
 
 def form() -> None:
     """The settings of a search, and the button."""
-    names = datasets.dataset_names()
     left, right = st.columns([2, 3])
-    first = names.index(datasets.usual_dataset(names))
-    name = left.selectbox("Dataset", names, first, key="dataset", bind="query-params", persist_state="session")
+    with left:
+        name = current.choice(datasets.dataset_names(with_spaces=False))
     data = datasets.dataset(name)
     left.caption(str(data.card.get("summary", f"{data.num_samples:,} samples")))
+    if len(data.spaces) < 2:
+        next_step.make_spaces(data)
+        return
     first, second = (list(data.spaces).index(space) for space in data.default_pair)
     spaces = list(data.spaces)
     pair = right.columns(2)

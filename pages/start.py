@@ -11,8 +11,8 @@ from hume.common.formatting import percent
 from hume.jobs.queues import UNDER_WAY
 from hume.reporting import sentences
 from hume.runs.findings import Findings
-from pages._sections import correct, launch, progress
-from pages._state import datasets, ground_truth
+from pages._sections import correct, launch, next_step, progress
+from pages._state import current, datasets, ground_truth
 from pages._state.runs import (
     ANSWER,
     EXPLORE,
@@ -42,25 +42,21 @@ def main() -> None:
         "HUME searches for labelings in one representation of the images that a linear classifier in **another** "
         "representation predicts on held-out samples. Such labelings resemble human ones. No label is used."
     )
-    names = datasets.dataset_names()
-    name = st.segmented_control(
-        "Data", names, default=datasets.usual_dataset(names), required=True,
-        key="start_data", bind="query-params", persist_state="session", label_visibility="collapsed",
-    )  # fmt: skip
-    run = latest_of(str(name))
+    name = current.choice(datasets.dataset_names(with_spaces=False), kind="pills")
+    run = latest_of(name)
     now = None if run is None else state(run)
     if run is None or now not in (*UNDER_WAY, "finished"):
-        data_and_button(str(name))
+        data_and_button(name)
     elif now == "finished":
         try:
             found = findings(run)
         except HumeError as error:  # for example, its data changed
             st.error(str(error), icon=":material/error:")
-            data_and_button(str(name))
+            data_and_button(name)
         else:
             notes(run)
             sorted_pictures(found)
-            data_and_button(str(name), again=True)
+            data_and_button(name, again=True)
     else:
         progress.panel(run, pictures_only=True)
     recent_runs()
@@ -80,6 +76,9 @@ def data_and_button(name: str, *, again: bool = False) -> None:
         )
         if clicked is not None:
             st.caption(f"Sample {clicked}, not labeled yet.")
+    if len(data.spaces) < 2:
+        next_step.make_spaces(data)
+        return
     plan = launch.usual(data)
     if plan is None:
         st.info("The number of classes of this dataset is unknown.", icon=":material/info:")
@@ -165,8 +164,6 @@ def recent_runs() -> None:
 
 def _open(run: Run) -> None:
     choose(run.name)
-    if run.request.dataset in datasets.dataset_names():
-        st.session_state["start_data"] = run.request.dataset
 
 
 main()

@@ -1,5 +1,6 @@
 """Commands about data: add datasets, compute and inspect spaces."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,11 @@ from hume.cli.base import command, print_table, progress, with_bar
 from hume.common import devices
 from hume.common.errors import InputError
 from hume.data.folder import DatasetFolder
+from hume.data.importers.folder_meaning import Meaning
 from hume.exchange.detection import detect_format
 from hume.exchange.incoming import import_path
+from hume.exchange.preview import look
+from hume.reporting import import_sentences
 from hume.runs.dataset_library import copy_dataset, delete_dataset, delete_space, own_dataset
 from hume.runs.store import Store
 
@@ -37,17 +41,32 @@ def add(
     path_column: Annotated[str | None, typer.Option(help="Of a table; guessed if left out.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Of a table.")] = None,
     split_column: Annotated[str | None, typer.Option(help="Of a table.")] = None,
+    folders: Annotated[
+        Meaning | None, typer.Option(help="What sub-folders of pictures mean; judged by their names if left out.")
+    ] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Only print what would be imported.")] = False,
 ) -> None:
     """Import a path as a dataset, with its labels and train/test split where there are any."""
-    found = detect_format(path, path_column=path_column, label_column=label_column, split_column=split_column)
+    found = detect_format(
+        path, meaning=folders, path_column=path_column, label_column=label_column, split_column=split_column
+    )
     print(found.summary)
+    for text in import_sentences.outcomes(found):
+        print(f"  {text}")
+    if preview:
+        _print_aside([*found.set_aside, *look(found, path.expanduser(), shown=0).unreadable])
+        return
     keep: Literal["refer", "copy"] = "copy" if copy else "refer"
     report = with_bar("reading", partial(import_path, found, Store(), name, keep=keep, side=side, source=str(path)))
     print(report.summary)
-    for what, why in report.set_aside[:20]:
+    _print_aside(report.set_aside)
+
+
+def _print_aside(set_aside: Sequence[tuple[str, str]]) -> None:
+    for what, why in set_aside[:20]:
         print(f"  set aside  {what}: {why}")
-    if len(report.set_aside) > 20:
-        print(f"  and {len(report.set_aside) - 20:,} more")
+    if len(set_aside) > 20:
+        print(f"  and {len(set_aside) - 20:,} more")
 
 
 @command("add-public")

@@ -112,6 +112,13 @@ def fit(picture: Image.Image, side: int) -> NDArray[np.uint8]:
     return np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC, box=box))
 
 
+def check_start(start: bytes, name: str) -> None:
+    """Raise PictureError for a file whose first 16 bytes are no picture's; what follows may still be damaged."""
+    if not start:
+        raise PictureError(name, "is empty")
+    _format(start, name)
+
+
 # --- opening -------------------------------------------------------------------------------
 
 
@@ -169,6 +176,10 @@ def _identified(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     """Identify the format by the first bytes; reads only the header."""
     start = file.read(16)
     file.seek(0)
+    return _format(start, name)(file, "")
+
+
+def _format(start: bytes, name: str) -> type[ImageFile.ImageFile]:
     known = next((kind for magics, kind in FORMATS if start.startswith(magics)), None)
     if start.startswith(WEBP[0]) and start[8:12] == WEBP[1]:
         known = WebPImagePlugin.WebPImageFile
@@ -176,7 +187,7 @@ def _identified(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         known = AvifImagePlugin.AvifImageFile
     if known is None:
         raise PictureError(name, "is not an image")
-    return known(file, "")
+    return known
 
 
 def _millions(pixels: int) -> str:

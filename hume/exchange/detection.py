@@ -1,16 +1,18 @@
 """What a path holds that can be imported; nothing is written."""
 
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from hume.common.errors import InputError
 from hume.common.formatting import count
 from hume.data.folder import free_name
 from hume.data.importers.folder_listing import Listing, check_allowed, list_folder, why_not
+from hume.data.importers.folder_meaning import Meaning, Outcome, check, outcomes
 from hume.data.importers.table_listing import PARQUET
+from hume.data.importers.zip_archive import list_zip, open_zip
 from hume.exchange.releases import Release, scan_release
 
 Kind = Literal["images", "zip", "arrays", "release", "hugging-face"]
@@ -29,6 +31,15 @@ class DetectedFormat:
     summary: str  # one sentence
     listing: Listing | None = None
     release: Release | None = None
+    pictures: tuple[str, ...] = ()  # of a folder or zip, whose folders may mean something
+    meaning: Meaning | None = None  # of these folders, as the caller says
+    left_out: tuple[Named, ...] = ()  # of a zip
+
+    @cached_property
+    def outcomes(self) -> list[Outcome]:
+        """What comes in under every meaning of the folders, the one that is used first; none for other formats."""
+        found = outcomes(self.pictures) if self.pictures else []
+        return found if self.meaning is None else sorted(found, key=lambda each: each.meaning != self.meaning)
 
     @property
     def suggested_name(self) -> str:
@@ -40,24 +51,49 @@ class DetectedFormat:
         """Files that will not be imported, as far as their names and headers show."""
         if self.release is not None:
             return [(item.path, item.reason) for item in self.release.set_aside]
-        return [] if self.listing is None else self.listing.set_aside
+        return list(self.left_out) if self.listing is None else self.listing.set_aside
 
 
-def detect_format(path: Path, *, roots: list[Path] | None = None, **columns: str | None) -> DetectedFormat:
+def detect_format(
+    path: Path, *, roots: list[Path] | None = None, meaning: Meaning | None = None, **columns: str | None
+) -> DetectedFormat:
     """Detect the format of a path: images, a zip of them, a table of paths, arrays, a release, a Hugging Face dataset.
 
-    roots: the folders that may be read, None for no limit; columns: path_column, label_column and split_column of a
-    table, where they are not known by name. Raises InputError for an unsupported format, a path outside the roots, a
-    file that cannot be read, and columns of a file that is not a table.
+    roots: the folders that may be read, None for no limit; meaning: of the sub-folders of pictures, judged by their
+    names if left out; columns: path_column, label_column and split_column of a table, where they are not known by
+    name. Raises InputError for an unsupported format, a path outside the roots, a file that cannot be read, columns of
+    a file that is not a table, and a meaning that the folders cannot have.
     """
+    found = _detected(path, roots, meaning, columns)
+    if meaning is not None and not found.pictures:
+        raise InputError(f"{path} has no folders of pictures, so they are not {meaning}: omit that option")
+    return found
+
+
+def detect_zip(archive: Path | BinaryIO, path: Path, meaning: Meaning | None = None) -> DetectedFormat:
+    """Detect what an archive holds, from its table of contents; path: its name, where it is an open file."""
+    with open_zip(archive) as opened:
+        entries, aside = list_zip(opened)
+    reasons = {name: _why_not_in_zip(name) for name in sorted(entries)}
+    pictures = tuple(name for name, why in reasons.items() if why is None)
+    if meaning is not None and pictures:
+        check(pictures, meaning)
+    aside += [(name, why) for name, why in reasons.items() if why is not None]
+    summary = f"An archive of {count(len(pictures) + len(aside), 'file')}, {len(pictures):,} of them images."
+    return DetectedFormat("zip", path, summary, pictures=pictures, meaning=meaning, left_out=tuple(aside))
+
+
+def _detected(
+    path: Path, roots: list[Path] | None, meaning: Meaning | None, columns: dict[str, str | None]
+) -> DetectedFormat:
     resolved = check_allowed(path, roots)
     try:
         if resolved.is_dir():
             _refuse_columns(path, columns)
-            return detect_folder(resolved, roots)
+            return detect_folder(resolved, roots, meaning)
         if not resolved.is_file():
             raise InputError(f"{path} does not exist: check the path")
-        return _detect_file(path, resolved, roots, columns)
+        return _detect_file(path, resolved, roots, meaning, columns)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path and its permissions") from None
 
@@ -69,7 +105,7 @@ def _refuse_columns(path: Path, columns: dict[str, str | None]) -> None:
 
 
 def _detect_file(
-    path: Path, resolved: Path, roots: list[Path] | None, columns: dict[str, str | None]
+    path: Path, resolved: Path, roots: list[Path] | None, meaning: Meaning | None, columns: dict[str, str | None]
 ) -> DetectedFormat:
     from hume.data.importers.hugging_face import holds_images
 
@@ -82,7 +118,7 @@ def _detect_file(
         return _images(resolved, list_table(resolved, roots=roots, **columns))
     _refuse_columns(path, columns)
     if ending == ".zip":
-        return DetectedFormat("zip", resolved, _zip_summary(resolved))
+        return detect_zip(resolved, resolved, meaning)
     if ending in ARRAYS or resolved.name.endswith("-ubyte"):
         return DetectedFormat("arrays", resolved, _arrays_summary(resolved))
     raise InputError(
@@ -91,7 +127,7 @@ def _detect_file(
     )
 
 
-def detect_folder(path: Path, roots: list[Path] | None) -> DetectedFormat:
+def detect_folder(path: Path, roots: list[Path] | None, meaning: Meaning | None = None) -> DetectedFormat:
     from hume.data.importers.hugging_face import is_saved, parquet_files
 
     release = scan_release(path) if is_release(path) else None
@@ -106,7 +142,10 @@ def detect_folder(path: Path, roots: list[Path] | None) -> DetectedFormat:
             "hugging-face", path, f"A dataset of Hugging Face in {count(len(files), 'Parquet file')}."
         )
     try:
-        return _images(path, list_folder(path, roots=roots))
+        found = _images(path, list_folder(path, roots=roots, meaning=meaning))
+        assert found.listing is not None
+        pictures = tuple(entry.name for entry in found.listing.entries)
+        return replace(found, pictures=pictures, meaning=meaning)
     except InputError:
         if release is None:
             raise
@@ -127,15 +166,10 @@ def _images(path: Path, listing: Listing) -> DetectedFormat:
     return DetectedFormat("images", path, f"{summary}.", listing=listing)
 
 
-def _zip_summary(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-    except (OSError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is not a zip archive, or a damaged one ({error}): pack it again") from None
-    return (
-        f"An archive of {count(len(names), 'file')}, {sum(why_not(name) is None for name in names):,} of them images."
-    )
+def _why_not_in_zip(name: str) -> str | None:
+    """Why a file of an archive is not used, judged by its folders and its name."""
+    *folders, _ = name.split("/")
+    return "is in a hidden folder" if any(part.startswith(".") for part in folders) else why_not(name)
 
 
 def _is_table_of_paths(path: Path, roots: list[Path] | None) -> bool:

@@ -110,7 +110,7 @@ def _import_zip(
     unpacked = store.dataset_roots[0] / f"{UNPACKED}{uuid.uuid4().hex}"
     try:
         aside = unpack_zip(detected.path, unpacked, on_progress=part(on_progress, 0, UNPACKING))
-        inside = detect_folder(top_folder(unpacked), None)
+        inside = detect_folder(top_folder(unpacked), None, detected.meaning)
         if inside.listing is not None:
             inside.listing.set_aside.extend(aside)
         report = import_path(

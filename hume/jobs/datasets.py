@@ -20,6 +20,7 @@ from hume.common.files import disk_errors
 from hume.common.progress import Progress
 from hume.data.folder import DatasetFolder
 from hume.data.importers.folder_listing import why_not
+from hume.data.importers.folder_meaning import Meaning
 from hume.exchange.detection import ARRAYS, TABLES, DetectedFormat, detect_format
 from hume.exchange.incoming import UPLOADS, import_path
 from hume.jobs.queues import Status
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hume.features.pretrain import Epoch, PretrainConfig
 
 CHUNK = 2**20
+FILES = "files"  # the queue of imports, which wait for no search
 TRAINING = 0.95  # share of a training's time, the rest writes features
 
 
@@ -58,23 +60,26 @@ class DatasetJobs:
             detected = detect_format(path, **look)
             return import_path(detected, self.jobs.store, name, keep=keep, side=side, on_progress=on_progress)
 
-        return self._submit(f"Add {name}", work)
+        return self._submit(f"Add {name}", work, FILES)
 
-    def add_uploaded(self, place: Path, name: str, *, side: int) -> str:
-        """Import an upload from a folder of `upload`, then remove the folder."""
+    def add_uploaded(self, place: Path, name: str, *, side: int, meaning: Meaning | None = None) -> str:
+        """Import an upload from a folder of `upload`, then remove the folder; meaning: of the folders of a zip."""
 
         def work(on_progress: Progress) -> object:
             try:
-                detected = detect_format(_uploaded_path(place), roots=[place])
+                detected = detect_format(_uploaded_path(place), roots=[place], meaning=meaning)
                 _set_unlisted_aside(detected, place)
                 return import_path(detected, self.jobs.store, name, keep="move", side=side, on_progress=on_progress)
             finally:
                 shutil.rmtree(place, ignore_errors=True)
 
-        return self._submit(f"Add {name}", work)
+        return self._submit(f"Add {name}", work, FILES)
 
     def do(self, name: str, work: Callable[[Progress], object], device: str = "cpu") -> str:
-        """Any other job, by a readable name, as a function that reports its progress and may return a result."""
+        """Any other job, by a readable name, as a function that reports its progress and may return a result.
+
+        device: or the queue `FILES`, for work that may go on beside a search.
+        """
         return self._submit(name, work, device)
 
     def extract(self, folder: DatasetFolder, network: str, *, device: str = "auto", **options: Any) -> str:
@@ -122,7 +127,7 @@ class DatasetJobs:
 
             return NewSpace(folder.name, derive(folder, recipe, name, on_progress=on_progress))
 
-        return self._submit(f"{folder.name}: derive {name or 'a space'}", work)
+        return self._submit(f"{folder.name}: derive {name or 'a space'}", work, FILES)
 
     def add_features(self, folder: DatasetFolder, name: str, place: Path) -> str:
         """Add a space computed elsewhere: the one file in a folder of `upload`, then removed."""
@@ -136,7 +141,7 @@ class DatasetJobs:
             finally:
                 shutil.rmtree(place, ignore_errors=True)
 
-        return self._submit(f"{folder.name}: features {name}", work)
+        return self._submit(f"{folder.name}: features {name}", work, FILES)
 
     def label(self, dataset: str, run: str, *, device: str = "auto") -> str:
         """Label the samples of a dataset as a run labels its own."""
@@ -177,7 +182,7 @@ class DatasetJobs:
 
     def _submit(self, name: str, work: Callable[[Progress], object], device: str = "cpu") -> str:
         """Queue a job and return its name, with a number where a job of that name is queued or under way."""
-        place = devices.choose_device(device)
+        place = device if device == FILES else devices.choose_device(device)
         with self._lock:
             chosen = next(free for free in _numbered(name) if not self.jobs.is_under_way(free))
             self._names.pop(chosen, None)

@@ -1,4 +1,4 @@
-"""Jobs in the background: a queue for every device, each served by one thread.
+"""Jobs in the background: a queue for every device and one for files, each served by one thread.
 
 The caller never waits: it names a job and reads its status. Only the queue is in memory; results are written at once,
 so jobs of a killed server can be submitted again.
@@ -33,6 +33,7 @@ class Status:
     share: float = 0.0  # of the phase under way, 0 to 1
     seconds_left: float | None = None  # of the phase under way, None while unknown
     ahead: int = 0  # jobs in the queue before this one
+    waits_for: str = ""  # the first of them
     message: str = ""  # one sentence: why it failed
     result: object = None  # what a finished job returns
 
@@ -122,7 +123,8 @@ class Queues:
                 return status
             names = list(self._status)
             earlier = [other for other in names[: names.index(name)] if self._device[other] == self._device[name]]
-            return replace(status, ahead=sum(self._status[other].under_way for other in earlier))
+            ahead = [other for other in earlier if self._status[other].under_way]
+            return replace(status, ahead=len(ahead), waits_for=ahead[0] if ahead else "")
 
     def is_under_way(self, name: str) -> bool:
         """Whether a job is queued or under way."""

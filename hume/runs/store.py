@@ -25,7 +25,7 @@ from typing import Literal
 import platformdirs
 
 from hume.common.errors import InputError, RunError
-from hume.common.files import disk_errors, unfinished
+from hume.common.files import disk_errors, unfinished, write_atomically
 from hume.data import dataset as datasets
 from hume.data import space_rows, splits
 from hume.data.dataset import Dataset, dataset_folders
@@ -38,6 +38,7 @@ from hume.runs.refinement import Refine
 from hume.runs.request import Request, read_request, write_request
 from hume.runs.run import Run
 
+FORMER = "former-names.txt"  # of a renamed run, one a line
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -135,12 +136,14 @@ class Store:
         return Run(name, folder, request, self.home)
 
     def open(self, name: str) -> "Run":
-        """The run of that name; raises RunError when there is none or its folder is damaged."""
+        """The run of that name, or of that former name; raises RunError when there is none or it is damaged."""
+        if not (self.home / "runs" / name).is_dir():
+            name = self.renamed(name) or name
         folder = self._folder(name)
         return Run(name, folder, read_request(name, folder), self.home)
 
     def rename(self, name: str, new: str) -> "Run":
-        """Rename a run and its folder.
+        """Rename a run and its folder; its former name still opens it, until another run takes that.
 
         Raises InputError for a name that is taken or cannot be a folder, RunError while a process works on the run.
         """
@@ -148,9 +151,16 @@ class Store:
         run, target = self.open(name), self.home / "runs" / new
         if new == name:
             return run
+        former = dict.fromkeys([*_lines(run.folder / FORMER), run.name])
         with disk_errors(target), run.held():
             _claim(run.folder, target, over_empty=False)
+            write_atomically(target / FORMER, "".join(f"{each}\n" for each in former).encode())
         return self.open(new)
+
+    def renamed(self, name: str) -> str | None:
+        """What a run of a former name is called now; None where no run had it."""
+        lists = (self.home / "runs").glob(f"*/{FORMER}")
+        return next((path.parent.name for path in lists if name in _lines(path)), None)
 
     def delete(self, name: str) -> str:
         """Move a run, also a damaged one, to the trash, from where `restore` moves it back.
@@ -246,6 +256,12 @@ def _claim(folder: Path, target: Path, *, over_empty: bool = True) -> None:
         if target.exists():
             raise InputError(f"{target} exists already: choose another name") from None
         raise
+
+
+def _lines(path: Path) -> list[str]:
+    with suppress(OSError, ValueError):
+        return path.read_text(encoding="utf-8").splitlines()
+    return []
 
 
 def _check_name(name: str) -> None:

@@ -1,33 +1,23 @@
 """Add data: a path on this machine, an upload, a public dataset by its name."""
 
-import re
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from hume.common.errors import HumeError, InputError
-from hume.common.formatting import count
-from hume.common.progress import Progress
-from hume.data.catalog import CATALOG, import_named
+from hume.common.errors import HumeError
 from hume.data.folder import check_name
-from hume.data.image_files import PictureError, fit, open_picture
-from hume.data.importers.folder_listing import allowed_roots, check_allowed
-from hume.data.importers.hugging_face import import_hugging_face
-from hume.exchange.detection import DetectedFormat, detect_format
+from hume.data.importers.folder_listing import allowed_roots
+from hume.exchange.detection import DetectedFormat
 from hume.jobs.datasets import upload
-from pages._sections import progress
+from pages._sections import import_preview, progress, public_data
 from pages._state import services as services_module
 from pages._widgets import plots
 
-HUB = "another one of the Hugging Face hub …"
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+AT = "add"  # where the jobs of this form are shown
 SIDES = (32, 64, 96, 128, 224)
-PREVIEWED, PREVIEW = 12, 72  # pictures, pixels
-SHOWN = 20  # files set aside
 ERROR = "add error"  # the session key of the last error
 ENDINGS = ["zip", "png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "csv", "parquet", "pq", "npy", "npz",
            "safetensors", "h5ad"]  # fmt: skip
@@ -46,7 +36,8 @@ def add() -> None:
             _from_upload()
     if named.open:
         with named:
-            _named()
+            public_data.named(start)
+    progress.begun(AT)
     if ERROR in st.session_state:
         st.error(plots.plain(st.session_state.pop(ERROR)), icon=":material/error:")
 
@@ -63,34 +54,15 @@ def _from_disk() -> None:
     if not text:
         return
     try:
-        with st.spinner("Reading …"):
-            found = _detected(text, tuple(map(str, roots)))
+        found, preview = import_preview.of_path(text, tuple(map(str, roots)))
     except HumeError as error:
         st.error(plots.plain(str(error)), icon=":material/error:")
         return
-    st.info(plots.plain(found.summary), icon=":material/folder_open:")
-    _preview(found)
-    _aside(found.set_aside)
+    meaning = import_preview.show(found, preview, str(found.path))
     name, side, keep = _options(found)
     if st.button("Add", type="primary", icon=":material/add:", key="add path"):
-        _start(lambda: services_module.services().work.add(Path(text), name, keep=keep, side=side, roots=roots), name)
-
-
-@st.cache_data(max_entries=4, ttl=60, show_spinner=False)
-def _detected(path: str, roots: tuple[str, ...]) -> DetectedFormat:
-    return detect_format(Path(path), roots=[Path(root) for root in roots])
-
-
-def _preview(found: DetectedFormat) -> None:
-    """A few of the pictures to import, spread over the folder; unreadable ones are left out."""
-    entries = [] if found.listing is None else found.listing.entries
-    step = max(1, len(entries) // PREVIEWED)
-    shown = []
-    for entry in entries[::step][:PREVIEWED]:
-        with suppress(PictureError):
-            shown.append(fit(open_picture(entry.path, entry.name, at_least=PREVIEW), PREVIEW))
-    if shown:
-        st.image(shown, width=PREVIEW)
+        work = services_module.services().work
+        start(lambda: work.add(Path(text), name, keep=keep, side=side, roots=roots, meaning=meaning), name)
 
 
 def _options(found: DetectedFormat) -> tuple[str, int, Literal["refer", "copy"]]:
@@ -132,6 +104,14 @@ def _from_upload() -> None:
     )  # fmt: skip
     if not files:
         return
+    meaning = None
+    if len(files) == 1 and files[0].name.lower().endswith(".zip"):
+        try:
+            found, preview = import_preview.of_upload(files[0].file_id, files[0].name, files[0])
+        except HumeError as error:
+            st.error(plots.plain(str(error)), icon=":material/error:")
+            return
+        meaning = import_preview.show(found, preview, files[0].file_id)
     columns = st.columns(3, vertical_alignment="bottom")
     name = columns[0].text_input("Name", files[0].name.split(".")[0], key=f"upload name {files[0].file_id}")
     side = _side(columns[1], "upload")
@@ -140,67 +120,16 @@ def _from_upload() -> None:
 
         def begin() -> str:
             folder = upload(services.store.home, [(file.name, file) for file in files])
-            return services.work.add_uploaded(folder, name, side=side)
+            return services.work.add_uploaded(folder, name, side=side, meaning=meaning)
 
-        _start(begin, name)
-
-
-def _named() -> None:
-    left, right = st.columns(2)
-    key = left.selectbox(
-        "Dataset", [*CATALOG, HUB], key="named", format_func=lambda key: CATALOG[key].title if key != HUB else key
-    )
-    if key == HUB:
-        _from_hub(right)
-        return
-    known = CATALOG[key]
-    text = right.text_input(
-        "Folder with its files", str(services_module.services().store.home / "downloads"), key="named folder",
-        help="Where the files are, or are downloaded to.",
-    )  # fmt: skip
-    st.caption(f"{known.source} · licence: {known.licence}")
-    download = st.checkbox("Download missing files", key="named download")
-    if st.button("Add", type="primary", icon=":material/add:", key="add named"):
-        services = services_module.services()
-
-        def work(on_progress: Progress) -> str:
-            folder = check_allowed(Path(text), [*allowed_roots(), services.store.home])
-            made = import_named(
-                key, services.store.dataset_roots[0], data_folder=folder, download=download, on_progress=on_progress
-            )
-            return f"{made.load().num_samples:,} images are in {made.name}."
-
-        _start(lambda: services.work.do(f"Add {key}", work), key)
+        start(begin, name)
 
 
-def _from_hub(column: DeltaGenerator) -> None:
-    """A dataset of the Hugging Face hub, where it can be reached."""
-    text = column.text_input("Its name on the hub", key="hub name", placeholder="owner/dataset").strip()
-    if st.button("Add", type="primary", icon=":material/add:", key="add hub", disabled=not HUB_NAME.fullmatch(text)):
-        services, name = services_module.services(), text.rsplit("/", 1)[-1]
+def start(begin: Callable[[], str], name: str) -> None:
+    """Queue the import of a dataset of that name; progress is shown below the form."""
 
-        def work(on_progress: Progress) -> str:
-            if Path(text).exists():  # a name is never a path of this machine here
-                raise InputError(f"{text} is a folder of this machine: add it by its path")
-            made = import_hugging_face(text, services.store.dataset_roots[0], name, on_progress=on_progress)
-            return f"{made.load().num_samples:,} images are in {made.name}."
-
-        _start(lambda: services.work.do(f"Add {text}", work), name)
-
-
-def _start(begin: Callable[[], object], name: str) -> None:
-    def checked() -> None:
+    def checked() -> str:
         check_name(name, "dataset")
-        begin()
+        return begin()
 
-    progress.start(checked, ERROR, shown="below")
-
-
-def _aside(set_aside: list[tuple[str, str]]) -> None:
-    if not set_aside:
-        return
-    with st.expander(f"{count(len(set_aside), 'file')} will be set aside", icon=":material/block:"):
-        shown = set_aside[:SHOWN]
-        st.dataframe({"file": [name for name, _ in shown], "why": [why for _, why in shown]}, hide_index=True)
-        if len(set_aside) > SHOWN:
-            st.caption(f"and {len(set_aside) - SHOWN:,} more")
+    progress.start(checked, ERROR, at=AT)

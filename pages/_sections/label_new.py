@@ -32,7 +32,7 @@ def section(data: Dataset, error: str) -> None:
     work, job = services.services().work, labeling_name(data.name, run)
     busy = services.services().jobs.is_under_way(job)
     if right.button("Label", type="primary", key="label new", icon=":material/new_label:", disabled=busy):
-        progress.start(lambda: work.label(data.name, run), error)
+        progress.start(lambda: work.label(data.name, run), error, at="label")
     status = services.services().jobs.status(job)
     if status is not None and isinstance(status.result, NewLabels):
         _result(data, status.result)

@@ -21,6 +21,7 @@ from pages._state import services
 from pages._widgets import plots
 
 ERROR = "data error"  # the session key of the last error
+AT = "space"  # where the jobs of these forms are shown
 
 # --- unfinished ----------------------------------------------------------------------------------
 
@@ -80,6 +81,7 @@ def offer(folder: DatasetFolder, data: Dataset) -> None:
     if file.open:
         with file:
             _from_file(folder)
+    progress.begun(AT)
 
 
 def _network(folder: DatasetFolder, data: Dataset) -> None:
@@ -109,7 +111,9 @@ def _network(folder: DatasetFolder, data: Dataset) -> None:
     if name and name in KNOWN:
         st.caption(f"{KNOWN[name].title} · {KNOWN[name].dim:,} dimensions · {KNOWN[name].licence}")
     if st.button("Compute features", type="primary", key="extract", icon=":material/memory:", disabled=not name):
-        progress.start(lambda: services.services().work.extract(folder, name, **_options(name, weights, side)), ERROR)
+        progress.start(
+            lambda: services.services().work.extract(folder, name, **_options(name, weights, side)), ERROR, at=AT
+        )
 
 
 def _options(name: str, weights: str, side: float | None) -> dict[str, Any]:
@@ -166,6 +170,7 @@ def _training(folder: DatasetFolder, data: Dataset) -> None:
                 device=device,
             ),
             ERROR,
+            at=AT,
         )  # fmt: skip
 
 
@@ -190,6 +195,7 @@ def _derived(folder: DatasetFolder, data: Dataset) -> None:
                 ),
             ),
             ERROR,
+            at=AT,
         )  # fmt: skip
 
 
@@ -203,8 +209,8 @@ def _from_file(folder: DatasetFolder) -> None:
     name = st.text_input("Name of the space", file.name.split(".")[0], key=f"space name {file.file_id}")
     if st.button("Add it", type="primary", key="add matrix", icon=":material/add:"):
 
-        def begin() -> None:
+        def begin() -> str:
             uploaded = upload(services.services().store.home, [(file.name, file)])
-            services.services().work.add_features(folder, name, uploaded)
+            return services.services().work.add_features(folder, name, uploaded)
 
-        progress.start(begin, ERROR)
+        progress.start(begin, ERROR, at=AT)

@@ -1,6 +1,6 @@
 """Jobs of this server: start, progress, live plots of a search, cancel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import numpy as np
 import streamlit as st
@@ -15,10 +15,11 @@ from hume.jobs.live_view import Live
 from hume.jobs.queues import Status
 from hume.reporting import figures, sentences
 from hume.runs.new_labels import NewLabels
-from pages._state import datasets, ground_truth, runs, services
+from pages._state import current, datasets, ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
 
+BEGUN = "begun at "  # prefix of the session keys of jobs, by the place of their button
 REFRESH = 1.0  # seconds
 PICTURE = 52  # pixels
 SHOWN = 20  # classes
@@ -35,18 +36,54 @@ PHASES = {
 # --- one job -------------------------------------------------------------------------------------
 
 
-def start(begin: Callable[[], object], error: str, *, shown: str = "above") -> None:
-    """Queue a job and rerun the page; on failure, keep the message in the session under the key `error`."""
+def start(begin: Callable[[], str], error: str, *, at: str) -> None:
+    """Queue a job and rerun the page; on failure, keep the message in the session under the key `error`.
+
+    begin: returns the name of the job; at: the place on the page where `begun` shows it.
+    """
     try:
-        begin()
-        st.toast(f"Queued; progress is shown {shown}.", icon=":material/schedule:")
+        st.session_state[f"{BEGUN}{at}"] = begin()
     except HumeError as refused:
         st.session_state[error] = str(refused)
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # resets the file fields
     st.rerun()
 
 
-def line(status: Status, *, key: str = "cancel", kept: str | None = None) -> None:
+def begun(at: str) -> None:
+    """The job that the button here began: its progress, then its result until it is dismissed."""
+    name = begun_at(at)
+    if name is None:
+        return
+    all_jobs = services.services().jobs
+
+    def draw() -> None:
+        status = all_jobs.status(name)
+        if status is not None:
+            line(status, key=f"cancel {at}", place=f" {at}")
+            if status.under_way:
+                _loss(name)
+
+    _repeat(lambda: all_jobs.is_under_way(name), draw)
+
+
+def begun_at(at: str) -> str | None:
+    """The job that the button at this place began in this session, None after its result is dismissed."""
+    name = st.session_state.get(f"{BEGUN}{at}")
+    return name if name is not None and services.services().jobs.status(name) is not None else None
+
+
+def adopt() -> None:
+    """Make a dataset the current one once an import that this session began has ended."""
+    name = st.session_state.get(f"{BEGUN}add")
+    status = None if name is None else services.services().jobs.status(name)
+    if status is None or not isinstance(status.result, ImportReport) or not status.result.datasets:
+        return
+    if st.session_state.get("adopted") != (name, status.result.datasets):
+        st.session_state["adopted"] = (name, status.result.datasets)
+        current.make(status.result.datasets[0])
+
+
+def line(status: Status, *, key: str = "cancel", kept: str | None = None, place: str = "") -> None:
     """A job under way and a button to cancel it, or its result and one to dismiss it; kept: what cancelling keeps."""
     text, button = st.columns([6, 1], vertical_alignment="center")
     name, icon = f"**{plots.plain(status.name)}**", runs.STATE_ICONS[status.state]
@@ -64,7 +101,7 @@ def line(status: Status, *, key: str = "cancel", kept: str | None = None) -> Non
     else:
         text.success(f"{name}: {plots.plain(_result(status))}", icon=icon)
     forget = services.services().work.forget
-    button.button("Dismiss", key=f"dismiss {status.name}", on_click=forget, args=(status.name,))
+    button.button("Dismiss", key=f"dismiss {status.name}{place}", on_click=forget, args=(status.name,))
 
 
 def _result(status: Status) -> str:
@@ -80,7 +117,10 @@ def _result(status: Status) -> str:
 
 def _phase(status: Status) -> str:
     if status.state == "queued":
-        return f"queued: {count(status.ahead, 'job')} before this one"
+        if not status.ahead:
+            return "begins now"
+        rest = f" and {count(status.ahead - 1, 'other job')}" if status.ahead > 1 else ""
+        return f"waits for {plots.plain(status.waits_for)}{rest}"
     left = "" if status.seconds_left is None else f", about {plots.duration(status.seconds_left)} left"
     return PHASES[status.state] + left
 
@@ -101,19 +141,33 @@ def _repeat(is_under_way: Callable[[], bool], draw: Callable[[], None]) -> None:
 # --- dataset jobs --------------------------------------------------------------------------------
 
 
-def jobs() -> None:
-    """All dataset jobs since the server started: progress, a training's loss, results."""
+def jobs(shown: Container[str | None] = ()) -> None:
+    """All dataset jobs since the server started but those shown elsewhere: what is under way and the last result.
+
+    Earlier results are folded away.
+    """
     work = services.services().work
-    if not work.statuses():
+
+    def others() -> list[Status]:
+        return [status for status in work.statuses() if status.name not in shown]
+
+    if not others():
         return
 
     def draw() -> None:
-        for status in work.statuses():
-            line(status)
+        ended = [status for status in others() if not status.under_way]
+        for status in others():
             if status.under_way:
+                line(status)
                 _loss(status.name)
+        for status in ended[:1]:
+            line(status)
+        if ended[1:]:
+            with st.expander(f"{count(len(ended) - 1, 'earlier job')}", key="earlier jobs"):
+                for status in ended[1:]:
+                    line(status)
 
-    _repeat(lambda: any(status.under_way for status in work.statuses()), draw)
+    _repeat(lambda: any(status.under_way for status in others()), draw)
 
 
 def watch_work(name: str) -> None:

@@ -8,8 +8,9 @@ from streamlit.errors import StreamlitAPIException
 from hume.common.errors import RunError
 from hume.common.formatting import percent
 from hume.runs.findings import View
-from pages._state import modes
-from pages._state.runs import choose, choose_next, chosen_run, readable_runs, run_names, views
+from pages._sections import progress
+from pages._state import current, modes
+from pages._state.runs import UNKNOWN, choose, choose_next, chosen_run, readable_runs, run_names, views
 from pages._state.services import services
 from pages._widgets import plots
 
@@ -22,6 +23,7 @@ VIEWS: dict[View, str] = {
 
 def sidebar() -> None:
     """The chosen run, blind mode and jobs under way."""
+    progress.adopt()
     with st.sidebar:
         _run_choice()
         _view_choice()
@@ -48,20 +50,39 @@ def _run_choice() -> None:
     names = run_names()
     if "next run" in st.session_state:
         choose(st.session_state.pop("next run"))
-    if not names:
-        return
     if st.session_state.get("run") not in names:
-        st.session_state.pop("run", None)  # it was deleted or renamed
-        if st.query_params.get("run") not in names:
-            choose(_newest(names))
+        _find(names)
+    else:
+        st.session_state.pop(UNKNOWN, None)
+    if not names:
+        current.follow(None)
+        return
     if "run" in st.session_state:
         # The address follows an existing widget; before its first run it is set here.
         with suppress(StreamlitAPIException):
             st.query_params["run"] = st.session_state["run"]
     name = st.selectbox("Run", names, key="run", bind="query-params", index=None, placeholder="Choose a run")
-    if name is None:  # the address names a run that does not exist
+    current.follow(name)
+    if name is None and UNKNOWN not in st.session_state:  # it was cleared
         choose_next(_newest(names))
         st.rerun()
+
+
+def _find(names: list[str]) -> None:
+    """The run to show where the session has none: the one of the link, else of the current dataset, else the newest."""
+    gone = st.session_state.pop("run", None)  # deleted or renamed
+    asked = gone or st.query_params.get("run") or st.session_state.get(UNKNOWN)
+    if asked in names:
+        return
+    now = None if asked is None else services().store.renamed(str(asked))
+    if now is not None:
+        choose(now)
+        st.toast(f"Run {plots.plain(str(asked))} is now called {plots.plain(now)}.", icon=":material/edit:")
+    elif asked is not None and gone is None:
+        st.session_state[UNKNOWN] = asked
+        st.query_params.pop("run", None)
+    elif names:
+        choose(current.asked_run() or _newest(names))
 
 
 def _view_choice() -> None:

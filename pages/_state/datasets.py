@@ -9,9 +9,14 @@ from hume import Run, Store
 from hume.data.dataset import Dataset, dataset_folders
 from pages._state.services import services
 
+CURRENT = "current dataset"  # the session key of the dataset that pages start from, see `pages._state.current`
+
 
 def usual_dataset(names: list[str]) -> str:
-    """The dataset that a page shows by default."""
+    """The dataset that a page shows by default: the current one, where it is among these."""
+    current = st.session_state.get(CURRENT)
+    if current in names:
+        return str(current)
     return "fashion-mnist" if "fashion-mnist" in names else names[0]
 
 

@@ -1,6 +1,7 @@
 """Whether a page may show the ground truth: blind mode and its exceptions."""
 
 from pathlib import PurePosixPath
+from typing import Any
 
 import streamlit as st
 
@@ -18,6 +19,11 @@ def file_names(data: Dataset) -> list[str] | None:
     if names is None or data.labels is None or not is_blind():
         return names
     return [PurePosixPath(name).name for name in names]
+
+
+def visible(data: Dataset, items: list[Any]) -> list[Any]:
+    """Items that name files or classes; none while the ground truth is hidden, which folder names reveal."""
+    return [] if data.labels is not None and is_blind() else items
 
 
 def shows_truth(data: Dataset) -> bool:

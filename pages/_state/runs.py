@@ -15,7 +15,9 @@ from hume.runs.findings import Findings, RowChoice, Seeds, View
 from hume.runs.review import Review
 from pages._state import modes
 from pages._state.services import services
+from pages._state.text import plain, spaces
 
+UNKNOWN = "unknown run"  # the session key of a name in a link that no run has
 DATA, SEARCH, OBJECTIVE, EXPLORE, RELIABLE, ANSWER, DIFFERENCES = (
     f"{name}.py" for name in ("data", "search", "objective", "explore", "reliable", "answer", "differences")
 )
@@ -61,6 +63,13 @@ def chosen_run() -> Run | None:
     """The run chosen in the sidebar, None when there is none."""
     name = st.session_state.get("run")
     return services().store.open(name) if name in run_names() else None
+
+
+def dataset_name(name: str) -> str | None:
+    """The dataset of a run by its name; None where the run cannot be read."""
+    with suppress(RunError):
+        return services().store.open(name).request.dataset
+    return None
 
 
 def latest_of(dataset: str) -> Run | None:
@@ -153,16 +162,39 @@ def chosen_seeds() -> Seeds:
 def finished_run() -> Findings:
     """The chosen run's results; where there are none, show what to do next and stop the page."""
     run = chosen_run()
+    if run is None and UNKNOWN in st.session_state:
+        unknown(str(st.session_state[UNKNOWN]))
+        st.stop()
     if run is None:
         st.info("No run yet. A search of the embedded images takes about half a minute.", icon=":material/info:")
         st.page_link(SEARCH, label="Start a search", icon=":material/search:")
         st.stop()
+    heading(run)
     if state(run) != "finished":
         unfinished(run)
         st.stop()
     found = findings(run)
     notes(run)
     return found
+
+
+def heading(run: Run) -> None:
+    """A line with the run, its dataset, K and spaces."""
+    asked = run.request
+    st.caption(
+        f"Run **{plain(run.name)}** · dataset **{plain(asked.dataset)}** · "
+        f"**K = {asked.config.num_classes}** · {spaces(asked.phi1, asked.phi2)} · "
+        f"{count(len(asked.seeds), 'seed')}"
+    )
+
+
+def unknown(name: str) -> None:
+    """A link to a run that does not exist: what may have happened, and where to find the others."""
+    where = "is in the trash: restore it on the Runs page" if name in services().store.trash() else (
+        "does not exist here: it was deleted, or the link is of another home"
+    )  # fmt: skip
+    st.warning(f"Run {plain(name)} {where}.", icon=":material/link_off:")
+    st.page_link("runs.py", label="All runs", icon=":material/list:")
 
 
 def notes(run: Run) -> None:

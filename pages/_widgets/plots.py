@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from hume.common.csv_files import csv_bytes
+from pages._state.text import plain as plain
+from pages._state.text import spaces as spaces
 
 Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
 MODE_BAR = {
@@ -102,16 +104,6 @@ def duration(seconds: float) -> str:
 def size(num_bytes: float) -> str:
     """Bytes as text."""
     return f"{num_bytes / 2**30:.1f} GiB" if num_bytes >= 2**30 else f"{max(1, round(num_bytes / 2**20))} MiB"
-
-
-def plain(text: str) -> str:
-    """Text escaped for Markdown and HTML."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~$:&" else c for c in text)
-
-
-def spaces(phi1: str, phi2: str) -> str:
-    """Two spaces by their names, for Markdown."""
-    return f"φ1 {plain(phi1)}, φ2 {plain(phi2)}"
 
 
 def file_name(*parts: str | Path) -> str:

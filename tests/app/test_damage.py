@@ -127,7 +127,7 @@ def test_a_broken_dataset_is_named_and_others_can_be_chosen(home, file, content)
         at = look(page, **{key: "broken"})
         assert at.error.len == 1
         assert "broken" in at.error[0].value
-        choice = at.segmented_control(key=key) if page == "start" else at.selectbox(key=key)
+        choice = at.segmented_control(key="dataset") if page == "start" else at.selectbox(key="dataset")
         choice.set_value("birds")
         assert rerun(at).error.len == 0
         assert at.button(key="launch")

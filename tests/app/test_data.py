@@ -121,7 +121,7 @@ def test_a_folder_is_looked_at_before_it_is_added(home, roots):
     press(at, "add path")
     assert ended("Add pets").result.summary == "6 of 7 given files are in pets; 1 was set aside."
     at = look("data", data="pets")
-    assert at.selectbox(key="data").value == "pets"
+    assert at.selectbox(key="dataset").value == "pets"
     said = " ".join(each.value for each in at.success)
     assert says(said.replace("\\", ""), "Add pets: 6 of 7 given files are in pets")
     press(at, "dismiss Add pets")
@@ -200,14 +200,14 @@ def test_what_a_run_needs_cannot_be_deleted_and_the_rest_asks_once(home):
     birds(home, "spare")
     press(look("data", data="spare"), "delete dataset")
     assert not (home.dataset_roots[0] / "spare").exists()
-    assert look("data", data="spare").selectbox(key="data").value == "fashion-mnist"
+    assert look("data", data="spare").selectbox(key="dataset").value == "fashion-mnist"
 
 
 def test_an_embedded_dataset_is_copied_first(home):
     at = look("data", data="digits")
     assert not [button for button in at.button if button.key in ("train", "extract", "delete dataset")]
     at = press(at, "copy")
-    assert at.selectbox(key="data").value == "digits-2"
+    assert at.selectbox(key="dataset").value == "digits-2"
     assert json.loads((home.dataset_roots[0] / "digits-2" / "card.json").read_text())["name"]
 
 

@@ -60,9 +60,9 @@ def test_a_search_is_seen_while_it_runs(searching):
     assert [button.key for button in at.button if button.label == "Cancel"] == ["cancel long", "cancel other next"]
 
 
-def test_a_waiting_run_says_how_many_are_before_it(searching):
+def test_a_waiting_run_says_what_it_waits_for(searching):
     at = look("search", run="next")
-    assert any("queued: 1 job before this one" in bar.proto.text for bar in at.get("progress"))
+    assert any("waits for long" in bar.proto.text for bar in at.get("progress"))
     assert any(" 2 jobs before it" in text for text in words(at))
 
 

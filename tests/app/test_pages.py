@@ -52,7 +52,7 @@ def test_without_a_run_a_page_says_what_to_do_next(home, page):
     at = look(page)
     assert len(at.title) == 1
     if page in ("data", "compare"):
-        assert at.selectbox(key={"data": "data", "compare": "compared"}[page]).value == "fashion-mnist"
+        assert at.selectbox(key={"data": "dataset", "compare": "compared"}[page]).value == "fashion-mnist"
     elif page in ("start", "search"):
         assert at.button(key="launch").label.endswith(("random starts", "seeds"))
     else:
@@ -184,10 +184,16 @@ def test_a_link_chooses_the_run(library):
         assert look("objective", run=run).selectbox(key="run").value == run
 
 
-def test_a_link_to_a_run_that_is_gone_leads_to_the_newest(library):
-    at = look("objective", run="never")
-    assert at.selectbox(key="run").value == library.names()[0]
+@cases("page", OF_A_RUN)
+def test_a_link_to_a_run_that_never_was_says_so_and_shows_no_other(library, page):
+    at = look(page, run="never<b>")
+    assert at.selectbox(key="run").value is None
+    assert says(at.warning[0].value.replace("\\", ""), "Run never<b> does not exist here")
+    assert figures(at) == {}
     assert at.error.len == 0
+    at = rerun(at.selectbox(key="run").set_value("first"))
+    assert at.warning.len == 0
+    assert says(at.caption[0].value.replace("\\", ""), "Run first", "dataset birds", "K = 4", "5 seeds")
 
 
 def test_a_link_opens_a_seed_of_the_run_or_of_one_beside_it(library):

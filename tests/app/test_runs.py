@@ -26,6 +26,7 @@ from tests.support.app_driver import (
     press,
     quick,
     rerun,
+    says,
     tables,
     tick,
     words,
@@ -165,6 +166,9 @@ def test_a_run_is_renamed_and_stays_the_chosen_one(home, data):
     assert at.selectbox(key="run").value == "better"
     assert review.read(home.open("better")).name(0) == "Owls"
     assert look("objective", run="better").error.len == 0
+    by_old_link = look("objective", run="old")
+    assert by_old_link.selectbox(key="run").value == "better"
+    assert says(by_old_link.toast[0].value, "old is now called better")
 
 
 @pytest.mark.parametrize("name", ["taken", "../up", "a b", "", "**bold**", "x" * 200])

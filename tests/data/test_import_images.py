@@ -39,8 +39,8 @@ def shelf(folder, shapes):
     return {name: save(folder / name, noise(*shape)) for name, shape in shapes.items()}
 
 
-def bring(folder, root, name="birds", **options):
-    return import_images(list_folder(folder, roots=None), root, name, **{"keep": "refer", **options})
+def bring(folder, root, name="birds", *, meaning=None, **options):
+    return import_images(list_folder(folder, roots=None, meaning=meaning), root, name, **{"keep": "refer", **options})
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_class_of_one_image_counts_and_one_without_any_does_not(given, root):
     shelf(given, {"a/1.png": (8, 8), "c/1.png": (8, 8), "c/2.png": (8, 8)})
     (given / "b").mkdir()
     (given / "b" / "1.png").write_bytes(b"text")
-    folder, report = bring(given, root)
+    folder, report = bring(given, root, meaning="classes")
     assert folder.load().classes == ("a", "c")
     assert folder.load().labels.tolist() == [0, 1, 1]
     assert report.notes == ["Classes without a usable image are removed: b."]
@@ -143,7 +143,7 @@ def test_a_class_of_one_image_counts_and_one_without_any_does_not(given, root):
 
 def test_more_than_256_classes(given, root):
     shelf(given, {f"{i}/x.png": (4, 4) for i in range(258)})
-    dataset = bring(given, root)[0].load()
+    dataset = bring(given, root, meaning="classes")[0].load()
     assert dataset.labels.tolist() == list(range(258))
     assert dataset.classes == tuple(map(str, range(258)))
 
@@ -290,7 +290,7 @@ def test_a_zip_becomes_a_dataset(tmp_path, given, root):
     shelf(given / "photos", {"cat/1.png": (60, 40, 3), "dog/1.png": (50, 70, 3)})
     packed = shutil.make_archive(str(tmp_path / "photos"), "zip", given)
     unpack_zip(Path(packed), tmp_path / "unpacked")
-    folder, _ = bring(top_folder(tmp_path / "unpacked"), root, "My photos!", keep="move")
+    folder, _ = bring(top_folder(tmp_path / "unpacked"), root, "My photos!", keep="move", meaning="classes")
     shutil.rmtree(tmp_path / "unpacked")
     assert folder.name == "My-photos"
     assert folder.card()["name"] == "My photos!"

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from hume.common.errors import InputError, RunError
-from hume.data.importers.folder_listing import allowed_roots, check_allowed, list_folder, ordered
+from hume.data.importers.folder_listing import allowed_roots, check_allowed, list_folder
+from hume.data.importers.folder_meaning import ordered, outcomes
 from hume.data.importers.table_listing import list_table
 from hume.data.importers.zip_archive import top_folder, unpack_zip
 from tests.support.rules import cases
@@ -36,7 +37,7 @@ def rows(listing):
 
 def test_class_folders_give_labels_in_the_order_of_numbers(tmp_path):
     make(tmp_path, "10/a.png", "2/c.JPG", "2/b.webp", "1/d.png")
-    found = list_folder(tmp_path, roots=None)
+    found = list_folder(tmp_path, roots=None, meaning="classes")
     assert found.classes == ["1", "2", "10"]
     assert rows(found) == [
         ("1/d.png", "1", None),
@@ -55,32 +56,57 @@ def test_a_flat_folder_has_no_labels(tmp_path):
     assert found.classes is None
 
 
-def test_below_a_class_folder_everything_is_of_that_class(tmp_path):
-    found = list_folder(make(tmp_path, "cat/x/y/a.png", "cat/b.png", "dog/c.png"), roots=None)
-    assert [entry.label for entry in found.entries] == ["cat", "cat", "dog"]
+# {folder: pictures}, what the folders mean, the classes with their sizes, the split; "" is beside the folders
+FOLDERS = {
+    "loose pictures and an album": ({"": 109, "holiday": 200}, "nothing", {}, {}),
+    "class folders": ({"cat": 9, "dog": 7}, "classes", {"cat": 9, "dog": 7}, {}),
+    "a stray picture": ({"": 1, "cat": 9, "dog": 7}, "classes", {"cat": 9, "dog": 7, "no folder": 1}, {}),
+    "many beside them": ({"": 5, "cat": 9, "dog": 7}, "nothing", {}, {}),
+    "folders in class folders": ({"cat/2019": 3, "cat/x/y": 2, "dog": 4}, "classes", {"cat": 5, "dog": 4}, {}),
+    "one folder around all": ({"my/pets/cat": 3, "my/pets/dog": 3}, "classes", {"cat": 3, "dog": 3}, {}),
+    "one class folder": ({"cat": 4}, "nothing", {}, {}),
+    "deep and flat": ({"a/b/c": 4}, "nothing", {}, {}),
+    "albums by date": ({"2019-05": 4, "2020": 4, "2021_01_31": 2}, "nothing", {}, {}),
+    "a folder each": ({"1": 1, "2": 1, "3": 1}, "nothing", {}, {}),
+    "a split": ({"Train": 3, "val": 2}, "split", {}, {"train": 3, "test": 2}),
+    "a validation set": ({"train": 3, "valid": 2, "test": 1}, "split", {}, {"train": 5, "test": 1}),
+    "a split of classes": (
+        {"train/cat": 3, "train/dog": 2, "test/cat": 1, "test/dog": 1}, "split", {"cat": 4, "dog": 3},
+        {"train": 5, "test": 2},
+    ),
+    "more beside a split": ({"train": 3, "test": 2, "extra": 1, "": 1}, "split", {}, {"train": 5, "test": 2}),
+    "a bus and a train": ({"train/cat": 2, "bus/cat": 2}, "classes", {"bus": 2, "train": 2}, {}),
+}  # fmt: skip
 
 
-@cases(
-    ("names", "splits"),
-    [
-        (["train/cat/a.png", "test/cat/b.png"], {"a": "train", "b": "test"}),
-        (["Train/a.png", "val/b.png"], {"a": "train", "b": "test"}),
-        (["train/a.png", "valid/b.png", "test/c.png"], {"a": "train", "b": "train", "c": "test"}),
-        (["train/cat/a.png", "bus/cat/b.png"], {"a": None, "b": None}),
-    ],
-)
-def test_train_and_test_folders_are_a_split(tmp_path, names, splits):
-    found = list_folder(make(tmp_path, *names), roots=None)
-    assert {entry.path.stem: entry.split for entry in found.entries} == splits
-    if None not in splits.values():
-        assert found.classes == (["cat"] if "cat" in names[0] else None)
-        assert [entry.split for entry in found.entries] == sorted(splits.values(), reverse=True)
+@cases(("folders", "meaning", "classes", "splits"), list(FOLDERS.values()))
+def test_every_picture_comes_in_whatever_its_folder_and_the_folders_mean_what_they_likely_do(
+    tmp_path, folders, meaning, classes, splits
+):
+    names = [f"{folder}/{i}.png".lstrip("/") for folder, number in folders.items() for i in range(number)]
+    possible = outcomes(names)
+    assert (possible[0].meaning, possible[0].classes, possible[0].splits) == (meaning, classes, splits)
+    make(tmp_path, *names)
+    for each in possible:
+        found = list_folder(tmp_path, roots=None, meaning=each.meaning)
+        assert sorted(entry.name for entry in found.entries) == sorted(names)
+        assert not found.set_aside
+        assert Counter(entry.label for entry in found.entries if entry.label is not None) == each.classes
+        assert Counter(entry.split for entry in found.entries if entry.split is not None) == each.splits
+    judged = list_folder(tmp_path, roots=None)
+    assert rows(judged) == rows(list_folder(tmp_path, roots=None, meaning=meaning))
+
+
+def test_a_meaning_that_folders_cannot_have_is_refused(tmp_path):
+    make(tmp_path, "a.png", "b.png")
+    for meaning, why in (("classes", "no sub-folders"), ("split", "no train and test folders")):
+        with pytest.raises(InputError, match=why):
+            list_folder(tmp_path, roots=None, meaning=meaning)
 
 
 def test_what_is_set_aside_has_a_reason_and_everything_adds_up(tmp_path):
-    kept = ["cat/a.png", "dog/b.png"]
+    kept = ["cat/a.png", "dog/b.png", "loose.png"]
     aside = {
-        "loose.png": "is next to the class folders",
         "cat/readme.txt": "is not an image by its ending",
         "cat/no-ending": "is not an image by its ending",
         "cat/.hidden.png": "is hidden",
@@ -100,11 +126,6 @@ def test_what_is_set_aside_has_a_reason_and_everything_adds_up(tmp_path):
         os.fsdecode(b"dog/\xff.png"): "has a name that is not UTF-8",
     }
     assert found.given == len(found.entries) + len(found.set_aside) == 14
-
-
-def test_what_lies_beside_the_split_is_set_aside(tmp_path):
-    found = list_folder(make(tmp_path, "train/a.png", "test/b.png", "extra/c.png", "d.png"), roots=None)
-    assert sorted(name for name, _ in found.set_aside) == ["d.png", "extra/c.png"]
 
 
 def test_links_are_followed_only_within_the_folder(tmp_path):

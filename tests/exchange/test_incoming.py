@@ -13,6 +13,7 @@ from hume import Store
 from hume.common.errors import InputError
 from hume.exchange.detection import detect_format
 from hume.exchange.incoming import STALE, import_path, sweep
+from hume.exchange.preview import look
 from hume.features.pretrain import PretrainConfig
 from hume.jobs.datasets import DatasetJobs, upload
 from hume.jobs.runs import RunJobs
@@ -95,6 +96,44 @@ def test_pictures_become_a_dataset_and_the_rest_is_counted(store, folder, archiv
     assert left == ["pets"], "what was unpacked is gone"
 
 
+@pytest.mark.parametrize("kind", ["images", "zip"])
+def test_what_would_come_in_is_said_before_and_no_picture_is_lost_by_its_place(store, tmp_path, kind):
+    given = tmp_path / "album"
+    (given / "holiday").mkdir(parents=True)
+    names = [f"holiday/{i}.png" for i in range(6)] + [f"{i}.png" for i in range(3)]
+    for i, name in enumerate(names):
+        (given / name).write_bytes(png(i))
+    (given / "text.jpg").write_text("no picture")
+    (given / "cut.png").write_bytes(png(99)[:60])
+    (given / "notes.txt").write_text("no picture")
+    path = given
+    if kind == "zip":
+        path = tmp_path / "album.zip"
+        with zipfile.ZipFile(path, "w") as made:
+            for file in sorted(given.rglob("*.*")):
+                made.write(file, f"album/{file.relative_to(given)}")
+            made.writestr("__MACOSX/album/._0.png", b"x")
+    found = detect_format(path)
+    usual, other = found.outcomes
+    assert (usual.meaning, usual.classes) == ("nothing", {})
+    assert (other.meaning, other.classes) == ("classes", {"holiday": 6, "no folder": 5})
+    seen = look(found, path, shown=99)
+    bad = {name.removeprefix("album/"): why for name, why in (*found.set_aside, *seen.unreadable)}
+    assert bad.pop("__MACOSX/album/._0.png", None) == ("is a file of the operating system" if kind == "zip" else None)
+    assert bad.pop("cut.png").startswith("is ")
+    assert bad == {"text.jpg": "is not an image", "notes.txt": "is not an image by its ending"}
+    assert {name.removeprefix("album/") for name, _ in seen.pictures} == set(names)
+    import_path(found, store, "plain")
+    assert store.load_dataset("plain").labels is None
+    assert sorted(store.load_dataset("plain").file_names) == sorted(names)
+    import_path(detect_format(path, meaning="classes"), store, "classes")
+    data = store.load_dataset("classes")
+    assert data.classes == ("holiday", "no folder")
+    assert np.bincount(data.labels).tolist() == [6, 3]
+    with pytest.raises(InputError, match="no train and test folders"):
+        detect_format(path, meaning="split")
+
+
 def test_a_table_says_where_pictures_lie_and_what_they_are(store, folder, tmp_path):
     lines = ["file,kind", *(f"{name}/{i}.png,{name}" for name in CLASSES for i in range(EACH)), "cat/none.png,cat"]
     table = folder / "pets.csv"
@@ -175,7 +214,7 @@ def test_what_lies_elsewhere_or_is_nothing_known_is_told(tmp_path, folder):
     with pytest.raises(InputError, match=r"unsupported input: .*film\.mp4\. Supported: a folder"):
         detect_format(tmp_path / "film.mp4")
     (tmp_path / "torn.zip").write_bytes(b"PK\3\4" + b"\0" * 50)
-    with pytest.raises(InputError, match="not a zip archive, or a damaged one"):
+    with pytest.raises(InputError, match="is no zip archive, or is cut short"):
         detect_format(tmp_path / "torn.zip")
 
 
@@ -284,7 +323,7 @@ def test_paths_that_cannot_be_read_and_options_that_do_not_apply_are_reported(tm
     raw[entry + 9] |= 0x08  # its name is said to be UTF-8
     raw[entry + 46] = 0xFF
     archive.write_bytes(raw)
-    with pytest.raises(InputError, match="not a zip archive, or a damaged one"):
+    with pytest.raises(InputError, match="is no zip archive, or is cut short"):
         detect_format(archive)
 
 
@@ -352,7 +391,7 @@ def test_a_failing_import_says_why_and_leaves_no_dataset(work, store):
     place = upload(store.home, [("torn.zip", io.BytesIO(b"PK nothing"))])
     status = done(work, work.add_uploaded(place, "torn", side=96))
     assert status.state == "failed"
-    assert "not a zip archive" in status.message
+    assert "is no zip archive" in status.message
     assert not store.dataset_roots[0].exists() or list(store.dataset_roots[0].iterdir()) == []
 
 

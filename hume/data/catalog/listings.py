@@ -8,7 +8,8 @@ from typing import Any
 from hume.common.errors import HumeError, InputError
 from hume.common.optional import library
 from hume.data.catalog.formats import MissingError
-from hume.data.importers.folder_listing import Entry, Listing, split_of
+from hume.data.importers.folder_listing import Entry, Listing
+from hume.data.importers.folder_meaning import split_of
 
 Labelled = tuple[list[str], list[tuple[Path, int]]]  # the classes, and every file with its label
 

@@ -1,24 +1,17 @@
 """List the image files of a folder, with labels and split from its sub-folders, and the files not used and why."""
 
-import math
 import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from hume.common.errors import InputError
-
-Split = Literal["train", "test"]
+from hume.data.importers.folder_meaning import Meaning, Split, check, judge, ordered, places
 
 PNG_LIKE = {".png", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"}
 JPEG_LIKE = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".jp2", ".j2k", ".jpx"}
 ENDINGS = frozenset(PNG_LIKE | JPEG_LIKE)
 JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
-TRAIN = frozenset({"train", "training"})
-TEST = frozenset({"test", "testing"})
-VALIDATION = frozenset({"val", "valid", "validation"})
 ROOTS = "HUME_DATA_ROOTS"
 
 
@@ -79,13 +72,12 @@ def check_allowed(path: Path, roots: Sequence[Path] | None) -> Path:
 # --- folders -------------------------------------------------------------------------------
 
 
-def list_folder(folder: Path, *, roots: Sequence[Path] | None) -> Listing:
-    """List the images in a folder: one level of class folders, or flat without labels.
+def list_folder(folder: Path, *, roots: Sequence[Path] | None, meaning: Meaning | None = None) -> Listing:
+    """List all images in a folder and below it, with what their folders mean.
 
-    Sub-folders named train and test (or val, validation) are a split, each with class folders or flat; where there is a
-    test folder, a validation folder counts as train. Everything below a class folder is of that class. Files next to
-    class folders have no class and are set aside, as are hidden files, other files than images by their ending, and
-    links out of the folder. Every file in a hidden folder counts; a link to a folder counts as one.
+    meaning: of the sub-folders, judged by their names and sizes if left out, see `hume.data.importers.folder_meaning`.
+    Set aside are hidden files, other files than images by their ending, and links out of the folder. Every file in a
+    hidden folder counts; a link to a folder counts as one.
 
     Entries are sorted by split, class and name, class names in natural order. 500,000 files take about 4 s.
     Raises InputError for a folder that does not exist, may not be read, is outside `roots` or has no image.
@@ -98,38 +90,18 @@ def list_folder(folder: Path, *, roots: Sequence[Path] | None) -> Listing:
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}): check the path and its permissions") from None
     aside: list[tuple[str, str]] = []
-    names = list(_walk(root, aside))
-    entries = _arranged(root, names, aside)
-    if not entries:
+    names = sorted(_walk(root, aside))
+    if not names:
         raise InputError(f"{folder} has no images ({len(aside):,} other files): name a folder with {_some_endings()}")
+    if meaning is not None:
+        check(names, meaning)
+    found = places(names, meaning or judge(names))
+    entries = [Entry(name, root / name, *place) for name, place in zip(names, found, strict=True)]
     labels = {entry.label for entry in entries if entry.label is not None}
     classes = ordered(labels) if labels else None
     ranks = {label: rank for rank, label in enumerate(classes or [])}
     entries.sort(key=lambda entry: (entry.split == "test", ranks.get(entry.label or "", -1), entry.name))
     return Listing(entries, sorted(aside), classes, root)
-
-
-def ordered(labels: Iterable[str]) -> list[str]:
-    """Labels in natural order: by value if all are numbers, else by name, with 2 before 10."""
-    labels = list(labels)
-    try:
-        values = {label: float(label) for label in labels}
-    except ValueError:
-        values = {}
-    if values and all(map(math.isfinite, values.values())):
-        return sorted(labels, key=lambda label: (values[label], label))
-    return sorted(labels, key=lambda label: (_natural(label), label))
-
-
-def split_of(name: str, *, has_test: bool) -> Split | None:
-    """The split that a name stands for; None for any other name.
-
-    Validation is the test split where there is no other.
-    """
-    name = name.strip().casefold()
-    if name in TRAIN or (name in VALIDATION and has_test):
-        return "train"
-    return "test" if name in TEST | VALIDATION else None
 
 
 def why_not(name: str) -> str | None:
@@ -192,42 +164,6 @@ def _why_not_link(root: Path, name: str) -> str | None:
     if not target.is_relative_to(root):
         return "is a link out of the folder"
     return "is a link to a folder" if target.is_dir() else None
-
-
-def _arranged(root: Path, names: list[str], aside: list[tuple[str, str]]) -> list[Entry]:
-    """Entries with label and split from their first folders."""
-    tops = {name.split("/", 1)[0] for name in names if "/" in name}
-    has_test = any(top.casefold() in TEST for top in tops)
-    splits = {top: split_of(top, has_test=has_test) for top in tops}
-    if {"train", "test"} - set(splits.values()):
-        return list(_labelled(root, names, "", None, aside))
-    inside: dict[str, list[str]] = {top: [] for top, split in splits.items() if split is not None}
-    for name in names:
-        top = name.split("/", 1)[0]
-        if top in inside and "/" in name:
-            inside[top].append(name)
-        else:
-            aside.append((name, "is next to the train and test folders"))
-    return [entry for top, files in inside.items() for entry in _labelled(root, files, f"{top}/", splits[top], aside)]
-
-
-def _labelled(
-    root: Path, names: list[str], prefix: str, split: Split | None, aside: list[tuple[str, str]]
-) -> Iterator[Entry]:
-    """Entries below one prefix, with the next folder as their class, if any."""
-    has_classes = any("/" in name[len(prefix) :] for name in names)
-    for name in names:
-        first, slash, _ = name[len(prefix) :].partition("/")
-        if has_classes and not slash:
-            aside.append((name, "is next to the class folders"))
-        else:
-            yield Entry(name, root / name, first if slash else None, split)
-
-
-def _natural(text: str) -> list[tuple[int, int | str]]:
-    """A key that sorts numbers inside names by value."""
-    pieces = re.split(r"(\d{1,18})", text.casefold())
-    return [(0, int(piece)) if piece.isdecimal() else (1, piece) for piece in pieces if piece]
 
 
 def _some_endings() -> str:

@@ -16,7 +16,8 @@ from hume.common.errors import HumeError, InputError
 from hume.common.files import disk_errors
 from hume.common.progress import Progress, part
 from hume.data.folder import DatasetFolder, check_name
-from hume.data.importers.folder_listing import ENDINGS, TEST, TRAIN, VALIDATION, Entry, Listing, ordered, split_of
+from hume.data.importers.folder_listing import ENDINGS, Entry, Listing
+from hume.data.importers.folder_meaning import TEST, TRAIN, VALIDATION, ordered, split_of
 from hume.data.importers.table_listing import LABEL_COLUMNS, PARQUET
 
 METADATA = frozenset({"dataset_info.json", "dataset_infos.json"})  # next to Parquet files, never read

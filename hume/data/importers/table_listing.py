@@ -11,7 +11,8 @@ from typing import Any
 
 from hume.common.devices import fits
 from hume.common.errors import InputError
-from hume.data.importers.folder_listing import Entry, Listing, Split, check_allowed, ordered, split_of, why_not
+from hume.data.importers.folder_listing import Entry, Listing, check_allowed, why_not
+from hume.data.importers.folder_meaning import Split, ordered, split_of
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img")
 LABEL_COLUMNS = ("label", "class", "target", "labels", "class_name", "category")

@@ -39,16 +39,28 @@ def unpack_zip(archive: Path | BinaryIO, folder: Path, *, on_progress: Progress 
     the caller then removes `folder`.
     """
     name = archive.name if isinstance(archive, Path) else "the archive"
+    with open_zip(archive) as opened:
+        assert opened.fp is not None  # it was opened
+        size = opened.fp.seek(0, os.SEEK_END)
+        return _unpack(opened, name, size, folder, on_progress)
+
+
+def open_zip(archive: Path | BinaryIO) -> zipfile.ZipFile:
+    """Open a zip archive to read; raises InputError for a file that is none, or is cut short."""
+    name = archive.name if isinstance(archive, Path) else "the archive"
     try:
-        opened = zipfile.ZipFile(archive)
+        return zipfile.ZipFile(archive)
     except FileNotFoundError:
         raise InputError(f"{archive} does not exist: check the path") from None
     except (*DAMAGED, UnicodeDecodeError):
         raise InputError(f"{name} is no zip archive, or is cut short: create it again") from None
-    with opened:
-        assert opened.fp is not None  # it was opened
-        size = opened.fp.seek(0, os.SEEK_END)
-        return _unpack(opened, name, size, folder, on_progress)
+
+
+def list_zip(opened: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], list[tuple[str, str]]]:
+    """The files that `unpack_zip` would write, by name, and those it would set aside; nothing is unpacked."""
+    aside: list[tuple[str, str]] = []
+    entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+    return {"/".join(parts): entry for entry, parts in _usable(entries, aside)}, aside
 
 
 def top_folder(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hume.common.errors import InputError
 from hume.data.importers.arrays.stored import texts
-from hume.data.importers.folder_listing import ordered, split_of
+from hume.data.importers.folder_meaning import ordered, split_of
 
 
 def encode_labels(
