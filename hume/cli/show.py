@@ -12,7 +12,7 @@ from hume.cli.options import AsJson, RunName
 from hume.common.errors import InputError, RunError
 from hume.data.dataset import dataset_folders, load_dataset
 from hume.experiments import saved_trust
-from hume.reporting import experiment_sentences, sentences
+from hume.reporting import sentences, trust_sentences
 from hume.runs.findings import View
 from hume.runs.request import solver_name
 from hume.runs.run import Run
@@ -44,7 +44,7 @@ def _trust(run: Run) -> dict[str, str] | None:
     known = saved_trust.read(run, _view(run))
     if known is None:
         return None
-    return {"verdict": known.verdict, "about": known.about, "sentence": experiment_sentences.verdict(known)}
+    return {"verdict": known.verdict, "about": known.about, "sentence": trust_sentences.verdict(known)}
 
 
 def _view(run: Run) -> View:

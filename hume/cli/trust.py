@@ -14,7 +14,7 @@ from hume.experiments.comparison import Comparison
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS, WITHOUT_PHI2
 from hume.experiments.saved_trust import judge
 from hume.experiments.trust import Trust, comparison_of
-from hume.reporting import experiment_sentences
+from hume.reporting import trust_sentences
 from hume.runs.findings import Findings
 from hume.runs.store import Store
 
@@ -41,9 +41,9 @@ def trust(
     with progress(transient=True) as bar:
         task = bar.add_task("evidence", total=1.0)
         judged = judge(found, partial(_advance, bar, task))
-    print(experiment_sentences.verdict(judged))
+    print(trust_sentences.verdict(judged))
     for each in judged.evidence:
-        print(f" {MARKS[each.supports]} {experiment_sentences.evidence(each)}")
+        print(f" {MARKS[each.supports]} {trust_sentences.evidence(each)}")
     if as_json:
         print(json.dumps(as_object(run, judged), ensure_ascii=False))
 
@@ -64,8 +64,7 @@ def _advance(bar: Progress, task: TaskID, share: float) -> None:
 def as_object(run: str, judged: Trust) -> dict[str, object]:
     """The verdict for programs."""
     facts = [
-        {"key": each.key, "says": experiment_sentences.evidence(each), "speaks": each.supports}
-        for each in judged.evidence
+        {"key": each.key, "says": trust_sentences.evidence(each), "speaks": each.supports} for each in judged.evidence
     ]
-    sentence = experiment_sentences.verdict(judged)
+    sentence = trust_sentences.verdict(judged)
     return {"run": run, "verdict": judged.verdict, "about": judged.about, "sentence": sentence, "facts": facts}

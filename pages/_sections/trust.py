@@ -13,7 +13,7 @@ from hume.experiments.comparison import Comparison
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS, WITHOUT_PHI2
 from hume.experiments.trust import Trust
 from hume.experiments.trust_evidence import LEAST_SEEDS, Evidence
-from hume.reporting import experiment_sentences, figures
+from hume.reporting import figures, trust_sentences
 from hume.runs.findings import Findings, View
 from pages._state import datasets, services
 from pages._widgets import plots
@@ -52,7 +52,7 @@ def verdict(judged: Trust) -> None:
         "unclear": (st.info, ":material/help:"),
         "not reliable": (st.warning, ":material/warning:"),
     }[judged.verdict]
-    draw(plots.plain(experiment_sentences.verdict(judged)), icon=icon)
+    draw(plots.plain(trust_sentences.verdict(judged)), icon=icon)
 
 
 def _judged(found: Findings, comparison: Comparison) -> Trust | None:
@@ -73,12 +73,12 @@ def _is_queued(found: Findings) -> bool:
     if status is None:
 
         def work(on_progress: Progress) -> str:
-            return experiment_sentences.verdict(saved_trust.judge(found, on_progress))
+            return trust_sentences.verdict(saved_trust.judge(found, on_progress))
 
         services.services().work.do(name, work)
     elif status.state in ("finished", "failed", "cancelled"):
         return False  # what cannot be kept, or failed in the queue, is computed here
-    what = experiment_sentences.not_judged(judging.SUBJECTS[found.view])
+    what = trust_sentences.not_judged(judging.SUBJECTS[found.view])
     st.info(f"{what} is being computed; its progress stands in the sidebar.", icon=QUEUED)
     return True
 
@@ -150,5 +150,5 @@ def _queue(comparison: Comparison, key: str) -> None:
 
 
 def _line(found: Evidence) -> str:
-    text = experiment_sentences.evidence(found)
+    text = trust_sentences.evidence(found)
     return f"- {SUPPORTS[found.supports]}{plots.plain(text[:1].upper() + text[1:])}."

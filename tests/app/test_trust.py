@@ -5,7 +5,7 @@ import pytest
 
 from hume.experiments import saved_trust
 from hume.experiments.trust import of_run
-from hume.reporting.experiment_sentences import evidence, verdict
+from hume.reporting.trust_sentences import evidence, verdict
 from hume.runs.findings import Findings
 from pages._sections import trust
 from pages._state import services

@@ -12,7 +12,7 @@ from hume.common.errors import InputError
 from hume.evaluation.seed_statistics import SeedStatistics
 from hume.experiments import criteria, saved_trust
 from hume.experiments.trust import Measured, trust_in_labeling
-from hume.reporting.experiment_sentences import evidence, verdict
+from hume.reporting.trust_sentences import evidence, verdict
 from hume.runs.findings import Findings
 from tests.support.planted_runs import create, save_folder
 from tests.support.rules import cases

@@ -17,7 +17,7 @@ from hume.experiments import negative_controls
 from hume.experiments.saved_labelings import SavedLabelings, save
 from hume.experiments.trust import comparison_of, of_run, trust
 from hume.reporting import figures
-from hume.reporting.experiment_sentences import evidence, verdict
+from hume.reporting.trust_sentences import evidence, verdict
 from hume.runs.findings import Findings
 from tests.support.planted_runs import create, save_files, shorten
 from tests.support.rules import cases

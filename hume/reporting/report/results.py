@@ -5,7 +5,7 @@ import numpy as np
 from hume.common.formatting import count, percent
 from hume.experiments import criteria, saved_trust
 from hume.experiments.trust import SUBJECTS
-from hume.reporting import experiment_sentences, figures, sentences
+from hume.reporting import figures, sentences, trust_sentences
 from hume.reporting.document import figure, paragraph, table
 from hume.reporting.report.pictures import ROW, class_row, legend, pictured
 from hume.reporting.report.view import View
@@ -59,9 +59,9 @@ def _verdict(found: Findings) -> str:
     quick = saved_trust.expected_seconds(found.run) <= JUDGED_WITHIN
     judged = saved_trust.judge(found) if quick else saved_trust.read(found.run, found.view)
     if judged is None:
-        what = experiment_sentences.not_judged(SUBJECTS[found.view])
+        what = trust_sentences.not_judged(SUBJECTS[found.view])
         return f"{what} was not computed: the command trust and the page on the seeds do so."
-    return f"Without labels: {experiment_sentences.verdict(judged)}"
+    return f"Without labels: {trust_sentences.verdict(judged)}"
 
 
 def _criteria(view: View) -> str:
