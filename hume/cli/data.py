@@ -200,7 +200,8 @@ def derive_space(
     name: Name = None,
 ) -> None:
     """Derive a space from others: concatenated, centred, of unit length, reduced by PCA."""
-    from hume.features.derive import Recipe, derive
+    from hume.features.derive import derive
+    from hume.features.recipe import Recipe
 
     folder = own_dataset(Store(), dataset)
     recipe = Recipe(spaces=tuple(spaces), unit=unit, centre=centre, pca=pca, whiten=whiten)

@@ -23,9 +23,10 @@ from hume.data.originals import Pictures
 from hume.data.thumbnails import brightened, full_white, sample_images
 from hume.features.augmentations import StoredPictures
 from hume.features.backbones import Backbone, load_backbone
-from hume.features.derive import Recipe, derived_rows
+from hume.features.derive import derived_rows
 from hume.features.encoders import load_encoder
 from hume.features.extract import THREADS, features_key, features_of
+from hume.features.recipe import Recipe
 
 ROWS = 256  # pictures that are read, or computed by a trained network, at once
 

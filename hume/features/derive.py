@@ -3,11 +3,8 @@
 derive(folder, Recipe(spaces=("simclr", "lite0"), unit=True, pca=128))
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -19,65 +16,19 @@ from hume.common.errors import InputError
 from hume.common.files import disk_errors, unfinished
 from hume.common.progress import Progress
 from hume.data.dataset import Dataset, Space
-from hume.data.folder import DIGEST_BYTES, DatasetFolder, check_name
+from hume.data.folder import DatasetFolder, check_name
 from hume.data.importers.arrays import write_features
 from hume.data.rows import BLOCK_BYTES, MOMENT_ROWS, StreamedRows, norms
 from hume.data.space_rows import streamed
+from hume.features.recipe import Recipe, entry, fingerprint
 
-Balance = Literal["unit", "scale", "none"]
 Block: TypeAlias = "tuple[range, Tensor]"  # row numbers, and the rows (n, d)
 Change: TypeAlias = "Callable[[range, Tensor], Tensor]"
 
-BALANCED = {"unit": "rows of each divided by their L2 norm", "scale": "each divided by its typical norm", "none": ""}
 EXACT_DIM = 4096  # up to here PCA decomposes the whole covariance; above, leading directions are iterated
 SPARE = 32  # directions iterated beyond those requested
 ITERATIONS = 8
 NO_VARIANCE = 1e-9  # of the largest variance: rounding to float32
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How to derive a space, in this order; for another order derive twice.
-
-    Rows of several spaces are concatenated. Then the mean row is subtracted, every row divided by its
-    L2 norm, and projected on the leading principal directions, each step only if requested.
-    """
-
-    spaces: tuple[str, ...]
-    balance: Balance = "unit"  # so that no space outweighs the others; ignored for one space
-    centre: bool = False
-    unit: bool = False
-    pca: int | None = None  # number of directions
-    whiten: bool = False  # scale each of them to variance 1
-    train_rows: bool = False  # fit mean and directions on the rows outside the test split
-
-    def __post_init__(self) -> None:
-        if not self.spaces:
-            raise InputError("a derived space needs at least one space: name one")
-        if len(set(self.spaces)) < len(self.spaces):
-            raise InputError(f"{' + '.join(self.spaces)} names a space twice: name each space once")
-        if self.balance not in BALANCED:
-            raise InputError(f"balance is {self.balance!r}: choose one of {', '.join(BALANCED)}")
-        if self.pca is not None and self.pca < 1:
-            raise InputError(f"PCA to {self.pca} dimensions is not possible: choose at least 1")
-        if self.whiten and self.pca is None:
-            raise InputError("whitening needs a PCA: set the number of directions")
-        if len(self.spaces) == 1 and not (self.centre or self.unit or self.pca):
-            raise InputError(
-                f"{self.spaces[0]} alone would stay unchanged: add centring, unit length, PCA or another space"
-            )
-
-    @property
-    def balanced(self) -> Balance:
-        """The balance of several spaces; none for one."""
-        return self.balance if len(self.spaces) > 1 else "none"
-
-    @property
-    def short(self) -> str:
-        """The recipe as a title: simclr + lite0, centred, L2, PCA 128."""
-        reduced = f"PCA {self.pca}" + (", whitened" if self.whiten else "") if self.pca else ""
-        parts = [" + ".join(self.spaces), "centred" if self.centre else "", "L2" if self.unit else "", reduced]
-        return ", ".join(filter(None, parts))
 
 
 def derive(
@@ -94,7 +45,7 @@ def derive(
     """
     dataset = folder.load()
     parents = [dataset.space(parent) for parent in recipe.spaces]
-    key = _key(recipe, parents, dataset)
+    key = fingerprint(recipe, parents, dataset)
     twin = folder.space_with_key(key)
     if twin is not None:
         return twin
@@ -109,7 +60,7 @@ def derive(
             shape = (dataset.num_samples, pipeline.dim)
             write_features(part, shape, lambda: (rows.numpy() for _, rows in pipeline.blocks()), pipeline.report)
         added = name or folder.free_space_name(recipe.short)
-        folder.add_space(added, part, {**_entry(recipe, parents, explained), "key": key})
+        folder.add_space(added, part, {**entry(recipe, parents, explained), "key": key})
     return added
 
 
@@ -119,7 +70,7 @@ def derived_rows(recipe: Recipe, dataset: Dataset, others: list[Space], key: str
     key: that of the derived space. Raises InputError where the dataset's spaces are not those it was derived from.
     """
     parents = [dataset.space(parent) for parent in recipe.spaces]
-    if _key(recipe, parents, dataset) != key:
+    if fingerprint(recipe, parents, dataset) != key:
         raise InputError(f"{' + '.join(recipe.spaces)} changed since a space was derived from it: derive it again")
     pipeline = _Pipeline(recipe, parents, _fitted_rows(recipe, dataset), None)
     pipeline.fit()
@@ -286,54 +237,9 @@ class _Pipeline:
         return image / self._num_fitted
 
 
-# --- the entry in the card --------------------------------------------------------------------------
-
-
 def _fitted_rows(recipe: Recipe, dataset: Dataset) -> NDArray[np.bool_] | None:
     if not recipe.train_rows:
         return None
     if dataset.test_rows is None or dataset.test_rows.all():
         raise InputError(f"{dataset.name} has no training rows apart from test rows: use all rows")
     return ~dataset.test_rows
-
-
-def _key(recipe: Recipe, parents: list[Space], dataset: Dataset) -> str:
-    settings = asdict(recipe) | {"balance": recipe.balanced, "parents": [space.fingerprint for space in parents]}
-    del settings["spaces"]  # the same features may have another name
-    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=DIGEST_BYTES)
-    if recipe.train_rows and dataset.test_rows is not None:
-        digest.update(np.packbits(dataset.test_rows).tobytes())
-    return f"derived-{digest.hexdigest()}"
-
-
-def _entry(recipe: Recipe, parents: list[Space], explained: float | None) -> dict[str, Any]:
-    licences = dict.fromkeys(space.licence for space in parents if space.licence)
-    return {
-        "title": recipe.short,
-        "kind": "derived",
-        "made": _description(recipe, parents, explained),
-        "licence": "; ".join(licences) or "not stated",
-        "recipe": asdict(recipe),
-    }
-
-
-def _description(recipe: Recipe, parents: list[Space], explained: float | None) -> str:
-    given = " and ".join(f"{space.name} ({space.features.shape[1]:,} dimensions)" for space in parents)
-    first = f"Derived from {given}"
-    if len(parents) > 1:
-        first += ", concatenated" + (f", {BALANCED[recipe.balanced]}" if recipe.balanced != "none" else "")
-    steps = []
-    if recipe.centre:
-        steps.append("the mean row is subtracted")
-    if recipe.unit:
-        steps.append("every row is divided by its L2 norm")
-    if recipe.pca is not None:
-        directions = (
-            f"{recipe.pca:,} principal components are kept, with {100 * (explained or 0):.1f} % of the variance"
-        )
-        steps.append(directions + (", each scaled to variance 1" if recipe.whiten else ""))
-    fitted = " Only rows outside the test split are used to fit them." if recipe.train_rows else ""
-    if not steps:
-        return f"{first}.{fitted}"
-    then = ", then ".join(steps)
-    return f"{first}. {then[0].upper()}{then[1:]}.{fitted}"

@@ -28,8 +28,8 @@ from hume.jobs.runs import RunJobs
 from hume.runs.findings import Findings
 
 if TYPE_CHECKING:
-    from hume.features.derive import Recipe
     from hume.features.pretrain import Epoch, PretrainConfig
+    from hume.features.recipe import Recipe
 
 CHUNK = 2**20
 FILES = "files"  # the queue of imports, which wait for no search

@@ -13,8 +13,8 @@ from hume.data.importers.folder_listing import allowed_roots, check_allowed
 from hume.features import extract as extracting
 from hume.features import pretrain as training
 from hume.features.backbones import KNOWN, available
-from hume.features.derive import Recipe
 from hume.features.encoders import ENCODERS
+from hume.features.recipe import Recipe
 from hume.jobs.datasets import upload
 from pages._sections import progress
 from pages._state import services

@@ -6,7 +6,8 @@ import pytest
 from hume.common.errors import InputError
 from hume.data.importers.arrays import import_features
 from hume.features import derive as module
-from hume.features.derive import Recipe, derive
+from hume.features.derive import derive
+from hume.features.recipe import Recipe
 from tests.support.rules import cases
 
 

@@ -15,9 +15,10 @@ from hume.exchange.detection import detect_format
 from hume.exchange.incoming import import_path
 from hume.features.again import OtherPictures, space_of
 from hume.features.backbones import load_backbone
-from hume.features.derive import Recipe, derive
+from hume.features.derive import derive
 from hume.features.extract import extract
 from hume.features.pretrain import PretrainConfig, pretrain
+from hume.features.recipe import Recipe
 from hume.reporting import sentences
 from hume.runs.answering import Answering
 from hume.runs.findings import Findings
