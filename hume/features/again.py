@@ -3,9 +3,10 @@
 What made a space stands in the dataset's card; its key says whether the network at hand is the one that made it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from hume.features.encoders import load_encoder
 from hume.features.extract import THREADS, features_key, features_of
 from hume.features.recipe import Recipe
 
+Weights = Mapping[str, Path]  # files of weights, by the names of spaces
+AS_RECORDED: Weights = MappingProxyType({})
 ROWS = 256  # pictures that are read, or computed by a trained network, at once
 
 
@@ -121,23 +124,37 @@ def check_known(dataset: Dataset, name: str) -> None:
 
 
 def space_of(
-    dataset: Dataset, name: str, pictures: OtherPictures, *, device: str = "cpu", on_progress: Progress | None = None
+    dataset: Dataset,
+    name: str,
+    pictures: OtherPictures,
+    *,
+    weights: Weights = AS_RECORDED,
+    device: str = "cpu",
+    on_progress: Progress | None = None,
 ) -> Space:
     """A space of a dataset for other pictures, (M, d).
 
-    Raises InputError as `check_known`, and where the network at hand is not the one that made the space.
+    weights: of pretrained networks whose files are not where they were. Raises InputError as `check_known`, and where
+    the network at hand is not the one that made the space.
     """
     check_known(dataset, name)
     entry = _entry(dataset, name)
     if "backbone" in entry:
-        backbone = _backbone(dataset, name, entry, device)
+        backbone = _backbone(dataset, name, entry, weights, device)
         return Space(name, features_of(pictures, backbone, on_progress=on_progress))
     if "training" in entry:
         return Space(name, _trained(dataset, name, entry, pictures, device, on_progress))
     recipe = Recipe(**(entry["recipe"] | {"spaces": tuple(entry["recipe"]["spaces"])}))
     number = len(recipe.spaces)
     parents = [
-        space_of(dataset, parent, pictures, device=device, on_progress=part(on_progress, i / number, (i + 1) / number))
+        space_of(
+            dataset,
+            parent,
+            pictures,
+            weights=weights,
+            device=device,
+            on_progress=part(on_progress, i / number, (i + 1) / number),
+        )
         for i, parent in enumerate(recipe.spaces)
     ]
     return Space(name, derived_rows(recipe, dataset, parents, entry["key"]))
@@ -154,9 +171,9 @@ def _encoder_file(dataset: Dataset, name: str) -> Path:
     return dataset.folder / "encoders" / f"{name}.safetensors"
 
 
-def _backbone(dataset: Dataset, name: str, entry: dict[str, Any], device: str) -> Backbone:
+def _backbone(dataset: Dataset, name: str, entry: dict[str, Any], given: Weights, device: str) -> Backbone:
     assert dataset.folder is not None
-    weights = Path(entry["weights"]) if entry.get("weights") else None
+    weights = given.get(name) or (Path(entry["weights"]) if entry.get("weights") else None)
     backbone = load_backbone(entry["backbone"], weights=weights, device=device)
     if backbone.side != entry["side"]:
         backbone = load_backbone(entry["backbone"], weights=weights, device=device, size=entry["side"])

@@ -20,7 +20,7 @@ from hume.engine.semi_supervised import predict
 from hume.evaluation.ensemble import vote_counts
 from hume.evaluation.metrics import match_classes
 from hume.evaluation.suspects import Seen
-from hume.features.again import OtherPictures, check_known, readable, space_of
+from hume.features.again import AS_RECORDED, OtherPictures, Weights, check_known, readable, space_of
 from hume.runs.findings import Findings
 from hume.runs.new_labels import NewLabels
 from hume.runs.store import Store
@@ -29,11 +29,17 @@ READING = 0.1  # share of the progress
 
 
 def label_new(
-    found: Findings, source: str | Path, *, device: str = "cpu", on_progress: Progress | None = None
+    found: Findings,
+    source: str | Path,
+    *,
+    weights: Weights = AS_RECORDED,
+    device: str = "cpu",
+    on_progress: Progress | None = None,
 ) -> NewLabels:
     """Label new samples as a run would have: by its spaces and its classifier in both.
 
-    source: a folder of pictures, or a dataset by its name or folder. Spaces that the dataset has by the names of the
+    source: a folder of pictures, or a dataset by its name or folder. weights: of networks, by the name of their space,
+    where the files are not those that the dataset names. Spaces that the dataset has by the names of the
     run's are used, others are computed as they were for the run's dataset. A run that is not refined labels by φ1
     alone, with the votes of its seeds' prototypes. A new sample is far where its distance to the found classes, in both
     spaces, is beyond that of 999 in 1,000 of the run's own.
@@ -52,13 +58,17 @@ def label_new(
             )
     spaces, dataset = {}, found.dataset
     wanted = _wanted(found, other)
+    for name, file in weights.items():
+        dataset.space(name)
+        if not file.is_file():
+            raise InputError(f"there is no file {file} with the weights of {name}: name the one that it was made with")
     missing = [name for name in wanted if other is None or name not in other.spaces]
     if missing:
         pictures = _pictures(found, source, other, missing, entries)
         for i, name in enumerate(missing):
             report = part(on_progress, READING + (1 - READING) * i / len(missing),
                           READING + (1 - READING) * (i + 1) / len(missing))  # fmt: skip
-            spaces[name] = space_of(dataset, name, pictures, device=device, on_progress=report)
+            spaces[name] = space_of(dataset, name, pictures, weights=weights, device=device, on_progress=report)
     for name in wanted:
         if name not in spaces and other is not None:
             spaces[name] = other.space(name)

