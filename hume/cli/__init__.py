@@ -14,6 +14,7 @@ from hume.cli import (  # noqa: F401
     selections,
     semi_supervised,
     show,
+    similar,
     suspects,
     tables,
     trust,

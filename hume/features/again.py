@@ -5,6 +5,7 @@ What made a space stands in the dataset's card; its key says whether the network
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +24,7 @@ from hume.data.importers.folder_listing import Entry
 from hume.data.originals import Pictures
 from hume.data.thumbnails import brightened, full_white, sample_images
 from hume.features.augmentations import StoredPictures
-from hume.features.backbones import Backbone, load_backbone
+from hume.features.backbones import KNOWN, Backbone, load_backbone
 from hume.features.derive import derived_rows
 from hume.features.encoders import load_encoder
 from hume.features.extract import THREADS, features_key, features_of
@@ -160,6 +161,36 @@ def space_of(
     return Space(name, derived_rows(recipe, dataset, parents, entry["key"]))
 
 
+def with_captions(dataset: Dataset) -> list[str]:
+    """The spaces of a dataset in which words have a place: those of networks that were trained on captions."""
+    return [name for name in dataset.spaces if _has_captions(_entry(dataset, name))]
+
+
+def embedded_words(dataset: Dataset, name: str, texts: Sequence[str], *, device: str = "cpu") -> NDArray[np.float32]:
+    """Texts as unit rows (W, d) of a space that a network trained on captions made.
+
+    Every text is embedded as it is and as "a photo of a …", and the mean of both is taken. Raises InputError for a
+    space of another kind, and where the network at hand is not the one that made the space.
+    """
+    entry = _entry(dataset, name)
+    if not _has_captions(entry):
+        raise InputError(
+            f"words have no place in the space {name} of {dataset.name}: only a network that was trained on captions, "
+            "such as clip-vitb32, makes a space for both"
+        )
+    encode = _backbone(dataset, name, entry, AS_RECORDED, device, words=True).words
+    assert encode is not None  # load_backbone raises otherwise
+    normalize = torch.nn.functional.normalize
+    ways = [normalize(encode([way.format(text) for text in texts])) for way in ("{}", "a photo of a {}.")]
+    return np.asarray(normalize(ways[0] + ways[1]).numpy(), np.float32)
+
+
+def _has_captions(entry: dict[str, Any]) -> bool:
+    network = str(entry.get("backbone", ""))
+    known = KNOWN.get(network)
+    return bool(entry.get("captions")) or (known.model if known else network).startswith("open_clip:")
+
+
 def _entry(dataset: Dataset, name: str) -> dict[str, Any]:
     dataset.space(name)
     entry: dict[str, Any] = dataset.card.get("spaces", {}).get(name, {})
@@ -171,12 +202,15 @@ def _encoder_file(dataset: Dataset, name: str) -> Path:
     return dataset.folder / "encoders" / f"{name}.safetensors"
 
 
-def _backbone(dataset: Dataset, name: str, entry: dict[str, Any], given: Weights, device: str) -> Backbone:
+def _backbone(
+    dataset: Dataset, name: str, entry: dict[str, Any], given: Weights, device: str, words: bool = False
+) -> Backbone:
     assert dataset.folder is not None
     weights = given.get(name) or (Path(entry["weights"]) if entry.get("weights") else None)
-    backbone = load_backbone(entry["backbone"], weights=weights, device=device)
+    load = partial(load_backbone, entry["backbone"], weights=weights, device=device, words=words)
+    backbone = load()
     if backbone.side != entry["side"]:
-        backbone = load_backbone(entry["backbone"], weights=weights, device=device, size=entry["side"])
+        backbone = load(size=entry["side"])
     folder = DatasetFolder(dataset.folder)
     if entry["key"] not in [features_key(folder, backbone, precision) for precision in ("float32", "float16")]:
         raise InputError(

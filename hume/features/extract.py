@@ -284,8 +284,10 @@ def _entry(record: Record, backbone: Backbone) -> dict[str, Any]:
     if record.num_problems:
         made += f" {record.num_problems} of {record.of} pictures differ from their originals; the card lists them."
     weights = {} if record.weights is None else {"weights": record.weights}
+    captions = {"captions": True} if backbone.captions else {}
     return {
         **weights,
+        **captions,
         "title": backbone.title,
         "kind": "pretrained",
         "made": made,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hume.common.errors import InputError
 from hume.common.progress import Progress, part
@@ -182,10 +183,15 @@ def _by_prototypes(found: Findings, phi1: Space) -> tuple[NDArray[np.int64], NDA
             for each, own in zip(run.prototypes(), found.labelings(), strict=True)
         ]
     )
-    searched = splits.searched_rows(found.dataset, run.request.setting)
-    seen = found.dataset.space(run.request.phi1)
-    mean = space_rows.streamed(seen, unit=True, centre=run.request.config.centre, mean_rows=searched).mean
-    rows = space_rows.as_tensor(phi1)
-    rows = torch.nn.functional.normalize(rows if mean is None else rows - mean)
-    counts = vote_counts(hard_labels(rows, torch.from_numpy(prototypes)).numpy(), K)
+    counts = vote_counts(hard_labels(phi1_as_searched(found, phi1), torch.from_numpy(prototypes)).numpy(), K)
     return counts.argmax(1), counts.max(1) / counts.sum(1)
+
+
+def phi1_as_searched(found: Findings, phi1: Space) -> Tensor:
+    """(M, d1) rows of φ1 for new samples, centred as the run's search centred its own and of unit norm."""
+    request = found.run.request
+    searched = splits.searched_rows(found.dataset, request.setting)
+    seen = found.dataset.space(request.phi1)
+    mean = space_rows.streamed(seen, unit=True, centre=request.config.centre, mean_rows=searched).mean
+    rows = space_rows.as_tensor(phi1)
+    return torch.nn.functional.normalize(rows if mean is None else rows - mean)

@@ -18,6 +18,7 @@ from hume.common.errors import InputError
 from hume.features.backbones import KNOWN, available, core, fetching, load_backbone
 from tests.support import torchvision_here  # noqa: F401
 from tests.support.rules import cases
+from tests.support.tiny_clip import tiny_clip
 
 timm = torchvision = open_clip = transformers = None  # together they take seconds to import
 NAME = "timm:test_resnet"
@@ -341,3 +342,46 @@ def test_a_server_that_refuses_an_answer_is_there_and_a_silent_one_is_not():
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert not fetching.reachable(address, 0.2)
     assert not fetching.reachable(address)
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def test_the_text_tower_of_open_clip_gives_what_encode_text_gives(tmp_path):
+    name, weights, network = tiny_clip(tmp_path)
+    backbone = load_backbone(name, weights=weights, words=True)
+    texts = ["an owl", "a photo of a wren"]
+    with torch.inference_mode():
+        expected = network.encode_text(open_clip.get_tokenizer(name.split(":")[1])(texts))
+    torch.testing.assert_close(backbone.words(texts), expected)
+    assert backbone.captions
+    assert load_backbone(name, weights=weights).weights_digest == backbone.weights_digest
+
+
+def test_the_text_tower_of_transformers_gives_its_text_features(tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    tower = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.CLIPConfig(
+        text_config={**tower, "vocab_size": 6, "max_position_embeddings": 8, "eos_token_id": 1, "bos_token_id": 4},
+        vision_config={**tower, "image_size": 32, "patch_size": 8},
+        projection_dim=24,
+    )
+    network = transformers.CLIPModel(config).eval()
+    network.save_pretrained(tmp_path)
+    side = {"height": 32, "width": 32}
+    transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=side).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="has no tokenizer"):
+        load_backbone(f"transformers:{tmp_path}", words=True)
+    vocabulary = Tokenizer(models.WordLevel({"[PAD]": 0, "[EOS]": 1, "an": 2, "owl": 3, "[UNK]": 4}, unk_token="[UNK]"))
+    vocabulary.pre_tokenizer = pre_tokenizers.Whitespace()
+    vocabulary.post_processor = processors.TemplateProcessing(single="$A [EOS]", special_tokens=[("[EOS]", 1)])
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=vocabulary, pad_token="[PAD]", eos_token="[EOS]", model_max_length=8
+    ).save_pretrained(tmp_path)
+    backbone = load_backbone(f"transformers:{tmp_path}", words=True)
+    assert backbone.captions
+    with torch.inference_mode():
+        expected = network.get_text_features(input_ids=torch.tensor([[2, 3, 1]])).pooler_output
+    torch.testing.assert_close(backbone.words(["an owl"]), expected)
+    assert backbone.words(["an owl", "owl"]).shape == (2, backbone.dim)

@@ -14,7 +14,7 @@ from hume.common.errors import InputError
 from hume.features.backbones import from_open_clip, from_timm, from_torchvision, from_transformers
 from hume.features.backbones.fetching import Origin, cached
 from hume.features.backbones.known import KNOWN
-from hume.features.backbones.parts import Loaded, Preprocess, Request, need, unknown
+from hume.features.backbones.parts import Loaded, Preprocess, Request, Words, need, unknown
 from hume.features.backbones.weights import short_message, weights_digest
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Backbone:
     own_size: bool  # the side is the model's own
     weights: Path | None  # the caller's file, if given
     device: torch.device
+    captions: bool = False  # whether it has a text tower, too
+    words: Words | None = None  # that tower, in the same space; None unless it was asked for
 
     @property
     def precision(self) -> str:
@@ -72,22 +74,29 @@ class Backbone:
 
 
 def load_backbone(
-    name: str, *, weights: Path | None = None, device: torch.device | str = "cpu", size: int | None = None
+    name: str,
+    *,
+    weights: Path | None = None,
+    device: torch.device | str = "cpu",
+    size: int | None = None,
+    words: bool = False,
 ) -> Backbone:
     """Load a pretrained network by its common name (see `KNOWN`) or its library's.
 
     name: `timm:<model>`, `open_clip:<arch>[/<tag>]`, `torchvision:<model>`, `transformers:<id or folder>` or one of
     `KNOWN`. weights: a local file for machines without internet: .safetensors, .pth or .pt with only tensors,
     Google's .npz for BiT; for transformers a folder. size: side of the pictures in pixels, by default the model's own;
-    for much smaller images a smaller one is faster and loses little.
+    for much smaller images a smaller one is faster and loses little. words: with its text tower.
 
-    Raises InputError for an unknown name, a missing library, unavailable or unsuitable weights, and a size that
-    the network does not accept.
+    Raises InputError for an unknown name, a missing library, unavailable or unsuitable weights, a size that the network
+    does not accept, and where words are asked of a network that has none.
     """
-    request, source = _resolve(name, size)
+    request, source = _resolve(name, size, words)
     if size is not None and size < SMALLEST:
         raise InputError(f"pictures of {size} pixels are too small for a network: choose at least {SMALLEST}")
     loaded = SOURCES[source][0](request, weights)
+    if words and loaded.words is None:
+        raise InputError(f"{name} has no text tower: words can be compared with pictures in the space of a CLIP model")
     network: Any = loaded.network.eval().requires_grad_(False)
     side = _side(loaded, name)
     if loaded.patch and side % loaded.patch:
@@ -111,6 +120,8 @@ def load_backbone(
         own_size=size is None,
         weights=None if weights is None else weights.resolve(),
         device=torch.device(device),
+        captions=loaded.captions,
+        words=loaded.words,
     )
 
 
@@ -119,7 +130,7 @@ def available(name: str) -> bool:
 
     For names in `KNOWN` this loads no library but the hub's client. Raises InputError for an unknown name.
     """
-    request, source = _resolve(name, None)
+    request, source = _resolve(name)
     if importlib.util.find_spec(source) is None:
         return False
     if source == "timm" and from_timm.shipped(request.model):
@@ -133,14 +144,15 @@ def available(name: str) -> bool:
     return cached(origin) is not None
 
 
-def _resolve(name: str, size: int | None) -> tuple[Request, str]:
+def _resolve(name: str, size: int | None = None, words: bool = False) -> tuple[Request, str]:
     known = KNOWN.get(name)
     source, _, model = (known.model if known else name).partition(":")
     if source not in SOURCES or not model:
         choice = f"choose one of {', '.join(KNOWN)}, or a library's model as {':…, '.join(SOURCES)}:…"
         raise unknown("unknown network", name, KNOWN, choice)
     crop = known.crop if known else None
-    return Request(name=name, model=model, size=size or (known.side if known else None), crop=crop), source
+    side = size or (known.side if known else None)
+    return Request(name=name, model=model, size=side, crop=crop, words=words), source
 
 
 def _in_colour(preprocess: Preprocess) -> Preprocess:

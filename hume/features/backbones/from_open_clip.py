@@ -1,15 +1,17 @@
 """Image towers of CLIP models from open_clip, with the preprocessing of their weights."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from hume.common.errors import InputError
 from hume.features.backbones.fetching import Origin, fetch
-from hume.features.backbones.parts import Loaded, Request, need, unknown
-from hume.features.backbones.weights import check_file, weights_errors
+from hume.features.backbones.parts import Loaded, Request, Words, need, unknown
+from hume.features.backbones.weights import check_file, short_message, weights_errors
 
 FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 PREPARED = ("mean", "std", "interpolation", "resize_mode")
@@ -67,7 +69,25 @@ def load(request: Request, weights: Path | None) -> Loaded:
         pooling="the output of its image tower, in the space shared with captions",
         licence=f"see the authors of {arch}{f' ({tag})' if tag else ''}",
         patch=max(patch) if isinstance(patch, tuple) else patch,
+        captions=True,
+        words=_words(model, arch, request.name) if request.words else None,
     )
+
+
+def _words(model: Any, arch: str, name: str) -> Words:
+    """The text tower: CLIP's `encode_text` before normalization."""
+    try:
+        tokenizer = need("open_clip", name).get_tokenizer(arch)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise InputError(f"the tokenizer of {name} is not on this machine ({short_message(error)})") from None
+    model.eval()
+
+    @torch.inference_mode()
+    def encode(texts: Sequence[str]) -> Tensor:
+        features: Tensor = model.encode_text(tokenizer(list(texts)))
+        return features.float()
+
+    return encode
 
 
 def _record(request: Request) -> tuple[str, str | None, dict[str, Any]]:

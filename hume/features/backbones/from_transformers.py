@@ -3,18 +3,21 @@
 import hashlib
 import inspect
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from hume.common.errors import InputError
 from hume.features.backbones.fetching import Origin, hub, hub_reachable
-from hume.features.backbones.parts import Loaded, Preprocess, Request, need
+from hume.features.backbones.parts import Loaded, Preprocess, Request, Words, need
 from hume.features.backbones.weights import short_message
 
 FILES = ("model.safetensors", "model.safetensors.index.json")
-WANTED = ["*.json", "*.safetensors"]
+VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model")
+WANTED = ["*.json", "*.safetensors", "merges.txt", *VOCABULARIES]
 
 
 class _Pooled(nn.Module):
@@ -81,7 +84,35 @@ def load(request: Request, weights: Path | None) -> Loaded:
         pooling="the class token of its last layer" if network.class_token else "its pooled output",
         licence=f"see the model card of {request.model}",
         patch=_patch(config),
+        captions=hasattr(model, "get_text_features"),
+        words=_words(model, folder, request.name) if request.words else None,
     )
+
+
+def _words(model: Any, folder: str, name: str) -> Words | None:
+    """The text tower, in the space of the pooled pictures; None for a model without one."""
+    if not hasattr(model, "get_text_features"):
+        return None
+    if not any((Path(folder) / file).exists() for file in VOCABULARIES):  # transformers would make up an empty one
+        raise InputError(f"{folder} has no tokenizer of {name}: add its tokenizer.json")
+    try:
+        tokenizer = need("transformers", name).AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        raise InputError(
+            f"the tokenizer of {name} in {folder} cannot be read ({short_message(error)}): add its tokenizer.json"
+        ) from None
+    model.eval()
+
+    @torch.inference_mode()
+    def encode(texts: Sequence[str]) -> Tensor:
+        tokens = tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt").to(model.device)
+        output = model.get_text_features(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
+        features: Tensor = output if isinstance(output, Tensor) else output.pooler_output
+        return features.float().cpu()
+
+    return encode
 
 
 def _folder(request: Request, weights: Path | None) -> str:

@@ -2,7 +2,7 @@
 
 import difflib
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Preprocess = Callable[["Image"], Tensor]  # a picture in RGB -> (3, H, W)
+Words = Callable[[Sequence[str]], Tensor]  # B texts -> (B, d), in the space of the pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,8 @@ class Loaded:
     pooling: str  # description of the features
     licence: str
     patch: int | None = None  # the side of pictures must be a multiple of it
+    captions: bool = False  # whether it has a text tower, too
+    words: Words | None = None  # that tower, where it was asked for
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Request:
     model: str  # the source's own name
     size: int | None = None  # side of the pictures, if not the model's own
     crop: float | None = None  # central crop as a fraction of the resized picture, if not the model's own
+    words: bool = False  # whether its text tower is wanted, too
 
 
 def need(module: str, why: str) -> ModuleType:
