@@ -14,10 +14,11 @@ export default function show({ parentElement, data, setTriggerValue }) {
     gallery = create(parentElement)
     galleries.set(parentElement, gallery)
   }
-  gallery.send = (row) => send(gallery, row, setTriggerValue)
+  gallery.send = (row, key) => send(gallery, row, key, setTriggerValue)
   update(gallery, data)
   return () => {
     clearTimeout(gallery.timer)
+    document.removeEventListener("keydown", gallery.enter)
     gallery.grid.remove()
     gallery.preview.remove()
     galleries.delete(parentElement)
@@ -40,9 +41,11 @@ function create(parent) {
   const gallery = { grid, preview, tiles: new Map(), data: {}, clicks: [], timer: 0 }
   grid.addEventListener("click", (event) => {
     const tile = tileOf(event)
-    if (tile) gallery.send(Number(tile.dataset.row))
+    if (tile) gallery.send(Number(tile.dataset.row), event.target.closest(".open") ? "Enter" : "")
   })
   grid.addEventListener("keydown", (event) => onKey(gallery, event))
+  gallery.enter = (event) => enter(gallery, event)
+  document.addEventListener("keydown", gallery.enter)
   grid.addEventListener("focusin", (event) => {
     const tile = tileOf(event)
     if (!tile) return
@@ -61,11 +64,11 @@ function create(parent) {
 }
 
 // Of two clicks between reruns the server sees only the later one: each carries all unacknowledged earlier ones.
-function send(gallery, row, setTriggerValue) {
+function send(gallery, row, key, setTriggerValue) {
   const n = Math.max(Date.now(), gallery.data.heard + 1, (gallery.clicks.at(-1)?.n ?? 0) + 1)
   const earlier = gallery.clicks.filter((click) => click.n > gallery.data.heard && click.n > n - EXPIRY)
-  gallery.clicks = [...earlier, { row, n }]
-  setTriggerValue("clicked", { row, n, earlier })
+  gallery.clicks = [...earlier, { row, key, n }]
+  setTriggerValue("clicked", { row, key, n, earlier })
 }
 
 function tileOf(event) {
@@ -100,6 +103,10 @@ function update(gallery, data) {
   }
   const current = grid.querySelector('.tile[tabindex="0"]') ?? grid.firstElementChild
   if (current) makeCurrent(gallery, current)
+  if (data.reveal && data.tiles[0]?.[0] !== gallery.revealed) {
+    gallery.revealed = data.tiles[0]?.[0]
+    grid.scrollIntoView({ block: "nearest" })
+  }
   if (gallery.enlarged && !gallery.enlarged.isConnected) shrink(gallery)
 }
 
@@ -111,6 +118,7 @@ function createTile(row) {
   const frame = element("span", "frame", tile)
   element("span", "card", frame).textContent = `row ${row}`
   element("span", "mark", frame).setAttribute("aria-hidden", "true")
+  element("span", "open", frame).textContent = "↗"
   element("span", "caption", tile).setAttribute("aria-hidden", "true")
   return tile
 }
@@ -121,6 +129,9 @@ function fill(tile, data, row, caption, mark) {
   tile.dataset.mark = mark
   setText(tile.querySelector(".mark"), MARKS[mark] ?? "")
   setText(tile.querySelector(".caption"), caption)
+  const open = tile.querySelector(".open")
+  open.hidden = !data.opens
+  open.title = "Open on Explore (Enter)"
   const frame = tile.firstElementChild
   let image = frame.querySelector("img")
   if (!data.url) return image?.remove()
@@ -160,9 +171,21 @@ function onKey(gallery, event) {
   const below = tiles.findIndex((other) => other.offsetTop > tiles[0].offsetTop)
   const columns = below < 0 ? tiles.length : below
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -index, End: tiles.length - 1 - index }
+  if (gallery.data.keys.includes(event.key)) {
+    event.preventDefault()
+    return gallery.send(Number(tile.dataset.row), event.key)
+  }
   if (!(event.key in steps)) return
   event.preventDefault()
   tiles[index + steps[event.key]]?.focus()
+}
+
+// An arrow key that nothing else has a use for goes to the page's main gallery.
+function enter(gallery, event) {
+  const idle = event.composedPath()[0] === document.body && !event.defaultPrevented
+  if (!gallery.data.main || !idle || !/^Arrow/.test(event.key) || event.ctrlKey || event.altKey || event.metaKey) return
+  event.preventDefault()
+  gallery.grid.querySelector('.tile[tabindex="0"]')?.focus()
 }
 
 // --- the enlarged picture --------------------------------------------------------------------

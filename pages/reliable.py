@@ -148,7 +148,7 @@ def exports(found: Findings, samples: ReliableSamples, given: Review, per_class:
             disabled=set(samples.rows.tolist()) <= given.rejected,
             help="The kept samples in the format of semi-supervised libraries.",
         )
-        export.offer(found, samples, disabled=set(samples.rows.tolist()) <= given.rejected)
+        export.offer(found, lambda: samples, disabled=set(samples.rows.tolist()) <= given.rejected)
         step = given.steps[-1] if given.steps else None
         st.button(
             "Undo",

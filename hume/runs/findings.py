@@ -330,6 +330,11 @@ class Findings(SeedView):
         ranking = self._rankings[key]
         return ranking if ranking.order == order else replace(ranking, order=order)
 
+    def known_ranking(self) -> ReliabilityRanking | None:
+        """The last computed ranking of all samples; None before there is one."""
+        every = [ranking for (_, rows, _), ranking in self._rankings.items() if rows == "all"]
+        return every[-1] if every else None
+
     @cached_property
     def _rankings(self) -> dict[tuple[int, RowChoice, Method], ReliabilityRanking]:
         return {}

@@ -1,6 +1,7 @@
 """Download reliable samples in the formats of other programs."""
 
 import shutil
+from collections.abc import Callable
 from typing import BinaryIO
 
 import streamlit as st
@@ -13,8 +14,8 @@ from pages._state import ground_truth, runs
 from pages._widgets import plots
 
 
-def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
-    """A choice of formats and a download button; the file is written when the button is pressed."""
+def offer(found: Findings, samples: Callable[[], ReliableSamples], *, disabled: bool = False) -> None:
+    """A choice of formats and a download button; the samples are ranked and written when the button is pressed."""
     with st.popover("Export for …", icon=":material/move_up:", disabled=disabled):
         key = st.radio(
             "Format", list(FORMATS), key="format", format_func=lambda key: FORMATS[key].title,
@@ -31,7 +32,7 @@ def offer(found: Findings, samples: ReliableSamples, *, disabled: bool) -> None:
 
         def content() -> bytes | BinaryIO:
             review = runs.read_review(found)
-            made = export.as_file(export_request(found, samples, review, true_labels=true_labels), form)
+            made = export.as_file(export_request(found, samples(), review, true_labels=true_labels), form)
             if isinstance(made, bytes):
                 return made
             file = made.open("rb")

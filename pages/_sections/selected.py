@@ -1,57 +1,67 @@
 """The selected samples: as pictures and as a table, with what can be done with them."""
 
-import numpy as np
 import streamlit as st
 
+from hume.reporting import selection_sentences
 from hume.runs.findings import Findings
-from pages._sections import correct, sample
+from pages._sections import all_samples, correct, export, kept_selections, sample
 from pages._sections.sample import tiles
 from pages._state import ground_truth, runs, selection
 from pages._widgets import plots
 from pages._widgets.gallery import gallery
 
 PER_PAGE = 60  # pictures
+NEIGHBORS = 500  # by which an export ranks the samples of a class
 
 
 def section(found: Findings) -> None:
-    """The selected samples as pictures and as a table."""
+    """The selected samples as pictures, or the table of all samples."""
     rows = selection.rows(found)
-    if not rows:
+    if rows:
+        head, clear = st.columns([2, 1], vertical_alignment="center")
+        words = selection_sentences.composition(found.vote.labeling[rows], runs.class_names(found))
+        head.markdown(f"**{len(rows):,} sample{'s' * (len(rows) != 1)}** · {plots.plain(words)}")
+        clear.button("Clear", key="clear selection", on_click=selection.clear, args=(found,), shortcut="Esc")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        how = st.segmented_control("As", ["Pictures", "Table"], default="Pictures", required=True, key="as",
+                                   label_visibility="collapsed")  # fmt: skip
+        kept_selections.section(found, rows)
+    if how == "Table":
+        all_samples.section(found)
+    elif rows:
+        _pictures(found, rows)
+    else:
         st.info(
             "Select points on the map to see their pictures here. Click a picture to see its neighbours in both spaces "
-            "and its votes.",
+            "and its votes. The table lists all samples, to sort and to filter.",
             icon=":material/gesture_select:",
         )
-        return
-    head, clear = st.columns([2, 1], vertical_alignment="center")
-    head.markdown(f"**{len(rows):,} sample{'s' * (len(rows) != 1)}** · {_composition(found, rows)}")
-    clear.button("Clear", key="clear selection", on_click=selection.clear, args=(found,), shortcut="Esc")
+    if rows:
+        _offers(found, rows)
+
+
+def _pictures(found: Findings, rows: list[int]) -> None:
+    pages = -(-len(rows) // PER_PAGE)
+    page = st.pagination(pages, key="page") if pages > 1 else 1
+    chosen = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
+    clicked = gallery(
+        tiles(found, chosen), key="selection", dataset=found.dataset, label="Selected samples", size=64, main=True,
+        keys=correct.KEYS, on_key=lambda row, key: correct.by_key(found, [row], key),
+    )  # fmt: skip
+    if ground_truth.shows_truth(found.dataset):
+        st.caption("≠ marks samples whose true class differs.")
+    if clicked is not None:
+        sample.show(clicked)
+
+
+def _offers(found: Findings, rows: list[int]) -> None:
     truth = ground_truth.shows_truth(found.dataset)  # now: a download cannot read the session
-    how = st.segmented_control("As", ["Pictures", "Table"], default="Pictures", required=True, key="as",
-                               label_visibility="collapsed")  # fmt: skip
-    if how == "Table":
-        header, cells = selection_table(found, rows, truth)
-        st.dataframe({name: [row[i] for row in cells] for i, name in enumerate(header)}, hide_index=True, height=440)
-    else:
-        pages = -(-len(rows) // PER_PAGE)
-        page = st.pagination(pages, key="page") if pages > 1 else 1
-        chosen = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
-        clicked = gallery(
-            tiles(found, chosen), key="selection", dataset=found.dataset, label="Selected samples", size=64
-        )
-        if truth:
-            st.caption("≠ marks samples whose true class differs.")
-        if clicked is not None:
-            sample.show(clicked)
     correct.samples(found, rows)
-    plots.csv_button("Selection as CSV", lambda: selection_table(found, rows, truth), "selection", key="selection csv")
-
-
-def _composition(found: Findings, rows: list[int]) -> str:
-    names = runs.class_names(found)
-    sizes = np.bincount(found.vote.labeling[rows], minlength=found.num_classes)
-    largest = np.argsort(-sizes, kind="stable")[:3]
-    return ", ".join(f"{sizes[k]:,} {plots.plain(names[k])}" for k in largest if sizes[k])
+    with st.container(horizontal=True, gap="small"):
+        plots.csv_button(
+            "Selection as CSV", lambda: selection_table(found, rows, truth), "selection", key="selection csv"
+        )
+        export.offer(found, lambda: found.reliable_samples(found.ranking(NEIGHBORS), None, among=rows)[0])
 
 
 def selection_table(found: Findings, rows: list[int], show_truth: bool) -> tuple[list[str], list[list[object]]]:

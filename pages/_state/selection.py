@@ -1,47 +1,138 @@
-"""The selected samples of a run: one set, which the map, the table, the pictures and every action share."""
+"""The selected samples of a run: one set, which the map, the table, the pictures and every action share.
+
+A filter is a selection as well: it stands until samples are selected in another way.
+"""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import streamlit as st
 
+from hume.runs import sample_table
 from hume.runs.findings import Findings
+from hume.runs.sample_table import Filter
 
 SHORT = 40  # rows of a selection that the address can hold
+MAP, TABLE, FILTER, OTHER = "map", "table", "filter", "other"  # where samples are selected
+MOST_PAST = 50  # selections to return to
 
 
-def rows(found: Findings) -> list[int]:
-    """The selected samples; at first those of the address."""
+@dataclass(frozen=True)
+class Chosen:
+    """A selection, how it came about and when."""
+
+    rows: tuple[int, ...] = ()
+    source: str = OTHER
+    filters: tuple[Filter, ...] = ()
+    time: str = ""  # as the steps of a history have it
+
+
+def now(found: Findings) -> Chosen:
+    """The selection; at first that of the address."""
     kept = _key(found)
     if kept not in st.session_state:
-        st.session_state[kept] = _from_address(found)
-    chosen: list[int] = st.session_state[kept]
+        asked = sample_table.read(st.query_params.get("filter", ""))
+        st.session_state[kept] = Chosen(_from_address(found), OTHER, asked)
+    chosen: Chosen = st.session_state[kept]
     return chosen
 
 
-def select(found: Findings, chosen: Iterable[int]) -> None:
-    """Replace the selection; a short one is kept in the address."""
-    given = list(chosen)
-    st.session_state[_key(found)] = given
-    st.session_state.pop("page", None)
-    if given and len(given) <= SHORT:
-        st.query_params["rows"] = ",".join(map(str, given))
-    else:
-        st.query_params.pop("rows", None)
+def rows(found: Findings) -> list[int]:
+    """The selected samples."""
+    return list(now(found).rows)
+
+
+def select(found: Findings, chosen: Iterable[int], source: str = MAP, filters: tuple[Filter, ...] = ()) -> None:
+    """Replace the selection; a short one is kept in the address, and so are filters.
+
+    source: other than the map's own, for which the map is drawn anew.
+    """
+    before, past, _ = now(found), *_stacks(found)
+    given = Chosen(tuple(map(int, chosen)), source, filters, datetime.now(UTC).isoformat(timespec="seconds"))
+    if (given.rows, given.filters) == (before.rows, before.filters):
+        return
+    past.append(before)
+    del past[:-MOST_PAST]
+    _stacks(found)[1].clear()
+    _take(found, given)
 
 
 def clear(found: Findings) -> None:
     """Select nothing."""
-    select(found, [])
-    st.session_state["cleared"] = st.session_state.get("cleared", 0) + 1  # a new plot, without its lasso
-    for name in ("map view", "last lasso"):
-        st.session_state.pop(name, None)
+    select(found, [], OTHER)
+
+
+def last_change(found: Findings) -> str:
+    """When the selection that can be undone came about; empty where there is none."""
+    return now(found).time if _stacks(found)[0] else ""
+
+
+def undo(found: Findings) -> bool:
+    """Return to the selection before this one; false where there is none."""
+    return _swap(found, *_stacks(found))
+
+
+def redo(found: Findings) -> bool:
+    """Return to the selection that was undone last; false where there is none."""
+    return _swap(found, *_stacks(found)[::-1])
+
+
+def open_sample(row: int) -> None:
+    """Show a sample beside the map; the one before it can be gone back to."""
+    shown = st.query_params.get("sample")
+    if shown not in (None, str(row)):
+        st.session_state.setdefault("trail", []).append(shown)
+    st.query_params["sample"] = str(row)
+
+
+def close_sample() -> None:
+    """Show the selection again."""
+    st.query_params.pop("sample", None)
+    st.session_state.pop("trail", None)
+
+
+def _swap(found: Findings, here: list[Chosen], there: list[Chosen]) -> bool:
+    if not here:
+        return False
+    there.append(now(found))
+    _take(found, here.pop())
+    return True
+
+
+def _take(found: Findings, chosen: Chosen) -> None:
+    st.session_state[_key(found)] = chosen
+    st.session_state.pop("page", None)
+    short = chosen.rows and len(chosen.rows) <= SHORT and not chosen.filters
+    for name, text in (
+        ("rows", ",".join(map(str, chosen.rows)) if short else ""),
+        ("filter", sample_table.written(chosen.filters)),
+    ):
+        if text:
+            st.query_params[name] = text
+        else:
+            st.query_params.pop(name, None)
+    if chosen.source != MAP:  # a new plot, without its lasso
+        st.session_state["cleared"] = st.session_state.get("cleared", 0) + 1
+        for name in ("map view", "last lasso"):
+            st.session_state.pop(name, None)
+    if len(chosen.rows) != 1:
+        close_sample()
+    elif chosen.source == MAP:
+        open_sample(chosen.rows[0])
+
+
+def _stacks(found: Findings) -> tuple[list[Chosen], list[Chosen]]:
+    """Selections before this one, and those that were undone."""
+    stacks: tuple[list[Chosen], list[Chosen]] = st.session_state.setdefault(f"past {_key(found)}", ([], []))
+    return stacks
 
 
 def _key(found: Findings) -> str:
     return f"selection {found.run.name}"
 
 
-def _from_address(found: Findings) -> list[int]:
+def _from_address(found: Findings) -> tuple[int, ...]:
     given = st.query_params.get("rows", "").split(",")
     numbers = (int(text) for text in given if text.isdecimal() and len(text) < 10)
-    return [row for row in numbers if row < found.dataset.num_samples][:SHORT]
+    return tuple(row for row in numbers if row < found.dataset.num_samples)[:SHORT]

@@ -39,19 +39,29 @@ def gallery(
     label: str,
     size: int = 72,
     on_click: Callable[[int], None] | None = None,
+    on_key: Callable[[int, str], None] | None = None,
+    keys: Sequence[str] = (),
+    main: bool = False,
+    reveal: bool = False,
 ) -> int | None:
     """Draw samples as a grid of buttons; returns the row clicked on in this rerun, else None.
 
     key: unique on the page. label: the accessible name of the grid. size: of a tile, in CSS pixels. on_click: called
-    before the rerun with the row of every click, also of several between two reruns. A dataset without images shows
+    before the rerun with the row of every click, also of several between two reruns. on_key: so with every key of
+    `keys` pressed on a picture, as the browser calls it; for Enter pictures have a corner to click on, too. main: the
+    gallery that arrow keys lead to. reveal: scrolled to when it shows another sample. A dataset without images shows
     cards with row numbers. Raises InputError for images that cannot be shown.
     """
     pictures = register(dataset)
     large = f"?size={PREVIEW}" if pictures is not None and pictures.shrunk else ""
 
     def act(click: dict[str, Any]) -> None:
-        row = _row(click, dataset)
-        if row is not None and on_click is not None:
+        row, pressed = _row(click, dataset), click.get("key")
+        if row is None:
+            return
+        if pressed in keys and on_key is not None:
+            on_key(row, pressed)
+        elif not pressed and on_click is not None:
             on_click(row)
 
     def clicked() -> None:
@@ -67,11 +77,15 @@ def gallery(
             "preview": large,
             "pixelated": pictures is not None and max(pictures.images.shape[1:3]) <= PIXEL_ART,
             "tiles": [(int(tile.row), tile.caption, tile.mark) for tile in tiles],
+            "keys": list(keys),
+            "opens": "Enter" in keys,
+            "main": main,
+            "reveal": reveal,
             "heard": heard(key),
         },
         on_clicked_change=clicked,
     )
-    return _row(result.clicked, dataset)
+    return None if isinstance(result.clicked, dict) and result.clicked.get("key") else _row(result.clicked, dataset)
 
 
 def _row(clicked: Any, dataset: Dataset) -> int | None:
