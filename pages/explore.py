@@ -4,7 +4,7 @@ import streamlit as st
 
 from hume.reporting import sentences
 from hume.reporting.maps import Which
-from pages._sections import colorings, correct, map_view, sample, selected, suspects
+from pages._sections import all_samples, by_key, colorings, correct, map_view, sample, selected, suspects
 from pages._state import ground_truth, runs
 
 SPACES: dict[str, Which] = {"φ1": "phi1", "φ2": "phi2", "both": "both"}
@@ -15,6 +15,7 @@ def main() -> None:
     found = runs.finished_run()
     st.markdown(sentences.doubt(found, ground_truth.shows_truth(found.dataset)))
     correct.standing(found)
+    all_samples.restore(found)
     row = st.columns([2, 3, 4], vertical_alignment="bottom")
     where = row[0].segmented_control(
         "Map of", list(SPACES), default="φ1", required=True, key="map", bind="query-params",
@@ -25,22 +26,26 @@ def main() -> None:
     if not ground_truth.shows_truth(found.dataset):
         with row[2]:
             ground_truth.reveal(found.dataset, "true classes and errors")
-    made = map_view.the_map(found, SPACES[str(where)])
-    if made is not None:
-        if made.is_sample:
-            st.caption(
-                f"This map shows {len(made.rows):,} random samples of {made.num_samples:,}, which a browser can draw. "
-                "Neighbours and votes are those of all samples."
-            )
-        left, right = st.columns([3, 2], gap="medium")
-        with left:
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        made = map_view.the_map(found, SPACES[str(where)])
+        if made is not None:
+            if made.is_sample:
+                st.caption(
+                    f"This map shows {len(made.rows):,} random samples of {made.num_samples:,}, which a browser can "
+                    "draw. Neighbours and votes are those of all samples."
+                )
             map_view.draw(found, made, str(where), str(name), choices[str(name)](found))
-        with right:
+    row = sample.opened(found)
+    with right:
+        if row is None:
             selected.section(found)
+        else:
+            sample.section(found, row)
     suspect = suspects.section(found)
     if suspect is not None:
         sample.show(suspect)
-    sample.section(found)
+    by_key.listen(found, by_key.EXPLORE, row)
 
 
 main()

@@ -48,11 +48,10 @@ def _bound(value: float | str) -> str:
     return str(value) if isinstance(value, str) else f"{value:.4g}"
 
 
-def listed(number: int, of: int, most: int) -> str:
+def listed(number: int, of: int, per_page: int) -> str:
     """How many samples a table lists."""
-    if number > most:
-        return f"The first {most:,} of {count(number, 'sample')} are listed: filter to see others."
-    return f"{count(number, 'sample')} of {of:,}." if number < of else f"All {count(of, 'sample')}."
+    text = f"{count(number, 'sample')} of {of:,}" if number < of else f"All {count(of, 'sample')}"
+    return f"{text}, {per_page:,} a page; a heading sorts the page." if number > per_page else f"{text}."
 
 
 def step(what: Step) -> str:

@@ -75,6 +75,13 @@ class SampleTable:
             kept &= self._passes(each)
         return np.flatnonzero(kept)
 
+    def ordered(self, rows: NDArray[np.int64], column: str, *, descending: bool = False) -> NDArray[np.int64]:
+        """Samples in the order of a column, missing ones last, equal ones as they are."""
+        cells = self.frame[column].iloc[rows].reset_index(drop=True)
+        if self.kinds[column] == "text":
+            cells = cells.astype(str)
+        return rows[cells.sort_values(ascending=not descending, kind="stable").index.to_numpy()]
+
     def _passes(self, asked: Filter) -> NDArray[np.bool_]:
         if asked.column == ANYWHERE:
             words = [name for name, kind in self.kinds.items() if kind in ("values", "text")]

@@ -14,11 +14,10 @@ from pages._state import samples, selection
 from pages._state.selection import Chosen
 from pages._widgets import plots, thumbnails
 
-MOST_LISTED = 50_000  # rows that are handed to the browser, part by part as it scrolls
+PER_PAGE = 500  # rows that are sent to the browser
 STEPS = 200  # of a slider
 HEIGHT, ROW_HEIGHT = 440, 44  # pixels
 SHARES = ("probability", "vote share", "vote margin", "neighbour agreement")
-ANY = "any column"
 
 
 def restore(found: Findings) -> None:
@@ -34,28 +33,43 @@ def section(found: Findings) -> None:
     """Filters, then the rows; rows that are ticked are selected."""
     table, chosen = samples.table(found), selection.now(found)
     _filters(found, table, chosen)
-    rows = _listed(found, table, chosen)
-    st.caption(plots.plain(selection_sentences.listed(len(rows), len(table.frame), MOST_LISTED)))
-    rows = rows[:MOST_LISTED]
-    pictures = thumbnails.register(found.dataset)
+    every = _listed(found, table, chosen)
+    st.caption(plots.plain(selection_sentences.listed(len(every), len(table.frame), PER_PAGE)))
+    rows = _page(table, every)
     shown = table.frame.iloc[rows]
-    if pictures is not None:
-        shown = shown.copy(deep=False)
-        shown.insert(0, "picture", [f"{pictures.url}{row}" for row in rows.tolist()])
     shown.index.name = "sample"
+    pictures = thumbnails.register(found.dataset)
+    if pictures is not None:
+        shown.insert(0, "picture", [f"{pictures.url}{row}" for row in rows.tolist()])
     if not np.array_equal(rows, st.session_state.get("listed rows", ())):
         st.session_state["listed rows"] = rows
         st.session_state["listing"] = st.session_state.get("listing", 0) + 1  # other rows have no ticks
     key = f"samples #{st.session_state['listing']}"
     st.dataframe(
         shown, key=key, on_select=lambda: _ticked(found, key, rows), selection_mode="multi-row", height=HEIGHT,
-        row_height=None if pictures is None else ROW_HEIGHT, lazy=True, placeholder="",
+        row_height=None if pictures is None else ROW_HEIGHT, placeholder="",
         column_config={
             "picture": st.column_config.ImageColumn("", width=52),
             **{name: st.column_config.NumberColumn(format="%.3f") for name in SHARES},
         },
         alt="Samples with what was found of each and what came with the data",
     )  # fmt: skip
+    places = st.session_state[key]["selection"]["rows"]
+    if len(places) == 1 and places[0] < len(rows):
+        row = int(rows[places[0]])
+        st.button(f"Open sample {row}", key="open ticked", icon=":material/open_in_new:",
+                  on_click=selection.open_sample, args=(row,))  # fmt: skip
+
+
+def _page(table: SampleTable, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of one page, in the order that is asked for."""
+    if len(rows) <= PER_PAGE:
+        return rows
+    by, down = st.session_state.get("sort by"), bool(st.session_state.get("sort down"))
+    by = by if by in table.kinds else None
+    ordered = rows if by is None else table.ordered(rows, by, descending=down)
+    page = st.pagination(-(-len(rows) // PER_PAGE), key=f"page of samples {len(rows)}", max_visible_pages=5)
+    return ordered[(page - 1) * PER_PAGE : page * PER_PAGE]
 
 
 def _listed(found: Findings, table: SampleTable, chosen: Chosen) -> NDArray[np.int64]:
@@ -90,8 +104,8 @@ def _filters(found: Findings, table: SampleTable, chosen: Chosen) -> None:
     change = {"on_change": _filtered, "args": (found, number, columns)}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input(
-            "Search", now[ANYWHERE].text if ANYWHERE in now else "", key=f"search {number}", width=190,
-            placeholder="Search all columns", icon=":material/search:", label_visibility="collapsed", **change,
+            "Search", now[ANYWHERE].text if ANYWHERE in now else "", key=f"search {number}", width=130,
+            placeholder="Search", icon=":material/search:", label_visibility="collapsed", **change,
         )  # fmt: skip
         label = f"Filters ({len(now)})" if now else "Filters"
         with st.popover(label, icon=":material/filter_alt:"):
@@ -101,6 +115,9 @@ def _filters(found: Findings, table: SampleTable, chosen: Chosen) -> None:
             )  # fmt: skip
             for name in by:
                 _field(table, name, now.get(name, Filter(name)), f"filter {number} {name}", change)
+        with st.popover("Sort", icon=":material/sort:"):
+            by = st.selectbox("Sort all pages by", columns, None, key="sort by", placeholder="Sample")
+            st.toggle("Largest first", key="sort down", disabled=by is None)
     if now:
         st.caption(plots.plain(selection_sentences.filters(chosen.filters)))
 
@@ -108,7 +125,8 @@ def _filters(found: Findings, table: SampleTable, chosen: Chosen) -> None:
 def _field(table: SampleTable, name: str, now: Filter, key: str, change: dict[str, Any]) -> None:
     kind, label = table.kinds[name], plots.plain(name)
     if kind == "values":
-        st.multiselect(label, table.values(name), [value for value in now.values if value in table.values(name)], key=key,
+        values = table.values(name)
+        st.multiselect(label, values, [value for value in now.values if value in values], key=key,
                        format_func=lambda value: value or "missing", **change)  # fmt: skip
     elif kind == "text":
         st.text_input(label, now.text, key=key, placeholder="has …", **change)

@@ -35,7 +35,7 @@ def samples(found: Findings, rows: Sequence[int]) -> None:
     def put() -> None:
         number = st.session_state[key]
         if number is not None:
-            _take(found, lambda asking: asking.new_class(rows) if number == NEW else asking.answer(rows, number))
+            take(found, lambda asking: asking.new_class(rows) if number == NEW else asking.answer(rows, number))
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
@@ -44,7 +44,7 @@ def samples(found: Findings, rows: Sequence[int]) -> None:
             label_visibility="collapsed",
         )  # fmt: skip
         st.button("Set aside", key="set aside", help="They are no samples of this dataset and count in no class.",
-                  on_click=_take, args=(found, lambda asking: asking.set_aside(rows)))  # fmt: skip
+                  on_click=take, args=(found, lambda asking: asking.set_aside(rows)))  # fmt: skip
         if st.button("Ask about them", key="ask about", icon=":material/touch_app:"):
             st.session_state["ask next"] = SELECTED
             st.switch_page(runs.ANSWER, query_params={})
@@ -68,7 +68,7 @@ def _right_class(found: Findings, row: int, given: Review) -> None:
 
     def put() -> None:
         if st.session_state[key] is not None:
-            _take(found, lambda asking: asking.answer([row], st.session_state[key]))
+            take(found, lambda asking: asking.answer([row], st.session_state[key]))
 
     st.selectbox(
         f"Class of sample {row}", others, index=None, key=key, on_change=put,
@@ -93,11 +93,11 @@ def classes(found: Findings) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             first, second = choice("These two", "merged"), choice("are one class", "merged into it", 1)
             st.button("Merge", key="merge", icon=":material/call_merge:", disabled=first == second,
-                      on_click=_take, args=(found, lambda asking: asking.merge(first, second)))  # fmt: skip
+                      on_click=take, args=(found, lambda asking: asking.merge(first, second)))  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             parted = choice("This class is two", "parted")
             st.button("Split", key="split", icon=":material/call_split:",
-                      on_click=_take, args=(found, lambda asking: asking.split(parted)))  # fmt: skip
+                      on_click=take, args=(found, lambda asking: asking.split(parted)))  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             named = choice("This class", "named")
             field = f"its name {named} {given.names.get(named, '')}"
@@ -114,13 +114,16 @@ def undo(found: Findings, given: Review) -> None:
         args=(found.run,),
         help=None if last is None else f"Takes back: {plots.plain(review_sentences.step(last, given))}.",
     )  # fmt: skip
+    if given.undone:
+        st.button("Redo", icon=":material/redo:", key="redo correction", on_click=batches.attempt,
+                  args=(lambda: review.redo(found.run),))  # fmt: skip
 
 
 def _name(found: Findings, number: int, key: str) -> None:
     batches.attempt(lambda: review.name_class(found.run, number, st.session_state[key]))
 
 
-def _take(found: Findings, step: Callable[[Answering], Change]) -> None:
+def take(found: Findings, step: Callable[[Answering], Change]) -> None:
     """Take a step, say what it moved, and show the corrected labeling."""
 
     def take() -> None:

@@ -79,7 +79,9 @@ def _table(found: Findings, rows: list[int]) -> Any:
 
 def _read(found: Findings) -> None:
     version = st.session_state.get("selection files", 0)
-    given = st.file_uploader("Read a selection", "csv", key=f"selection file {version}", help="A CSV file with row or file")
+    given = st.file_uploader(
+        "Read a selection", "csv", key=f"selection file {version}", help="A CSV file with row or file"
+    )
     if given is not None:
         st.button("Keep it", key="keep file", type="primary", on_click=_keep_file, args=(found, given))
 

@@ -4,14 +4,13 @@ import streamlit as st
 
 from hume.reporting import selection_sentences
 from hume.runs.findings import Findings
-from pages._sections import all_samples, correct, export, kept_selections, sample
+from pages._sections import all_samples, by_key, correct, export, kept_selections, sample
 from pages._sections.sample import tiles
 from pages._state import ground_truth, runs, selection
 from pages._widgets import plots
 from pages._widgets.gallery import gallery
 
 PER_PAGE = 60  # pictures
-NEIGHBORS = 500  # by which an export ranks the samples of a class
 
 
 def section(found: Findings) -> None:
@@ -46,7 +45,7 @@ def _pictures(found: Findings, rows: list[int]) -> None:
     chosen = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
     clicked = gallery(
         tiles(found, chosen), key="selection", dataset=found.dataset, label="Selected samples", size=64, main=True,
-        keys=correct.KEYS, on_key=lambda row, key: correct.by_key(found, [row], key),
+        keys=by_key.OF_A_PICTURE, on_key=lambda row, key: by_key.on_picture(found, row, key),
     )  # fmt: skip
     if ground_truth.shows_truth(found.dataset):
         st.caption("≠ marks samples whose true class differs.")
@@ -61,7 +60,7 @@ def _offers(found: Findings, rows: list[int]) -> None:
         plots.csv_button(
             "Selection as CSV", lambda: selection_table(found, rows, truth), "selection", key="selection csv"
         )
-        export.offer(found, lambda: found.reliable_samples(found.ranking(NEIGHBORS), None, among=rows)[0])
+        export.offer(found, lambda: found.reliable_samples(found.ranking(), None, among=rows)[0])
 
 
 def selection_table(found: Findings, rows: list[int], show_truth: bool) -> tuple[list[str], list[list[object]]]:

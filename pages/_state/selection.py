@@ -87,7 +87,7 @@ def open_sample(row: int) -> None:
 
 
 def close_sample() -> None:
-    """Show the selection again."""
+    """Show the selection again in its place."""
     st.query_params.pop("sample", None)
     st.session_state.pop("trail", None)
 

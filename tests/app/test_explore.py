@@ -61,7 +61,7 @@ def test_the_map_is_coloured_as_asked(first, colour):
         assert np.allclose(np.array(shown), first.vote.share * (100 if max(shown) > 1 else 1), rtol=1e-5)
         return
     if colour == "Neighbour agreement":
-        expected = first.ranking(500).neighbor_share
+        expected = first.ranking().neighbor_share
         assert np.allclose(np.array(shown), expected * (100 if max(shown) > 1 else 1), rtol=1e-5)
         return
     kinds = {
@@ -100,7 +100,7 @@ def test_a_map_of_a_sample_says_so(home):
     given(home, data, "first", [data.labels])
     some = Map(rows=np.arange(0, 240, 2), positions=np.zeros((120, 2), np.float32), num_samples=240)
     save_map(home.home / "maps" / f"{map_key(data.space('phi1'))}.safetensors", some)
-    at = look("explore", run="first", rows="1,2", sample="3")
+    at = look("explore", run="first", rows="1,2")
     assert any("120 random samples of 240" in caption.value for caption in at.caption)
     assert len(drawn(at)) == 120
     assert selected(at) == [1, 2]
@@ -158,20 +158,20 @@ def test_a_large_selection_has_pages_and_no_place_in_the_link(first):
     assert "rows" not in at.query_params
     at.pagination[0].set_value(2)
     assert selected(rerun(at)) == list(range(60, 100))
-    mark(at, FIRST, [5])
-    assert selected(at) == [5]
+    mark(at, FIRST, [5, 6])
+    assert selected(at) == [5, 6]
 
 
 def test_a_selection_is_a_table_and_a_file(first, download):
     at = mark(look("explore", run="first"), FIRST, [7, 3])
     at.segmented_control(key="as").set_value("Table")
-    table = tables(rerun(at))[""]
-    assert table["row"].tolist() == [7, 3]
-    assert table["class"].tolist() == first.vote.labeling[[7, 3]].tolist()
-    assert table["vote_share"].tolist() == first.vote.share[[7, 3]].round(4).tolist()
-    assert table["true_class"].tolist() == [first.true_names[k] for k in first.dataset.labels[[7, 3]]]
+    table = tables(rerun(at))["samples"]
+    assert table.index.tolist() == [7, 3]
+    assert table["found class"].tolist() == [f"Class {k}" for k in first.vote.labeling[[7, 3]]]
+    assert table["vote share"].tolist() == first.vote.share[[7, 3]].tolist()
+    assert table["true class"].tolist() == [first.true_names[k] for k in first.dataset.labels[[7, 3]]]
     lines = download(at, "selection csv").decode("utf-8-sig").splitlines()
-    assert lines[0] == ",".join(table.columns)
+    assert lines[0] == "row,class,class_name,vote_share,true_class"
     assert [line.split(",")[0] for line in lines[1:]] == ["7", "3"]
 
 
@@ -221,8 +221,10 @@ def test_a_link_restores_the_view(first):
     assert at.segmented_control(key="map").value == "φ2"
     assert at.selectbox(key="colour").value == "Vote share"
     assert at.toggle(key="blind").value is True
-    assert selected(at) == [5, 9, 200]
     assert at.subheader[0].value == "Sample 17"
+    press(at, "close sample")
+    assert selected(at) == [5, 9, 200]
+    assert "sample" not in at.query_params
 
 
 @cases(

@@ -213,7 +213,7 @@ def tiles(at, key):
 
 def galleries(at):
     """The keys of all galleries of the page."""
-    return [each.key for each in at.get("bidi_component")]
+    return [each.key for each in at.get("bidi_component") if "tiles" in json.loads(each.proto.json)]
 
 
 def tables(at):

@@ -7,7 +7,7 @@ its number in `customdata`, one integer a point. Shares are given as 0 to 1 and 
 
 from hume.reporting.figures.ablation import ablation, number_of_classes
 from hume.reporting.figures.answers import answer_curve
-from hume.reporting.figures.classes import class_sizes, confusion, label_shares, votes
+from hume.reporting.figures.classes import class_sizes, confusion, label_shares, posterior, votes
 from hume.reporting.figures.compare import leaderboard, pairs
 from hume.reporting.figures.data import class_counts, norms, spectrum, training
 from hume.reporting.figures.differences import drawn_classes, who_went_where
@@ -46,6 +46,7 @@ __all__ = [
     "number_of_classes",
     "objective_curves",
     "pairs",
+    "posterior",
     "reliability_curve",
     "safe",
     "scatter_map",

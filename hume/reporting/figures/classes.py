@@ -24,6 +24,7 @@ from hume.reporting.figures.parts import (
 )
 
 MAX_WRITTEN = 15  # classes; with more, a cell is too small for a number
+MOST_PROBABLE = 8  # classes of one sample; the others are one bar
 MAX_TICKS = 20  # seeds named along an axis
 
 
@@ -169,6 +170,39 @@ def votes(counts: ArrayLike, names: Sequence[str]) -> go.Figure:
         yaxis={**category_axis(rows), "autorange": "reversed"},
         showlegend=False,
         height=90 + 34 * max(len(rows), 1),
+    )
+
+
+def posterior(shares: ArrayLike, names: Sequence[str]) -> go.Figure:
+    """Show how probable each class is for one sample: the most probable ones, then all others together.
+
+    shares: (K,) probabilities; names: (K,), whose order gives the colours. Raises InputError when the lengths differ.
+    """
+    same_length(shares=shares, names=names)
+    given = np.asarray(shares, np.float64)
+    order = [int(k) for k in np.argsort(-given, kind="stable")[:MOST_PROBABLE]]
+    labels, colors = unique(names), class_colors(len(names))
+    rows, values, colored = ([labels[k] for k in order], [float(given[k]) for k in order], [colors[k] for k in order])
+    if len(given) > len(order):
+        rows.append(f"{len(given) - len(order)} others")
+        values.append(max(0.0, float(given.sum()) - sum(values)))
+        colored.append(MUTED)
+    bars = go.Bar(
+        x=[100 * value for value in values],
+        y=rows,
+        orientation="h",
+        marker={"color": colored, "line": {"color": MUTED, "width": 1}},
+        text=[f"{100 * value:.1f} %" for value in values],
+        textposition="auto",
+        hovertemplate="%{y}: %{text}<extra></extra>",
+    )
+    return frame(
+        [bars],
+        x="Probability, %",
+        xaxis={"range": [0, 102], "showgrid": False},
+        yaxis={**category_axis(rows), "autorange": "reversed"},
+        showlegend=False,
+        height=90 + 30 * len(rows),
     )
 
 
