@@ -11,7 +11,7 @@ from hume.runs.answering import Change
 from hume.runs.corrected import check_classes
 from hume.runs.findings import Findings
 from hume.runs.review import Review
-from pages._sections import answer_accuracy, answer_history, audit, batches, question
+from pages._sections import answer_accuracy, answer_history, audit, batches, question, which
 from pages._sections.batches import About, Batch
 from pages._sections.correct import SELECTED
 from pages._state import runs
@@ -39,7 +39,7 @@ def main() -> None:
             "Answers are for", [IMPROVE, AUDIT], default=IMPROVE, required=True, key="answering", bind="query-params",
             help="An audit asks about samples drawn at random, and estimates how many labels are correct.",
         )  # fmt: skip
-        about = About(audit=True) if mode == AUDIT else _about(run)
+        about = About(audit=True) if mode == AUDIT else _about(found)
     if about is None:
         st.info("Nothing is selected on the map yet.", icon=":material/gesture_select:")
         st.page_link(runs.EXPLORE, label="Select samples on the map", icon=":material/hub:")
@@ -68,21 +68,22 @@ def improve(run: Run, about: About) -> None:
         question.undo(asked, given)
 
 
-def _about(run: Run) -> About | None:
+def _about(found: Findings) -> About | None:
     """What to ask about; None where nothing is chosen yet."""
+    run = found.run
     if "ask next" in st.session_state:
         st.session_state["ask"] = st.session_state.pop("ask next")
     ask = st.segmented_control(
         "Ask about", [LEAST, ONE, SELECTED], default=LEAST, required=True, key="ask", bind="query-params",
-        help="Samples between two classes, spread over the classes and the space: of all, of one class, or of those "
-        "selected on the page Explore.",
+        help="Samples between two classes, spread over the classes and the space: of all, of one class, or of a "
+        "selection on the page Explore.",
     )  # fmt: skip
     if ask == ONE:
         given = review.read(run)
         classes = given.classes(run.request.config.num_classes)
         return About(of_class=st.selectbox("Class", classes, key="asked class", format_func=given.name, width=200))
     if ask == SELECTED:
-        rows = st.session_state.get(f"selection {run.name}", [])
+        rows = which.choice(found, "asked about", every=False)
         return About(among=tuple(rows)) if rows else None
     return About()
 

@@ -36,16 +36,16 @@ def main() -> None:
                     "draw. Neighbours and votes are those of all samples."
                 )
             map_view.draw(found, made, str(where), str(name), choices[str(name)](found))
-    row = sample.opened(found)
+    opened = sample.opened(found)
     with right:
-        if row is None:
+        if opened is None:
             selected.section(found)
         else:
-            sample.section(found, row)
+            sample.section(found, opened)
     suspect = suspects.section(found)
     if suspect is not None:
         sample.show(suspect)
-    by_key.listen(found, by_key.EXPLORE, row)
+    by_key.listen(found, by_key.EXPLORE, opened)
 
 
 main()

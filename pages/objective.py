@@ -11,7 +11,7 @@ from hume.experiments import criteria
 from hume.experiments.criteria import Criterion
 from hume.reporting import difference_sentences, figures, sentences
 from hume.runs.findings import Findings, SeedFindings
-from pages._sections import correct, modes, phi1_scores, replay, trust
+from pages._sections import by_key, correct, modes, phi1_scores, replay, trust
 from pages._state import ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -25,6 +25,7 @@ AXES = {"score": figures.SCORE, "both": figures.BOTH_SCORES, "likelihood": figur
 def main() -> None:
     st.title(sentences.question(runs.chosen_seeds()))
     found = runs.finished_run()
+    by_key.follow(found)
     st.markdown(sentences.trust(found, ground_truth.shows_truth(found.dataset)))
     judged = st.container()  # filled last: scores in φ1 take a while
     others = runs.other_runs(found.run.name, found.run.request.dataset)
@@ -216,7 +217,8 @@ def pictures(found: Findings, one: SeedFindings, names: list[str]) -> None:
         st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,}" + (" · empty" if sizes[k] == 0 else ""))
         if sizes[k]:
             tiles = [Tile(int(row)) for row in members if row >= 0]
-            gallery(tiles, key=f"typical {k}", dataset=found.dataset, label=names[k], size=46)
+            gallery(tiles, key=f"typical {k}", dataset=found.dataset, label=names[k], size=46,
+                    on_click=by_key.open_on_explore)  # fmt: skip
 
 
 def ranking(found: Findings) -> None:

@@ -17,7 +17,7 @@ from hume.reporting import figures, review_sentences, sentences
 from hume.runs import review
 from hume.runs.findings import RELIABLE_COLUMNS, Findings, RowChoice
 from hume.runs.review import Review
-from pages._sections import correct, export, semi_supervised
+from pages._sections import by_key, correct, export, semi_supervised, which
 from pages._state import ground_truth, runs
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -31,9 +31,11 @@ ORDERS = {"algorithm": "neighbours, then votes (Algorithm G1)", "prose": "votes,
 def main() -> None:
     st.title("Which labels can be trained on?")
     found = runs.finished_run()
+    by_key.follow(found)
     per_class, num_neighbors, order, rows = settings(found)
+    among = which.choice(found, "among", label="Only samples of")
     ranking = runs.ranking(found, num_neighbors, order, rows)
-    samples, quality = found.reliable_samples(ranking, per_class, rows)
+    samples, quality = found.reliable_samples(ranking, per_class, rows, among)
     given = runs.read_review(found)
     st.markdown(answer(found, samples, quality, given))
     correct.standing(found)
@@ -50,6 +52,7 @@ def main() -> None:
         else:
             ground_truth.reveal(found.dataset, "how right these samples are")
     semi_supervised.section(found, num_neighbors, order)
+    by_key.listen(found, by_key.RELIABLE)
 
 
 def settings(found: Findings) -> tuple[int, int, Order, RowChoice]:
@@ -180,7 +183,10 @@ def _undo(run: Run) -> None:
 
 def galleries(found: Findings, samples: ReliableSamples, given: Review) -> None:
     """The samples of every class, the most reliable first; a click keeps or rejects one."""
-    st.caption("Click a picture to reject it, again to keep it. Names and rejections are saved with the run.")
+    st.caption(
+        "Click a picture to reject it, again to keep it; ↗ or Enter opens it on Explore. Names and "
+        "rejections are saved with the run."
+    )
     right = found.right if ground_truth.shows_truth(found.dataset) else None
     on_disk = (found.run.name, given.names)
     stale = st.session_state.get("names on disk") != on_disk
@@ -208,7 +214,8 @@ def galleries(found: Findings, samples: ReliableSamples, given: Review) -> None:
         tiles = [_tile(row, given, right) for row in (rows if more else rows[:SHOWN])]
         gallery(
             tiles, key=f"reliable {k}", dataset=found.dataset, label=given.name(k), size=56,
-            on_click=partial(_keep_or_reject, found.run),
+            on_click=partial(_keep_or_reject, found.run), keys=by_key.OF_A_PICTURE, on_key=partial(_by_key, found),
+            main=k == found.classes[0],
         )  # fmt: skip
         correct.rejected(found, rejected, given)
 
@@ -218,6 +225,15 @@ def _keep_or_reject(run: Run, row: int) -> None:
         review.reject(run, row, row not in review.read(run).rejected)
     except HumeError as error:
         st.toast(plots.plain(str(error)), icon=":material/error:")
+
+
+def _by_key(found: Findings, row: int, key: str) -> None:
+    if key == "Enter":
+        by_key.open_on_explore(row)
+    elif key == "x":
+        _keep_or_reject(found.run, row)
+    else:
+        by_key.into_class(found, row, int(key))
 
 
 def _tile(row: int, given: Review, right: Any) -> Tile:

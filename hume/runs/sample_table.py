@@ -80,14 +80,16 @@ class SampleTable:
         cells = self.frame[column].iloc[rows].reset_index(drop=True)
         if self.kinds[column] == "text":
             cells = cells.astype(str)
-        return rows[cells.sort_values(ascending=not descending, kind="stable").index.to_numpy()]
+        order: NDArray[np.int64] = rows[cells.sort_values(ascending=not descending, kind="stable").index.to_numpy()]
+        return order
 
     def _passes(self, asked: Filter) -> NDArray[np.bool_]:
         if asked.column == ANYWHERE:
-            words = [name for name, kind in self.kinds.items() if kind in ("values", "text")]
-            return np.logical_or.reduce(
-                [np.zeros(len(self.frame), np.bool_), *(self._has(n, asked.text) for n in words)]
-            )
+            kept = np.zeros(len(self.frame), np.bool_)
+            for name, kind in self.kinds.items():
+                if kind in ("values", "text"):
+                    kept |= self._has(name, asked.text)
+            return kept
         column, kept = self.frame[asked.column], np.ones(len(self.frame), np.bool_)
         if asked.values:
             kept &= column.isin(list(asked.values)).to_numpy()
@@ -133,7 +135,7 @@ def sample_table(
         columns["neighbour agreement"] = ranking.neighbor_share
     if found.review is not None:
         columns["source"] = pd.Categorical(found.source)
-    if truth and dataset.labels is not None:
+    if truth and dataset.labels is not None and found.right is not None:
         columns[TRUE] = pd.Categorical.from_codes(dataset.labels, _distinct(found.true_names))
         columns["right"] = pd.Categorical(np.where(found.right, "yes", "no"))
     if files is not None:
@@ -183,7 +185,7 @@ def _filter(record: Any) -> Filter | None:
     plain = all(bound is None or (isinstance(bound, str | int | float) and bound == bound) for bound in bounds)
     if not (isinstance(column, str) and isinstance(text, str) and isinstance(values, list) and plain):
         return None
-    return Filter(column, *bounds, tuple(map(str, values)), text)
+    return Filter(column, bounds[0], bounds[1], tuple(map(str, values)), text)
 
 
 def _bound(value: float | str | None, kind: Kind) -> Any:

@@ -101,7 +101,7 @@ def _filters(found: Findings, table: SampleTable, chosen: Chosen) -> None:
         st.session_state["filter fields"] = st.session_state.get("filter fields", 0) + 1
     number, now = st.session_state["filter fields"], {each.column: each for each in chosen.filters}
     columns = list(table.kinds)
-    change = {"on_change": _filtered, "args": (found, number, columns)}
+    change: Any = {"on_change": _filtered, "args": (found, number, columns)}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input(
             "Search", now[ANYWHERE].text if ANYWHERE in now else "", key=f"search {number}", width=130,
@@ -116,13 +116,13 @@ def _filters(found: Findings, table: SampleTable, chosen: Chosen) -> None:
             for name in by:
                 _field(table, name, now.get(name, Filter(name)), f"filter {number} {name}", change)
         with st.popover("Sort", icon=":material/sort:"):
-            by = st.selectbox("Sort all pages by", columns, None, key="sort by", placeholder="Sample")
-            st.toggle("Largest first", key="sort down", disabled=by is None)
+            first = st.selectbox("Sort all pages by", columns, None, key="sort by", placeholder="Sample")
+            st.toggle("Largest first", key="sort down", disabled=first is None)
     if now:
         st.caption(plots.plain(selection_sentences.filters(chosen.filters)))
 
 
-def _field(table: SampleTable, name: str, now: Filter, key: str, change: dict[str, Any]) -> None:
+def _field(table: SampleTable, name: str, now: Filter, key: str, change: Any) -> None:
     kind, label = table.kinds[name], plots.plain(name)
     if kind == "values":
         values = table.values(name)
@@ -136,10 +136,9 @@ def _field(table: SampleTable, name: str, now: Filter, key: str, change: dict[st
             st.caption(f"{label}: every sample has the same, or none.")
         elif kind == "number":
             low, high = float(low), float(high)
-            given = [bound if isinstance(bound, int | float) else other
-                     for bound, other in ((now.low, low), (now.high, high))]  # fmt: skip
-            st.slider(label, low, high, tuple(min(max(float(each), low), high) for each in given), (high - low) / STEPS,
-                      format="%.3g", key=key, **change)  # fmt: skip
+            start, end = (min(max(float(bound), low), high) if isinstance(bound, int | float) else other
+                          for bound, other in ((now.low, low), (now.high, high)))  # fmt: skip
+            st.slider(label, low, high, (start, end), (high - low) / STEPS, format="%.3g", key=key, **change)
         else:
             st.date_input(label, (_day(now.low, low), _day(now.high, high)), low.date(), high.date(), key=key, **change)
 
@@ -173,8 +172,9 @@ def _filter_of(table: SampleTable, name: str, value: Any) -> Filter:
         return Filter(name, text=str(value).strip())
     least, most = table.bounds(name)
     if kind == "date":
-        days = value if len(value) == 2 else (least.date(), most.date())  # one of the two is still to be chosen
-        return Filter(name, *(None if day == end.date() else text for day, end, text in (
-            (days[0], least, f"{days[0]}"), (days[1], most, f"{days[1]}T23:59:59.999999"))))  # fmt: skip
+        if len(value) < 2:  # the second day is still to be chosen
+            return Filter(name)
+        first = None if value[0] <= least.date() else f"{value[0]}"
+        return Filter(name, first, None if value[1] >= most.date() else f"{value[1]}T23:59:59.999999")
     near = (most - least) / STEPS / 2  # a slider's ends are rounded
     return Filter(name, None if value[0] <= least + near else value[0], None if value[1] >= most - near else value[1])

@@ -138,6 +138,11 @@ def skip(asked: Batch, row: int) -> None:
     attempt(lambda: review.skip(asked.found.run, row))
 
 
+def redo(run: Run) -> None:
+    """Take the step again that was undone last."""
+    attempt(lambda: review.redo(run))
+
+
 def undo(run: Run, asked: Batch | None = None) -> None:
     """Take back the last step; where it was an answer, ask again."""
     before = review.read(run).steps

@@ -1,6 +1,7 @@
 """What keys do to samples on every page: open, set aside, put into a class, undo, redo, and the sheet of keys."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -13,6 +14,7 @@ from pages._widgets.keys import Sheet, keys
 
 DIGITS = tuple("0123456789")
 OF_A_PICTURE = ("Enter", "x", *DIGITS)
+WAYS = {"Left": -1, "Up": -1, "Right": 1, "Down": 1}
 _GO = "sample to open"
 
 COMMON: Sheet = (
@@ -70,12 +72,10 @@ def follow(found: Findings) -> None:
 
 def listen(found: Findings, sheet: Sheet, row: int | None = None) -> None:
     """Hear the keys of a page; row: the sample that is open, which keys are about."""
-    actions: dict[str, Callable[[], None]] = {"u": lambda: _undo(found), "U": lambda: _redo(found)}
+    actions: dict[str, Callable[[], None]] = {"u": partial(_undo, found), "U": partial(_redo, found)}
     if row is not None:
-        one = row
-        actions |= {key: (lambda key=key: on_picture(found, one, key)) for key in ("x", *DIGITS)}
-        actions |= {key: (lambda step=step: turn(found, one, step)) for key, step in
-                    {"ArrowLeft": -1, "ArrowUp": -1, "ArrowRight": 1, "ArrowDown": 1}.items()}  # fmt: skip
+        actions |= {key: partial(on_picture, found, row, key) for key in ("x", *DIGITS)}
+        actions |= {f"Arrow{way}": partial(turn, found, row, step) for way, step in WAYS.items()}
     keys(actions, sheet)
 
 

@@ -11,12 +11,12 @@ from hume.runs.answering import Answering, Change, estimate
 from hume.runs.findings import Findings
 from hume.runs.review import MAX_NAME, Review
 from pages._sections import batches
-from pages._state import modes, runs
+from pages._state import modes, runs, selection
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
 
 REJECTED = 12  # pictures of a class
-NEW, SELECTED = -2, "the selection on the map"  # a class that is added; what the page Answer asks about
+NEW, SELECTED = -2, "a selection"  # a class that is added; what the page Answer asks about
 
 
 def standing(found: Findings) -> None:
@@ -46,6 +46,7 @@ def samples(found: Findings, rows: Sequence[int]) -> None:
         st.button("Set aside", key="set aside", help="They are no samples of this dataset and count in no class.",
                   on_click=take, args=(found, lambda asking: asking.set_aside(rows)))  # fmt: skip
         if st.button("Ask about them", key="ask about", icon=":material/touch_app:"):
+            selection.select(found, rows, selection.OTHER)
             st.session_state["ask next"] = SELECTED
             st.switch_page(runs.ANSWER, query_params={})
         undo(found, given)
@@ -115,8 +116,8 @@ def undo(found: Findings, given: Review) -> None:
         help=None if last is None else f"Takes back: {plots.plain(review_sentences.step(last, given))}.",
     )  # fmt: skip
     if given.undone:
-        st.button("Redo", icon=":material/redo:", key="redo correction", on_click=batches.attempt,
-                  args=(lambda: review.redo(found.run),))  # fmt: skip
+        st.button("Redo", icon=":material/redo:", key="redo correction", on_click=batches.redo,
+                  args=(found.run,))  # fmt: skip
 
 
 def _name(found: Findings, number: int, key: str) -> None:

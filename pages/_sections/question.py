@@ -10,7 +10,7 @@ from hume.runs.findings import Findings
 from hume.runs.review import MAX_NAME, NONE, Review
 from pages._sections import batches
 from pages._sections.batches import TYPICAL, Batch
-from pages._state import ground_truth
+from pages._state import ground_truth, runs
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
 
@@ -27,6 +27,9 @@ def ask(asked: Batch, row: int, given: Review) -> None:
     left, right = st.columns([3, 5], gap="small")
     with left:
         _sample(found, row)
+        if not asked.about.audit:  # which nothing that was found of it should sway
+            st.page_link(runs.EXPLORE, label="Open on Explore", icon=":material/hub:",
+                         query_params={"run": found.run.name, "sample": str(row)})  # fmt: skip
     with right:
         _classes(asked, row, given)
         _otherwise(asked, row, given)

@@ -56,7 +56,7 @@ def gallery(
     large = f"?size={PREVIEW}" if pictures is not None and pictures.shrunk else ""
 
     def act(click: dict[str, Any]) -> None:
-        row, pressed = _row(click, dataset), click.get("key")
+        row, pressed = _row(click, dataset), str(click.get("key") or "")
         if row is None:
             return
         if pressed in keys and on_key is not None:

@@ -19,7 +19,7 @@ def keys(actions: Mapping[str, Callable[[], None]], sheet: Sheet, *, key: str = 
     """Act on keys, as the browser calls them, before the rerun; `?` opens the sheet, as does a button."""
 
     def act(press: dict[str, Any]) -> None:
-        name = press.get("key")
+        name = str(press.get("key"))
         if name == "?":
             st.session_state[_SHEET] = True
         elif name in actions:

@@ -128,7 +128,7 @@ def test_every_colour_of_a_blind_map_and_its_table_are_blind(first):
     for colour in at.selectbox(key="colour").options:
         at.selectbox(key="colour").set_value(colour)
         assert told(rerun(at), first) == []
-    at.segmented_control(key="as").set_value("Table")
+    press(at, "close sample").segmented_control(key="as").set_value("Table")
     assert told(rerun(at), first) == []
 
 
@@ -153,7 +153,7 @@ def test_the_files_of_a_blind_page_hold_no_truth(first, download, page):
 
 def test_the_same_files_hold_the_truth_when_it_may_be_seen(first, download):
     assert b"rank,seed,cv_score,objective,state,acc," in download(everywhere("objective"), "cloud first csv")
-    assert b"true_class" in download(everywhere("explore"), "selection csv")
+    assert b"true_class" in download(press(everywhere("explore"), "close sample"), "selection csv")
     assert b"run,n,acc,ari,consistency" in download(everywhere("aggregation"), "top n csv")
 
 

@@ -9,19 +9,20 @@ from hume.experiments import criteria
 from hume.reporting import sentences
 from hume.reporting.report import report
 from hume.runs.findings import Findings
-from tests.support.app_driver import (
+from tests.support.app_driver import (  # fmt: skip
     birds,
     figures,
     finished,
     go,
     look,
     markdown,
+    press,
     rerun,
     says,
     tables,
     tiles,
     words,
-)  # fmt: skip
+)
 
 PAGES = ("start", "objective", "aggregation", "explore", "reliable", "runs")
 OF_REFINED = ("most likely", "likelihood", "refined vote")
@@ -125,11 +126,9 @@ def test_the_map_shows_how_probable_a_refined_class_is(shown):
     assert trace["hovertemplate"].count(colour) == 1
     assert np.allclose(trace["marker"]["color"], known[np.ravel(trace["customdata"]).astype(int)], rtol=1e-5)
     assert f"Its probability is {known[7]:.1%}." in texts(at).replace("\u00a0", "")
-    at = rerun(at.segmented_control(key="as").set_value("Table"))
-    assert any(
-        table.columns.tolist()[-2:] == ["probability", "true_class"]
-        for table in (element.value for element in at.dataframe)
-    )
+    at = press(at, "close sample")
+    table = tables(rerun(at.segmented_control(key="as").set_value("Table")))["samples"]
+    assert np.allclose(table["probability"], known[[5, 6]])
     at = look("explore", run="joint", colour=colour, labeling="searched")
     assert colour not in at.selectbox(key="colour").options
     assert "Its probability" not in texts(look("explore", run="joint", labeling="searched", sample="7"))
