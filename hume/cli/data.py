@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -20,6 +20,9 @@ from hume.exchange.preview import look
 from hume.reporting import import_sentences
 from hume.runs.dataset_library import copy_dataset, delete_dataset, delete_space, own_dataset
 from hume.runs.store import Store
+
+if TYPE_CHECKING:
+    from hume.features.pretrain import PretrainConfig
 
 Name = Annotated[str | None, typer.Option("--name", help="What to call it; chosen if left out.")]
 Own = Annotated[str, typer.Argument(help="A dataset of your own, see `datasets`.", metavar="DATASET")]
@@ -145,10 +148,14 @@ def extract_space(
 ) -> None:
     """Extract a space by a pretrained network (φ2); resumes where it was interrupted."""
     from hume.features.backbones import load_backbone
-    from hume.features.extract import extract
+    from hume.features.extract import extract, features_key
+    from hume.features.space_pace import measure_extraction
+    from hume.reporting import space_sentences
 
     folder = own_dataset(Store(), dataset)
     backbone = load_backbone(network, weights=weights, device=devices.choose_device(device), size=size)
+    if folder.space_with_key(features_key(folder, backbone)) is None:
+        print(f"{space_sentences.time(measure_extraction(folder, backbone))} on {backbone.device}")
     made = with_bar(backbone.title, partial(extract, folder, backbone, name=name))
     print(f"space {made}: {_described(folder, made)}")
 
@@ -158,7 +165,9 @@ def pretrain_space(
     dataset: Own,
     method: Annotated[str, typer.Option(help="simclr, moco or byol.")] = "simclr",
     encoder: Annotated[str | None, typer.Option(help="small, resnet18 or resnet50; the device's if left out.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Chosen by the data if left out.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Chosen by the data and the time if left out.")] = None,
+    side: Annotated[int | None, typer.Option(help="Pixels that larger pictures are reduced to.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Train the full length even where it takes long.")] = False,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Mirror images; not if left and right differ.")] = True,
     train_split_only: Annotated[
@@ -172,10 +181,11 @@ def pretrain_space(
 
     folder, place = own_dataset(Store(), dataset), devices.choose_device(device)
     choices: dict[str, Any] = {
-        "method": method, "encoder": encoder, "epochs": epochs, "batch_size": batch_size, "flip": flip,
+        "method": method, "encoder": encoder, "epochs": epochs, "side": side, "batch_size": batch_size, "flip": flip,
         "train_split_only": train_split_only, "seed": seed,
     }  # fmt: skip
     config = defaults(folder, place, **{key: value for key, value in choices.items() if value is not None})
+    config = _timed(folder, config, place, may_shorten=not full and epochs is None and side is None)
     with progress() as bar, closing(pretrain(folder, config, device=place)) as steps:
         training = bar.add_task(config.title, total=1.0)
         while True:
@@ -187,6 +197,24 @@ def pretrain_space(
             share = 0.95 * record.step / record.num_steps + 0.05 * record.written
             bar.update(training, completed=share, description=f"{config.title}, loss {record.loss:.3f}")
     print(f"space {made}: {_described(folder, made)}")
+
+
+def _timed(folder: DatasetFolder, config: "PretrainConfig", device: str, *, may_shorten: bool) -> "PretrainConfig":
+    """Print how long a training takes; a shorter one in its place where it takes long and neither is begun."""
+    from hume.features.pretrain import pending
+    from hume.features.space_pace import is_long, measure_training, short
+    from hume.reporting import space_sentences
+
+    less, begun = short(config), [job.config for job in pending(folder)]
+    if may_shorten and less in begun:
+        config = less
+    seconds = measure_training(folder, config, device).seconds(config)
+    print(f"{space_sentences.training(config, seconds)} on {device}")
+    if may_shorten and config not in begun and less != config and is_long(seconds):
+        seconds = measure_training(folder, less, device).seconds(less)
+        print(f"a shorter training instead: {space_sentences.training(less, seconds)}; --full trains the full length")
+        config = less
+    return config
 
 
 @command("derive")

@@ -89,7 +89,7 @@ class Training:
             epoch, i = divmod(self.step, self.epoch_steps)
             if order is None or i == 0:
                 order = self._order(epoch)
-            losses.append(self._train(order[i * self.batch_size : (i + 1) * self.batch_size]))
+            losses.append(self.take_step(order[i * self.batch_size : (i + 1) * self.batch_size]))
             self.step += 1
             ended = i + 1 == self.epoch_steps
             if ended or (i + 1) % every == 0 or perf_counter() - reported > SILENT:
@@ -115,7 +115,7 @@ class Training:
         order = torch.randperm(len(self.rows), generator=stream(self.config.seed, ORDER, epoch))
         return np.asarray(self.rows[order.numpy()])
 
-    def _train(self, rows: NDArray[np.int64]) -> Tensor:
+    def take_step(self, rows: NDArray[np.int64]) -> Tensor:
         """Take one step of the optimizer; returns the loss before it."""
         from lightly.utils.scheduler import cosine_warmup_schedule
 

@@ -7,6 +7,7 @@ so jobs of a killed server can be submitted again.
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -20,6 +21,8 @@ State = Literal[
     "queued", "choosing", "searching", "scoring", "refining", "working", "cancelled", "failed", "finished"
 ]  # fmt: skip
 UNDER_WAY: tuple[State, ...] = ("queued", "choosing", "searching", "scoring", "refining", "working")
+
+RECENT = 60.0  # seconds whose pace tells how long a job still takes
 
 log = logging.getLogger(__name__)
 
@@ -52,18 +55,27 @@ class JobContext:
     def __init__(self, publish: Callable[[Status], None], name: str, stop: threading.Event):
         self._publish, self._name, self._stop = publish, name, stop
         self._phase: Phase | None = None
-        self._start = monotonic()
+        self._seen: deque[tuple[float, float]] = deque()  # when a share of the phase was reported
 
     def report(self, phase: Phase, share: float = 0.0) -> None:
         """Publish the share of a phase that is done; raises CancelledError once the job is cancelled."""
         if self._stop.is_set():
             raise CancelledError
+        now = monotonic()
         if phase != self._phase:
-            self._phase, self._start = phase, monotonic()
-        elapsed = monotonic() - self._start
-        known = share > 0 and elapsed >= 1
-        left = elapsed * (1 - share) / share if known else None
-        self._publish(Status(self._name, phase, share, left))
+            self._phase = phase
+            self._seen.clear()
+        self._seen.append((now, share))
+        while len(self._seen) > 2 and now - self._seen[1][0] > RECENT:
+            self._seen.popleft()
+        self._publish(Status(self._name, phase, share, self._left()))
+
+    def _left(self) -> float | None:
+        """The seconds left of the phase at its recent pace: other work on the machine and a resumed start change it."""
+        (before, share), (now, done) = self._seen[0], self._seen[-1]
+        if done <= share or now - before < 1:
+            return None
+        return (now - before) * (1 - done) / (done - share)
 
 
 Work = Callable[[JobContext], object]  # may return its result

@@ -13,10 +13,9 @@ from hume.data.importers.folder_listing import allowed_roots, check_allowed
 from hume.features import extract as extracting
 from hume.features import pretrain as training
 from hume.features.backbones import KNOWN, available
-from hume.features.encoders import ENCODERS
 from hume.features.recipe import Recipe
 from hume.jobs.datasets import upload
-from pages._sections import progress
+from pages._sections import make_training, progress
 from pages._state import services
 from pages._widgets import plots
 
@@ -74,7 +73,7 @@ def offer(folder: DatasetFolder, data: Dataset) -> None:
             _network(folder, data)
     if train.open:
         with train:
-            _training(folder, data)
+            make_training.form(folder, data, ERROR, AT)
     if derive.open:
         with derive:
             _derived(folder, data)
@@ -110,10 +109,16 @@ def _network(folder: DatasetFolder, data: Dataset) -> None:
     )  # fmt: skip
     if name and name in KNOWN:
         st.caption(f"{KNOWN[name].title} · {KNOWN[name].dim:,} dimensions · {KNOWN[name].licence}")
-    if st.button("Compute features", type="primary", key="extract", icon=":material/memory:", disabled=not name):
-        progress.start(
-            lambda: services.services().work.extract(folder, name, **_options(name, weights, side)), ERROR, at=AT
-        )
+    button, text = st.columns([1, 3], vertical_alignment="center")
+    if button.button("Compute features", type="primary", key="extract", icon=":material/memory:", disabled=not name):
+        work = services.services().work
+        progress.start(lambda: work.extract(folder, name, **_options(name, weights, side)), ERROR, at=AT)
+    if name in KNOWN and not weights and available(name):
+        paces, device, size_wanted = services.services().space_paces, devices.choose_device("auto"), _whole(side)
+        with text:
+            make_training.draw_time(
+                lambda: paces.extraction(folder, name, device, size=size_wanted, weights=None), device
+            )
 
 
 def _options(name: str, weights: str, side: float | None) -> dict[str, Any]:
@@ -124,54 +129,18 @@ def _options(name: str, weights: str, side: float | None) -> dict[str, Any]:
         check_allowed(Path(model), roots)
     return {
         "weights": check_allowed(Path(weights), roots) if weights else None,
-        "size": None if side is None else int(side),
+        "size": _whole(side),
     }
+
+
+def _whole(side: float | None) -> int | None:
+    return None if side is None else int(side)
 
 
 def _network_label(name: str) -> str:
     if name not in KNOWN:
         return name
     return f"{KNOWN[name].title}" + ("" if available(name) else " (weights not downloaded)")
-
-
-def _training(folder: DatasetFolder, data: Dataset) -> None:
-    if data.images is None:
-        st.caption("This dataset has no images.")
-        return
-    st.markdown("For **φ1**: self-supervised features, trained on these images without labels.")
-    device = devices.choose_device("auto")
-    columns = st.columns(4)
-    method = columns[0].selectbox(
-        "Method", training.METHODS, key="method", format_func=training.METHOD_TITLES.__getitem__
-    )
-    usual = training.defaults(folder, device, method=method)
-    encoder = columns[1].selectbox(
-        "Network", ENCODERS, ENCODERS.index(usual.encoder), key=f"encoder {device}",
-        format_func=training.ENCODER_TITLES.__getitem__,
-    )  # fmt: skip
-    epochs = columns[2].number_input("Epochs", 1, 100_000, usual.epochs, key=f"epochs {folder.name} {method}")
-    batch = columns[3].number_input("Batch", 8, 65_536, usual.batch_size, key=f"batch {folder.name} {method}")
-    columns = st.columns(4)
-    flip = columns[0].checkbox(
-        "Mirror images", usual.flip, key="flip", help="Not where left and right differ, as in digits or letters."
-    )
-    split = columns[1].checkbox(
-        "Train rows only", key=f"split {folder.name}", disabled=data.test_rows is None,
-        help="Excludes the test rows from training, for the inductive setting.",
-    )  # fmt: skip
-    if st.button("Train", type="primary", key="train", icon=":material/model_training:"):
-        progress.start(
-            lambda: services.services().work.pretrain(
-                folder,
-                training.defaults(
-                    folder, device, method=method, encoder=encoder, epochs=int(epochs), batch_size=int(batch),
-                    flip=flip, train_split_only=split,
-                ),
-                device=device,
-            ),
-            ERROR,
-            at=AT,
-        )  # fmt: skip
 
 
 def _derived(folder: DatasetFolder, data: Dataset) -> None:

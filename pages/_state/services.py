@@ -8,6 +8,7 @@ from hume import Store
 from hume.jobs.datasets import DatasetJobs
 from hume.jobs.paces import Paces
 from hume.jobs.runs import RunJobs
+from hume.jobs.space_paces import SpacePaces
 from hume.reporting.maps import Maps
 from hume.runs.store import default_home
 
@@ -21,6 +22,7 @@ class Services:
     maps: Maps
     work: DatasetJobs
     paces: Paces
+    space_paces: SpacePaces
 
 
 @functools.cache
@@ -30,10 +32,16 @@ def _paces() -> Paces:
 
 
 @functools.cache
+def _space_paces() -> SpacePaces:
+    """The speeds of trainings and extractions on this machine."""
+    return SpacePaces()
+
+
+@functools.cache
 def _services(home: Path) -> Services:
     store = Store(home)
     jobs = RunJobs(store)
-    return Services(store, jobs, Maps(home), DatasetJobs(jobs), _paces())
+    return Services(store, jobs, Maps(home), DatasetJobs(jobs), _paces(), _space_paces())
 
 
 _homes: set[Path] = set()
@@ -52,3 +60,4 @@ def close() -> None:
         _services(home).jobs.close()
         _services(home).maps.close()
     _paces().close()
+    _space_paces().close()

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from hume.common.csv_files import csv_bytes
+from hume.common.formatting import duration as duration
 from pages._state.text import plain as plain
 from pages._state.text import spaces as spaces
 
@@ -86,19 +87,6 @@ def ids(points: Iterable[dict[str, Any]]) -> list[int]:
 def whole_number(text: str) -> int | None:
     """An integer in the address, None for anything else."""
     return int(text) if text.isdecimal() and len(text) < 10 else None
-
-
-def duration(seconds: float) -> str:
-    """Seconds as text, rounded to their precision."""
-    if seconds < 10:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 90:
-        return f"{round(seconds / 5) * 5} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.1f} days"
 
 
 def size(num_bytes: float) -> str:

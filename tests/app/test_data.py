@@ -9,6 +9,7 @@ from PIL import Image
 
 from hume.data.folder import DatasetFolder, new_dataset, write_array
 from hume.data.importers.images import import_arrays_of_images
+from hume.features.pretrain import defaults
 from pages._state import services
 from tests.support.app_driver import birds, figures, look, markdown, press, quick, rerun, says, tiles, until, words
 from tests.support.rules import cases
@@ -209,6 +210,28 @@ def test_an_embedded_dataset_is_copied_first(home):
     at = press(at, "copy")
     assert at.selectbox(key="dataset").value == "digits-2"
     assert json.loads((home.dataset_roots[0] / "digits-2" / "card.json").read_text())["name"]
+
+
+def test_a_training_says_how_long_it_takes_and_a_long_one_gives_way_to_a_shorter(home, images, monkeypatch):
+    paces = services.services().space_paces
+    config = defaults(images, "cpu")
+
+    def known(at):
+        until(lambda: not paces.training(images, config, "cpu")[1])
+        return rerun(at)
+
+    at = known(look("data", data="pets", space_by="Self-supervised training"))
+    assert at.radio(key="way pets simclr small").value == "full"
+    assert at.number_input(key="epochs pets simclr").value == config.epochs == 200
+    texts = [text.replace("\\", "") for text in words(at)]
+    assert any(re.match(r"\*\*About \d+ s\*\* on cpu", text) for text in texts)
+    assert any(re.fullmatch(r"12 pixels, 80 epochs: about \d+ s", text) for text in texts)
+    monkeypatch.setattr("hume.features.space_pace.LONG", 0.0)
+    at = known(look("data", data="pets", space_by="Self-supervised training"))
+    assert at.radio(key="way pets simclr small").value == "short"
+    assert at.number_input(key="epochs pets simclr short").value == 80
+    at = rerun(at.radio(key="way pets simclr small").set_value("full"))
+    assert rerun(at).radio(key="way pets simclr small").value == "full"
 
 
 def test_an_unfinished_training_is_offered_again(home, images):

@@ -14,6 +14,7 @@ from hume.data.folder import DatasetFolder, new_dataset
 from hume.features.augmentations import StoredPictures
 from hume.features.encoders import ENCODERS, WIDTHS, make_encoder
 from hume.features.pretrain import METHODS, PretrainConfig, defaults, discard, pending, pretrain
+from hume.features.space_pace import measure_training, short
 from hume.features.training import Training, knn_score, make_method, stream
 from tests.support import torchvision_here  # noqa: F401
 from tests.support.rules import cases
@@ -320,7 +321,7 @@ def test_there_may_be_no_test_split_to_leave_out(folder):
 
 
 def test_a_loss_that_is_no_number_is_told(folder, monkeypatch):
-    monkeypatch.setattr(Training, "_train", lambda *_: torch.tensor(float("nan")))
+    monkeypatch.setattr(Training, "take_step", lambda *_: torch.tensor(float("nan")))
     with pytest.raises(RunError, match=r"not finite after step 1 of 9.*0\.0015"):
         next(pretrain(folder, tiny()))
 
@@ -337,7 +338,7 @@ def test_too_little_memory_is_told(folder, monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(Training, "_train", fail)
+    monkeypatch.setattr(Training, "take_step", fail)
     with pytest.raises(RunError, match="not enough memory for batches of 16"):
         next(pretrain(folder, tiny()))
 
@@ -374,3 +375,25 @@ def test_defaults_suit_pictures_and_device(folder):
 def test_streams_are_apart():
     draws = {torch.rand(1, generator=stream(*place)).item() for place in [(0, 1), (0, 2), (1, 1), (0, 1, 0), (0, 1, 1)]}
     assert len(draws) == 5
+
+
+# --- how long it takes --------------------------------------------------------------------------------
+
+
+def test_the_time_of_a_training_is_in_proportion_to_its_pictures_and_nothing_is_written(folder):
+    before = sorted(path.name for path in folder.path.rglob("*"))
+    pace = measure_training(folder, tiny(), "cpu")
+    assert sorted(path.name for path in folder.path.rglob("*")) == before
+    assert (pace.picture > 0, pace.num_pictures, pace.num_rows, pace.has_labels) == (True, COUNT, COUNT, True)
+    unlabeled = replace(pace, has_labels=False)
+    once, twice = (unlabeled.seconds(tiny(epochs=epochs)) for epochs in (10, 20))
+    assert twice - once == pytest.approx(10 * COUNT * pace.picture)
+    assert unlabeled.seconds(tiny(epochs=10, batch_size=32)) - once == pytest.approx(-10 * 16 * pace.picture)
+    assert pace.seconds(tiny()) > unlabeled.seconds(tiny())
+
+
+def test_a_shorter_training_has_smaller_pictures_and_fewer_epochs_and_is_its_own_shorter_one():
+    less = short(tiny(side=64, epochs=200))
+    assert (less.side, less.epochs) == (32, 80)
+    assert short(less) == less
+    assert short(tiny()) == tiny()
