@@ -13,7 +13,7 @@ runtime.configure()  # before torch is loaded
 from hume import Store
 from hume.exchange.incoming import sweep
 from pages._state import errors, services
-from pages._widgets import thumbnails
+from pages._widgets import arrays, thumbnails
 
 TRASH_KEPT = timedelta(days=7)
 
@@ -30,4 +30,6 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 
 # The script is in `pages/`: next to a folder `pages/`, Streamlit would run every file of it as a page when the first
 # visitor opens a deep link.
-app = st.App("pages/_main.py", lifespan=lifespan, routes=thumbnails.ROUTES, on_script_error=errors.on_error)
+app = st.App(
+    "pages/_main.py", lifespan=lifespan, routes=[*thumbnails.ROUTES, *arrays.ROUTES], on_script_error=errors.on_error
+)

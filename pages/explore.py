@@ -4,6 +4,7 @@ import streamlit as st
 
 from hume.reporting import sentences
 from hume.reporting.maps import Which
+from hume.reporting.maps.scene import Panel
 from pages._sections import all_samples, by_key, colorings, correct, map_view, sample, selected, suspects
 from pages._state import ground_truth, runs
 
@@ -35,7 +36,7 @@ def main() -> None:
                     f"This map shows {len(made.rows):,} random samples of {made.num_samples:,}, which a browser can "
                     "draw. Neighbours and votes are those of all samples."
                 )
-            map_view.draw(found, made, str(where), str(name), choices[str(name)](found))
+            map_view.draw(found, [Panel(f"UMAP of {where}", made)], choices[str(name)](found))
     opened = sample.opened(found)
     with right:
         if opened is None:

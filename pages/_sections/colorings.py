@@ -1,30 +1,22 @@
 """What the points of a map can be coloured by."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
+from hume.reporting.maps.scene import Colour
 from hume.runs.findings import Findings
 from pages._state import ground_truth, runs
 
-
-@dataclass(frozen=True, eq=False)
-class Coloring:
-    """The colours of the map's points: classes or a number."""
-
-    categories: NDArray[np.int64] | None = None  # (N,)
-    names: list[str] | None = None
-    values: NDArray[np.float64] | None = None  # (N,) shares
+PROBABILITY = "Probability of its class"  # of refined labelings
 
 
-def found_label(found: Findings) -> Coloring:
-    return Coloring(found.vote.labeling, runs.class_names(found))
+def found_label(found: Findings) -> Colour:
+    return Colour("Found class", found.vote.labeling, runs.class_names(found))
 
 
-def true_label(found: Findings) -> Coloring:
+def true_label(found: Findings) -> Colour:
     """True classes in the colours of the found ones they are matched to."""
     assert found.match is not None
     assert found.dataset.labels is not None
@@ -38,35 +30,36 @@ def true_label(found: Findings) -> Coloring:
     for k, slot in slots.items():
         names[slot] = true_names[k]
     slot_of = np.array([slots[k] for k in range(len(true_names))])
-    return Coloring(slot_of[found.dataset.labels], names)
+    return Colour("True class", slot_of[found.dataset.labels], names)
 
 
-def vote_share(found: Findings) -> Coloring:
-    return Coloring(values=found.vote.share)
+def vote_share(found: Findings) -> Colour:
+    return Colour("Vote share", values=found.vote.share, limits=(0, 1))
 
 
-def probability(found: Findings) -> Coloring:
+def probability(found: Findings) -> Colour:
     assert found.confidence is not None
-    return Coloring(values=found.confidence.astype(np.float64))
+    return Colour(PROBABILITY, values=found.confidence.astype(np.float64), limits=(0, 1))
 
 
-def neighbor_share(found: Findings) -> Coloring:
-    return Coloring(values=runs.ranking(found).neighbor_share)
+def neighbor_share(found: Findings) -> Colour:
+    return Colour("Neighbour agreement", values=runs.ranking(found).neighbor_share, limits=(0, 1))
 
 
-def disagreement(found: Findings) -> Coloring:
+def disagreement(found: Findings) -> Colour:
     with st.spinner("Predicting every sample in φ2 …"):
         differs = found.expected != found.vote.labeling
-    return Coloring(differs.astype(np.int64), ["φ2 predicts the same class", "φ2 predicts another class"])
+    return Colour(
+        "φ1/φ2 disagreement", differs.astype(np.int64), ["φ2 predicts the same class", "φ2 predicts another class"]
+    )
 
 
-def correctness(found: Findings) -> Coloring:
+def correctness(found: Findings) -> Colour:
     assert found.right is not None
-    return Coloring((~found.right).astype(np.int64), ["right", "wrong"])
+    return Colour("Right or wrong", (~found.right).astype(np.int64), ["right", "wrong"])
 
 
-PROBABILITY = "Probability of its class"  # of refined labelings
-COLORINGS: dict[str, Callable[[Findings], Coloring]] = {
+COLORINGS: dict[str, Callable[[Findings], Colour]] = {
     "Found class": found_label,
     "Vote share": vote_share,
     PROBABILITY: probability,
@@ -78,7 +71,7 @@ COLORINGS: dict[str, Callable[[Findings], Coloring]] = {
 TRUTH = ("True class", "Right or wrong")
 
 
-def offered(found: Findings) -> dict[str, Callable[[Findings], Coloring]]:
+def offered(found: Findings) -> dict[str, Callable[[Findings], Colour]]:
     """The colourings of a run: without those of the ground truth where it is hidden."""
     hidden = () if ground_truth.shows_truth(found.dataset) else TRUTH
     hidden = hidden if found.confidence is not None else (*hidden, PROBABILITY)

@@ -1,15 +1,18 @@
 """The map of a run's samples: made once for all runs, coloured by what is chosen, selected on."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import streamlit as st
 
-from hume.reporting import figures
 from hume.reporting.maps import Map, Which
+from hume.reporting.maps.scene import Colour, Panel, scene
 from hume.runs.findings import Findings
-from pages._sections.colorings import Coloring
+from pages._sections import colorings, sample
 from pages._state import selection, services
 from pages._widgets import plots
+from pages._widgets.sample_map import sample_map
 
-MAP_HEIGHT = 620  # pixels
 REFRESH = 1.0  # seconds
 
 
@@ -57,40 +60,61 @@ def _again() -> None:
     st.session_state.pop("stopped map", None)
 
 
-def draw(found: Findings, made: Map, where: str, name: str, coloring: Coloring) -> None:
-    """The scatter plot; points that are circled or clicked become the selection."""
-    rows = made.rows
-    view = (found.run.name, where, name)
-    if st.session_state.get("map view") != view:
-        # Only now: a figure that changes while its selection is under way would lose it.
-        st.session_state["map view"], st.session_state["map highlight"] = view, selection.rows(found)
-    figure = figures.scatter_map(
-        made.positions,
-        rows,
-        categories=None if coloring.categories is None else coloring.categories[rows],
-        names=coloring.names,
-        values=None if coloring.values is None else coloring.values[rows],
-        value_name=name,
-        value_range=None if coloring.values is None else (0.0, 1.0),
-        selected=st.session_state["map highlight"] or None,
+def draw(found: Findings, panels: Sequence[Panel], colour: Colour) -> None:
+    """One or two maps; samples that are circled become the selection, one that is clicked on is opened."""
+    dataset, opened = found.dataset, sample.opened(found)
+    described = scene(
+        panels,
+        colour,
+        num_samples=dataset.num_samples,
+        captions=colorings.found_label(found),
+        file=plots.file_name(found.run.name, "map"),
     )
-
-    def table() -> plots.Table:
-        shown = coloring.values if coloring.categories is None else coloring.categories
-        assert shown is not None
-        columns = [rows.tolist(), *made.positions.T.tolist(), shown[rows].tolist()]
-        return ["row", "x", "y", name], zip(*columns, strict=True)
-
-    points = plots.plot(
-        figure,
-        f"map {found.run.name} {where} {st.session_state.get('cleared', 0)}",
-        table,
-        alt=f"UMAP of {where}, coloured by {name}",
-        name=plots.file_name(found.run.name, "map"),
-        select=("points", "box", "lasso"),
-        height=MAP_HEIGHT,
+    if opened is not None and "found on map" not in st.session_state:
+        _find(opened)  # the link of a sample leads to its place
+    sample_map(
+        described,
+        key=f"map {found.run.name}",
+        dataset=dataset,
+        selected=selection.rows(found),
+        opened=opened,
+        centre=st.session_state.get("found on map"),
+        on_select=partial(selection.select, found),
+        on_open=_open,
     )
-    picked = plots.ids(points)
-    if picked and picked != st.session_state.get("last lasso"):
-        st.session_state["last lasso"] = picked
-        selection.select(found, picked)
+    left, right = st.columns(2, vertical_alignment="center")
+    with left:
+        plots.csv_button(
+            "Data as CSV",
+            lambda: _table(panels, colour),
+            plots.file_name(found.run.name, "map"),
+            key="map csv",
+            type="tertiary",
+        )
+    if opened is None:
+        return
+    if all(opened in panel.map.rows for panel in panels):
+        right.button(
+            f"Find sample {opened} on the map", key="find", icon=":material/my_location:", on_click=_find,
+            args=(opened,), type="tertiary",
+        )  # fmt: skip
+    else:
+        right.caption(f"Sample {opened} is not on this map.")
+
+
+def _open(row: int) -> None:
+    st.session_state.setdefault("found on map", "")  # its place is in sight already
+    selection.open_sample(row)
+
+
+def _find(row: int) -> None:
+    st.session_state["finds"] = st.session_state.get("finds", 0) + 1
+    st.session_state["found on map"] = f"{row} {st.session_state['finds']}"
+
+
+def _table(panels: Sequence[Panel], colour: Colour) -> plots.Table:
+    """The points of the first map, with what they are coloured by."""
+    shown = panels[0].map
+    values = colour.values if colour.classes is None else colour.classes
+    columns = [shown.rows.tolist(), *shown.positions.T.tolist(), [] if values is None else values[shown.rows].tolist()]
+    return ["row", "x", "y", colour.title], zip(*columns, strict=True)

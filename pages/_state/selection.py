@@ -46,7 +46,7 @@ def rows(found: Findings) -> list[int]:
 def select(found: Findings, chosen: Iterable[int], source: str = MAP, filters: tuple[Filter, ...] = ()) -> None:
     """Replace the selection; a short one is kept in the address, and so are filters.
 
-    source: other than the map's own, for which the map is drawn anew.
+    source: one sample selected on the map is opened.
     """
     before, past, _ = now(found), *_stacks(found)
     given = Chosen(tuple(map(int, chosen)), source, filters, datetime.now(UTC).isoformat(timespec="seconds"))
@@ -112,10 +112,6 @@ def _take(found: Findings, chosen: Chosen) -> None:
             st.query_params[name] = text
         else:
             st.query_params.pop(name, None)
-    if chosen.source != MAP:  # a new plot, without its lasso
-        st.session_state["cleared"] = st.session_state.get("cleared", 0) + 1
-        for name in ("map view", "last lasso"):
-            st.session_state.pop(name, None)
     if len(chosen.rows) != 1:
         close_sample()
     elif chosen.source == MAP:

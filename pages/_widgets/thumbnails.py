@@ -31,7 +31,7 @@ SIZES = {"": THUMBNAIL, str(THUMBNAIL): THUMBNAIL, str(PREVIEW): PREVIEW}
 
 _PATH = re.compile(r"([0-9a-f]{20})/([0-9]{1,9})")
 _MOST_DATASETS = 8
-_FOR_GOOD = {
+FOR_GOOD = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -49,7 +49,7 @@ class Pictures:
     @property
     def url(self) -> str:
         """The prefix of a row number."""
-        return f"{_base_path()}/thumbnails/{self.key}/"
+        return f"{base_path()}/thumbnails/{self.key}/"
 
     @property
     def shrunk(self) -> bool:
@@ -79,7 +79,7 @@ def register(dataset: Dataset) -> Pictures | None:
         return pictures
 
 
-def _base_path() -> str:
+def base_path() -> str:
     base = str(config.get_option("server.baseUrlPath")).strip("/")
     return f"/{base}" if base else ""
 
@@ -109,7 +109,7 @@ def _serve(request: Request) -> Response:
     if match is None or size is None or pictures is None or int(match[2]) >= len(pictures.images):
         return Response(status_code=404, headers={"Cache-Control": "no-store"})
     row = int(match[2])
-    headers = {**_FOR_GOOD, "ETag": f'"{pictures.key}-{row}-{size}"'}
+    headers = {**FOR_GOOD, "ETag": f'"{pictures.key}-{row}-{size}"'}
     if headers["ETag"] in request.headers.get("If-None-Match", ""):
         return Response(status_code=304, headers=headers)
     content = thumbnail(pictures.images[row], size, white=pictures.white)

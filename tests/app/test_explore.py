@@ -7,12 +7,15 @@ from hume.reporting.maps import Map, map_key, save_map
 from hume.runs.findings import Findings
 from tests.support.app_driver import (
     birds,
+    circle,
     click,
+    component,
+    drawn,
     figures,
     galleries,
     given,
     look,
-    mark,
+    pick,
     press,
     rerun,
     says,
@@ -23,7 +26,7 @@ from tests.support.app_driver import (
 from tests.support.rules import cases
 
 COLOURS = ["Found class", "Vote share", "Neighbour agreement", "φ1/φ2 disagreement", "True class", "Right or wrong"]
-FIRST = "map first φ1 0"
+FIRST = "map first"
 
 
 @pytest.fixture
@@ -31,15 +34,8 @@ def first(library):
     return Findings(library.open("first"))
 
 
-def drawn(at, key=FIRST):
-    """The samples of the map with what each is coloured by: the name of its trace, else a number."""
-    points = {}
-    for trace in figures(at)[key]["data"]:
-        rows = np.array(trace.get("customdata") or [], float).ravel().astype(int)
-        values = trace["marker"].get("color")
-        for i, row in enumerate(rows):
-            points[row] = values[i] if isinstance(values, list) else trace["name"]
-    return points
+def sent(at):
+    return component(at, FIRST)
 
 
 def selected(at):
@@ -54,15 +50,12 @@ def test_the_map_is_coloured_as_asked(first, colour):
     at = look("explore", run="first")
     assert at.selectbox(key="colour").options == COLOURS
     at.selectbox(key="colour").set_value(colour)
-    points = drawn(rerun(at))
+    points = drawn(rerun(at), FIRST)
     assert sorted(points) == list(range(240))
     shown = [points[row] for row in range(240)]
-    if colour == "Vote share":
-        assert np.allclose(np.array(shown), first.vote.share * (100 if max(shown) > 1 else 1), rtol=1e-5)
-        return
-    if colour == "Neighbour agreement":
-        expected = first.ranking().neighbor_share
-        assert np.allclose(np.array(shown), expected * (100 if max(shown) > 1 else 1), rtol=1e-5)
+    numbers = {"Vote share": first.vote.share, "Neighbour agreement": first.ranking().neighbor_share}
+    if colour in numbers:
+        np.testing.assert_allclose(shown, numbers[colour], rtol=1e-5)
         return
     kinds = {
         "Found class": [f"Class {k}" for k in first.vote.labeling],
@@ -92,7 +85,7 @@ def test_the_answer_counts_the_samples_that_all_seeds_agree_on(first):
 def test_each_space_has_its_map(first, where):
     at = look("explore", run="first", map=where)
     assert at.segmented_control(key="map").value == where
-    assert sorted(drawn(at, f"map first {where} 0")) == list(range(240))
+    assert sorted(drawn(at, FIRST)) == list(range(240))
 
 
 def test_a_map_of_a_sample_says_so(home):
@@ -102,7 +95,7 @@ def test_a_map_of_a_sample_says_so(home):
     save_map(home.home / "maps" / f"{map_key(data.space('phi1'))}.safetensors", some)
     at = look("explore", run="first", rows="1,2")
     assert any("120 random samples of 240" in caption.value for caption in at.caption)
-    assert len(drawn(at)) == 120
+    assert len(drawn(at, FIRST)) == 120
     assert selected(at) == [1, 2]
 
 
@@ -115,7 +108,7 @@ def test_a_damaged_map_is_named(home):
 
 
 def test_the_points_of_the_map_download(first, download):
-    lines = download(look("explore", run="first", colour="Vote share"), f"{FIRST} csv").decode("utf-8-sig").splitlines()
+    lines = download(look("explore", run="first", colour="Vote share"), "map csv").decode("utf-8-sig").splitlines()
     assert lines[0] == "row,x,y,Vote share"
     assert [float(line.split(",")[3]) for line in lines[1:]] == first.vote.share.tolist()
 
@@ -126,7 +119,7 @@ def test_the_points_of_the_map_download(first, download):
 def test_circled_points_are_shown_as_pictures_and_named_by_the_link(first):
     at = look("explore", run="first")
     assert "Select points on the map" in at.info[0].value
-    mark(at, FIRST, [7, 3, 3, 11])
+    circle(at, FIRST, [7, 3, 3, 11])
     assert selected(at) == [7, 3, 11]
     assert at.query_params["rows"] == "7,3,11"
     for row, caption, wrong in tiles(at, "selection"):
@@ -136,7 +129,7 @@ def test_circled_points_are_shown_as_pictures_and_named_by_the_link(first):
 
 
 def test_a_selection_stays_while_colours_and_spaces_change(first):
-    at = mark(look("explore", run="first"), FIRST, [7, 3, 11])
+    at = circle(look("explore", run="first"), FIRST, [7, 3, 11])
     at.selectbox(key="colour").set_value("Vote share")
     assert selected(rerun(at)) == [7, 3, 11]
     at.segmented_control(key="map").set_value("φ2")
@@ -144,26 +137,26 @@ def test_a_selection_stays_while_colours_and_spaces_change(first):
 
 
 def test_a_selection_is_cleared(first):
-    at = mark(look("explore", run="first"), FIRST, [7, 3, 11])
+    at = circle(look("explore", run="first"), FIRST, [7, 3, 11])
     press(at, "clear selection")
     assert selected(at) == []
     assert "rows" not in at.query_params
-    mark(at, "map first φ1 1", [7, 3, 11])
+    circle(at, FIRST, [7, 3, 11])
     assert selected(at) == [7, 3, 11]
 
 
 def test_a_large_selection_has_pages_and_no_place_in_the_link(first):
-    at = mark(look("explore", run="first", rows="1"), FIRST, list(range(100)))
+    at = circle(look("explore", run="first", rows="1"), FIRST, list(range(100)))
     assert selected(at) == list(range(60))
     assert "rows" not in at.query_params
     at.pagination[0].set_value(2)
     assert selected(rerun(at)) == list(range(60, 100))
-    mark(at, FIRST, [5, 6])
+    circle(at, FIRST, [5, 6])
     assert selected(at) == [5, 6]
 
 
 def test_a_selection_is_a_table_and_a_file(first, download):
-    at = mark(look("explore", run="first"), FIRST, [7, 3])
+    at = circle(look("explore", run="first"), FIRST, [7, 3])
     at.segmented_control(key="as").set_value("Table")
     table = tables(rerun(at))["samples"]
     assert table.index.tolist() == [7, 3]
@@ -179,7 +172,7 @@ def test_a_selection_is_a_table_and_a_file(first, download):
 
 
 def test_a_picture_leads_to_its_neighbours_and_on_and_back(first):
-    at = mark(look("explore", run="first"), FIRST, [7, 3])
+    at = circle(look("explore", run="first"), FIRST, [7, 3])
     click(at, "selection", 3)
     assert at.query_params["sample"] == "3"
     assert at.subheader[0].value == "Sample 3"
@@ -194,6 +187,18 @@ def test_a_picture_leads_to_its_neighbours_and_on_and_back(first):
     press(at, "back")
     assert at.subheader[0].value == "Sample 3"
     assert at.button(key="back").disabled
+
+
+def test_a_sample_is_opened_on_the_map_and_found_there(first):
+    at = pick(look("explore", run="first"), FIRST, 3)
+    assert at.subheader[0].value == "Sample 3"
+    assert (sent(at)["opened"], sent(at)["centre"]) == (3, "")
+    press(at, "find")
+    centred = sent(at)["centre"]
+    assert centred
+    pick(at, FIRST, 8)
+    assert (sent(at)["opened"], sent(at)["centre"]) == (8, centred)  # its place is in sight: the map stays
+    assert sent(look("explore", run="first", sample="17"))["centre"], "a link leads to the sample's place"
 
 
 def test_the_votes_on_a_sample_are_counted(first):
@@ -253,12 +258,12 @@ def test_a_sample_that_is_none_is_ignored(first, sample):
 
 
 def test_another_run_is_looked_at_by_itself(first):
-    at = mark(look("explore", run="first"), FIRST, [7, 3])
+    at = circle(look("explore", run="first"), FIRST, [7, 3])
     at.selectbox(key="run").set_value("second")
     rerun(at)
-    assert sorted(drawn(at, "map second φ1 0")) == list(range(240))
+    assert sorted(drawn(at, "map second")) == list(range(240))
     assert at.error.len == 0
-    mark(at, "map second φ1 0", [7, 3])
+    circle(at, "map second", [7, 3])
     assert selected(at) == [7, 3]
 
 

@@ -11,13 +11,13 @@ from tests.support.app_driver import (
     OF_A_RUN,
     PAGES,
     birds,
+    circle,
+    component,
     ended,
-    figures,
     given,
     go,
     interrupted,
     look,
-    mark,
     press,
     quick,
     rerun,
@@ -170,8 +170,8 @@ def test_results_that_grew_are_read_anew(home, data):
 
 @pytest.mark.usefixtures("two")
 def test_a_walk_through_the_pages_keeps_selection_and_seed_apart(home):
-    at = mark(look("explore", run="newer"), "map newer φ1 0", [3, 4])
+    at = circle(look("explore", run="newer"), "map newer", [3, 4])
     for page in (*OF_A_RUN, *reversed(OF_A_RUN)):
         fine(go(at, page))
-    assert "map newer φ1 0" in figures(go(at, "explore"))
+    assert component(go(at, "explore"), "map newer")["selected"]["rows"] == [3, 4]
     assert at.selectbox(key="run").value == "newer"

@@ -81,7 +81,6 @@ def every_figure(name="class", num_seeds=4, num_classes=3):
     cv_score, acc, seeds = many_seeds(num_seeds)
     objective, done = -rng.random(num_seeds), np.arange(num_seeds) % 2 == 0
     codes = np.arange(20) % num_classes
-    places, rows = rng.normal(size=(20, 2)), np.arange(20)
     sizes = np.arange(num_classes)
     return {
         "correlation": figures.correlation(cv_score, acc, seeds, [name] * num_seeds, None),
@@ -94,8 +93,6 @@ def every_figure(name="class", num_seeds=4, num_classes=3):
         "label_shares": figures.label_shares(rng.dirichlet(np.ones(num_classes), num_seeds), seeds),
         "top_n": figures.top_n([(name, curve(num_seeds)), (name, curve(num_seeds))]),
         "confusion": figures.confusion(np.diag(sizes), names, names),
-        "map of classes": figures.scatter_map(places, rows, categories=codes, names=names, hover=[name] * 20),
-        "map of values": figures.scatter_map(places, rows, values=places[:, 0], value_name=name),
         "reliability_curve": figures.reliability_curve([1, 2], [[1, 0.9], [1, 0.8]], names=[name, name], chosen=2),
         "class_sizes": figures.class_sizes(sizes, names, sizes, names),
         "votes": figures.votes(sizes, names),
@@ -456,65 +453,6 @@ def test_runs_are_compared_with_spread_vote_and_number_of_seeds():
     assert dots["text"][0] == "± 10.0 % over 20 seeds"
     np.testing.assert_allclose(diamonds["x"], [70, np.nan])
     assert [(note["y"], note["text"]) for note in layout["annotations"]] == [("blind", "no ground truth")]
-
-
-# --- maps ------------------------------------------------------------------------------------------
-
-
-def test_a_map_carries_row_numbers_whatever_its_colors():
-    rng = np.random.default_rng(0)
-    places, rows = rng.normal(size=(50, 2)), rng.permutation(9000)[:50]
-    codes = rng.integers(-1, 4, 50)
-    by_class, _ = sent(figures.scatter_map(places, rows, categories=codes, names=["a", "b", "c", "d"]))
-    by_value, _ = sent(figures.scatter_map(places, rows, values=rng.random(50), value_range=(0, 1)))
-    for traces in (by_class, by_value, sent(figures.scatter_map(places, rows))[0]):
-        found = points(traces)
-        assert set(found) == set(rows.tolist())
-        np.testing.assert_allclose([found[row] for row in rows.tolist()], places, rtol=1e-6)
-    assert [trace["name"] for trace in by_class] == ["none", "a", "b", "c", "d"]
-    assert set(named(by_class, "c")["customdata"].tolist()) == set(rows[codes == 2].tolist())
-    assert (by_value[0]["marker"]["cmin"], by_value[0]["marker"]["cmax"]) == (0, 1)
-
-
-def test_a_class_looks_the_same_whichever_others_are_on_the_map():
-    all_classes, few = np.arange(30), np.array([25, 3])
-    whole, _ = sent(figures.scatter_map(np.ones((30, 2)), all_classes, categories=all_classes))
-    part, _ = sent(figures.scatter_map(np.ones((2, 2)), few, categories=few))
-    for name in ("class 25", "class 3"):
-        looks = [
-            (trace["marker"]["color"], trace["marker"]["symbol"]) for trace in (named(whole, name), named(part, name))
-        ]
-        assert looks[0] == looks[1]
-
-
-def test_selected_rows_stand_out():
-    codes = np.array([0, 0, 1, 1, 2])
-    rows = np.array([10, 20, 30, 40, 50])
-    traces, _ = sent(figures.scatter_map(np.ones((5, 2)), rows, categories=codes, selected=[20, 40, 999]))
-    assert [list(trace["selectedpoints"]) for trace in traces] == [[1], [1], []]
-    for nobody in (None, [], [999]):
-        traces, _ = sent(figures.scatter_map(np.ones((5, 2)), rows, categories=codes, selected=nobody))
-        assert not any("selectedpoints" in trace for trace in traces)
-
-
-@pytest.mark.parametrize("kind", ["categories", "values"])
-def test_a_map_of_70000_points_stays_small(kind):
-    rng = np.random.default_rng(0)
-    colors = {"categories": rng.integers(0, 20, 70_000), "values": rng.random(70_000)}[kind]
-    fig = figures.scatter_map(
-        rng.normal(size=(70_000, 2)), np.arange(70_000), **{kind: colors}, selected=np.arange(0, 70_000, 10)
-    )
-    assert len(fig.to_json()) < 3_000_000
-    assert {trace.type for trace in fig.data} == {"scattergl"}
-
-
-def test_a_map_has_one_coloring_and_a_lasso():
-    with pytest.raises(InputError, match="choose one"):
-        figures.scatter_map(np.ones((2, 2)), [0, 1], categories=[0, 1], values=[0.1, 0.2])
-    _, layout = sent(figures.scatter_map(np.ones((2, 2)), [0, 1], categories=[0, 1]))
-    assert layout["dragmode"] == "lasso"
-    assert layout["legend"]["itemclick"] == "toggleothers"
-    assert not layout["xaxis"]["visible"]
 
 
 # --- colours ---------------------------------------------------------------------------------------

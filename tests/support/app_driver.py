@@ -18,6 +18,7 @@ from hume.engine.search import FinishedSeed
 from hume.lesson.plan import STEPS
 from hume.reporting.maps import Map, map_key, save_map
 from pages._state import services
+from pages._widgets import arrays
 from tests.support.planted_runs import StoppedError, create, save_folder, stop_after_the_first_seed
 
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
@@ -143,6 +144,16 @@ def mark(at, key, points):
     return _send(at, _element(at, "plotly_chart", key).proto.id, {"points": [{"customdata": p} for p in points]})
 
 
+def circle(at, key, rows):
+    """Select samples on a map by a lasso."""
+    return _trigger(at, key, "done", {"select": {"rows": rows}})
+
+
+def pick(at, key, row):
+    """Click on a sample of a map."""
+    return _trigger(at, key, "done", {"open": row})
+
+
 def tick(at, key, rows):
     """Select rows of a table."""
     table = next(table for table in at.dataframe if _name(table) == key)
@@ -206,14 +217,31 @@ def says(text, *parts):
     return True
 
 
+def component(at, key):
+    """What one of the project's components is sent."""
+    return json.loads(_element(at, "bidi_component", key).proto.json)
+
+
 def tiles(at, key):
     """The samples of a gallery: row, caption and mark of each."""
-    return json.loads(_element(at, "bidi_component", key).proto.json)["tiles"]
+    return component(at, key)["tiles"]
+
+
+def drawn(at, key, panel=0):
+    """The samples of a map with what each is coloured by: the name of a class, else a number."""
+    data = component(at, key)
+    rows, colour = data["panels"][panel]["rows"], data["colour"]
+    rows = range(data["samples"]) if rows is None else arrays.offered(rows["key"]).tolist()
+    if colour["kind"] == "values":
+        values = arrays.offered(colour["values"]["key"])
+        return {row: float(values[row]) for row in rows}
+    codes = arrays.offered(colour["codes"]["key"])
+    return {row: dict(enumerate(colour["names"])).get(int(codes[row])) for row in rows}
 
 
 def galleries(at):
     """The keys of all galleries of the page."""
-    return [each.key for each in at.get("bidi_component") if "tiles" in json.loads(each.proto.json)]
+    return [each.key for each in at.get("bidi_component") if "tiles" in component(at, each.key)]
 
 
 def tables(at):
@@ -264,8 +292,11 @@ def markdown(at):
 
 
 def numbers(at):
-    """Every number that the plots and tables of the page hold."""
+    """Every number that the plots, maps and tables of the page hold."""
     found = [leaf for figure in figures(at).values() for leaf in _leaves(figure) if isinstance(leaf, float)]
+    for each in at.get("bidi_component"):
+        colour = component(at, each.key).get("colour", {})
+        found += arrays.offered(colour["values"]["key"]).tolist() if "values" in colour else []
     for frame in tables(at).values():
         found += [value for value in frame.to_numpy().ravel() if isinstance(value, float)]
     return np.unique(np.array(found, float))

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+from numpy.typing import NDArray
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -144,6 +146,34 @@ def plot_in(page: Page, key: str) -> Locator:
 
 def points_of(plot: Locator) -> list[tuple[float, float, int]]:
     return [(x, y, int(number)) for x, y, number in plot.evaluate(_POINTS)]
+
+
+def map_in(page: Page, panel: int = 0) -> Locator:
+    """A map of samples that is drawn."""
+    stage = page.locator(".stage").nth(panel)
+    stage.wait_for()
+    settle(page)
+    page.wait_for_function("stage => stage.pointsInWindow().length", arg=stage.element_handle())
+    stage.scroll_into_view_if_needed()
+    return stage
+
+
+def points_on(stage: Locator) -> NDArray[np.float64]:
+    """Where the points of a map stand in the window, with the row of each: (P, 3)."""
+    return np.array(stage.evaluate("stage => stage.pointsInWindow()")).reshape(-1, 3)
+
+
+def circle(page: Page, stage: Locator, radius: float = 90) -> set[int]:
+    """Draw a lasso around the middle point of a map; returns the samples well within it."""
+    points = points_on(stage)
+    middle = points[np.argsort(points[:, 0])[len(points) // 2], :2]
+    corners = [middle + radius * np.array([np.cos(turn), np.sin(turn)]) for turn in np.linspace(0, 2 * np.pi, 13)]
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    for corner in corners[1:]:
+        page.mouse.move(*corner, steps=4)
+    page.mouse.up()
+    return {int(row) for *place, row in points if np.hypot(*(place - middle)) < 0.9 * radius}
 
 
 def download(page: Page, button: Locator) -> tuple[str, bytes]:

@@ -12,7 +12,6 @@ from hume.reporting.figures.compare import leaderboard, pairs
 from hume.reporting.figures.data import class_counts, norms, spectrum, training
 from hume.reporting.figures.differences import drawn_classes, who_went_where
 from hume.reporting.figures.live import hidden_cloud, live_cloud, objective_curves
-from hume.reporting.figures.maps import scatter_map
 from hume.reporting.figures.palette import class_colors, class_symbols
 from hume.reporting.figures.parts import safe
 from hume.reporting.figures.replay import changes_curve, cloud_at
@@ -49,7 +48,6 @@ __all__ = [
     "posterior",
     "reliability_curve",
     "safe",
-    "scatter_map",
     "score_distribution",
     "semi_supervised",
     "spectrum",

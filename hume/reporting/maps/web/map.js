@@ -1,0 +1,282 @@
+// One or two maps of the same samples with one selection, a legend and tools. Knows no framework: `host` brings arrays
+// by their keys and takes what the reader does: {select: {rows} or {mask}, add}, {open: row}, {missing: true}.
+
+const TOOLS = [
+  ["lasso", "Lasso", "Circle samples to select them; hold Shift for a box, Ctrl to add"],
+  ["move", "Move", "Drag the map; the wheel enlarges it"],
+]
+const TYPES = { uint8: Uint8Array, uint16: Uint16Array, int32: Int32Array, float32: Float32Array }
+const LONG = 2_000 // rows of a selection that travel as a list; more as bits
+const NOBODY = new Uint8Array(0)
+
+function createMap(root, host) {
+  const box = node("div", "box", root)
+  const wrapper = node("div", "map", box)
+  const bar = node("div", "bar", wrapper)
+  const stages = node("div", "stages", wrapper)
+  const legend = node("div", "legend", wrapper)
+  const spoken = node("div", "spoken", wrapper)
+  spoken.setAttribute("aria-live", "polite")
+  const map = { data: {}, colour: null, selected: null, isolated: new Set(), hovered: null, tool: "lasso", showsNames: true }
+  let panels = []
+  let [turn, centred, selection] = [0, undefined, undefined]
+  const arrays = new Map()
+
+  // --- tools ----------------------------------------------------------------------------------------
+
+  const tools = new Map(TOOLS.map(([name, text, hint]) => [name, button(bar, text, hint, () => use(name))]))
+  const names = button(bar, "Names", "Names of classes where they are dense", () => {
+    map.showsNames = !map.showsNames
+    names.setAttribute("aria-pressed", map.showsNames)
+    panels.forEach((panel) => panel.redraw())
+  })
+  names.setAttribute("aria-pressed", true)
+  button(bar, "+", "Enlarge", () => zoom(1.6))
+  button(bar, "−", "Shrink", () => zoom(1 / 1.6))
+  button(bar, "Whole", "The whole map (0)", () => panels.forEach((panel) => panel.view.fit()))
+  button(bar, "PNG", "Download the map as a picture", save)
+  use("lasso")
+
+  function button(parent, text, hint, act) {
+    const made = node("button", "", parent)
+    Object.assign(made, { type: "button", textContent: text, title: hint })
+    if (text.length < 2) made.setAttribute("aria-label", hint)
+    made.addEventListener("click", act)
+    return made
+  }
+
+  function use(name) {
+    map.tool = name
+    wrapper.dataset.tool = name
+    for (const [key, made] of tools) made.setAttribute("aria-pressed", key === name)
+  }
+
+  function zoom(times) {
+    for (const { view } of panels) view.zoomAt(view.width / 2, view.height / 2, times)
+  }
+
+  function save() {
+    const sizes = panels.map((panel) => panel.toImage({ drawImage() {} }, 0, 0))
+    const sheet = node("canvas")
+    sheet.width = sizes.reduce((sum, [width]) => sum + width, 0)
+    sheet.height = Math.max(...sizes.map(([, height]) => height))
+    const paper = sheet.getContext("2d")
+    paper.fillStyle = map.theme.paper
+    paper.fillRect(0, 0, sheet.width, sheet.height)
+    panels.reduce((left, panel) => left + panel.toImage(paper, left, 0)[0], 0)
+    const link = node("a")
+    link.href = sheet.toDataURL("image/png")
+    link.download = `${map.data.file}.png`
+    link.click()
+  }
+
+  // --- what panels ask --------------------------------------------------------------------------------
+
+  map.named = () => (map.colour.kind === "classes" ? map.colour : map.classes ?? { codes: NOBODY, names: [] })
+  map.stateOf = (row) => {
+    if (map.isolated.size && !map.isolated.has(map.colour.codes[row])) return HIDDEN
+    return map.selected ? (map.selected[row] ? CHOSEN : DIMMED) : PLAIN
+  }
+  map.hover = (row) => {
+    if (map.hovered === row) return
+    map.hovered = row
+    panels.forEach((panel) => panel.redraw())
+  }
+  map.describe = (row) => {
+    const lines = [`row ${row}`]
+    const { colour, classes } = map
+    if (classes && classes.title !== colour.title && classes.codes[row] < classes.names.length) lines.unshift(classes.names[classes.codes[row]])
+    if (colour.kind === "classes") lines.unshift(colour.names[colour.codes[row]] ?? "none")
+    else lines.push(`${colour.title}: ${write(colour.values[row])}`)
+    return lines.join("\n")
+  }
+  map.say = (text) => {
+    spoken.textContent = text.replaceAll("\n", ", ")
+  }
+  map.open = (row) => {
+    map.data = { ...map.data, opened: row }
+    panels.forEach((panel) => panel.redraw())
+    host.send({ open: row })
+  }
+  map.select = (rows, isMore) => {
+    const bits = isMore && map.selected ? map.selected.slice() : new Uint8Array(map.data.samples)
+    for (const row of rows) bits[row] = 1
+    const all = []
+    bits.forEach((bit, row) => bit && all.push(row))
+    choose(all.length ? bits : null)
+    map.say(`${all.length} samples selected`)
+    host.send({ select: all.length <= LONG ? { rows: all } : { mask: packed(bits) } })
+  }
+  map.repaint = () => {
+    panels.forEach((panel) => panel.paint(map.colour))
+    panels.forEach((panel) => panel.mark())
+  }
+
+  function choose(bits) {
+    map.selected = bits
+    panels.forEach((panel) => panel.mark())
+  }
+
+  wrapper.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !map.selected) return
+    event.preventDefault()
+    event.stopPropagation()
+    map.select([], false)
+  })
+
+  // --- legend -----------------------------------------------------------------------------------------
+
+  function drawLegend() {
+    legend.replaceChildren()
+    const { colour } = map
+    legend.setAttribute("role", "group")
+    legend.setAttribute("aria-label", colour.title)
+    if (colour.kind === "values") return drawScale(colour)
+    const counts = new Uint32Array(colour.names.length + 1)
+    for (const code of colour.codes) counts[Math.min(code, colour.names.length)]++
+    const other = [GREY, 0, colour.rest ?? "none", colour.rests]
+    const lines = colour.names.map((name, code) => [colour.colors[code], colour.symbols[code], name, code])
+    for (const [color, symbol, name, code] of [...lines, other]) {
+      const count = counts[Math.min(code ?? counts.length - 1, counts.length - 1)]
+      if (!count) continue
+      const line = button(legend, "", "", (event) => isolate(code, event.shiftKey))
+      line.dataset.code = code
+      const dot = node("span", "dot", line)
+      dot.style.background = color
+      dot.dataset.symbol = symbol
+      node("span", "name", line).textContent = name
+      node("span", "count", line).textContent = count.toLocaleString("en")
+      line.setAttribute("aria-pressed", map.isolated.has(code))
+      line.title = `Show ${name} alone; again for all; hold Shift to add`
+    }
+  }
+
+  function drawScale(colour) {
+    const scale = node("div", "scale", legend)
+    node("span", "", scale).textContent = write(colour.low)
+    const ramp = node("span", "ramp", scale)
+    ramp.style.background = `linear-gradient(to right, ${colour.scale.join(", ")})`
+    node("span", "", scale).textContent = write(colour.high)
+    node("span", "about", scale).textContent = colour.title
+    if (!colour.missing) return
+    node("span", "dot", scale).style.background = GREY
+    node("span", "", scale).textContent = `none: ${colour.missing.toLocaleString("en")}`
+  }
+
+  function isolate(code, isMore) {
+    const alone = map.isolated.size === 1 && map.isolated.has(code)
+    if (isMore) map.isolated.has(code) ? map.isolated.delete(code) : map.isolated.add(code)
+    else map.isolated = new Set(alone ? [] : [code])
+    for (const line of legend.querySelectorAll("button")) {
+      line.setAttribute("aria-pressed", map.isolated.has(Number(line.dataset.code)))
+    }
+    panels.forEach((panel) => panel.hideTip())
+    panels.forEach((panel) => panel.mark())
+  }
+
+  function write(value) {
+    if (value === undefined || value !== value) return "none"
+    if (map.colour.dates) return new Date(value * 86_400_000).toISOString().slice(0, 10)
+    return value.toLocaleString("en", { maximumSignificantDigits: 4, useGrouping: Math.abs(value) >= 10_000 })
+  }
+
+  // --- updates ------------------------------------------------------------------------------------------
+
+  async function column(given) {
+    if (!given) return null
+    if (!arrays.has(given.key)) {
+      arrays.set(given.key, host.load(given.key).then((buffer) => new TYPES[given.type](buffer)))
+      arrays.get(given.key).catch(() => arrays.delete(given.key))
+    }
+    return arrays.get(given.key)
+  }
+
+  async function update(data, isAnswered = true) {
+    const mine = ++turn
+    wrapper.style.setProperty("--height", `${data.height}px`)
+    wrapper.dataset.panels = data.panels.length
+    let found
+    try {
+      found = await Promise.all([
+        ...data.panels.flatMap(({ places, rows, outline }) => [column(places), column(rows), column(outline)]),
+        column(data.colour.codes),
+        column(data.colour.values),
+        column(data.classes?.codes),
+      ])
+    } catch {
+      return host.send({ missing: true }) // the server was started anew: it offers them again
+    }
+    if (mine !== turn) return
+    const [codes, values, ofClasses] = found.splice(3 * data.panels.length)
+    const before = map.data.colour
+    map.data = data
+    map.theme = readTheme()
+    if (before?.title !== data.colour.title || data.colour.kind !== "classes") map.isolated = new Set()
+    map.colour = { ...data.colour, codes, values }
+    map.classes = data.classes && { ...data.classes, codes: ofClasses }
+    while (panels.length > data.panels.length) panels.pop().remove()
+    while (panels.length < data.panels.length) panels.push(createPanel(stages, map))
+    data.panels.forEach((given, i) => {
+      const [places, rows, outline] = found.slice(3 * i, 3 * i + 3)
+      panels[i].update(given, places, rows ?? wholeRange(data.samples), outline)
+    })
+    if (isAnswered && selection !== data.selected.n) {
+      selection = data.selected.n
+      map.selected = bitsOf(data.selected, data.samples)
+    }
+    if (map.selected && map.selected.length !== data.samples) map.selected = null
+    drawLegend()
+    map.repaint()
+    if (data.centre !== null && data.centre !== centred) panels.forEach((panel) => panel.show(data.opened))
+    centred = data.centre
+    forget(data)
+  }
+
+  let everyone = new Int32Array(0)
+  function wholeRange(count) {
+    if (everyone.length !== count) everyone = Int32Array.from({ length: count }, (_, i) => i)
+    return everyone
+  }
+
+  function forget(data) {
+    const needed = [...data.panels.flatMap((panel) => [panel.places, panel.rows, panel.outline]), data.colour.codes,
+      data.colour.values, data.classes?.codes].filter(Boolean).map(({ key }) => key)
+    for (const key of arrays.keys()) if (arrays.size > 16 && !needed.includes(key)) arrays.delete(key)
+  }
+
+  function readTheme() {
+    const style = getComputedStyle(wrapper)
+    const read = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise
+    const ink = read("--st-text-color", style.color)
+    return {
+      ink, paper: read("--st-background-color", "#ffffff"), font: read("--st-font", "sans-serif"),
+      faint: `color-mix(in srgb, ${ink} 45%, transparent)`, land: `color-mix(in srgb, ${ink} 7%, transparent)`,
+      shade: `color-mix(in srgb, ${ink} 12%, transparent)`,
+    }
+  }
+
+  return { update, remove: () => { turn++; panels.forEach((panel) => panel.remove()); box.remove() } }
+}
+
+// --- selections as bits --------------------------------------------------------------------------------
+
+// One bit a sample, the first in the lowest of the first byte, as base64.
+function packed(bits) {
+  const bytes = new Uint8Array(Math.ceil(bits.length / 8))
+  for (let row = 0; row < bits.length; row++) if (bits[row]) bytes[row >> 3] |= 1 << (row & 7)
+  let text = ""
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192))
+  return btoa(text)
+}
+
+function bitsOf({ rows, mask }, samples) {
+  const bits = new Uint8Array(samples)
+  if (mask) {
+    const text = atob(mask)
+    for (let row = 0; row < samples; row++) bits[row] = (text.charCodeAt(row >> 3) >> (row & 7)) & 1
+    return bits
+  }
+  if (!rows?.length) return null
+  for (const row of rows) if (row < samples) bits[row] = 1
+  return bits
+}

@@ -1,0 +1,145 @@
+"""In a real browser: hover, circle, isolate and open samples on the map, and come back by the address."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from hume import Store
+from hume.runs.findings import Findings
+from tests.support.chromium import Tabs, circle, download, map_in, plot_in, points_on, rows_in, settle
+from tests.support.server import AppServer
+
+PER_PAGE = 60  # pictures of a selection
+
+
+@pytest.fixture
+def stage(server: AppServer, page: Page) -> Locator:
+    """The map of the Explore page, which is made when the first test asks for it."""
+    page.goto(f"{server.url}/explore?run=digits")
+    return map_in(page)
+
+
+def selected_count(page: Page) -> int:
+    words = page.get_by_text(re.compile(r"^[\d,]+ samples? ·")).inner_text()
+    return int(words.split()[0].replace(",", ""))
+
+
+def apart(points: np.ndarray) -> np.ndarray:
+    """A point that has no other within the pointer's reach."""
+    near = np.hypot(*(points[:, None, :2] - points[None, :, :2]).transpose(2, 0, 1)) < 3
+    return points[np.argmin(near.sum(axis=1))]
+
+
+@pytest.mark.slow
+def test_the_map_is_made_while_the_page_shows_how_far_it_is(server: AppServer, page: Page) -> None:
+    page.goto(f"{server.url}/explore?run=zoo&map=φ2")
+    expect(page.get_by_text(re.compile("Computing the map, once for all runs"))).to_be_visible()
+    page.get_by_role("link", name="Aggregation").click()
+    expect(page.get_by_role("heading", name="How many seeds does the vote need?")).to_be_visible()
+    page.get_by_role("link", name="Explore", exact=True).click()
+    map_in(page)
+
+
+@pytest.mark.slow
+def test_a_point_shows_its_picture_and_opens_its_sample(server: AppServer, page: Page, stage: Locator) -> None:
+    """The picture, the class and the sample are those of the point, also while others are hidden."""
+    labeling = Findings(Store(server.home).open("digits")).vote.labeling
+    page.locator(".legend button").filter(has_text="Class 3").click()
+    points = points_on(stage)
+    assert {labeling[int(row)] for *_, row in points} == {3}
+    assert len(points) == (labeling == 3).sum()
+    x, y, row = apart(points)
+    page.mouse.move(x, y)
+    expect(page.locator(".tip")).to_have_text(f"Class 3 row {row:.0f}")
+    expect(page.locator(".tip img")).to_have_attribute("src", re.compile(rf"/thumbnails/\w+/{row:.0f}(\?|$)"))
+    assert page.locator(".tip img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    page.mouse.click(x, y)
+    expect(page.get_by_role("heading", name=f"Sample {row:.0f}", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(f"[?&]sample={row:.0f}(&|$)"))
+    settle(page)
+    page.locator(".legend button").filter(has_text="Class 3").click()
+    assert len(points_on(stage)) == len(labeling)
+
+
+@pytest.mark.slow
+def test_a_lasso_shows_pictures_and_survives_another_colour(page: Page, stage: Locator) -> None:
+    within = circle(page, stage)
+    expect(page.locator(".st-key-selection button.tile").first).to_be_visible()
+    settle(page)
+    count = selected_count(page)
+    assert len(within) > PER_PAGE
+    assert count >= len(within)
+    shown = rows_in(page, "selection")
+    assert len(shown) == min(count, PER_PAGE) == len(set(shown))
+    page.get_by_role("combobox", name="Colour").click()
+    page.get_by_role("option", name="Vote share").click()
+    expect(page).to_have_url(re.compile("[?&]colour=Vote"))
+    settle(page)
+    assert selected_count(page) == count
+    assert rows_in(page, "selection") == shown
+    stage.focus()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("Select points on the map")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_the_map_is_used_by_keys_alone(page: Page, stage: Locator) -> None:
+    stage.focus()
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    said = page.locator(".spoken")
+    expect(said).to_have_text(re.compile(r"^Class \d, row \d+$"))
+    first = said.inner_text()
+    page.keyboard.press("ArrowDown")
+    expect(said).not_to_have_text(first)
+    row = said.inner_text().split()[-1]
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=f"Sample {row}", exact=True)).to_be_visible()
+
+
+@pytest.mark.slow
+def test_a_picture_leads_to_neighbours_votes_and_its_place(page: Page, stage: Locator) -> None:
+    circle(page, stage)
+    page.locator(".st-key-selection button.tile").nth(1).click()
+    row = rows_in(page, "selection")[1]
+    heading = page.get_by_role("heading", name=f"Sample {row}", exact=True)
+    expect(heading).to_be_visible()
+    expect(page).to_have_url(re.compile(f"[?&]sample={row}(&|$)"))
+    page.reload()
+    expect(heading).to_be_visible()
+    points, box = points_on(map_in(page)), stage.bounding_box()
+    assert box is not None
+    (place,) = points[points[:, 2] == row, :2]
+    assert np.allclose(place, (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2), atol=2)
+    near = {space: rows_in(page, f"near-{space}") for space in ("phi1", "phi2")}
+    assert all(len(rows) == 24 and row not in rows for rows in near.values())
+    assert near["phi1"] != near["phi2"]
+    expect(plot_in(page, "votes")).to_be_visible()
+    page.locator(".st-key-near-phi2 button.tile").first.click()
+    expect(page.get_by_role("heading", name=f"Sample {near['phi2'][0]}", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Back").click()
+    expect(heading).to_be_visible()
+
+
+@pytest.mark.slow
+def test_a_short_selection_comes_back_by_the_address(page: Page, stage: Locator, tabs: Tabs) -> None:
+    circle(page, stage, radius=5)
+    expect(page).to_have_url(re.compile("[?&]rows="))
+    settle(page)
+    other = tabs.open()
+    other.goto(page.url)
+    expect(other.locator(".st-key-selection button.tile").first).to_be_visible()
+    settle(other)
+    assert sorted(rows_in(other, "selection")) == sorted(rows_in(page, "selection"))
+
+
+@pytest.mark.slow
+def test_the_map_downloads_as_a_picture(page: Page, stage: Locator) -> None:
+    name, content = download(page, page.get_by_role("button", name="PNG", exact=True))
+    assert name == "digits-map.png"
+    picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10, "there are points on it"
