@@ -5,7 +5,17 @@ import streamlit as st
 from hume.reporting import sentences
 from hume.reporting.maps import Which
 from hume.reporting.maps.scene import Panel
-from pages._sections import all_samples, by_key, colorings, correct, map_view, sample, selected, suspects
+from pages._sections import (
+    all_samples,
+    by_key,
+    colorings,
+    correct,
+    map_view,
+    sample,
+    search_samples,
+    selected,
+    suspects,
+)
 from pages._state import ground_truth, runs
 
 SPACES: dict[str, Which] = {"φ1": "phi1", "φ2": "phi2", "both": "both"}
@@ -43,6 +53,7 @@ def main() -> None:
             selected.section(found)
         else:
             sample.section(found, opened)
+    search_samples.section(found)
     suspect = suspects.section(found)
     if suspect is not None:
         sample.show(suspect)

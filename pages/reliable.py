@@ -17,7 +17,7 @@ from hume.reporting import figures, review_sentences, sentences
 from hume.runs import review
 from hume.runs.findings import RELIABLE_COLUMNS, Findings, RowChoice
 from hume.runs.review import Review
-from pages._sections import by_key, correct, export, semi_supervised, which
+from pages._sections import by_key, correct, export, name_proposals, semi_supervised, which
 from pages._state import ground_truth, runs
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -43,6 +43,7 @@ def main() -> None:
         st.caption(sentences.neighbors(ranking))
     warnings(found, ranking, samples, given)
     exports(found, samples, given, per_class)
+    name_proposals.section(found)
     left, right = st.columns([3, 2], gap="large")
     with left:
         galleries(found, samples, given)

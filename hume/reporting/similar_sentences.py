@@ -13,6 +13,14 @@ def order(where: Where) -> str:
     return f"By the cosine in {SPACES[where]}. Distances are 1 − cosine."
 
 
+def no_captions(dataset: str) -> str:
+    """Why words find nothing in a dataset, and what to do."""
+    return (
+        f"No space of {dataset} comes from a network that was trained on captions: make one with a CLIP model, as "
+        "clip-vitb32, on the page Data."
+    )
+
+
 def words(space: str) -> str:
     """By what samples that fit words are ordered."""
     return f"By the cosine of picture and words in {space}, which a network trained on captions made."

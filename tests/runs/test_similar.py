@@ -5,17 +5,12 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
-from sklearn.datasets import load_digits
 from torch.nn.functional import normalize
 
 from hume import Store
 from hume.common.errors import InputError
-from hume.data.folder import DatasetFolder
-from hume.exchange.detection import detect_format
-from hume.exchange.incoming import import_path
 from hume.features.again import embedded_words, with_captions
 from hume.features.backbones import load_backbone
-from hume.features.extract import extract
 from hume.reporting import similar_sentences
 from hume.runs import review
 from hume.runs.findings import Findings
@@ -25,7 +20,7 @@ from hume.runs.similar_new import like_features, like_picture, like_words, propo
 from tests.support import torchvision_here  # noqa: F401
 from tests.support.app_driver import given
 from tests.support.planted_runs import save_files, save_folder
-from tests.support.tiny_clip import tiny_clip
+from tests.support.tiny_clip import picture_files, run_in_clip, tiny_clip
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +30,13 @@ def clip(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    """Files of 60 pictures."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for i, image in enumerate(load_digits(n_class=3).images[:60]):
-        Image.fromarray((15 * image).astype(np.uint8)).resize((30, 30)).save(folder / f"{i:03d}.png")
-    return folder
+    return picture_files(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory, clip, digits):
     """A run on pictures of digits in two spaces of a small CLIP with random weights."""
-    store, labels = Store(tmp_path_factory.mktemp("home")), load_digits(n_class=3).target
-    import_path(detect_format(digits), store, "digits-3", side=32)
-    folder = DatasetFolder(store.dataset_roots[0] / "digits-3")
-    for name, size in (("phi1", 48), ("phi2", None)):
-        extract(folder, load_backbone(clip[0], weights=clip[1], size=size), name=name)
-    return Findings(given(store, folder.load(), "run", [labels[:60].astype(np.int64)] * 2, num_classes=3))
+    return Findings(run_in_clip(Store(tmp_path_factory.mktemp("home")), digits, clip))
 
 
 @pytest.mark.parametrize("where", ["both", "phi1", "phi2"])

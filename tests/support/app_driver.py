@@ -101,7 +101,7 @@ def save_maps(store, dataset):
     """The maps of both spaces and of the two together, where the app looks for them; UMAP would take its time."""
     phi1, phi2 = dataset.spaces.values()
     rows = np.arange(dataset.num_samples)
-    made = Map(rows=rows, positions=np.array(phi1.features[:, :2]), num_samples=len(rows))
+    made = Map(rows=rows, positions=np.array(phi1.features[:, :2], np.float32), num_samples=len(rows))
     for key in (map_key(phi1), map_key(phi2), map_key(phi1, phi2)):
         save_map(store.home / "maps" / f"{key}.safetensors", made)
 
