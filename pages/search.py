@@ -19,11 +19,12 @@ from hume.engine.config import PresetName, preset
 from hume.engine.inner import InnerSolver
 from hume.engine.linear import Precision
 from hume.experiments.class_sizes import parse_sizes
+from hume.experiments.number_of_classes import NumberOfClasses
 from hume.jobs.queues import UNDER_WAY
 from hume.reporting import sentences
 from hume.runs.refinement import Refine, default_refine
 from hume.runs.request import solver_name
-from pages._sections import launch, next_step, progress
+from pages._sections import ablation, found_classes, launch, next_step, progress
 from pages._state import current, datasets, runs, services
 from pages._widgets import plots
 
@@ -100,7 +101,7 @@ def form() -> None:
     row = st.columns([1, 1, 2, 2, 2])
     K = row[0].number_input(
         "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K {name}", persist_state="session",
-        help="Number of classes to find.",
+        help="Number of classes to find; estimated below where it is unknown.",
     )  # fmt: skip
     num_seeds = row[1].number_input(
         "Seeds", 1, 1000, 100, key="num_seeds", persist_state="session", help="Random starts."
@@ -125,14 +126,44 @@ def form() -> None:
         help="Moves every labeling to the nearest one that both spaces support; the most likely fifth of them votes.",
     ) else "none"  # fmt: skip
     try:
+        _estimate(data, phi1, phi2)
         config, solver, sizes = _advanced(data, chosen, int(K), setting, refine)
         plan = launch.Plan(
             data=data, phi1=phi1, phi2=phi2, config=config, solver=solver, setting=setting, num_seeds=int(num_seeds),
-            device=device, refine=refine, sizes=sizes,
+            device=device, refine=refine, sizes=sizes, name=_name(),
         )  # fmt: skip
         _offer(plan)
     except HumeError as error:
         st.error(str(error), icon=":material/error:")
+
+
+def _name() -> str | None:
+    """The name of the run, empty for one that is chosen."""
+    key = f"run name {st.session_state.get('launched', 0)}"
+    return st.text_input(
+        "Name of the run", key=key, placeholder="from the data and the time",
+        help="Letters, digits, dots, dashes, underscores. Runs can be renamed later.",
+    ).strip() or None  # fmt: skip
+
+
+def _estimate(data: Dataset, phi1: str, phi2: str) -> None:
+    """A sweep over the number of classes, and a button that takes what it suggests."""
+    title = "Estimate K, the number of classes" + (": it is unknown here" if data.num_classes is None else "")
+    with st.expander(title, key=f"estimate {data.name}", on_change="rerun", icon=":material/numbers:") as part:
+        if not part.open:
+            return
+        study = NumberOfClasses(services.services().store.home, data, phi1, phi2)
+        found = ablation.sweep_counts(study)
+        progress.watch_work(ablation.counts_job(study))
+        if found is not None:
+            st.button(
+                f"Use K = {found.num_classes}", key="use estimate", type="primary",
+                on_click=_use, args=(f"K {data.name}", found.num_classes),
+            )  # fmt: skip
+
+
+def _use(key: str, num_classes: int) -> None:
+    st.session_state[key] = num_classes
 
 
 def _space_label(space: Space) -> str:
@@ -262,6 +293,7 @@ def watch() -> None:
     if run is None:
         return
     st.divider()
+    runs.heading(run)
     now = runs.state(run)
     if now in UNDER_WAY:
         progress.panel(run)
@@ -277,9 +309,11 @@ def watch() -> None:
             icon=runs.STATE_ICONS[now],
         )
         runs.notes(run)
+        found_classes.classes(found)
         with st.container(horizontal=True):
             st.page_link(runs.OBJECTIVE, label=sentences.question(found.view), icon=":material/scatter_plot:")
             st.page_link(runs.EXPLORE, label="Explore the samples", icon=":material/hub:")
+            st.page_link(runs.ANSWER, label="Correct the labels", icon=":material/touch_app:")
             st.page_link(runs.RELIABLE, label="Reliable samples", icon=":material/verified:")
     else:
         runs.unfinished(run)

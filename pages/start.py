@@ -11,7 +11,7 @@ from hume.common.formatting import percent
 from hume.jobs.queues import UNDER_WAY
 from hume.reporting import sentences
 from hume.runs.findings import Findings
-from pages._sections import correct, launch, next_step, progress
+from pages._sections import correct, found_classes, launch, next_step, progress
 from pages._state import current, datasets, ground_truth
 from pages._state.runs import (
     ANSWER,
@@ -21,7 +21,6 @@ from pages._state.runs import (
     SEARCH,
     STATE_ICONS,
     choose,
-    class_names,
     findings,
     latest_of,
     notes,
@@ -32,7 +31,6 @@ from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
 
 MOSAIC = 60  # pictures
-PER_CLASS = 12
 RECENT = 6
 
 
@@ -105,21 +103,9 @@ def data_and_button(name: str, *, again: bool = False) -> None:
 
 def sorted_pictures(found: Findings) -> None:
     """The classes of the vote, each as a row of typical pictures."""
-    names = class_names(found)
     blind = not ground_truth.shows_truth(found.dataset)
-    sizes = np.bincount(found.vote.labeling, minlength=found.num_classes)
-    st.subheader(f"{sentences.offered(found)}: {np.count_nonzero(sizes)} classes")
-    if found.view == "refined" or found.mode is not None or found.review is not None:
-        typical = found.typical(found.vote.labeling, PER_CLASS)
-    else:
-        typical = found.seed(found.seeds[int(found.statistics.order[0])], PER_CLASS).typical
-    halves = st.columns(2, gap="large")
-    for i, k in enumerate(found.classes):
-        with halves[i % 2]:
-            truth = "" if blind else _truth(found, k)
-            st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,} samples{truth}")
-            tiles = [Tile(int(row)) for row in typical[k] if row >= 0]
-            gallery(tiles, key=f"class {k}", dataset=found.dataset, label=names[k], size=48)
+    st.subheader(f"{sentences.offered(found)}: {found_classes.number(found)} classes")
+    found_classes.classes(found)
     correct.standing(found)
     correct.classes(found)
     agreement = found.vote_agreement
@@ -136,12 +122,6 @@ def sorted_pictures(found: Findings) -> None:
         st.page_link(EXPLORE, label="Explore the samples", icon=":material/hub:")
         st.page_link(ANSWER, label="Correct the labels", icon=":material/touch_app:")
         st.page_link(RELIABLE, label="Reliable samples", icon=":material/verified:")
-
-
-def _truth(found: Findings, k: int) -> str:
-    if found.match is None or found.match[k] < 0:
-        return " · no matching true class"
-    return f" · ground truth: *{plots.plain(found.true_names[int(found.match[k])])}*"
 
 
 def recent_runs() -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from hume.features.recipe import Recipe
 
 CHUNK = 2**20
+NOTHING_ADDED = "nothing was added"
+RESUMED = "what is done is saved and can be resumed or discarded on the Data page"
 FILES = "files"  # the queue of imports, which wait for no search
 TRAINING = 0.95  # share of a training's time, the rest writes features
 
@@ -60,7 +62,7 @@ class DatasetJobs:
             detected = detect_format(path, **look)
             return import_path(detected, self.jobs.store, name, keep=keep, side=side, on_progress=on_progress)
 
-        return self._submit(f"Add {name}", work, FILES)
+        return self._submit(f"Add {name}", work, FILES, kept=NOTHING_ADDED)
 
     def add_uploaded(self, place: Path, name: str, *, side: int, meaning: Meaning | None = None) -> str:
         """Import an upload from a folder of `upload`, then remove the folder; meaning: of the folders of a zip."""
@@ -73,7 +75,7 @@ class DatasetJobs:
             finally:
                 shutil.rmtree(place, ignore_errors=True)
 
-        return self._submit(f"Add {name}", work, FILES)
+        return self._submit(f"Add {name}", work, FILES, kept=NOTHING_ADDED)
 
     def do(self, name: str, work: Callable[[Progress], object], device: str = "cpu") -> str:
         """Any other job, by a readable name, as a function that reports its progress and may return a result.
@@ -93,7 +95,7 @@ class DatasetJobs:
             return NewSpace(folder.name, extract(folder, backbone, on_progress=on_progress))
 
         side = f" at {options['size']} pixels" if options.get("size") else ""
-        return self._submit(f"{folder.name}: {network}{side}", work, device)
+        return self._submit(f"{folder.name}: {network}{side}", work, device, kept=RESUMED)
 
     def pretrain(
         self, folder: DatasetFolder, config: "PretrainConfig", *, device: str = "auto", train_rows: Any = None
@@ -117,7 +119,7 @@ class DatasetJobs:
                         seen.append(record)
                     on_progress(TRAINING * record.step / record.num_steps + (1 - TRAINING) * record.written)
 
-        return self._submit(name, work, device)
+        return self._submit(name, work, device, kept=RESUMED)
 
     def derive(self, folder: DatasetFolder, recipe: "Recipe", name: str | None = None) -> str:
         """Derive a space from others."""
@@ -127,7 +129,7 @@ class DatasetJobs:
 
             return NewSpace(folder.name, derive(folder, recipe, name, on_progress=on_progress))
 
-        return self._submit(f"{folder.name}: derive {name or 'a space'}", work, FILES)
+        return self._submit(f"{folder.name}: derive {name or 'a space'}", work, FILES, kept=NOTHING_ADDED)
 
     def add_features(self, folder: DatasetFolder, name: str, place: Path) -> str:
         """Add a space computed elsewhere: the one file in a folder of `upload`, then removed."""
@@ -141,7 +143,7 @@ class DatasetJobs:
             finally:
                 shutil.rmtree(place, ignore_errors=True)
 
-        return self._submit(f"{folder.name}: features {name}", work, FILES)
+        return self._submit(f"{folder.name}: features {name}", work, FILES, kept=NOTHING_ADDED)
 
     def label(self, dataset: str, run: str, *, device: str = "auto") -> str:
         """Label the samples of a dataset as a run labels its own."""
@@ -180,14 +182,14 @@ class DatasetJobs:
         """Whether a job on a dataset is queued or under way."""
         return any(status.under_way and status.name.startswith(f"{folder.name}: ") for status in self.statuses())
 
-    def _submit(self, name: str, work: Callable[[Progress], object], device: str = "cpu") -> str:
+    def _submit(self, name: str, work: Callable[[Progress], object], device: str = "cpu", *, kept: str = "") -> str:
         """Queue a job and return its name, with a number where a job of that name is queued or under way."""
         place = device if device == FILES else devices.choose_device(device)
         with self._lock:
             chosen = next(free for free in _numbered(name) if not self.jobs.is_under_way(free))
             self._names.pop(chosen, None)
             self._names[chosen] = None
-            self.jobs.submit_work(chosen, place, work)
+            self.jobs.submit_work(chosen, place, work, kept=kept)
         return chosen
 
 

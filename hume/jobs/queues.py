@@ -37,7 +37,7 @@ class Status:
     seconds_left: float | None = None  # of the phase under way, None while unknown
     ahead: int = 0  # jobs in the queue before this one
     waits_for: str = ""  # the first of them
-    message: str = ""  # one sentence: why it failed
+    message: str = ""  # one sentence: why it failed, or what is kept of it after it was cancelled
     result: object = None  # what a finished job returns
 
     @property
@@ -89,14 +89,16 @@ class Queues:
         self._status: dict[str, Status] = {}
         self._stop: dict[str, threading.Event] = {}
         self._device: dict[str, str] = {}
+        self._kept: dict[str, str] = {}
         self._queues: dict[str, queue.Queue[tuple[str, Phase, Work, threading.Event] | None]] = {}
         self._threads: list[threading.Thread] = []
         self._closed = False
 
-    def submit(self, name: str, device: str, work: Work, phase: Phase = "working") -> None:
+    def submit(self, name: str, device: str, work: Work, phase: Phase = "working", *, kept: str = "") -> None:
         """Queue work under a name; work of that name that is queued or under way already stays where it is.
 
-        phase: what its status says from the moment it begins. Raises RunError once the queues are closed.
+        phase: what its status says from the moment it begins; kept: a sentence on what is kept where it is cancelled.
+        Raises RunError once the queues are closed.
         """
         with self._lock:
             if self._closed:
@@ -106,7 +108,7 @@ class Queues:
             self._status.pop(name, None)  # its place is behind those that wait already
             self._status[name] = Status(name, "queued")
             self._stop[name] = threading.Event()
-            self._device[name] = device
+            self._device[name], self._kept[name] = device, kept
             if device not in self._queues:
                 self._queues[device] = queue.Queue()
                 thread = threading.Thread(target=self._serve, args=(device,), name=f"hume-{device}", daemon=True)
@@ -153,7 +155,7 @@ class Queues:
         with self._lock:
             if name not in self._status or self._status[name].under_way:
                 return False
-            del self._status[name], self._stop[name], self._device[name]
+            del self._status[name], self._stop[name], self._device[name], self._kept[name]
             return True
 
     def close(self, timeout: float = 10.0) -> None:
@@ -179,7 +181,7 @@ class Queues:
             try:
                 outcome = Status(name, "finished", 1.0, result=work(JobContext(self._set, name, stop)))
             except CancelledError:
-                outcome = Status(name, "cancelled")
+                outcome = Status(name, "cancelled", message=self._kept[name])
             except HumeError as error:
                 outcome = Status(name, "failed", message=str(error))
             except BaseException as error:  # whatever a library raises, the thread serves the jobs behind

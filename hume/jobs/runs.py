@@ -39,12 +39,15 @@ class RunJobs:
             name, device, lambda context: self._work(name, search, context), "searching" if search else "scoring"
         )
 
-    def submit_work(self, name: str, device: str, work: Callable[[Progress], object]) -> None:
+    def submit_work(self, name: str, device: str, work: Callable[[Progress], object], *, kept: str = "") -> None:
         """Queue other work for a device: it reports the share done and may return a result.
 
-        Its name may not be a run's: give it one with a space in it. Raises RunError once the queues are closed.
+        kept: a sentence on what is kept where it is cancelled. Its name may not be a run's: give it one with a space
+        in it. Raises RunError once the queues are closed.
         """
-        self._queues.submit(name, device, lambda context: work(lambda share: context.report("working", share)))
+        self._queues.submit(
+            name, device, lambda context: work(lambda share: context.report("working", share)), kept=kept
+        )
 
     def cancel(self, name: str) -> None:
         """Stop a run as soon as its iteration ends; finished seeds stay, and it can be submitted again."""

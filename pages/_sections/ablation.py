@@ -9,7 +9,7 @@ from hume.common import devices
 from hume.common.progress import Progress, part
 from hume.experiments.ablation import SWEEPS, Ablation, Point, Sweep
 from hume.experiments.comparison import Comparison
-from hume.experiments.number_of_classes import NumberOfClasses, NumberPoint, suggest
+from hume.experiments.number_of_classes import NumberOfClasses, NumberPoint, Suggestion, suggest
 from hume.reporting import experiment_sentences, figures
 from pages._state import datasets, services
 from pages._widgets import plots
@@ -95,16 +95,22 @@ def _draw_sweep(study: Ablation, sweep: Sweep, points: list[Point], truth: bool)
     )  # fmt: skip
 
 
-def class_counts(comparison: Comparison) -> None:
+def class_counts(asked: Comparison | NumberOfClasses) -> None:
     """The number of classes: a sweep over K without labels, and the certainty of its suggestion."""
     st.subheader("How many classes are there?")
+    sweep_counts(asked)
+
+
+def sweep_counts(asked: Comparison | NumberOfClasses) -> Suggestion | None:
+    """The form of a sweep over K and what it found; returns the suggestion where there is one."""
     st.caption(
         "Every seed searches for classes of about equal size: with unequal classes, small ones are merged and the "
         "suggestion is too low. No label is used."
     )
-    study = NumberOfClasses(comparison.home, comparison.dataset, comparison.phi1, comparison.phi2)
-    most = max(3, min(100, comparison.dataset.num_samples // 4))
-    low, high = st.slider("From and to", 2, most, (4, min(16, most)), key=f"counts {comparison.dataset.name}")
+    study = NumberOfClasses(asked.home, asked.dataset, asked.phi1, asked.phi2)
+    most = max(3, min(100, asked.dataset.num_samples // 4))
+    first = (min(4, most - 1), min(16, most))
+    low, high = st.slider("From and to", 2, most, first, key=f"counts {asked.dataset.name}")
     numbers = range(low, high + 1)
     known = _counts(study.cache.folder, datasets.stamp(study.dataset, study.cache.folder), study)
     points = [point for point in known if point.num_classes in numbers]
@@ -117,8 +123,12 @@ def class_counts(comparison: Comparison) -> None:
     ):  # fmt: skip
         _queue_counts(study, missing)
         st.rerun()
-    if points:
-        _draw_counts(study, points)
+    return _draw_counts(study, points) if points else None
+
+
+def counts_job(study: NumberOfClasses) -> str:
+    """The name of the job that sweeps over the numbers of classes."""
+    return f"{study.dataset.name}: classes on {study.phi1}, {study.phi2}"
 
 
 def _queue_counts(study: NumberOfClasses, missing: list[int]) -> None:
@@ -129,10 +139,10 @@ def _queue_counts(study: NumberOfClasses, missing: list[int]) -> None:
             study.run(K, device=device, on_progress=part(on_progress, i / len(missing), (i + 1) / len(missing)))
         return f"{len(missing)} numbers of classes were searched."
 
-    services.services().work.do(f"{study.dataset.name}: classes on {study.phi1}, {study.phi2}", work, device)
+    services.services().work.do(counts_job(study), work, device)
 
 
-def _draw_counts(study: NumberOfClasses, points: list[NumberPoint]) -> None:
+def _draw_counts(study: NumberOfClasses, points: list[NumberPoint]) -> Suggestion | None:
     found = suggest(points) if len(points) >= FEWEST else None
     if found is not None:
         st.markdown(plots.plain(experiment_sentences.number_of_classes(found)))
@@ -152,3 +162,4 @@ def _draw_counts(study: NumberOfClasses, points: list[NumberPoint]) -> None:
         alt="Score above chance, agreement of the seeds and occupied classes against the number of classes",
         name=plots.file_name(study.dataset.name, "number-of-classes"),
     )  # fmt: skip
+    return found

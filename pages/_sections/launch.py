@@ -49,6 +49,7 @@ class Plan:
     device: str  # one of `search_devices`
     refine: Refine
     sizes: ClassSizes  # auto: how even classes should be is chosen first
+    name: str | None = None  # of the run, chosen if left out
 
     @property
     def chooses(self) -> bool:
@@ -139,11 +140,13 @@ def launch(plan: Plan) -> None:
             cluster=ray_cluster.offered() if plan.device == CLUSTER else None,
             refine=plan.refine,
             sizes=plan.sizes,
+            name=plan.name,
         )
         services.services().jobs.submit(run.name)
     except HumeError as error:
         st.session_state["launch error"] = str(error)
         return
+    st.session_state["launched"] = st.session_state.get("launched", 0) + 1  # resets the field of the name
     runs.choose_next(run.name)
     st.rerun()
 

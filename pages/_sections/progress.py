@@ -97,7 +97,7 @@ def line(status: Status, *, key: str = "cancel", kept: str | None = None, place:
     if status.state == "failed":
         text.error(f"{name}: {plots.plain(status.message)}", icon=icon)
     elif status.state == "cancelled":
-        text.warning(f"{name} was cancelled; finished work is saved and can be resumed.", icon=icon)
+        text.warning(f"{name} was cancelled{f': {status.message}' if status.message else ''}.", icon=icon)
     else:
         text.success(f"{name}: {plots.plain(_result(status))}", icon=icon)
     forget = services.services().work.forget

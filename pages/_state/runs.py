@@ -193,7 +193,7 @@ def unknown(name: str) -> None:
     where = "is in the trash: restore it on the Runs page" if name in services().store.trash() else (
         "does not exist here: it was deleted, or the link is of another home"
     )  # fmt: skip
-    st.warning(f"Run {plain(name)} {where}.", icon=":material/link_off:")
+    st.warning(f"Run **{plain(name)}** {where}.", icon=":material/link_off:")
     st.page_link("runs.py", label="All runs", icon=":material/list:")
 
 
@@ -221,7 +221,9 @@ def unfinished(run: Run) -> None:
         status = services().jobs.status(run.name)
         st.error(f"Run **{run.name}** failed: {status.message if status else ''}", icon=STATE_ICONS[now])
     else:
-        st.warning(f"Run **{run.name}** was interrupted: {text} and saved.", icon=STATE_ICONS[now])
+        status = services().jobs.status(run.name)
+        how = "cancelled" if status is not None and status.state == "cancelled" else "interrupted"
+        st.warning(f"Run **{run.name}** was {how}: {_kept(done, total)}", icon=STATE_ICONS[now])
     with st.container(horizontal=True):
         st.button(
             "Resume", icon=":material/play_arrow:", type="primary", key="resume", on_click=_submit, args=(run.name,)
@@ -234,6 +236,15 @@ def unfinished(run: Run) -> None:
                 args=(run.name, False),
                 help="Scores them and shows the results; the others can be searched later.",
             )
+
+
+def _kept(done: int, total: int) -> str:
+    """What an unfinished run has, and what resuming it does."""
+    if not done:
+        return "no seed has ended, so nothing is saved. Resume starts it again."
+    if done == total:
+        return f"all {count(done, 'seed')} have ended and are saved. Resume scores them."
+    return f"{done} of {total} seeds have ended and are saved. Resume searches the others from their start."
 
 
 def missing(run: Run) -> None:

@@ -93,7 +93,7 @@ def test_a_search_is_cancelled_where_it_is_watched(searching, home):
     assert ended("long") == "cancelled"
     until(lambda: home.open("long").state == "interrupted")
     rerun(at)
-    assert "Run **long** was interrupted: 0 of 2 seeds are finished" in at.warning[0].value
+    assert "Run **long** was cancelled: no seed has ended, so nothing is saved" in at.warning[0].value
     assert at.button(key="resume")
     assert all(button.key != "settle" for button in at.button)  # nothing to settle for
 
@@ -136,7 +136,7 @@ def stopped(home, data):
 def test_an_interrupted_run_is_resumed_from_any_page(stopped, page):
     at = look(page, run="stopped", dataset="birds")
     done = len(stopped.finished_seeds)
-    assert f"was interrupted: {done} of 6 seeds are finished and saved" in at.warning[0].value
+    assert f"was interrupted: {done} of 6 seeds have ended and are saved" in at.warning[0].value
     press(at, "resume")
     assert ended("stopped") == "finished"
     assert stopped.finished_seeds == tuple(range(6))

@@ -12,6 +12,7 @@ from tests.support.app_driver import (
     go,
     look,
     press,
+    quick,
     rerun,
     tiles,
     until,
@@ -50,6 +51,42 @@ def test_search_launches_what_the_form_says(home):
     rerun(at)
     assert f"Run **{run.name}** has finished: 4 seeds" in at.success[0].value
     assert Findings(run).num_classes == 3
+
+
+def test_a_run_is_named_at_launch_and_a_taken_name_is_refused(home, data):
+    at = few_seeds(look("search", dataset="birds"))
+    at.text_input(key="run name 0").set_value("mine")
+    press(rerun(at), "launch")
+    assert home.names() == ["mine"]
+    assert ended("mine") == "finished"
+    assert rerun(at).text_input(key="run name 1").value == ""
+    at.text_input(key="run name 1").set_value("mine")
+    at = press(rerun(at), "launch")
+    assert "exists already" in at.error[0].value
+    assert home.names() == ["mine"]
+
+
+def test_a_finished_search_shows_its_classes_and_leads_to_the_samples_of_each(home, data):
+    quick(home, data, "found")
+    at = look("search", run="found", dataset="birds")
+    for k in range(4):
+        assert {data.labels[row] for row, *_ in tiles(at, f"class {k}")} == {k}
+    at = go(press(at, "all of class 2"), "explore")
+    assert any(text.startswith("**60 samples**") for text in words(at))
+
+
+def test_the_number_of_classes_is_estimated_where_it_is_asked_for(home):
+    birds(home, names=None)
+    at = look("search", dataset="birds")
+    at.session_state["estimate birds"] = True
+    at = rerun(at)
+    at = rerun(at.slider(key="counts birds").set_value((3, 5)))
+    at = press(at, "run counts")
+    ended("birds: classes on phi1, phi2")
+    at = rerun(at)
+    assert any("4 classes" in text for text in words(at))
+    at = press(at, "use estimate")
+    assert at.number_input(key="K birds").value == 4
 
 
 def test_start_launches_the_shown_data_with_one_button(home, data):
