@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from hume.common import runtime
 
@@ -12,7 +13,7 @@ runtime.configure()  # before torch is loaded
 
 from hume import Store
 from hume.exchange.incoming import sweep
-from pages._state import errors, services
+from pages._state import errors, hosts, services
 from pages._widgets import arrays, thumbnails
 
 TRASH_KEPT = timedelta(days=7)
@@ -31,5 +32,9 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 # The script is in `pages/`: next to a folder `pages/`, Streamlit would run every file of it as a page when the first
 # visitor opens a deep link.
 app = st.App(
-    "pages/_main.py", lifespan=lifespan, routes=[*thumbnails.ROUTES, *arrays.ROUTES], on_script_error=errors.on_error
+    "pages/_main.py",
+    lifespan=lifespan,
+    routes=[*thumbnails.ROUTES, *arrays.ROUTES],
+    middleware=[Middleware(hosts.OwnHosts)],
+    on_script_error=errors.on_error,
 )

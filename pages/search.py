@@ -77,7 +77,7 @@ def form() -> None:
     with left:
         name = current.choice(datasets.dataset_names(with_spaces=False))
     data = datasets.dataset(name)
-    left.caption(str(data.card.get("summary", f"{data.num_samples:,} samples")))
+    left.caption(plots.plain(str(data.card.get("summary", f"{data.num_samples:,} samples"))))
     if len(data.spaces) < 2:
         next_step.make_spaces(data)
         return
@@ -97,7 +97,7 @@ def form() -> None:
     if phi1 == phi2:
         right.warning("In one space every labeling generalizes: choose two different spaces.")
     else:
-        right.caption(f"{data.spaces[phi1].made} · {data.spaces[phi2].made}")
+        right.caption(plots.plain(f"{data.spaces[phi1].made} · {data.spaces[phi2].made}"))
     row = st.columns([1, 1, 2, 2, 2])
     K = row[0].number_input(
         "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K {name}", persist_state="session",

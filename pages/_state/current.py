@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages._state import datasets, runs
+from pages._state import datasets, runs, text
 
 KEY = "dataset"  # of the choice on every page, and of the address
 OLDER = ("data", "start_data")  # in links of earlier versions
@@ -23,7 +23,10 @@ def choice(names: list[str], *, kind: str = "selectbox") -> str:
     name = datasets.usual_dataset(names)
     st.session_state[KEY] = name
     if kind == "pills":
-        st.segmented_control("Dataset", names, required=True, key=KEY, on_change=_chosen, label_visibility="collapsed")
+        st.segmented_control(
+            "Dataset", names, required=True, key=KEY, on_change=_chosen, label_visibility="collapsed",
+            format_func=text.plain,
+        )  # fmt: skip
     else:
         st.selectbox("Dataset", names, key=KEY, on_change=_chosen)
     _set(name)
