@@ -25,6 +25,7 @@ from .evaluation.reliable import (
     reliable_samples,
 )
 from .evaluation.suspects import Duplicates, Seen, SuspectLabels, near_duplicates, suspect_labels
+from .reporting.notebook import explore, figures
 from .runs.discover import discover
 from .runs.estimator import HUME
 from .runs.result import Result, Scores, score_labelings
@@ -65,6 +66,8 @@ __all__ = [
     "cross_validation_scores",
     "dataset_from_files",
     "discover",
+    "explore",
+    "figures",
     "load_dataset",
     "load_space",
     "majority_vote",

@@ -122,14 +122,14 @@ def side(store: Store, text: str, read: Read = Findings) -> Side:
     if numbered is not None and numbered[1] == "version":
         return _of_version(run, int(numbered[2]), read)
     if numbered is not None:
-        return _of_findings(read(run, None, int(numbered[2])), "mode")
+        return of_findings(read(run, None, int(numbered[2])))
     view = next((view for view in VIEWS if view == what), None)
     if what and view is None:
         raise InputError(
             f"{text!r} names no labeling: behind the colon write {', '.join(VIEWS)}, mode-2, version-7 or a method, as "
             "kmeans-phi1"
         )
-    return _of_findings(read(run, view, None), "view")
+    return of_findings(read(run, view, None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,11 +192,12 @@ def _name(names: Mapping[int, str], number: int) -> str:
     return names.get(number) or f"Class {number}"
 
 
-def _of_findings(found: Findings, kind: Kind) -> Side:
+def of_findings(found: Findings) -> Side:
+    """The labeling that the results of a run offer."""
     view: View = found.view if found.review is None else "corrected"
     given = review.read(found.run)
     return Side(
-        found.run, kind, found.vote.labeling, given.names,
+        found.run, "view" if found.mode is None else "mode", found.vote.labeling, given.names,
         frozenset() if found.review is None else given.set_aside, view, found.mode or 0,
     )  # fmt: skip
 

@@ -55,7 +55,7 @@ class Maps:
 
     def key(self, phi1: Space, phi2: Space, which: Which) -> str:
         """The name of a map, see `map_key`."""
-        return map_key(*_chosen(phi1, phi2, which), self._config)
+        return map_key(*chosen_spaces(phi1, phi2, which), self._config)
 
     def get(self, phi1: Space, phi2: Space, which: Which) -> Map | None:
         """The map, None when it is not on disk; raises RunError when its file is damaged."""
@@ -67,7 +67,7 @@ class Maps:
 
         Returns its key, to ask `progress` with. Raises InputError for a space that lies in no file.
         """
-        first, second = _chosen(phi1, phi2, which)
+        first, second = chosen_spaces(phi1, phi2, which)
         key = map_key(first, second, self._config)
         paths = [space.path.resolve() for space in (first, second) if space is not None and space.path is not None]
         if len(paths) < (1 if second is None else 2):
@@ -145,7 +145,7 @@ class Maps:
             self._start_next()
 
 
-def _chosen(phi1: Space, phi2: Space, which: Which) -> tuple[Space, Space | None]:
+def chosen_spaces(phi1: Space, phi2: Space, which: Which) -> tuple[Space, Space | None]:
     if which not in get_args(Which):
         raise InputError(f"there is no map of {which!r}: choose one of {', '.join(get_args(Which))}")
     return (phi1, phi2) if which == "both" else (phi1 if which == "phi1" else phi2, None)

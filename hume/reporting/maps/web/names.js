@@ -74,6 +74,11 @@ function writeNames(context, found, names, { ink, paper, font, width, height }) 
   }
 }
 
+// How an image element gets its picture; set by an adapter whose pictures are no files of a server.
+let loadPicture = (image, source) => {
+  image.src = source
+}
+
 // Pictures that were loaded, the latest ones kept.
 function createAlbum(onLoad) {
   const album = new Map()
@@ -83,7 +88,7 @@ function createAlbum(onLoad) {
       image = new Image()
       image.decoding = "async"
       image.onload = onLoad
-      image.src = source
+      loadPicture(image, source)
     }
     album.delete(source)
     album.set(source, image)

@@ -253,7 +253,10 @@ function createPanel(parent, map) {
     const row = panel.rows[i]
     const source = map.data.pictures ? map.data.pictures.url + row + map.data.pictures.preview : ""
     picture.hidden = !source
-    if (source && picture.getAttribute("src") !== source) picture.src = source
+    if (source && picture.dataset.source !== source) {
+      picture.dataset.source = source
+      loadPicture(picture, source)
+    }
     picture.classList.toggle("pixelated", Boolean(map.data.pictures?.pixelated))
     words.textContent = map.describe(row)
     tip.hidden = false
