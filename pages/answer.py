@@ -17,6 +17,7 @@ from pages._sections.correct import SELECTED
 from pages._state import runs
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
+from pages._widgets.pairs import pairs
 
 IMPROVE, AUDIT = "better labels", "an audit"
 LEAST, ONE = "least certain", "one class"
@@ -102,11 +103,11 @@ def _changed(asked: Batch, given: Review) -> None:
 
 
 def _flows(now: Findings, moved: Change, given: Review) -> None:
-    halves = st.columns(2, gap="large")
-    for i, (before, after, number) in enumerate(moved.flows[:FLOWS]):
+    flows = enumerate(moved.flows[:FLOWS])
+    for (i, (before, after, number)), column in zip(flows, pairs(gap="large"), strict=False):
         rows = moved.rows[(moved.before == before) & (moved.after == after)][:MOVED]
         title = f"{given.name(before)} → {given.name(after)}"
-        with halves[i % 2]:
+        with column:
             st.markdown(f"**{plots.plain(title)}** · {count(number, 'sample')}")
             tiles = [Tile(int(row)) for row in rows]
             gallery(tiles, key=f"moved {i}", dataset=now.dataset, label=title, size=SIZE)

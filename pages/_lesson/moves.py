@@ -13,6 +13,7 @@ from hume.lesson.moves import PHASES, UPDATE, Moment, Recording
 from pages._lesson import _equations
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
+from pages._widgets.pairs import pairs
 from pages._widgets.player import Player
 
 CASES = {"toy": "Points with two views", "digits": "Handwritten digits"}
@@ -146,9 +147,8 @@ def _digits(moment: Moment) -> None:
     left, right = st.columns([1.35, 1])
     with left:
         st.markdown("**The images nearest to each prototype now**; the classes are unnamed")
-        halves = st.columns(2)
-        for k, rows in enumerate(moment.typical(PICTURES)):
-            name, wall = halves[k % 2].columns([1, 9], vertical_alignment="center")
+        for (k, rows), half in zip(enumerate(moment.typical(PICTURES)), pairs(), strict=False):
+            name, wall = half.columns([1, 9], vertical_alignment="center")
             name.markdown(f"**{k}**")
             with wall:
                 tiles = [Tile(int(row)) for row in rows]

@@ -9,6 +9,7 @@ from pages._lesson import _hard_case, lesson
 from pages._state import runs
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
+from pages._widgets.pairs import pairs
 
 PER_CLASS = 10
 PICTURE = 52  # pixels
@@ -63,10 +64,9 @@ def reliable(findings: Findings) -> None:
     if findings.num_classes > SHOWN:
         text += f" The first {SHOWN} classes are shown."
     st.markdown(text)
-    names, halves = runs.class_names(findings), st.columns(2, gap="large")
-    shown = range(min(findings.num_classes, SHOWN))
-    for k in shown:
-        with halves[k % 2]:
+    names = runs.class_names(findings)
+    for k, column in zip(range(min(findings.num_classes, SHOWN)), pairs(gap="large"), strict=False):
+        with column:
             st.markdown(f"**{plots.plain(names[k])}**")
             tiles = [Tile(row) for row in samples.rows[samples.classes == k].tolist()]
             gallery(tiles, key=f"lesson reliable {k}", dataset=findings.dataset, label=names[k], size=PICTURE)

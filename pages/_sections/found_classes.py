@@ -8,6 +8,7 @@ from hume.runs.findings import Findings
 from pages._state import ground_truth, runs, selection
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
+from pages._widgets.pairs import pairs
 
 PER_CLASS = 12
 
@@ -18,19 +19,18 @@ def classes(found: Findings) -> None:
     sizes = np.bincount(found.vote.labeling, minlength=found.num_classes)
     typical = _typical(found)
     opened = None
-    for first in range(0, len(found.classes), 2):  # a row for two classes, so that a narrow screen keeps their order
-        for column, k in zip(st.columns(2, gap="large"), found.classes[first : first + 2], strict=False):
-            with column:
-                truth = "" if blind else _truth(found, k)
-                with st.container(horizontal=True, vertical_alignment="center"):
-                    st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,} samples{truth}", width="content")
-                    if st.button(
-                        "All", key=f"all of class {k}", type="tertiary", icon=":material/arrow_forward:",
-                        help=f"Explore all samples of {plots.plain(names[k])}",
-                    ):  # fmt: skip
-                        opened = k
-                tiles = [Tile(int(row)) for row in typical[k] if row >= 0]
-                gallery(tiles, key=f"class {k}", dataset=found.dataset, label=names[k], size=48)
+    for k, column in zip(found.classes, pairs(gap="large"), strict=False):
+        with column:
+            truth = "" if blind else _truth(found, k)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,} samples{truth}", width="content")
+                if st.button(
+                    "All", key=f"all of class {k}", type="tertiary", icon=":material/arrow_forward:",
+                    help=f"Explore all samples of {plots.plain(names[k])}",
+                ):  # fmt: skip
+                    opened = k
+            tiles = [Tile(int(row)) for row in typical[k] if row >= 0]
+            gallery(tiles, key=f"class {k}", dataset=found.dataset, label=names[k], size=48)
     if opened is not None:
         selection.select(found, np.flatnonzero(found.vote.labeling == opened).tolist(), selection.OTHER)
         # Without parameters it would clear the address, to which the sidebar's parameters are bound.

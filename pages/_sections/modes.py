@@ -13,6 +13,7 @@ from hume.runs.findings import Findings
 from pages._state import ground_truth, modes, runs
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
+from pages._widgets.pairs import pairs
 
 PER_CLASS = 12  # pictures
 PICTURED = 100  # classes
@@ -79,10 +80,9 @@ def _one(found: Findings, mode: Mode, truth: bool) -> None:
         _differences(found, found.modes[0].vote.labeling, labeling)
     sizes = np.bincount(labeling, minlength=found.num_classes)
     typical = _typical(str(found.run.home), found.run.name, found.run.version, found.view, mode.number, found)
-    halves = st.columns(2, gap="large")
     pictured = np.flatnonzero(sizes)[:PICTURED].tolist()
-    for i, k in enumerate(pictured):
-        with halves[i % 2]:
+    for k, column in zip(pictured, pairs(gap="large"), strict=False):
+        with column:
             st.markdown(f"**{plots.plain(names[k])}** · {sizes[k]:,} samples")
             tiles = [Tile(int(row)) for row in typical[k] if row >= 0]
             gallery(tiles, key=f"mode class {k}", dataset=found.dataset, label=names[k], size=48)

@@ -18,6 +18,7 @@ from hume.runs.new_labels import NewLabels
 from pages._state import current, datasets, ground_truth, runs, services
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
+from pages._widgets.pairs import pairs
 
 BEGUN = "begun at "  # prefix of the session keys of jobs, by the place of their button
 REFRESH = 1.0  # seconds
@@ -297,9 +298,8 @@ def pictures(live: Live, data: Dataset) -> None:
     rows = [row[row >= 0] for row in live.typical[:SHOWN]]
     if len(live.typical) > SHOWN:
         st.caption(f"The first {SHOWN} of {len(live.typical):,} classes.")
-    halves = st.columns(2)
-    for k, members in enumerate(rows):
-        with halves[k % 2]:
+    for (k, members), column in zip(enumerate(rows), pairs(), strict=False):
+        with column:
             st.markdown(f"Class {k}")
             tiles = [Tile(int(row)) for row in members]
             gallery(tiles, key=f"live class {k}", dataset=data, label=f"Class {k}", size=PICTURE)
