@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages._lesson import frame
 from pages._sections import next_step, sidebar
-from pages._state import errors
+from pages._state import errors, palettes
 
 # A file: named icons are fetched from the network.
 ICON = Path(__file__).parents[1] / "assets" / "favicon.png"
@@ -32,5 +32,6 @@ page = st.navigation(
     }
 )
 sidebar.sidebar()
+palettes.use()
 errors.guard(page.run)
 next_step.footer(page.url_path)

@@ -1,15 +1,27 @@
 """What the points of a map can be coloured by."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
+from hume import Run
+from hume.common.errors import InputError
+from hume.experiments import sides
+from hume.reporting import difference_sentences
+from hume.reporting.maps.colouring import of_column, of_labeling
 from hume.reporting.maps.scene import Colour
 from hume.runs.findings import Findings
+from hume.runs.sample_table import vote_margin
+from pages._sections import side_choice
 from pages._state import ground_truth, runs
+from pages._state.text import plain
 
-PROBABILITY = "Probability of its class"  # of refined labelings
+PROBABILITY, MARGIN = "Probability of its class", "Vote margin"  # the first of refined labelings
+SECOND = "Second labeling of the seeds"
 
 
 def found_label(found: Findings) -> Colour:
@@ -59,12 +71,29 @@ def correctness(found: Findings) -> Colour:
     return Colour("Right or wrong", (~found.right).astype(np.int64), ["right", "wrong"])
 
 
+def margin(found: Findings) -> Colour:
+    vote = found.vote
+    return Colour(MARGIN, values=vote_margin(vote.aligned, vote.labeling, vote.num_classes), limits=(0, 1))
+
+
+def second_mode(found: Findings) -> Colour:
+    """The second labeling that the seeds found, where there is one."""
+    with st.spinner("Comparing the labelings of the seeds …"):
+        every = found.own.modes
+    if len(every) == 1:
+        st.caption("The seeds found one labeling; there is no second one to colour by.")
+        return found_label(found)
+    return _another(found, SECOND, every[1].vote.labeling)
+
+
 COLORINGS: dict[str, Callable[[Findings], Colour]] = {
     "Found class": found_label,
     "Vote share": vote_share,
+    MARGIN: margin,
     PROBABILITY: probability,
     "Neighbour agreement": neighbor_share,
     "φ1/φ2 disagreement": disagreement,
+    SECOND: second_mode,
     "True class": true_label,
     "Right or wrong": correctness,
 }
@@ -72,7 +101,45 @@ TRUTH = ("True class", "Right or wrong")
 
 
 def offered(found: Findings) -> dict[str, Callable[[Findings], Colour]]:
-    """The colourings of a run: without those of the ground truth where it is hidden."""
+    """The colourings of a run by name: of what was found, of the data's columns, of other labelings.
+
+    Those of the ground truth are left out where it is hidden.
+    """
     hidden = () if ground_truth.shows_truth(found.dataset) else TRUTH
     hidden = hidden if found.confidence is not None else (*hidden, PROBABILITY)
-    return {name: make for name, make in COLORINGS.items() if name not in hidden}
+    choices = {name: make for name, make in COLORINGS.items() if name not in hidden}
+    for name in found.dataset.columns:
+        choices[f"{name} (data)" if name in COLORINGS else name] = partial(_column, name=name)
+    return choices | _labelings(found)
+
+
+def _column(found: Findings, name: str) -> Colour:
+    try:
+        return of_column(name, found.dataset.columns[name])
+    except InputError as error:
+        st.caption(f"{plain(str(error))}.")
+        return found_label(found)
+
+
+def _labelings(found: Findings) -> dict[str, Callable[[Findings], Colour]]:
+    """Labelings of other runs and of methods, on the same samples."""
+    choices: dict[str, Callable[[Findings], Colour]] = {}
+    for other in sides.comparable(found.run):
+        for what in sides.offered(other):
+            if other.name == found.run.name and what == runs.view_of(found.run):
+                continue
+            title = f"{difference_sentences.labeling(what)} ({other.name})"
+            choices[f"Class: {title}"] = partial(_labeling, title=title, other=other, what=what)
+    return choices
+
+
+def _labeling(found: Findings, title: str, other: Run, what: str) -> Colour:
+    labeling = side_choice.read(other, what).labeling
+    if len(labeling) == found.dataset.num_samples:
+        return _another(found, title, labeling)
+    st.caption(f"{plain(other.name)} labels {len(labeling):,} other samples.")
+    return found_label(found)
+
+
+def _another(found: Findings, title: str, labeling: NDArray[Any]) -> Colour:
+    return of_labeling(title, labeling, found.vote.labeling, runs.class_names(found))

@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from hume.data.dataset import Space
 from hume.reporting.maps import Map, Which
 from hume.reporting.maps.scene import Colour, Panel, scene
 from hume.runs.findings import Findings
@@ -16,10 +17,11 @@ from pages._widgets.sample_map import sample_map
 REFRESH = 1.0  # seconds
 
 
-def the_map(found: Findings, which: Which) -> Map | None:
-    """The stored map; None while it is computed, with its progress drawn."""
-    maps, request = services.services().maps, found.run.request
-    phi1, phi2 = found.dataset.space(request.phi1), found.dataset.space(request.phi2)
+def the_map(first: Space, second: Space | None) -> Map | None:
+    """The stored map of one space or two; None while it is computed, with its progress drawn."""
+    maps = services.services().maps
+    which: Which = "phi1" if second is None else "both"
+    phi1, phi2 = first, second or first
     made = maps.get(phi1, phi2, which)
     if made is not None:
         return made
@@ -60,61 +62,45 @@ def _again() -> None:
     st.session_state.pop("stopped map", None)
 
 
-def draw(found: Findings, panels: Sequence[Panel], colour: Colour) -> None:
-    """One or two maps; samples that are circled become the selection, one that is clicked on is opened."""
+def draw(found: Findings, panels: Sequence[Panel], colours: Sequence[Colour]) -> None:
+    """One or two maps; samples that are circled become the selection, one that is clicked on is opened.
+
+    colours: one for all maps, or one for each.
+    """
     dataset, opened = found.dataset, sample.opened(found)
     described = scene(
         panels,
-        colour,
+        colours,
         num_samples=dataset.num_samples,
         captions=colorings.found_label(found),
         file=plots.file_name(found.run.name, "map"),
     )
-    if opened is not None and "found on map" not in st.session_state:
-        _find(opened)  # the link of a sample leads to its place
     sample_map(
         described,
         key=f"map {found.run.name}",
         dataset=dataset,
         selected=selection.rows(found),
         opened=opened,
-        centre=st.session_state.get("found on map"),
+        centre=selection.place(opened),
         on_select=partial(selection.select, found),
-        on_open=_open,
+        on_open=selection.open_in_sight,
     )
-    left, right = st.columns(2, vertical_alignment="center")
-    with left:
-        plots.csv_button(
-            "Data as CSV",
-            lambda: _table(panels, colour),
-            plots.file_name(found.run.name, "map"),
-            key="map csv",
-            type="tertiary",
-        )
-    if opened is None:
-        return
-    if all(opened in panel.map.rows for panel in panels):
-        right.button(
-            f"Find sample {opened} on the map", key="find", icon=":material/my_location:", on_click=_find,
-            args=(opened,), type="tertiary",
-        )  # fmt: skip
-    else:
-        right.caption(f"Sample {opened} is not on this map.")
+    plots.csv_button(
+        "Data as CSV",
+        lambda: _table(panels[0].map, colours),
+        plots.file_name(found.run.name, "map"),
+        key="map csv",
+        type="tertiary",
+    )
+    if opened is not None and not all(opened in panel.map.rows for panel in panels):
+        st.caption(f"Sample {opened} is not on this map.")
 
 
-def _open(row: int) -> None:
-    st.session_state.setdefault("found on map", "")  # its place is in sight already
-    selection.open_sample(row)
-
-
-def _find(row: int) -> None:
-    st.session_state["finds"] = st.session_state.get("finds", 0) + 1
-    st.session_state["found on map"] = f"{row} {st.session_state['finds']}"
-
-
-def _table(panels: Sequence[Panel], colour: Colour) -> plots.Table:
+def _table(shown: Map, colours: Sequence[Colour]) -> plots.Table:
     """The points of the first map, with what they are coloured by."""
-    shown = panels[0].map
-    values = colour.values if colour.classes is None else colour.classes
-    columns = [shown.rows.tolist(), *shown.positions.T.tolist(), [] if values is None else values[shown.rows].tolist()]
-    return ["row", "x", "y", colour.title], zip(*columns, strict=True)
+    columns = [shown.rows.tolist(), *shown.positions.T.tolist()]
+    for colour in colours:
+        values = colour.values if colour.classes is None else colour.classes
+        assert values is not None
+        columns.append(values[shown.rows].tolist())
+    return ["row", "x", "y", *(colour.title for colour in colours)], zip(*columns, strict=True)

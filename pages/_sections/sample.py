@@ -80,7 +80,7 @@ def _ways(found: Findings, row: int) -> None:
             st.button("", icon=f":material/{icon}:", key=name.lower(), help=name, on_click=by_key.turn,
                       args=(found, row, step))  # fmt: skip
         st.button("Find on the map", icon=":material/my_location:", key="find on map",
-                  on_click=selection.select, args=(found, [row], selection.OTHER))  # fmt: skip
+                  on_click=selection.find, args=(row,))  # fmt: skip
         st.page_link(runs.EXPLORE, label="Link", icon=":material/link:", help="The address of this sample",
                      query_params={"run": found.run.name, "sample": str(row)})  # fmt: skip
 

@@ -27,7 +27,7 @@ def choose(run: Run) -> TwoLabelings:
     views = [what for what in sides.offered(other) if other.name != run.name or what != first]
     with right:
         second = _labeling("second", f"Labeling of {name}", other, views[0] if views else first)
-    return sides.compare(_read(run, first), _read(other, second))
+    return sides.compare(read(run, first), read(other, second))
 
 
 def _labeling(key: str, label: str, run: Run, usual: str) -> str:
@@ -58,7 +58,8 @@ def _remembered(key: str, label: str, options: Sequence[str], usual: str, noun: 
     return chosen
 
 
-def _read(run: Run, what: str) -> Side:
+def read(run: Run, what: str) -> Side:
+    """One labeling of a run, kept until it changes; raises HumeError for one that cannot be read."""
     request = f"{run.name}:{what}"
     return _side(str(run.home), request, run.version, review.read(run).version, sides.stamp(run, what))
 

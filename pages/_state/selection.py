@@ -16,6 +16,7 @@ from hume.runs.sample_table import Filter
 SHORT = 40  # rows of a selection that the address can hold
 MAP, TABLE, FILTER, OTHER = "map", "table", "filter", "other"  # where samples are selected
 MOST_PAST = 50  # selections to return to
+_PLACE = "place on the map"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,26 @@ def open_sample(row: int) -> None:
     if shown not in (None, str(row)):
         st.session_state.setdefault("trail", []).append(shown)
     st.query_params["sample"] = str(row)
+
+
+def open_in_sight(row: int) -> None:
+    """Show a sample that was clicked on, on the map, which stays as it is."""
+    st.session_state.setdefault(_PLACE, "")
+    open_sample(row)
+
+
+def find(row: int) -> None:
+    """Let the map move to a sample."""
+    finds = int(st.session_state.get(_PLACE, "").partition(" ")[2] or 0)
+    st.session_state[_PLACE] = f"{row} {finds + 1}"
+
+
+def place(opened: int | None) -> str | None:
+    """What the map moves to whenever it changes; at first the sample of the address."""
+    if opened is not None and _PLACE not in st.session_state:
+        find(opened)
+    asked: str | None = st.session_state.get(_PLACE)
+    return asked
 
 
 def close_sample() -> None:

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from hume.data.columns import write_columns
+from hume.evaluation.differences import differences
 from hume.reporting.maps import Map, map_key, save_map
 from hume.runs.findings import Findings
+from hume.runs.sample_table import vote_margin
 from tests.support.app_driver import (
     birds,
     circle,
@@ -25,7 +28,10 @@ from tests.support.app_driver import (
 )
 from tests.support.rules import cases
 
-COLOURS = ["Found class", "Vote share", "Neighbour agreement", "φ1/φ2 disagreement", "True class", "Right or wrong"]
+COLOURS = [
+    "Found class", "Vote share", "Vote margin", "Neighbour agreement", "φ1/φ2 disagreement",
+    "Second labeling of the seeds", "True class", "Right or wrong",
+]  # fmt: skip
 FIRST = "map first"
 
 
@@ -48,14 +54,22 @@ def selected(at):
 @cases("colour", COLOURS)
 def test_the_map_is_coloured_as_asked(first, colour):
     at = look("explore", run="first")
-    assert at.selectbox(key="colour").options == COLOURS
+    assert at.selectbox(key="colour").options[:8] == COLOURS
     at.selectbox(key="colour").set_value(colour)
     points = drawn(rerun(at), FIRST)
     assert sorted(points) == list(range(240))
     shown = [points[row] for row in range(240)]
-    numbers = {"Vote share": first.vote.share, "Neighbour agreement": first.ranking().neighbor_share}
+    vote = first.vote
+    numbers = {"Vote share": vote.share, "Vote margin": vote_margin(vote.aligned, vote.labeling, 4)}
+    numbers |= {"Neighbour agreement": first.ranking().neighbor_share}
     if colour in numbers:
         np.testing.assert_allclose(shown, numbers[colour], rtol=1e-5)
+        return
+    if colour.startswith("Second"):
+        every = first.modes
+        assert any("found one labeling" in caption.value for caption in at.caption) == (len(every) == 1)
+        second = differences(vote.labeling, every[min(1, len(every) - 1)].vote.labeling).second
+        assert shown == [f"Class {k}" for k in second]
         return
     kinds = {
         "Found class": [f"Class {k}" for k in first.vote.labeling],
@@ -71,7 +85,7 @@ def test_the_map_is_coloured_as_asked(first, colour):
 
 def test_without_labels_there_is_nothing_to_colour_by_the_truth(library):
     at = look("explore", run="unlabeled", colour="True class")
-    assert at.selectbox(key="colour").options == COLOURS[:4]
+    assert not {"True class", "Right or wrong"} & set(at.selectbox(key="colour").options)
     assert at.selectbox(key="colour").value == "Found class"
 
 
@@ -111,6 +125,49 @@ def test_the_points_of_the_map_download(first, download):
     lines = download(look("explore", run="first", colour="Vote share"), "map csv").decode("utf-8-sig").splitlines()
     assert lines[0] == "row,x,y,Vote share"
     assert [float(line.split(",")[3]) for line in lines[1:]] == first.vote.share.tolist()
+
+
+def test_the_map_is_coloured_by_columns_and_other_labelings(home):
+    """Every column that came with the data, and labelings of other runs in the colours of their counterparts."""
+    data = birds(home)
+    sites = [("north", "south", "")[row % 3] for row in range(240)]
+    days = [np.datetime64("2020-01-01") + row for row in range(240)]
+    columns = {"site": sites, "depth": np.where(np.arange(240) < 5, np.nan, np.arange(240.0)), "taken": np.array(days)}
+    write_columns(data.folder / "columns.csv", {**columns, "id": [f"bird {row}" for row in range(240)]})
+    given(home, data, "first", [data.labels])
+    given(home, data, "other", [(data.labels + 1) % 4])
+
+    def shown(colour):
+        points = drawn(look("explore", run="first", colour=colour), FIRST)
+        return [points[row] for row in range(240)]
+
+    assert shown("site") == [site or None for site in sites]
+    np.testing.assert_array_equal(shown("depth"), columns["depth"])
+    np.testing.assert_array_equal(shown("taken"), np.array(days, "M8[D]").astype(int))
+    assert shown("id").count(None) == 190, "50 of 240 values are named"
+    labels = look("explore", run="first").selectbox(key="colour").options
+    (other,) = [name for name in labels if name.endswith("as searched (other)")]
+    assert shown(other) == shown("Found class")
+
+
+def test_two_columns_are_a_map_and_two_maps_share_a_selection(home):
+    data = birds(home)
+    place = np.arange(240.0) - 120
+    longitude = np.where(np.arange(240) % 10 == 0, np.nan, place)
+    write_columns(data.folder / "columns.csv", {"longitude": longitude, "latitude": place / 2, "depth": np.ones(240)})
+    given(home, data, "first", [data.labels])
+    at = look("explore", run="first", map="columns", second_map="φ2", second_colour="depth", rows="1,2")
+    assert any("24 samples without a number" in caption.value for caption in at.caption)
+    assert sorted(drawn(at, FIRST)) == [row for row in range(240) if row % 10]
+    assert set(drawn(at, FIRST, 1).values()) == {1.0}
+    data = sent(at)
+    assert data["panels"][0]["aspect"] == 2
+    assert data["panels"][0]["outline"] is not None, "the land is behind longitude and latitude"
+    assert data["selected"]["rows"] == [1, 2]
+    at.selectbox(key="x_column").set_value("depth")
+    at.selectbox(key="y_column").set_value("depth")
+    assert any("All samples have the same place" in caption.value for caption in rerun(at).caption)
+    assert sent(at)["panels"][0]["outline"] is None
 
 
 # --- selections -----------------------------------------------------------------------------------------
@@ -193,7 +250,7 @@ def test_a_sample_is_opened_on_the_map_and_found_there(first):
     at = pick(look("explore", run="first"), FIRST, 3)
     assert at.subheader[0].value == "Sample 3"
     assert (sent(at)["opened"], sent(at)["centre"]) == (3, "")
-    press(at, "find")
+    press(at, "find on map")
     centred = sent(at)["centre"]
     assert centred
     pick(at, FIRST, 8)

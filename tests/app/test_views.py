@@ -125,7 +125,7 @@ def test_the_map_shows_how_probable_a_refined_class_is(shown):
     at = look("explore", run="joint", colour=colour, rows="5,6", sample="7")
     points = drawn(at, "map joint")
     np.testing.assert_allclose([points[row] for row in range(len(known))], known, rtol=1e-5)
-    assert component(at, "map joint")["colour"]["title"] == colour
+    assert component(at, "map joint")["colours"][0]["title"] == colour
     assert f"Its probability is {known[7]:.1%}." in texts(at).replace("\u00a0", "")
     at = press(at, "close sample")
     table = tables(rerun(at.segmented_control(key="as").set_value("Table")))["samples"]

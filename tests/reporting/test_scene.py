@@ -26,7 +26,7 @@ def test_rows_travel_with_their_points(order):
     rows = np.arange(50) if order == "rising" else np.sort(RNG.permutation(50)[:20])
     positions = RNG.normal(size=(len(rows), 2)).astype(np.float32)
     classes = RNG.integers(-1, 4, 50)
-    made = scene([Panel("a", Map(rows, positions, 50))], Colour("kind", classes, list("abcd")), num_samples=50)
+    made = scene([Panel("a", Map(rows, positions, 50))], [Colour("kind", classes, list("abcd"))], num_samples=50)
     (panel,) = made.data["panels"]
     sent = rows if panel["rows"] is None else read(made, panel["rows"])
     np.testing.assert_array_equal(sent, rows)
@@ -34,7 +34,7 @@ def test_rows_travel_with_their_points(order):
     assert (places.min(), places.max()) == (-1, 1)
     low, high = positions.min(axis=0), positions.max(axis=0)
     np.testing.assert_allclose(low + (places + 1) / 2 * (high - low), positions, atol=1e-5)
-    codes = read(made, made.data["colour"]["codes"]).astype(int)
+    codes = read(made, made.data["colours"][0]["codes"]).astype(int)
     np.testing.assert_array_equal(np.where(codes == 255, -1, codes), classes)
 
 
@@ -42,15 +42,15 @@ def test_many_classes_and_gaps_in_numbers():
     classes = np.arange(300) - 1
     many = Colour("kind", classes, [str(k) for k in range(299)])
     panel = Panel("a", Map(np.arange(300), np.zeros((300, 2), np.float32), 300))
-    made = scene([panel], many, num_samples=300)
-    codes = read(made, made.data["colour"]["codes"]).astype(int)
+    made = scene([panel], [many], num_samples=300)
+    codes = read(made, made.data["colours"][0]["codes"]).astype(int)
     np.testing.assert_array_equal(np.where(codes == 65535, -1, codes), classes)
-    made = scene([panel], Colour("depth", values=np.array([np.nan, -np.inf, *range(298)])), num_samples=300)
-    assert [made.data["colour"][key] for key in ("low", "high", "missing")] == [0, 297, 2]
+    made = scene([panel], [Colour("depth", values=np.array([np.nan, -np.inf, *range(298)]))], num_samples=300)
+    assert [made.data["colours"][0][key] for key in ("low", "high", "missing")] == [0, 297, 2]
     with pytest.raises(InputError, match=r"kind has 1,001 values: a map can tell 1,000 apart"):
-        scene([panel], Colour("kind", classes, ["x"] * 1001), num_samples=300)
+        scene([panel], [Colour("kind", classes, ["x"] * 1001)], num_samples=300)
     with pytest.raises(InputError, match=r"shape \(3,\) for 300 samples"):
-        scene([panel], Colour("kind", np.arange(3), ["x"]), num_samples=300)
+        scene([panel], [Colour("kind", np.arange(3), ["x"])], num_samples=300)
 
 
 def test_places_keep_their_precision_and_shape():

@@ -230,7 +230,7 @@ def tiles(at, key):
 def drawn(at, key, panel=0):
     """The samples of a map with what each is coloured by: the name of a class, else a number."""
     data = component(at, key)
-    rows, colour = data["panels"][panel]["rows"], data["colour"]
+    rows, colour = data["panels"][panel]["rows"], data["colours"][min(panel, len(data["colours"]) - 1)]
     rows = range(data["samples"]) if rows is None else arrays.offered(rows["key"]).tolist()
     if colour["kind"] == "values":
         values = arrays.offered(colour["values"]["key"])
@@ -295,8 +295,8 @@ def numbers(at):
     """Every number that the plots, maps and tables of the page hold."""
     found = [leaf for figure in figures(at).values() for leaf in _leaves(figure) if isinstance(leaf, float)]
     for each in at.get("bidi_component"):
-        colour = component(at, each.key).get("colour", {})
-        found += arrays.offered(colour["values"]["key"]).tolist() if "values" in colour else []
+        for colour in component(at, each.key).get("colours", []):
+            found += arrays.offered(colour["values"]["key"]).tolist() if "values" in colour else []
     for frame in tables(at).values():
         found += [value for value in frame.to_numpy().ravel() if isinstance(value, float)]
     return np.unique(np.array(found, float))

@@ -59,7 +59,7 @@ class Map:
     """Where samples lie on a map."""
 
     rows: NDArray[np.int64]  # (M,) sample numbers, ascending
-    positions: NDArray[np.float32]  # (M, 2)
+    positions: NDArray[np.floating[Any]]  # (M, 2)
     num_samples: int  # N
 
     @property

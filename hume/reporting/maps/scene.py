@@ -18,7 +18,7 @@ from hume.reporting.maps.layout import Map
 
 MOST_CLASSES = 1_000  # that a legend can list
 LONG = 2_000  # rows of a selection that travel as a list; more as bits
-NO_CLASS = -1
+FAR = 5  # times the extent of all but the outer hundredths
 SYMBOLS = {name: i for i, name in enumerate(palette.CLASS_SYMBOLS)}
 
 
@@ -30,7 +30,7 @@ class Colour:
     classes: NDArray[np.integer[Any]] | None = None  # (N,)
     names: Sequence[str] = ()  # of the classes
     values: NDArray[np.floating[Any]] | None = None  # (N,)
-    limits: tuple[float, float] | None = None  # by default the least and the largest number
+    limits: tuple[float, float] | None = None  # by default those of the numbers, without a few far ones
     rest: str = "none"  # the legend's word for samples without a class
     are_dates: bool = False  # values are days since 1970
 
@@ -64,14 +64,14 @@ class Scene:
 
 def scene(
     panels: Sequence[Panel],
-    colour: Colour,
+    colours: Sequence[Colour],
     *,
     num_samples: int,
     captions: Colour | None = None,
     file: str = "map",
     height: int = 560,
 ) -> Scene:
-    """Describe one or two maps of the same samples in one colouring.
+    """Describe one or two maps of the same samples, in one colouring or one for each.
 
     captions: classes that a sample is described by, and that are written on maps coloured by numbers. file: the name
     of a downloaded picture, without suffix. Raises InputError for arrays of other lengths.
@@ -82,7 +82,7 @@ def scene(
         "height": height,
         "file": file,
         "panels": [_panel(made, panel, num_samples) for panel in panels],
-        "colour": _colour(made, colour, num_samples),
+        "colours": [_colour(made, colour, num_samples) for colour in colours],
         "classes": None if captions is None else _classes(made, captions, num_samples),
     }
     return made
@@ -158,7 +158,7 @@ def _colour(made: Scene, colour: Colour, num_samples: int) -> dict[str, Any]:
     values = np.zeros(num_samples) if colour.values is None else colour.values
     _check(values, num_samples)
     known = values[np.isfinite(values)]
-    low, high = colour.limits or ((float(known.min()), float(known.max())) if known.size else (0.0, 0.0))
+    low, high = colour.limits or _limits(known)
     return {
         "kind": "values",
         "title": colour.title,
@@ -166,9 +166,18 @@ def _colour(made: Scene, colour: Colour, num_samples: int) -> dict[str, Any]:
         "low": low,
         "high": high,
         "scale": palette.sequential(),
+        "clipped": bool(known.size and (known.min() < low or known.max() > high)),
         "missing": int(values.size - known.size),
         "dates": colour.are_dates,
     }
+
+
+def _limits(known: NDArray[Any]) -> tuple[float, float]:
+    """The least and the largest number, without the outer hundredths where these are far from all others."""
+    if not known.size:
+        return 0.0, 0.0
+    least, low, high, largest = np.quantile(known, [0, 0.01, 0.99, 1]).tolist()
+    return (low, high) if largest - least > FAR * (high - low) > 0 else (least, largest)
 
 
 def _classes(made: Scene, colour: Colour, num_samples: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ function createMap(root, host) {
   const legend = node("div", "legend", wrapper)
   const spoken = node("div", "spoken", wrapper)
   spoken.setAttribute("aria-live", "polite")
-  const map = { data: {}, colour: null, selected: null, isolated: new Set(), hovered: null, tool: "lasso", showsNames: true }
+  const map = { data: {}, colours: [], selected: null, isolated: [], hovered: null, tool: "lasso", showsNames: true }
   let panels = []
   let [turn, centred, selection] = [0, undefined, undefined]
   const arrays = new Map()
@@ -72,9 +72,15 @@ function createMap(root, host) {
 
   // --- what panels ask --------------------------------------------------------------------------------
 
-  map.named = () => (map.colour.kind === "classes" ? map.colour : map.classes ?? { codes: NOBODY, names: [] })
+  map.colourOf = (panel) => map.colours[Math.min(panels.indexOf(panel), map.colours.length - 1)]
+  map.named = (panel) => {
+    const colour = map.colourOf(panel)
+    return colour.kind === "classes" ? colour : map.classes ?? { codes: NOBODY, names: [] }
+  }
   map.stateOf = (row) => {
-    if (map.isolated.size && !map.isolated.has(map.colour.codes[row])) return HIDDEN
+    for (let c = 0; c < map.colours.length; c++) {
+      if (map.isolated[c].size && !map.isolated[c].has(map.colours[c].codes[row])) return HIDDEN
+    }
     return map.selected ? (map.selected[row] ? CHOSEN : DIMMED) : PLAIN
   }
   map.hover = (row) => {
@@ -83,12 +89,14 @@ function createMap(root, host) {
     panels.forEach((panel) => panel.redraw())
   }
   map.describe = (row) => {
-    const lines = [`row ${row}`]
-    const { colour, classes } = map
-    if (classes && classes.title !== colour.title && classes.codes[row] < classes.names.length) lines.unshift(classes.names[classes.codes[row]])
-    if (colour.kind === "classes") lines.unshift(colour.names[colour.codes[row]] ?? "none")
-    else lines.push(`${colour.title}: ${write(colour.values[row])}`)
-    return lines.join("\n")
+    const { colours, classes } = map
+    const shown = colours.some((colour) => colour.title === classes?.title) || !classes ? colours : [classes, ...colours]
+    const value = (colour) => {
+      if (colour.kind === "values") return `${colour.title}: ${write(colour, colour.values[row])}`
+      const name = colour.names[colour.codes[row]] ?? colour.rest
+      return shown.length > 1 && colour !== shown[0] ? `${colour.title}: ${name}` : name
+    }
+    return [...shown.map(value), `row ${row}`].join("\n")
   }
   map.say = (text) => {
     spoken.textContent = text.replaceAll("\n", ", ")
@@ -108,7 +116,7 @@ function createMap(root, host) {
     host.send({ select: all.length <= LONG ? { rows: all } : { mask: packed(bits) } })
   }
   map.repaint = () => {
-    panels.forEach((panel) => panel.paint(map.colour))
+    panels.forEach((panel) => panel.paint(map.colourOf(panel)))
     panels.forEach((panel) => panel.mark())
   }
 
@@ -128,55 +136,63 @@ function createMap(root, host) {
 
   function drawLegend() {
     legend.replaceChildren()
-    const { colour } = map
-    legend.setAttribute("role", "group")
-    legend.setAttribute("aria-label", colour.title)
-    if (colour.kind === "values") return drawScale(colour)
+    map.colours.forEach((colour, c) => {
+      const part = node("div", "part", legend)
+      part.setAttribute("role", "group")
+      part.setAttribute("aria-label", colour.title)
+      if (map.colours.length > 1) node("div", "title", part).textContent = colour.title
+      if (colour.kind === "values") drawScale(part, colour)
+      else drawClasses(part, colour, c)
+    })
+  }
+
+  function drawClasses(part, colour, c) {
     const counts = new Uint32Array(colour.names.length + 1)
     for (const code of colour.codes) counts[Math.min(code, colour.names.length)]++
-    const other = [GREY, 0, colour.rest ?? "none", colour.rests]
+    const nobody = colour.codes instanceof Uint8Array ? 255 : 65535
     const lines = colour.names.map((name, code) => [colour.colors[code], colour.symbols[code], name, code])
-    for (const [color, symbol, name, code] of [...lines, other]) {
-      const count = counts[Math.min(code ?? counts.length - 1, counts.length - 1)]
+    for (const [color, symbol, name, code] of [...lines, [GREY, 0, colour.rest, nobody]]) {
+      const count = counts[Math.min(code, counts.length - 1)]
       if (!count) continue
-      const line = button(legend, "", "", (event) => isolate(code, event.shiftKey))
+      const line = button(part, "", "", (event) => isolate(part, c, code, event.shiftKey))
       line.dataset.code = code
       const dot = node("span", "dot", line)
       dot.style.background = color
       dot.dataset.symbol = symbol
       node("span", "name", line).textContent = name
       node("span", "count", line).textContent = count.toLocaleString("en")
-      line.setAttribute("aria-pressed", map.isolated.has(code))
+      line.setAttribute("aria-pressed", map.isolated[c].has(code))
       line.title = `Show ${name} alone; again for all; hold Shift to add`
     }
   }
 
-  function drawScale(colour) {
-    const scale = node("div", "scale", legend)
-    node("span", "", scale).textContent = write(colour.low)
+  function drawScale(part, colour) {
+    const scale = node("div", "scale", part)
+    node("span", "", scale).textContent = (colour.clipped ? "≤ " : "") + write(colour, colour.low)
     const ramp = node("span", "ramp", scale)
     ramp.style.background = `linear-gradient(to right, ${colour.scale.join(", ")})`
-    node("span", "", scale).textContent = write(colour.high)
-    node("span", "about", scale).textContent = colour.title
+    node("span", "", scale).textContent = (colour.clipped ? "≥ " : "") + write(colour, colour.high)
+    if (map.colours.length === 1) node("span", "about", scale).textContent = colour.title
     if (!colour.missing) return
     node("span", "dot", scale).style.background = GREY
     node("span", "", scale).textContent = `none: ${colour.missing.toLocaleString("en")}`
   }
 
-  function isolate(code, isMore) {
-    const alone = map.isolated.size === 1 && map.isolated.has(code)
-    if (isMore) map.isolated.has(code) ? map.isolated.delete(code) : map.isolated.add(code)
-    else map.isolated = new Set(alone ? [] : [code])
-    for (const line of legend.querySelectorAll("button")) {
-      line.setAttribute("aria-pressed", map.isolated.has(Number(line.dataset.code)))
+  function isolate(part, c, code, isMore) {
+    const before = map.isolated[c]
+    const alone = before.size === 1 && before.has(code)
+    if (isMore) before.has(code) ? before.delete(code) : before.add(code)
+    else map.isolated[c] = new Set(alone ? [] : [code])
+    for (const line of part.querySelectorAll("button")) {
+      line.setAttribute("aria-pressed", map.isolated[c].has(Number(line.dataset.code)))
     }
     panels.forEach((panel) => panel.hideTip())
     panels.forEach((panel) => panel.mark())
   }
 
-  function write(value) {
+  function write(colour, value) {
     if (value === undefined || value !== value) return "none"
-    if (map.colour.dates) return new Date(value * 86_400_000).toISOString().slice(0, 10)
+    if (colour.dates) return new Date(value * 86_400_000).toISOString().slice(0, 10)
     return value.toLocaleString("en", { maximumSignificantDigits: 4, useGrouping: Math.abs(value) >= 10_000 })
   }
 
@@ -199,21 +215,20 @@ function createMap(root, host) {
     try {
       found = await Promise.all([
         ...data.panels.flatMap(({ places, rows, outline }) => [column(places), column(rows), column(outline)]),
-        column(data.colour.codes),
-        column(data.colour.values),
+        ...data.colours.flatMap(({ codes, values }) => [column(codes), column(values)]),
         column(data.classes?.codes),
       ])
     } catch {
       return host.send({ missing: true }) // the server was started anew: it offers them again
     }
     if (mine !== turn) return
-    const [codes, values, ofClasses] = found.splice(3 * data.panels.length)
-    const before = map.data.colour
+    const ofColours = found.splice(3 * data.panels.length)
+    const before = map.data.colours ?? []
     map.data = data
     map.theme = readTheme()
-    if (before?.title !== data.colour.title || data.colour.kind !== "classes") map.isolated = new Set()
-    map.colour = { ...data.colour, codes, values }
-    map.classes = data.classes && { ...data.classes, codes: ofClasses }
+    map.classes = data.classes && { ...data.classes, codes: ofColours.pop() }
+    map.isolated = data.colours.map((colour, c) => (before[c]?.title === colour.title ? map.isolated[c] : new Set()))
+    map.colours = data.colours.map((colour, c) => ({ ...colour, codes: ofColours[2 * c], values: ofColours[2 * c + 1] }))
     while (panels.length > data.panels.length) panels.pop().remove()
     while (panels.length < data.panels.length) panels.push(createPanel(stages, map))
     data.panels.forEach((given, i) => {
@@ -239,8 +254,8 @@ function createMap(root, host) {
   }
 
   function forget(data) {
-    const needed = [...data.panels.flatMap((panel) => [panel.places, panel.rows, panel.outline]), data.colour.codes,
-      data.colour.values, data.classes?.codes].filter(Boolean).map(({ key }) => key)
+    const of = [...data.panels.flatMap((panel) => [panel.places, panel.rows, panel.outline]), data.classes?.codes]
+    const needed = [...of, ...data.colours.flatMap(({ codes, values }) => [codes, values])].map((given) => given?.key)
     for (const key of arrays.keys()) if (arrays.size > 16 && !needed.includes(key)) arrays.delete(key)
   }
 

@@ -2,6 +2,7 @@
 
 const REACH = 14 // px around the pointer
 const CLOSE = 12 // times enlarged to show one sample
+const LOWEST = 240 // px of a frame
 const PAUSE = 120 // ms until names move to their places
 
 function node(tag, className, parent) {
@@ -55,7 +56,10 @@ function createPanel(parent, map) {
       points?.send("place", places)
       panel.hideTip()
     }
-    if (fresh) view.fit()
+    if (fresh) {
+      resize()
+      view.fit()
+    }
     redraw(true)
     return fresh
   }
@@ -100,6 +104,9 @@ function createPanel(parent, map) {
   // --- drawing -----------------------------------------------------------------------------------
 
   function resize() {
+    // A wide map needs no tall frame.
+    const flat = shape.aspect > 1.2 && Math.max(LOWEST, stage.clientWidth / shape.aspect)
+    stage.style.height = flat && flat < map.data.height ? `${Math.round(flat)}px` : ""
     const [width, height] = [stage.clientWidth, stage.clientHeight]
     const ratio = devicePixelRatio || 1
     Object.assign(view, { width, height })
@@ -119,7 +126,7 @@ function createPanel(parent, map) {
   panel.draw = () => {
     cancelAnimationFrame(waiting)
     waiting = 0
-    if (!panel.grid || !map.colour || view.width < 2) return
+    if (!panel.grid || !map.colours.length || view.width < 2) return
     const ratio = glass.width / view.width
     const [sx, sy] = view.scales()
     const scale = [(2 * sx) / view.width, (2 * sy) / view.height]
@@ -137,8 +144,8 @@ function createPanel(parent, map) {
   }
 
   function rename() {
-    if (!panel.grid || !map.colour) return
-    const { codes, names } = map.named()
+    if (!panel.grid || !map.colours.length) return
+    const { codes, names } = map.named(panel)
     found = peaks({ grid: panel.grid, view, names, isShown, codes: (i) => codes[panel.rows[i]] })
     redraw()
   }
@@ -185,7 +192,7 @@ function createPanel(parent, map) {
     const { theme, data } = map
     if (inView) drawPictures(paper, inView)
     if (map.showsNames && !inView) {
-      writeNames(paper, found, map.named().names, { ...theme, width: view.width, height: view.height })
+      writeNames(paper, found, map.named(panel).names, { ...theme, width: view.width, height: view.height })
     }
     for (const [row, color, width] of [[data.opened, theme.ink, 3], [map.hovered, theme.ink, 1.5]]) {
       const i = row === null || row === undefined ? -1 : panel.pointOf(row)
@@ -290,9 +297,4 @@ function createPanel(parent, map) {
     return shown
   }
   return panel
-}
-
-// 4 pixels for 10,000 points, 2.2 for 70,000, 8 for a few.
-function pointSize(count) {
-  return Math.min(8, Math.max(1.5, 4 * (10_000 / Math.max(1, count)) ** 0.3))
 }

@@ -98,6 +98,11 @@ function createPoints(canvas) {
   return { send, draw, free: () => gl.getExtension("WEBGL_lose_context")?.loseContext() }
 }
 
+// Their size in pixels: 4 for 10,000 points, 2.2 for 70,000, 8 for a few.
+function pointSize(count) {
+  return Math.min(8, Math.max(1.5, 4 * (10_000 / Math.max(1, count)) ** 0.3))
+}
+
 // --- colours -------------------------------------------------------------------------------------
 
 function rgb(hex) {
