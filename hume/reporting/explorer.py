@@ -41,7 +41,7 @@ class Explorer(anywidget.AnyWidget):
         self._white = 255 if self._images is None else full_white(self._images)
         made = map_of(found, space, on_progress)
         described = scene(
-            [Panel(f"UMAP of {space}", made)], self._colour(colour), num_samples=found.dataset.num_samples,
+            [Panel(f"UMAP of {space}", made)], [self._colour(colour)], num_samples=found.dataset.num_samples,
             captions=self._classes(), file=f"{found.run.name}-map", height=height,
         )  # fmt: skip
         images = self._images

@@ -64,7 +64,7 @@ def test_a_selection_in_python_is_shown_in_the_browser(widget):
 
 
 def test_arrays_and_names_travel_with_the_widget(widget, found):
-    colour = widget.scene["colours"][0] if "colours" in widget.scene else widget.scene["colour"]
+    colour = widget.scene["colours"][0]
     codes = np.frombuffer(widget.arrays[colour["codes"]["key"]], colour["codes"]["type"])
     np.testing.assert_array_equal(codes, found.vote.labeling)
     assert colour["names"][2] == "wrens"
@@ -87,10 +87,10 @@ def test_pictures_are_sent_when_the_browser_asks(widget, found):
 
 def test_points_are_coloured_by_numbers_or_texts(found):
     by_text = hume.explore(found, colour=np.where(found.vote.labeling < 2, "few", "many"))
-    colour = by_text.scene["colours"][0] if "colours" in by_text.scene else by_text.scene["colour"]
+    colour = by_text.scene["colours"][0]
     assert colour["names"] == ["few", "many"]
     by_number = hume.explore(found, colour=found.vote.share, space="phi2")
-    colour = by_number.scene["colours"][0] if "colours" in by_number.scene else by_number.scene["colour"]
+    colour = by_number.scene["colours"][0]
     assert colour["kind"] == "values"
     with pytest.raises(InputError, match="one entry for each of 240 samples"):
         hume.explore(found, colour=[1, 2])
