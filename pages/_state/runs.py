@@ -203,7 +203,7 @@ def notes(run: Run) -> None:
     if why:
         st.info(why, icon=":material/info:")
     if chosen is not None and chosen.chosen > 0:
-        st.info(sentences.evenness(chosen), icon=":material/gavel:")
+        st.caption(f":material/gavel: {sentences.evenness(chosen)}")
 
 
 def unfinished(run: Run) -> None:

@@ -116,7 +116,7 @@ def test_evidence_against_equal_sizes_is_said_wherever_the_run_is(home, data):
     sentence = "The evidence is against classes of equal size: with η = 1 instead of 10"
     pages = [look(page, run="uneven", start_data="birds") for page in ("start", "search", "objective", "reliable")]
     for at in (*pages, chosen(look("runs"), "uneven")):
-        assert sum(sentence in box.value for box in at.info) == 1
+        assert sum(sentence in text.value for text in at.caption) == 1
     assert sentence in report(Findings(home.open("uneven")))
     out = CliRunner(env={"HUME_HOME": str(home.home)}).invoke(app, ["show", "uneven"]).stdout
     assert sentence in " ".join(out.split())
