@@ -10,11 +10,11 @@ from hume.common.progress import Progress
 from hume.data.dataset import Dataset
 from hume.evaluation.metrics import Spread
 from hume.experiments.comparison import Comparison, Standing, preference
-from hume.experiments.methods import HUME, METHODS, Method
+from hume.experiments.methods import FIRST, HUME, METHODS, Method
 from hume.experiments.published import headline
 from hume.reporting import experiment_sentences, figures
 from pages._sections import ablation, progress
-from pages._state import datasets, ground_truth, services
+from pages._state import datasets, ground_truth, runs, services
 from pages._widgets import plots
 
 KINDS = {
@@ -34,15 +34,19 @@ def main() -> None:
     truth = ground_truth.shows_truth(comparison.dataset)
     standings = _standings(comparison)
     st.markdown(experiment_sentences.compared_with_others(standings, truth))
-    offer(comparison, standings)
+    known = {each.method.key for each in standings} & set(METHODS)
+    first_tries(comparison, known)
+    offer(comparison, known)
     progress.jobs()
     if standings:
         board(comparison, standings, truth)
         pool(comparison, standings, truth)
+        if runs.latest_of(comparison.dataset.name) is not None:
+            st.page_link(
+                runs.DIFFERENCES, label="Which samples are labeled differently?", icon=":material/compare_arrows:"
+            )
     printed(comparison.dataset, truth)
-    all_pairs(comparison, truth)
-    ablation.ablations(comparison, truth)
-    ablation.class_counts(comparison)
+    further(comparison, truth)
 
 
 def choose() -> Comparison:
@@ -77,26 +81,46 @@ def _cached_standings(
     return _comparison.standings()
 
 
-def offer(comparison: Comparison, standings: list[Standing]) -> None:
-    """The methods to run, each a job that can be cancelled."""
-    known = {each.method.key for each in standings} & set(METHODS)
-    missing = [method for method in comparison.methods if method.key not in known]
-    with st.expander(f"Run methods ({len(known)} of {len(comparison.methods)} were run)", expanded=not standings):
+def first_tries(comparison: Comparison, known: set[str]) -> None:
+    """One button for what a reader would run first, until all of it was run."""
+    missing = [key for key in FIRST if key not in known]
+    if not missing:
+        return
+    st.markdown(experiment_sentences.first_tries(missing))
+    if st.button(
+        f"Run {formatting.count(len(missing), 'method')}", icon=":material/play_arrow:", key="run first",
+        type="secondary" if known else "primary",
+    ):  # fmt: skip
+        for key in missing:
+            _queue(comparison, METHODS[key], False)
+        st.rerun()
+
+
+def offer(comparison: Comparison, known: set[str]) -> None:
+    """All methods to choose among, each a job that can be cancelled, and what each of them does."""
+    methods = comparison.methods
+    with st.expander(
+        f"Choose among all methods ({len(known)} of {len(methods)} were run)", icon=":material/checklist:"
+    ):
         chosen = st.multiselect(
-            "Methods", [method.key for method in comparison.methods], [method.key for method in missing],
-            key=f"methods {comparison.cache.folder.name} {len(known)}", format_func=lambda key: METHODS[key].title,
+            "Methods", [method.key for method in methods], key=f"methods {comparison.cache.folder.name} {len(known)}",
+            format_func=lambda key: METHODS[key].title, placeholder="Choose methods",
         )  # fmt: skip
         full = st.toggle(
             "Published budgets", key="full budgets",
             help="As many seeds and steps as in the papers; hours for some. Otherwise smaller, named in each line.",
         )  # fmt: skip
-        for key in chosen:
-            method = METHODS[key]
-            st.caption(f"**{method.title}** · {method.does} Source: {method.source}. Left out: {method.left_out}.")
         if st.button("Run", type="primary", icon=":material/play_arrow:", key="run methods", disabled=not chosen):
             for key in chosen:
                 _queue(comparison, METHODS[key], full)
             st.rerun()
+    with st.expander("What the methods do, their sources, and what is left out", icon=":material/menu_book:"):
+        for kind, title in KINDS.items():
+            of_kind = [method for method in methods if method.kind == kind]
+            if of_kind:
+                st.markdown(f"**{title}**")
+            for method in of_kind:
+                st.caption(f"**{method.title}** · {method.does} Source: {method.source}. Left out: {method.left_out}.")
 
 
 def _queue(comparison: Comparison, method: Method, full: bool) -> None:
@@ -192,27 +216,41 @@ def printed(data: Dataset, truth: bool) -> None:
     rows = headline(data.name, str(data.card.get("name") or ""))
     if not rows or not truth:
         return
-    st.markdown(":gray[**Printed in the paper**, on other features, not comparable with the results above]")
-    st.dataframe(
-        {
-            "method": [each.method for each in rows],
-            "setting": [each.setting or "" for each in rows],
-            "φ1": [each.phi1 or "" for each in rows],
-            "φ2": [each.phi2 or "" for each in rows],
-            "ACC": [each.value for each in rows],
-            "source": [each.source for each in rows],
-            "note": [each.note for each in rows],
-        },
-        hide_index=True,
-    )
+    with st.expander("Printed in the paper, on other features: not comparable with the results above"):
+        st.dataframe(
+            {
+                "method": [each.method for each in rows],
+                "setting": [each.setting or "" for each in rows],
+                "φ1": [each.phi1 or "" for each in rows],
+                "φ2": [each.phi2 or "" for each in rows],
+                "ACC": [each.value for each in rows],
+                "source": [each.source for each in rows],
+                "note": [each.note for each in rows],
+            },
+            hide_index=True,
+        )
+
+
+def further(comparison: Comparison, truth: bool) -> None:
+    """Questions of their own about the same spaces, folded."""
+    st.divider()
+    st.markdown("**Further questions about these spaces**")
+    if len(comparison.dataset.spaces) > 1:
+        with st.expander("Which pair of spaces works best?", icon=":material/grid_on:"):
+            all_pairs(comparison, truth)
+    with st.expander(
+        "What does each setting of the search do? Ablations",
+        icon=":material/tune:",
+        expanded="family" in st.query_params,
+    ):
+        ablation.ablations(comparison, truth)
+    with st.expander("How many classes are there?", icon=":material/numbers:"):
+        ablation.sweep_counts(comparison)
 
 
 def all_pairs(comparison: Comparison, truth: bool) -> None:
     """HUME on every pair of spaces: accuracy and cost."""
     names = list(comparison.dataset.spaces)
-    if len(names) < 2:
-        return
-    st.subheader("Which pair of spaces works best?")
     found: dict[tuple[str, str], Standing] = {}
     for phi1 in names:
         for phi2 in names:

@@ -12,6 +12,7 @@ Kind = Literal["hume", "answered", "control", "baseline", "supervised"]
 
 HUME = "hume-refined"  # what a run offers
 AS_IN_PAPER = "hume"  # the vote of all searched labelings
+FIRST = (HUME, "shuffled", "kmeans-both")  # what a reader would run first
 REFINED = ("kmeans-both", "gmm-both")  # the baselines that are refined, too
 
 

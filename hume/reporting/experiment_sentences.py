@@ -11,7 +11,7 @@ from hume.evaluation.metrics import Spread
 from hume.experiments.ablation import Sweep, Value, value_name
 from hume.experiments.class_sizes import SizeEstimate
 from hume.experiments.comparison import Preference, Standing
-from hume.experiments.methods import AS_IN_PAPER, HUME
+from hume.experiments.methods import AS_IN_PAPER, HUME, METHODS
 from hume.experiments.negative_controls import WITHOUT_PHI2
 from hume.experiments.number_of_classes import LEAST_SEEDS as LEAST_SWEPT
 from hume.experiments.number_of_classes import Suggestion
@@ -46,6 +46,19 @@ def sweep_value(sweep: Sweep, value: Value) -> str:
 
 # --- comparison ----------------------------------------------------------------------------------
 
+_FIRST: Mapping[str, str] = MappingProxyType(
+    {
+        HUME: "what a run offers",
+        "shuffled": "how much comes from φ1 alone",
+        "kmeans-both": "the usual first try",
+    }
+)
+
+
+def first_tries(missing: Sequence[str]) -> str:
+    """What to run first of `hume.experiments.methods.FIRST`, and what each tells."""
+    return f"To begin with: {'; '.join(f'{METHODS[key].title} ({_FIRST[key]})' for key in missing)}."
+
 
 def compared_with_others(standings: Sequence[Standing], truth: bool) -> str:
     """How HUME compares with the other methods on the same features; without the truth, by its score alone."""
@@ -63,7 +76,8 @@ def compared_with_others(standings: Sequence[Standing], truth: bool) -> str:
         )
     if truth and ours and ours[0].vote_acc is not None:
         sentences += [*_best_other(ours[0], ours[0].vote_acc, standings), *_votes_of_controls(controls)]
-    return " ".join(sentences) or f"{count(len(standings), 'method')} were run on this pair of spaces."
+    n = len(standings)
+    return " ".join(sentences) or f"{count(n, 'method')} {'was' if n == 1 else 'were'} run on this pair of spaces."
 
 
 def _best_other(ours: Standing, accuracy: float, standings: Sequence[Standing]) -> list[str]:

@@ -20,7 +20,6 @@ WIDEST = 30  # numbers of classes in one sweep
 
 def ablations(comparison: Comparison, truth: bool) -> None:
     """The effect of one setting: a search for each of its values, and the plot."""
-    st.subheader("Ablations")
     key = st.selectbox(
         "Setting", list(SWEEPS), key="family", bind="query-params", format_func=lambda key: SWEEPS[key].title
     )
@@ -93,12 +92,6 @@ def _draw_sweep(study: Ablation, sweep: Sweep, points: list[Point], truth: bool)
         alt=f"Score, occupied classes and, where it may be shown, accuracy over {sweep.title}",
         name=plots.file_name(study.dataset.name, sweep.key),
     )  # fmt: skip
-
-
-def class_counts(asked: Comparison | NumberOfClasses) -> None:
-    """The number of classes: a sweep over K without labels, and the certainty of its suggestion."""
-    st.subheader("How many classes are there?")
-    sweep_counts(asked)
 
 
 def sweep_counts(asked: Comparison | NumberOfClasses) -> Suggestion | None:

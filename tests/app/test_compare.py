@@ -9,6 +9,7 @@ from hume.experiments import ablation, negative_controls, number_of_classes
 from hume.experiments import comparison as comparison_module
 from hume.experiments.ablation import SWEEPS
 from hume.experiments.comparison import Comparison
+from hume.experiments.methods import FIRST
 from pages._state import services
 from tests.support.app_driver import birds, figures, look, markdown, press, rerun, says, until
 from tests.support.planted_runs import shorten
@@ -35,6 +36,26 @@ def test_nothing_run_says_what_to_do(comparison):
     at = look("compare", compared="birds")
     assert "No method was run on this pair of spaces yet" in at.markdown[0].value
     assert "leaderboard" not in figures(at)
+
+
+def test_what_a_reader_would_try_first_is_one_button_until_it_was_run(comparison):
+    at = look("compare", compared="birds")
+    assert not any(each.proto.expanded for each in at.expander)  # explanations and further questions are folded
+    assert at.button(key="run first").label == "Run 3 methods"
+    comparison.run("shuffled")
+    at = look("compare", compared="birds")
+    assert at.button(key="run first").label == "Run 2 methods"
+    press(at, "run first")
+    ended = done()
+    assert {status.state for status in ended.values()} == {"finished"}, ended
+    assert all(comparison.saved(key) is not None for key in FIRST)
+    at = look("compare", compared="birds")
+    assert "run first" not in [button.key for button in at.button]
+    assert [expander.label for expander in at.expander][-3:] == [
+        "Which pair of spaces works best?",
+        "What does each setting of the search do? Ablations",
+        "How many classes are there?",
+    ]
 
 
 def test_methods_are_run_in_the_queue_and_stand_side_by_side(comparison):
