@@ -17,7 +17,7 @@ from hume.data.rows import BLOCK_BYTES, check_finite
 Matrix: TypeAlias = "NDArray[Any] | FileArray"
 
 LOST_OF_A_ROW = 2e-3  # largest rounding error of a row in half precision, relative to its norm
-LOST_OF_THE_SPREAD = 1e-2  # of all rows, relative to their spread around the mean
+LOST_OF_A_COLUMN = 1e-2  # of its values, relative to their spread around their mean
 
 
 def write_npy_header(file: IO[bytes], shape: Sequence[int], dtype: np.dtype[Any]) -> None:
@@ -47,9 +47,9 @@ def write_features(
 ) -> str:
     """Write features (N, d), given in blocks of rows, as a .npy file; returns a digest of its content.
 
-    Half precision is used unless it changes the norm of some row by more than 0.2 % or loses more than 1 % of
-    the spread of all rows around their mean, as for values beyond 65,504 or rows that are all far from zero:
-    then it is single precision, and `blocks` is called again.
+    Half precision is used unless it changes the norm of some row by more than 0.2 % or loses more than 1 % of the
+    spread of some column around its mean, as for values beyond 65,504, columns far from zero for their spread and
+    columns of tiny numbers: then it is single precision, and `blocks` is called again.
     """
     digest = _write_as(np.dtype(np.float16), path, shape, blocks(), on_progress)
     if digest is None:
@@ -67,7 +67,8 @@ def _write_as(
 ) -> str | None:
     """The digest of the written file; None as soon as too much is lost."""
     digest = hashlib.blake2b(f"{shape} {dtype}".encode(), digest_size=DIGEST_BYTES)
-    done, lost, squares, sums = 0, 0.0, 0.0, np.zeros(shape[1])
+    done, origin = 0, np.zeros(shape[1])
+    lost, squares, sums = np.zeros((3, shape[1]))  # of every column, around its first value: constant ones give zero
     with path.open("wb") as file:
         write_npy_header(file, shape, dtype)
         for rows in blocks:
@@ -77,11 +78,15 @@ def _write_as(
             error, length = (np.einsum("nd,nd->n", x, x, dtype=np.float64) for x in (errors, rows))
             if not (error <= LOST_OF_A_ROW**2 * length).all():
                 return None
-            lost, squares, sums = lost + error.sum(), squares + length.sum(), sums + rows.sum(0, dtype=np.float64)
+            origin = rows[0].astype(np.float64) if done == 0 and len(rows) else origin
+            apart = rows - origin
+            lost += np.einsum("nd,nd->d", errors, errors, dtype=np.float64)
+            squares += np.einsum("nd,nd->d", apart, apart)
+            sums += apart.sum(0)
             file.write(written.data)
             digest.update(written.data)
             done += len(rows)
             if on_progress is not None:
                 on_progress(done / shape[0])
-    spread = squares - float(sums @ sums) / shape[0]
-    return None if lost > LOST_OF_THE_SPREAD**2 * max(spread, 0.0) else digest.hexdigest()
+    spread = squares - sums**2 / shape[0]
+    return None if (lost > LOST_OF_A_COLUMN**2 * spread)[squares > 0].any() else digest.hexdigest()

@@ -189,5 +189,7 @@ def norms(rows: Tensor, source: str, problem: str, numbers: Sequence[int] | NDAr
         raise InputError(f"row {indices[bad]} of {source} is too large: scale this space down")
     if not (norm > 0).all():
         bad = int((norm.squeeze(1) <= 0).nonzero()[0])
+        if rows[bad].any():
+            raise InputError(f"row {indices[bad]} of {source} is too small: scale this space up")
         raise InputError(f"row {indices[bad]} of {source} {problem} and has no direction: drop this sample")
     return norm

@@ -19,6 +19,7 @@ Kind = Literal["images", "zip", "arrays", "release", "hugging-face"]
 Named = tuple[str, str]  # a file that was set aside, and the reason
 
 TABLES = (".csv", ".tsv", *PARQUET)
+LISTED = 20  # arrays
 ARRAYS = (".npy", ".npz", ".safetensors", *PARQUET, ".h5ad", ".gz")
 
 
@@ -34,6 +35,8 @@ class DetectedFormat:
     pictures: tuple[str, ...] = ()  # of a folder or zip, whose folders may mean something
     meaning: Meaning | None = None  # of these folders, as the caller says
     left_out: tuple[Named, ...] = ()  # of a zip
+    label_column: str | None = None  # of arrays, as the caller says
+    split_column: str | None = None
 
     @cached_property
     def outcomes(self) -> list[Outcome]:
@@ -112,15 +115,18 @@ def _detect_file(
     ending, requested = resolved.suffix.lower(), any(columns.values())
     if ending in PARQUET and not requested and holds_images(resolved):
         return DetectedFormat("hugging-face", resolved, "A dataset of Hugging Face in 1 Parquet file.")
-    if ending in TABLES and (ending not in PARQUET or requested or _is_table_of_paths(resolved, roots)):
+    table = bool(columns.get("path_column")) or _is_table_of_paths(resolved, roots) if ending in PARQUET else False
+    if ending in TABLES and (ending not in PARQUET or table):
         from hume.data.importers.table_listing import list_table
 
         return _images(resolved, list_table(resolved, roots=roots, **columns))
+    if not columns.get("path_column") and (ending in ARRAYS or resolved.name.endswith("-ubyte")):
+        labels, split = columns.get("label_column"), columns.get("split_column")
+        summary = _arrays_summary(resolved, labels, split)
+        return DetectedFormat("arrays", resolved, summary, label_column=labels, split_column=split)
     _refuse_columns(path, columns)
     if ending == ".zip":
         return detect_zip(resolved, resolved, meaning)
-    if ending in ARRAYS or resolved.name.endswith("-ubyte"):
-        return DetectedFormat("arrays", resolved, _arrays_summary(resolved))
     raise InputError(
         f"unsupported input: {path}. Supported: a folder or zip of images, a table of their paths (CSV, Parquet), "
         "arrays (.npy, .npz, .safetensors, Parquet, .h5ad)"
@@ -163,7 +169,7 @@ def _images(path: Path, listing: Listing) -> DetectedFormat:
         summary += f" in {count(len(listing.classes), 'class', 'classes')}"
     if listing.set_aside:
         summary += f"; {count(len(listing.set_aside), 'other file')} will be set aside"
-    return DetectedFormat("images", path, f"{summary}.", listing=listing)
+    return DetectedFormat("images", path, " ".join([f"{summary}.", *listing.notes]), listing=listing)
 
 
 def _why_not_in_zip(name: str) -> str | None:
@@ -182,13 +188,28 @@ def _is_table_of_paths(path: Path, roots: list[Path] | None) -> bool:
     return True
 
 
-def _arrays_summary(path: Path) -> str:
+def _arrays_summary(path: Path, labels: str | None = None, split: str | None = None) -> str:
+    """The arrays with what each is taken for, and what of that is a guess."""
     from hume.data.importers.arrays import describe_arrays
 
-    parts = [
-        f"{facts.name} {' × '.join(f'{n:,}' for n in facts.shape)} ({facts.role})" for facts in describe_arrays(path)
-    ]
-    return f"Arrays: {', '.join(parts)}."
+    found = describe_arrays(path, labels=labels, split=split)
+    parts = []
+    for facts in found[:LISTED]:
+        role = f"not used: {facts.why}" if facts.why else facts.role
+        parts.append(f"{facts.name} {' × '.join(f'{n:,}' for n in facts.shape)} ({role})".replace("  ", " "))
+    if len(found) > LISTED:
+        parts.append(f"and {len(found) - LISTED:,} more")
+    sentences = [f"Arrays: {', '.join(parts)}."]
+    whole = [facts.name for facts in found if facts.role == "column" and facts.dtype.startswith(("int", "uint"))]
+    if whole and path.suffix.lower() in PARQUET:
+        more = f" and {len(whole) - 3:,} more" if len(whole) > 3 else ""
+        sentences.append(f"Whole numbers are kept beside the features, not among them: {', '.join(whole[:3])}{more}.")
+    names = [facts.name for facts in found if facts.role == "labels"]
+    if names and labels is None:
+        sentences.append(f"{names[0]} is taken for the labels, by its name.")
+    elif not names and any(facts.role == "column" for facts in found):
+        sentences.append("No column is taken for the labels: none is named so.")
+    return " ".join(sentences)
 
 
 def _release_summary(release: Release) -> str:

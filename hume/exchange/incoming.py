@@ -81,7 +81,10 @@ def import_path(
     else:
         from hume.data.importers.arrays import import_array_file
 
-        folder = import_array_file(detected.path, root, name, source=source, on_progress=on_progress)
+        folder = import_array_file(
+            detected.path, root, name, label_column=detected.label_column, split_column=detected.split_column,
+            source=source, on_progress=on_progress,
+        )  # fmt: skip
     aside = _listed_aside(folder)
     summary = f"{folder.load().num_samples:,} rows are in {folder.name}"
     if aside:

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -21,6 +22,8 @@ from hume.data.importers.arrays import (
     read_arrays,
     write_features,
 )
+from hume.data.importers.label_text import cleaned
+from hume.data.importers.table_listing import list_table
 from hume.data.npy_files import FileArray
 from tests.support.rules import cases
 
@@ -134,7 +137,7 @@ def test_parquet_lists(tmp_path, features, words):
     assert arrays["kind"][0] == ""
     lists[7] = [1.0]
     write_parquet(tmp_path / "l.parquet", {"emb": lists})
-    with pytest.raises(InputError, match=r"row 7 of emb .* has 1 numbers, row 0 has 5"):
+    with pytest.raises(InputError, match=r"row 7 of emb .* has 1 numbers, others have 5"):
         read_arrays(tmp_path / "l.parquet")["emb"]
 
 
@@ -385,7 +388,7 @@ def test_labels_become_classes():
         (["a", "", ""], None, r"row 1 \(and 1 more\) has no label"),
         (["a", None, "b"], None, "row 1 has no label"),
         ([0, 1, 0.5], None, "row 2 has a label that is not a whole number"),
-        ([0, 1, -1], None, "row 2 has a negative label"),
+        ([0, 1, -1], None, "row 2 has no label"),
         ([0, 5, 9], ["a", "b"], "2 names for 3 classes"),
         ([0, 1, 1], ["a", "a"], "class names are empty or repeated"),
         (["a", "b", "c"], ["a", "b"], "row 2 has a label that is none of a, b"),
@@ -507,11 +510,179 @@ def test_labels_that_were_guessed_wrongly_are_left_out_and_noted(tmp_path, featu
     np.savez(tmp_path / "a.npz", clip=features, label=np.arange(N) - 1)
     dataset = import_array_file(tmp_path / "a.npz", tmp_path / "root", "d").load()
     assert dataset.labels is None
-    assert "label is not used as labels: row 0 has a negative label" in dataset.card["notes"][0]
-    with pytest.raises(InputError, match="negative"):
+    assert dataset.card["notes"] == ["Labels are not imported: 1 of 12 rows have none ('-1')."]
+    with pytest.raises(InputError, match="row 0 has no label"):
         import_array_file(tmp_path / "a.npz", tmp_path / "root", "e", roles={"clip": "space", "label": "labels"})
     with pytest.raises(InputError, match="may all be the images"):
         import_array_file(tmp_path / "a.npz", tmp_path / "root", "e", roles={"clip": "images", "label": "images"})
+
+
+# --- roles -----------------------------------------------------------------------------------------
+
+
+def test_ground_truth_is_told_by_names(tmp_path, features):
+    columns = {f"f{i}": features[:, i] for i in range(5)}
+    write_parquet(tmp_path / "t.parquet", {**columns, "label": (np.arange(N) % 2).astype(float), "age": np.arange(N)})
+    assert roles(tmp_path / "t.parquet") == {
+        "t": ((N, 5), "float32", "space"),
+        "label": ((N,), "float64", "labels"),
+        "age": ((N,), "int64", "column"),
+    }
+    folder = import_array_file(tmp_path / "t.parquet", tmp_path / "root", "t")
+    dataset = folder.load()
+    np.testing.assert_array_equal(dataset.labels, np.arange(N) % 2)
+    assert "The labels are the column label, by its name." in dataset.card["notes"]
+    np.testing.assert_array_equal(dataset.columns["age"], np.arange(N))
+    chosen = import_array_file(tmp_path / "t.parquet", tmp_path / "root", "aged", label_column="age").load()
+    assert len(chosen.classes) == N
+    with pytest.raises(InputError, match="has no column 'ages'"):
+        import_array_file(tmp_path / "t.parquet", tmp_path / "root", "no", label_column="ages")
+
+
+@cases(
+    ("name", "is_label"),
+    [
+        *((name, True) for name in ("label", "cell_type", "class_id", "fine_label", "y", "Class")),
+        *((name, False) for name in ("age", "index", "id", "n_classes", "label_file", "kind")),
+    ],
+)
+def test_a_name_says_that_a_column_is_the_ground_truth(tmp_path, features, name, is_label):
+    np.savez(tmp_path / "a.npz", **{"clip": features, name: np.arange(N) % 3})
+    assert roles(tmp_path / "a.npz")[name][2] == ("labels" if is_label else "column")
+    write_parquet(tmp_path / "a.parquet", {"emb": features.tolist(), name: np.arange(N) % 3})
+    assert roles(tmp_path / "a.parquet")[name][2] == ("labels" if is_label else "column")
+
+
+def test_y_beside_x_is_a_place(tmp_path, features):
+    write_parquet(tmp_path / "t.parquet", {"emb": features.tolist(), "x": np.arange(N), "y": np.arange(N)})
+    assert roles(tmp_path / "t.parquet")["y"][2] == "column"
+
+
+@cases(
+    ("array", "why"),
+    [
+        (np.zeros((N, 5, 2, 2), np.float32), "has 4 axes"),
+        (np.zeros((N, 5), bool), "holds true and false"),
+        (np.zeros((N, 5), "U3"), "holds text in 5 columns"),
+        (np.zeros((N - 1,), np.float32), "has 11 rows, other arrays have 12"),
+        (np.array(["a", None] * (N // 2), object), "holds Python objects"),
+    ],
+)
+def test_arrays_that_are_not_used_are_named_with_the_reason(tmp_path, features, array, why):
+    np.savez(tmp_path / "a.npz", clip=features, other=array)
+    folder = import_array_file(tmp_path / "a.npz", tmp_path / "root", "d")
+    assert any(note.startswith(f"other is not used: it {why}") for note in folder.card()["notes"])
+    np.savez(tmp_path / "b.npz", other=array, word=np.array("a"))
+    if array.ndim > 1:
+        with pytest.raises(InputError, match=rf"b.npz has no features \(other {why}"):
+            import_array_file(tmp_path / "b.npz", tmp_path / "root", "e")
+
+
+def test_one_hot_labels_are_no_features(tmp_path, features):
+    np.savez(tmp_path / "a.npz", clip=features, labels=np.eye(3)[np.arange(N) % 3])
+    assert set(import_array_file(tmp_path / "a.npz", tmp_path / "root", "d").load().spaces) == {"clip"}
+
+
+def test_axes_without_doubt_are_understood(tmp_path, features):
+    np.save(tmp_path / "conv.npy", features[:, :, None, None])
+    dataset = import_array_file(tmp_path / "conv.npy", tmp_path / "root", "conv").load()
+    np.testing.assert_allclose(dataset.space("conv").features, features, rtol=1e-3)
+    pixels = np.random.default_rng(0).integers(0, 256, (N, 6, 4, 3), np.uint8)
+    for name, stored, expected in (
+        ("first", np.moveaxis(pixels, 3, 1), pixels),
+        ("grey", pixels[..., :1], pixels[..., 0]),
+        ("grey-first", pixels[:, None, :, :2, 0], pixels[:, :, :2, 0]),
+    ):
+        np.savez(tmp_path / f"{name}.npz", images=stored)
+        images = import_array_file(tmp_path / f"{name}.npz", tmp_path / "root", name).load().images
+        np.testing.assert_array_equal(images, expected)
+
+
+def test_samples_as_arrays_of_their_own_are_explained(tmp_path, features):
+    save_file({f"{i}.jpg": row for i, row in enumerate(features)}, tmp_path / "each.safetensors")
+    with pytest.raises(InputError, match=r"has 12 arrays of 5 numbers each.*stack them into one matrix"):
+        import_array_file(tmp_path / "each.safetensors", tmp_path / "root", "d")
+
+
+def test_lists_with_a_gap_and_tensors(tmp_path, features):
+    pyarrow = pytest.importorskip("pyarrow")
+    write_parquet(tmp_path / "gap.parquet", {"emb": pyarrow.array([None, *features.tolist()[1:]])})
+    with pytest.raises(InputError, match=r"row 0 of emb .* is empty, others have 5"):
+        import_array_file(tmp_path / "gap.parquet", tmp_path / "root", "d")
+    kind = pyarrow.fixed_shape_tensor(pyarrow.float32(), (5,))
+    stored = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(features.ravel()), 5)
+    write_parquet(tmp_path / "t.parquet", {"emb": pyarrow.ExtensionArray.from_storage(kind, stored)})
+    np.testing.assert_array_equal(read_arrays(tmp_path / "t.parquet")["emb"], features)
+
+
+# --- missing labels and masks ------------------------------------------------------------------------
+
+
+SPELLINGS = [None, float("nan"), "", "NA", "nan", "None", "-1"]
+
+
+@pytest.mark.parametrize("missing", SPELLINGS)
+def test_a_missing_label_means_the_same_in_every_file(tmp_path, features, words, missing):
+    anndata, pandas = pytest.importorskip("anndata"), pytest.importorskip("pandas")
+    labels = [missing, *words[1:].tolist()]
+    text = ["" if missing is None else str(missing), *words[1:]]
+    write_parquet(
+        tmp_path / "a.parquet",
+        {"emb": features.tolist(), "label": [None if label != label else label for label in labels]},
+    )
+    np.savez(tmp_path / "a.npz", clip=features, label=np.array(text))
+    obs = pandas.DataFrame({"label": pandas.Categorical(labels)}, index=[f"c{i}" for i in range(N)])
+    anndata.AnnData(features, obs=obs).write_h5ad(tmp_path / "a.h5ad")
+    for path in sorted(tmp_path.glob("a.*")):
+        dataset = import_array_file(path, tmp_path / "root", path.suffix[1:]).load()
+        assert dataset.labels is None
+        assert any(note.startswith("Labels are not imported: 1 of 12 rows have none") for note in dataset.card["notes"])
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "t.csv").write_text(f"file,label\na.png,{text[0]}\nb.png,cat\n")
+    assert [entry.label for entry in list_table(tmp_path / "t.csv", roots=None).entries] == [None, "cat"]
+
+
+def test_minus_one_and_one_are_two_classes():
+    assert cleaned([-1, 1, 1]) == ["-1", "1", "1"]
+    assert cleaned(["+1", "-1"]) == ["+1", "-1"]
+    assert cleaned([-1, 0, 1]) == [None, "0", "1"]
+
+
+def test_labels_in_two_normal_forms_are_one_class():
+    assert encode_labels([unicodedata.normalize(form, "Käfer") for form in ("NFC", "NFD")], 2)[1] == ("Käfer",)
+
+
+def test_a_mask_is_not_read_through(tmp_path, features, words):
+    hidden = np.ma.masked_array(features, mask=np.arange(N * 5).reshape(N, 5) == 17)
+    with pytest.raises(InputError, match="row 3 of clip has masked values"):
+        import_features({"clip": hidden}, tmp_path, "d")
+    with pytest.raises(InputError, match="row 2 has no label"):
+        encode_labels(np.ma.masked_array(words, mask=np.arange(N) == 2), N)
+    with pytest.raises(InputError, match="row 2 has no split"):
+        encode_split(np.ma.masked_array(np.arange(N) > 3, mask=np.arange(N) == 2), N)
+
+
+def test_columns_with_a_mask_in_anndata(tmp_path, features, words):
+    anndata, pandas = pytest.importorskip("anndata"), pytest.importorskip("pandas")
+    test, count = pandas.array(np.arange(N) > 8, dtype="boolean"), pandas.array(np.arange(N), dtype="Int64")
+    obs = {"cell_type": pandas.array(words, dtype="string"), "is_test": test, "count": count}
+    obs = pandas.DataFrame(obs, index=pandas.Index([f"c{i}" for i in range(N)], dtype="string"))
+    allowed = anndata.settings.allow_write_nullable_strings
+    anndata.settings.allow_write_nullable_strings = True
+    try:
+        anndata.AnnData(features, obs=obs.copy()).write_h5ad(tmp_path / "a.h5ad")
+        obs.loc["c5", ["is_test", "count"]] = pandas.NA
+        anndata.AnnData(features, obs=obs).write_h5ad(tmp_path / "gap.h5ad")
+    finally:
+        anndata.settings.allow_write_nullable_strings = allowed
+    whole, gap = (import_array_file(tmp_path / f"{name}.h5ad", tmp_path / "root", name).load() for name in ("a", "gap"))
+    for dataset in (whole, gap):
+        assert dataset.classes == ("cat", "dog", "eel")
+    np.testing.assert_array_equal(whole.test_rows, np.arange(N) > 8)
+    assert gap.test_rows is None
+    assert "obs/is_test is not used as a split: row 5 has no split: give one for every row." in gap.card["notes"]
+    np.testing.assert_array_equal(gap.columns["count"], np.where(np.arange(N) == 5, np.nan, np.arange(N)))
 
 
 # --- precision -----------------------------------------------------------------------------------
@@ -524,6 +695,9 @@ def test_labels_that_were_guessed_wrongly_are_left_out_and_noted(tmp_path, featu
         (lambda x: x * 1e5, np.float32),  # beyond half precision
         (lambda x: x * 1e-7, np.float32),  # below it
         (lambda x: 1000 + 0.01 * x, np.float32),  # all rows far from zero and near each other
+        (lambda x: x * [1e4, 1, 1e-9, 1, 1], np.float32),  # a column of tiny numbers beside large ones
+        (lambda x: x * [1e4, 1, 0.004, 1, 1] + [0, 0, 52.52, 0, 0], np.float32),  # one far from zero for its spread
+        (lambda x: x * [1, 1, 0, 1, 1] + [0, 0, 52.52, 0, 0], np.float16),  # a constant column tells nothing apart
     ],
 )
 def test_half_precision_where_it_loses_nothing(tmp_path, features, change, dtype):

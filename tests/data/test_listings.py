@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections import Counter
@@ -438,8 +439,8 @@ def test_tables_that_cannot_be_used_say_why(tmp_path, content, message):
 
 def test_spreadsheets_write_semicolons_and_a_byte_order_mark(tmp_path):
     make(tmp_path, "ä, 1.png")
-    (tmp_path / "t.csv").write_bytes("\ufeffPath;Label\r\nä, 1.png;NA\r\n".encode())
-    assert rows(list_table(tmp_path / "t.csv", roots=None)) == [("ä, 1.png", "NA", None)]
+    (tmp_path / "t.csv").write_bytes("\ufeffPath;Label\r\nä, 1.png;Na+\r\n".encode())
+    assert rows(list_table(tmp_path / "t.csv", roots=None)) == [("ä, 1.png", "Na+", None)]
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
@@ -458,3 +459,24 @@ def test_tables_that_fill_the_memory_are_refused(tmp_path, monkeypatch, name):
     monkeypatch.setattr("hume.data.importers.table_listing.MAX_ROWS", 999)
     with pytest.raises(InputError, match="has more than 999 rows"):
         list_table(tmp_path / name, roots=None)
+
+
+def test_excels_line_that_names_the_separator_is_no_header(tmp_path):
+    make(tmp_path, "a,1.png", "b.png")
+    (tmp_path / "t.csv").write_text("sep=;\nfile;label\na,1.png;x\nb.png;y\n")
+    assert rows(list_table(tmp_path / "t.csv", roots=None)) == [("a,1.png", "x", None), ("b.png", "y", None)]
+
+
+def test_a_table_of_numbers_is_said_to_be_features(tmp_path):
+    (tmp_path / "t.csv").write_text("f0,f1,f2,label\n0.5,1e-3,2,cat\n")
+    with pytest.raises(InputError, match=r"is a table of numbers \(f0, .*save features as Parquet"):
+        list_table(tmp_path / "t.csv", roots=None)
+
+
+@pytest.mark.parametrize(("on_disk", "in_table"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_table_of_another_system_finds_files_in_the_other_normal_form(tmp_path, on_disk, in_table):
+    names = [unicodedata.normalize(on_disk, name) for name in ("Käfer.png", "Šípek.png")]
+    make(tmp_path, *names)
+    cells = [f"{unicodedata.normalize(in_table, name)},{unicodedata.normalize(in_table, 'Käfer')}" for name in names]
+    (tmp_path / "t.csv").write_text("\n".join(["file,label", *cells]), encoding="utf-8")
+    assert rows(list_table(tmp_path / "t.csv", roots=None)) == [(name, "Käfer", None) for name in names]

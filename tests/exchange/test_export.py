@@ -359,7 +359,15 @@ def test_the_labels_of_an_imported_file_go_into_a_copy_of_it_while_it_is_the_sam
     assert (copy.uns["kept"], copy.obs_names.tolist()) == ("yes", names)
     np.testing.assert_array_equal(copy.X, counts)
     np.testing.assert_array_equal(copy.obs["hume_class"].cat.codes, handed.labeling)
+    order = np.random.default_rng(1).permutation(90)
+    cells[order].write_h5ad(source)
+    resorted = made("sorted")
+    assert resorted.obs_names.tolist() == [names[row] for row in order]
+    np.testing.assert_array_equal(resorted.obs["hume_class"].cat.codes, handed.labeling[order])
+    other = cells.copy()
+    other.obs_names = [*names[:-1], "another cell"]
     changes = {
+        "another cell": lambda: other.write_h5ad(source),
         "other cells": lambda: cells[:80].write_h5ad(source),
         "damaged": lambda: source.write_bytes(b"no such thing"),
         "gone": source.unlink,
@@ -367,8 +375,23 @@ def test_the_labels_of_an_imported_file_go_into_a_copy_of_it_while_it_is_the_sam
     for name, change in changes.items():
         change()
         new = made(name)
-        assert (new.n_obs, list(new.obsm), new.X) == (90, ["X_X"], None)
+        assert (new.obs_names.tolist(), list(new.obsm), new.X) == (names, ["X_X"], None)
         np.testing.assert_array_equal(new.obs["hume_class"].cat.codes, handed.labeling)
+
+
+def test_text_with_a_mask_goes_into_the_copy_as_it_is(tmp_path):
+    anndata, pandas = pytest.importorskip("anndata"), pytest.importorskip("pandas")
+    index = pandas.Index([f"{i:03}" for i in range(90)], dtype="string")
+    obs = pandas.DataFrame({"cell_type": pandas.array(["B", "T", "NK"] * 30, dtype="string")}, index=index)
+    cells = anndata.AnnData(X=np.eye(90, 5, dtype=np.float32) + 1, obs=obs)
+    with anndata.settings.override(allow_write_nullable_strings=True):
+        cells.write_h5ad(tmp_path / "cells.h5ad")
+    dataset = import_array_file(tmp_path / "cells.h5ad", tmp_path / "root", "cells").load()
+    handed = chosen(dataset, np.arange(90) % 3, num_classes=3)
+    write(handed, FORMATS["anndata"], tmp_path / "made")
+    copy = anndata.read_h5ad(tmp_path / "made" / "cells.h5ad")
+    assert (copy.obs_names.tolist(), copy.obs["cell_type"].tolist()) == (index.tolist(), obs["cell_type"].tolist())
+    np.testing.assert_array_equal(copy.obs["hume_class"].cat.codes, handed.labeling)
 
 
 def test_a_file_of_other_cells_is_refused(digits, tmp_path):

@@ -18,6 +18,7 @@ from hume.common.progress import Progress, part
 from hume.data.folder import DatasetFolder, check_name
 from hume.data.importers.folder_listing import ENDINGS, Entry, Listing
 from hume.data.importers.folder_meaning import TEST, TRAIN, VALIDATION, ordered, split_of
+from hume.data.importers.label_text import cleaned, spellings
 from hume.data.importers.table_listing import LABEL_COLUMNS, PARQUET
 
 METADATA = frozenset({"dataset_info.json", "dataset_infos.json"})  # next to Parquet files, never read
@@ -61,17 +62,8 @@ def import_hugging_face(
             home = Path(path_or_id) if Path(path_or_id).exists() else Path(library.config.HF_CACHE_HOME)
             listing = _unpack(library, splits, columns, work_folder / "images", home, part(on_progress, 0, WRITING))
         source, licence = f"Hugging Face datasets: {info.homepage or path_or_id}", info.license or "not stated"
-        folder, report = import_images(
-            listing,
-            root,
-            name,
-            keep="move",
-            source=source,
-            licence=licence,
-            on_progress=part(on_progress, WRITING, 1),
-        )
-        if report.notes:
-            folder.change_card(lambda card: card.setdefault("notes", []).extend(report.notes))
+        writing = part(on_progress, WRITING, 1)
+        folder, _ = import_images(listing, root, name, keep="move", source=source, licence=licence, on_progress=writing)
         part(on_progress, 0, 1)(1.0)
     finally:
         shutil.rmtree(work_folder, ignore_errors=True)
@@ -233,6 +225,7 @@ def _unpack(
     known = [split for split in splits if split.lower() in TRAIN | TEST | VALIDATION]
     has_test = any(split.lower() in TEST for split in splits)
     entries: list[Entry] = []
+    given: list[Any] = []  # labels
     aside: list[tuple[str, str]] = []
     done, total = 0, sum(map(len, splits.values()))
     for split, rows in splits.items():
@@ -246,14 +239,19 @@ def _unpack(
                 aside.append((file, "has no image"))
             else:
                 (out / file).write_bytes(content)
-                label = _label(row[labels], names) if labels else None
-                entries.append(Entry(file, out / file, label, split_of(split, has_test=has_test)))
+                entries.append(Entry(file, out / file, None, split_of(split, has_test=has_test)))
+                given.append(_named(row[labels], names) if labels else None)
             done += 1
             if done % 256 == 0 or done == total:
                 on_progress(done / total)
-    present = {entry.label for entry in entries if entry.label is not None}
-    classes = None if not present else list(names) if names else ordered(present)
-    return Listing(entries, aside, classes, out)
+    found = given if names else cleaned(given)
+    for entry, label in zip(entries, found, strict=True):
+        entry.label = label
+    present = {label for label in found if label is not None}
+    classes = None if not present else list(map(str, names)) if names else ordered(present)
+    written = spellings(found, given)
+    note = f"The labels are the column {labels}{f', where {written} means none' * bool(written)}."
+    return Listing(entries, aside, classes, out, [note] if present else [])
 
 
 def _rows(library: Any, rows: Any, images: str, labels: str | None) -> Iterator[Any]:
@@ -269,11 +267,10 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _label(value: Any, names: list[str] | None) -> str | None:
-    if value is None or value == "" or value == -1:
-        return None
-    if not names:
-        return str(value)
+def _named(value: Any, names: list[str] | None) -> Any:
+    """A label by its name, where the dataset names its classes; None for none, which it writes as −1."""
+    if not names or value is None or value == -1:
+        return None if names else value
     if not 0 <= value < len(names):
         raise InputError(f"the dataset has a label {value} for {len(names)} classes: save it again with all of them")
     return str(names[value])

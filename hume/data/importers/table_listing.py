@@ -1,8 +1,11 @@
 """List the image files named in a CSV or Parquet table, with labels and a split if it has them."""
 
 import csv
+import math
 import os
+import re
 import stat
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -13,12 +16,14 @@ from hume.common.devices import fits
 from hume.common.errors import InputError
 from hume.data.importers.folder_listing import Entry, Listing, check_allowed, why_not
 from hume.data.importers.folder_meaning import Split, ordered, split_of
+from hume.data.importers.label_text import cleaned, spellings
 
 PATH_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img")
 LABEL_COLUMNS = ("label", "class", "target", "labels", "class_name", "category")
 SPLIT_COLUMNS = ("split", "set", "fold", "subset", "partition")
 PARQUET, CSV = (".parquet", ".pq"), (".csv", ".tsv", ".txt")
 MAX_ROWS = 5_000_000
+MISSING = "does not exist"
 CELL_BYTES = 64  # memory of a short text
 Columns = dict[str, list[str]]
 
@@ -47,7 +52,7 @@ def list_table(
     header = _header(path)
     path_name = _column(header, table, path_column, PATH_COLUMNS)
     if path_name is None:
-        raise InputError(f"{table} has no column of paths among {', '.join(header)}: name the column")
+        raise InputError(_no_paths(path, table, header))
     label_name = _column(header, table, label_column, LABEL_COLUMNS)
     split_name = _column(header, table, split_column, SPLIT_COLUMNS)
     known = [name for name in (path_name, label_name, split_name) if name is not None]
@@ -61,18 +66,40 @@ def list_table(
     notes: list[str] = []
     splits = _splits(columns[split_name], split_name, notes) if split_name is not None else None
     root = _shared_folder(path.parent, list(files.values()))
+    labels = [None] * len(files) if label_name is None else cleaned(columns[label_name][row] for row in files)
+    if label_name is not None:
+        written = spellings(labels, [columns[label_name][row] for row in files])
+        if label_column is None or written:
+            notes.append(f"The labels are the column {label_name}{f', where {written} means none' * bool(written)}.")
     entries = [
         Entry(
             os.path.relpath(file, root).replace(os.sep, "/"),
             Path(file),
-            (columns[label_name][row] or None) if label_name is not None else None,
+            label,
             splits[row] if splits is not None else None,
             tuple(columns[name][row] for name in others),
         )
-        for row, file in files.items()
+        for (row, file), label in zip(files.items(), labels, strict=True)
     ]
-    labels = {entry.label for entry in entries if entry.label is not None}
-    return Listing(entries, aside, ordered(labels) if labels else None, root, notes, tuple(others))
+    present = {label for label in labels if label is not None}
+    return Listing(entries, aside, ordered(present) if present else None, root, notes, tuple(others))
+
+
+def _no_paths(path: Path, table: Path, header: Sequence[str]) -> str:
+    """Why a table lists no images; one of numbers is probably features."""
+    shown = f"{', '.join(header[:12])}{f' and {len(header) - 12:,} more' if len(header) > 12 else ''}"
+    if path.suffix.lower() not in PARQUET:
+        row = next(islice(_csv_lines(path), 1, None), [])
+        if sum(map(_is_number, row)) > 1 and sum(map(_is_number, row)) >= len(row) - 2:
+            return f"{table} is a table of numbers ({shown}): save features as Parquet, .npy or .npz and add that file"
+    return f"{table} has no column of paths among {shown}: name the column"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
 
 
 # --- reading -------------------------------------------------------------------------------
@@ -120,8 +147,11 @@ def _csv_lines(table: Path) -> Iterator[list[str]]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
-            file.seek(0)
-            yield from filter(None, csv.reader(file, delimiter=max(",;\t", key=first.count)))
+            told = re.fullmatch(r'"?sep=(.)"?\s*', first)  # as Excel writes before the header
+            delimiter = told[1] if told else max(",;\t", key=first.count)
+            if not told:
+                file.seek(0)
+            yield from filter(None, csv.reader(file, delimiter=delimiter))
     except UnicodeDecodeError:
         raise InputError(f"{table} is not UTF-8: save it as UTF-8") from None
     except (csv.Error, OSError) as error:
@@ -182,6 +212,9 @@ def _existing(
     real_folders: dict[str, str] = {}
     for row, cell in enumerate(cells):
         path = _real_path(cell, folder, real_folders)
+        if not cell.isascii() and _why_not(path, allowed) == MISSING:
+            forms = (_real_path(unicodedata.normalize(form, cell), folder, real_folders) for form in ("NFC", "NFD"))
+            path = next((each for each in forms if _why_not(each, allowed) != MISSING), path)
         if path in rows:
             reason: str | None = f"is the file of row {rows[path] + 1} again"
         else:
@@ -213,7 +246,7 @@ def _why_not(path: str, allowed: Sequence[Path] | None) -> str | None:
     try:
         kind = os.lstat(path).st_mode
     except (OSError, ValueError):
-        return "does not exist"
+        return MISSING
     if not stat.S_ISREG(kind):
         return "is a folder" if stat.S_ISDIR(kind) else "is not a plain file"
     return why_not(path)

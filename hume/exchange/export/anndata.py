@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hume.common.errors import InputError
 from hume.common.progress import Progress
+from hume.data.columns import Column, parse
 from hume.exchange.export.destination import Sink
 from hume.exchange.export.names import plain
 from hume.exchange.export.request import ExportRequest
@@ -50,8 +52,11 @@ def _annotated(request: ExportRequest, target: Path) -> bool:
 def annotate(request: ExportRequest, source: Path, target: Path) -> None:
     """Copy an .h5ad file and add the three columns to the copy; all else in it is unchanged, byte for byte.
 
-    Raises InputError if the file cannot be read or does not have the N observations of the dataset.
+    Observations are matched by their names, so that the file may have been sorted since; by their position only where
+    the dataset does not know their names. Raises InputError if the file cannot be read or does not have the N
+    observations of the dataset.
     """
+    import anndata
     import h5py
     from anndata.io import read_elem, write_elem
 
@@ -65,12 +70,36 @@ def annotate(request: ExportRequest, source: Path, target: Path) -> None:
             f"{source} has {len(obs)} observations, {request.dataset.name} has "
             f"{request.dataset.num_samples} samples: choose the file that it was imported from"
         )
+    rows = _rows_of(request, source, [str(name) for name in obs.index])
     for name, column in _columns(request).items():
-        obs[name] = column
+        obs[name] = column[rows]
     _as_category(obs, request.choices)
     shutil.copyfile(source, target)
-    with h5py.File(target, "r+") as file:
+    with h5py.File(target, "r+") as file, anndata.settings.override(allow_write_nullable_strings=True):
         write_elem(file, "obs", obs)
+
+
+def _known_names(request: ExportRequest) -> Column | None:
+    """The names (N,) of the observations in the file that the dataset was imported from, if they were kept."""
+    return request.dataset.columns.get(request.dataset.card.get("h5ad_names", "_index"))
+
+
+def _rows_of(request: ExportRequest, source: Path, names: list[str]) -> NDArray[np.int64]:
+    """The dataset's row (N,) of every observation of a file, by its name."""
+    stored = _known_names(request)
+    positions = np.arange(len(names))
+    if stored is None:
+        return positions
+    known, given = stored.tolist(), parse(names).tolist()  # both as a column is read: 7 for "007"
+    if known == given:
+        return positions
+    rows = dict(zip(known, positions.tolist(), strict=True))
+    if len(rows) < len(known) or set(rows) != set(given):
+        raise InputError(
+            f"{source} has other observations than {request.dataset.name}, by their names: choose the file that it was "
+            "imported from"
+        )
+    return np.array([rows[name] for name in given])
 
 
 def _create(request: ExportRequest, target: Path, on_progress: Progress) -> None:
@@ -79,7 +108,9 @@ def _create(request: ExportRequest, target: Path, on_progress: Progress) -> None
     from anndata import AnnData
 
     num_samples = request.dataset.num_samples
-    columns = {"obs_names": np.arange(num_samples).astype(str), **_columns(request)}
+    names = _known_names(request)
+    names = np.arange(num_samples) if names is None or names.dtype.kind != "O" else names
+    columns = {"obs_names": names.astype(str).tolist(), **_columns(request)}
     if request.dataset.file_names is not None:
         columns["source_file"] = np.array([request.file(row) for row in range(request.dataset.num_samples)], object)
     created = AnnData(obs=columns)

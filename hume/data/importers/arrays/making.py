@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hume.common.errors import InputError
@@ -14,6 +15,7 @@ from hume.data.columns import write_columns
 from hume.data.feature_files import Matrix, float_blocks, write_features
 from hume.data.folder import DatasetFolder, check_name, new_dataset, write_array
 from hume.data.importers.arrays import plain
+from hume.data.importers.arrays.guessed import nothing_to_use, usable_labels, usable_split
 from hume.data.importers.arrays.labels import encode_labels, encode_split
 from hume.data.importers.arrays.reading import Role, describe_arrays, read_arrays
 from hume.data.importers.arrays.stored import readable, type_name
@@ -107,6 +109,8 @@ def import_array_file(
     name: str,
     *,
     roles: Mapping[str, Role] | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
     label_names: Sequence[str] | None = None,
     source: str = "",
     licence: str = "",
@@ -114,25 +118,28 @@ def import_array_file(
 ) -> DatasetFolder:
     """Create a dataset from the arrays of one file: its spaces or images, with labels and a split.
 
-    roles: the role of every array, by name; by default as `describe_arrays` guesses. Raises InputError
-    when two arrays have the role of labels, split or images, and as `import_features` does; guessed labels
-    that are unusable are not imported, and the card's notes say so.
+    roles: the role of every array, by name; by default as `describe_arrays` guesses, with the columns of labels and
+    split where they are given. The card's notes say which columns were guessed, which arrays were not used and why,
+    and why guessed labels or a guessed split were not imported. Raises InputError when two arrays have the role of
+    labels, split or images, when there is nothing to use, and as `import_features` does.
     """
     arrays = read_arrays(path)
-    assigned = roles or {facts.name: facts.role for facts in describe_arrays(path)}
+    facts = [] if roles else describe_arrays(path, labels=label_column, split=split_column)
+    assigned = roles or {each.name: each.role for each in facts}
     chosen = {role: [array for array, its in assigned.items() if its == role] for role in ("labels", "split", "images")}
     for role, names in chosen.items():
         if len(names) > 1:
             raise InputError(f"{', '.join(names)} in {path} may all be the {role}: choose one")
+    if not chosen["images"] and "space" not in assigned.values():
+        raise InputError(nothing_to_use(path, facts))
     labels, split, images = (arrays[names[0]] if names else None for names in chosen.values())
     spaces = {array: arrays[array] for array, role in assigned.items() if role == "space"}
     columns = _columns({array: arrays[array] for array, role in assigned.items() if role == "column"})
-    note = ""
-    if labels is not None and roles is None:
-        try:
-            encode_labels(labels, len(labels), label_names)
-        except InputError as error:
-            labels, note = None, f"{chosen['labels'][0]} is not used as labels: {error}."
+    notes = [f"{each.name} is not used: it {each.why}." for each in facts if each.why]
+    if labels is not None and not roles and label_column is None:
+        labels = usable_labels(labels, chosen["labels"][0], label_names, notes)
+    if split is not None and not roles and split_column is None:
+        split = usable_split(split, chosen["split"][0], notes)
     given: dict[str, Any] = {"label_names": label_names, "source": source or path.name, "licence": licence}
     if images is None:
         given |= {"labels": labels, "test_rows": split, "columns": columns}
@@ -142,10 +149,11 @@ def import_array_file(
             _check_length(title, len(column), "images", len(images))
         folder = _import_images(images, spaces, root, name, labels, split, on_progress, **given)
         _save_columns(folder, columns)
-    if note:
-        folder.change_card(lambda card: card.setdefault("notes", []).append(note))
+    if notes:
+        folder.change_card(lambda card: card.setdefault("notes", []).extend(notes))
     if path.suffix.lower() == ".h5ad":  # labelings can be exported into a copy of it
-        folder.change_card(lambda card: card.update(h5ad=str(path.resolve())))
+        index = next((array.rpartition("/")[2] for array in arrays if array.startswith("obs/")), None)
+        folder.change_card(lambda card: card.update(h5ad=str(path.resolve()), h5ad_names=index))
     return folder
 
 
@@ -206,6 +214,11 @@ def _matrix(given: NDArray[Any] | Path, title: str) -> Matrix:
     """Features readable in blocks; raises InputError for anything but a matrix of numbers."""
     origin = str(given) if isinstance(given, Path) else title
     matrix: Matrix = _only_space(given) if isinstance(given, Path) else given
+    if isinstance(matrix, np.ma.MaskedArray):
+        if matrix.mask.any():
+            row = int(np.argwhere(matrix.mask)[0][0])
+            raise InputError(f"row {row} of {origin} has masked values: fill them or drop the row")
+        matrix = matrix.data
     if matrix.dtype.kind not in "fiu":
         raise InputError(f"{origin} holds {type_name(matrix.dtype)}: features must be numbers")
     if matrix.ndim != 2 or 0 in matrix.shape:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,21 +14,23 @@ from hume.common.devices import fits
 from hume.common.errors import InputError
 from hume.data.importers.arrays import plain, tables
 from hume.data.importers.arrays.stored import LABEL_NAMES, SPLIT_NAMES, Stored, num_bytes, readable, type_name
+from hume.data.importers.label_text import is_label_name
 
 Role = Literal["space", "labels", "images", "split", "column", "other"]
 
 _PART = re.compile(r"(?<![a-z])(training|train|testing|test|validation|valid|val)(?![a-z])", re.IGNORECASE)
 _COORDINATES = re.compile(r"spatial|x_(umap|tsne|draw_graph_\w+)")  # places to look at, no features
-_NO_LABELS = re.compile(r"(^|.*_)(files?|filenames?|paths?|names?|ids?|index|urls?|barcodes?|_level_0_)_*")
+_NO_LABELS = re.compile(r"file|path|url")
 
 
 class ArrayFacts(NamedTuple):
-    """One array in a file, with its probable role."""
+    """One array in a file, with its probable role; why: it is of no use, as "has 4 axes"."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     role: Role
+    why: str = ""
 
 
 class _Arrays(Mapping[str, NDArray[Any]]):
@@ -55,11 +58,13 @@ class _Arrays(Mapping[str, NDArray[Any]]):
 def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     """The arrays in a file by name, read on demand; a .npy file is memory-mapped.
 
-    Parquet: all floating columns form one matrix named after the file (if there are none, the integer
-    columns not named as labels); a column of lists of one length is a matrix; every other column
-    is an array of its own. AnnData: X, obsm/<name> and obs/<name>, sparse matrices as dense ones. An idx
+    Parquet: all floating columns but those named as labels or as a split form one matrix named after the file (if
+    there are none, the integer columns); a column of lists of one length is a matrix; every other column is an array
+    of its own. AnnData: X, obsm/<name> and obs/<name>, sparse matrices as dense ones. An idx
     file of images comes with the labels next to it. Arrays whose names differ only in train, val and test, as
-    in MNIST's .npz file, are joined, with an additional array "split". Missing text is "".
+    in MNIST's .npz file, are joined, with an additional array "split"; files of a folder whose names differ only in
+    numbers, see `shards`. Missing text is "". Trailing axes of length 1 are dropped, and channels that come before
+    the pixels of pictures are put behind them.
 
     Raises InputError for a file that is missing, damaged or of another format, and, when an array is
     read, for one that is pickled or too large.
@@ -68,45 +73,80 @@ def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
     return _Arrays(path, _open(path))
 
 
-def describe_arrays(path: Path) -> list[ArrayFacts]:
+def describe_arrays(path: Path, *, labels: str | None = None, split: str | None = None) -> list[ArrayFacts]:
     """The arrays in a file with their probable roles, without reading them.
 
-    Of several that may be labels the one with the likeliest name is chosen, or none if no name is likely.
+    labels, split: the arrays of these roles, where they are known. Labels are told by their name alone; of several
+    that may be labels the one with the likeliest name is chosen.
 
-    Raises InputError as `read_arrays` does.
+    Raises InputError as `read_arrays` does, and for names that the file does not have.
     """
     stored = _open(Path(path))
-    row_counts = {array.shape[0] for array in stored.values() if len(array.shape) > 1}
-    roles = {name: _role(name, array, row_counts) for name, array in stored.items()}
-    labels = [name for name, role in roles.items() if role == "labels"]
-    chosen = min(labels, key=_how_like_labels, default="")
-    if len(labels) > 1 and _how_like_labels(chosen) == 2:  # numbers of any kind
-        chosen = ""
-    roles |= dict.fromkeys([name for name in labels if name != chosen], "column")
-    return [ArrayFacts(name, array.shape, type_name(array.dtype), roles[name]) for name, array in stored.items()]
+    requested: tuple[tuple[str | None, Role], ...] = ((labels, "labels"), (split, "split"))
+    chosen = {_named(name, stored, path): role for name, role in requested if name is not None}
+    row_counts = {array.shape[0] for array in stored.values() if len(array.shape) > 1 and not array.why}
+    found = {name: _role(name, array, row_counts, stored) for name, array in stored.items()}
+    for role in set(chosen.values()):
+        found = {name: ("column", why) if its == role else (its, why) for name, (its, why) in found.items()}
+    found |= {name: (role, "") for name, role in chosen.items()}
+    guessed = [name for name, (role, _) in found.items() if role == "labels"]
+    likeliest = min(guessed, key=lambda name: _last(name) not in LABEL_NAMES, default="")
+    found |= {name: ("column", "") for name in guessed if name != likeliest}
+    return [ArrayFacts(name, array.shape, type_name(array.dtype), *found[name]) for name, array in stored.items()]
 
 
-def _how_like_labels(name: str) -> int:
-    last = name.rpartition("/")[2].lower()
-    return 0 if last in LABEL_NAMES else 1 if re.search("label|class|target|type|categor", last) else 2
+def _named(name: str, stored: Mapping[str, Stored], path: Path) -> str:
+    """The array of a name, or of one whose last part it is, as cell_type of obs/cell_type."""
+    found = [each for each in stored if name in (each, each.rpartition("/")[2])]
+    if len(found) != 1:
+        raise InputError(f"{path} has no column {name!r}: choose one of {', '.join(list(stored)[:20])}")
+    return found[0]
 
 
-def _role(name: str, array: Stored, row_counts: set[int]) -> Role:
-    shape, dtype = array.shape, array.dtype
-    last = name.rpartition("/")[2].lower()
-    if dtype.hasobject or not shape or 0 in shape:
-        return "other"
+def _last(name: str) -> str:
+    return name.rpartition("/")[2].lower()
+
+
+def _role(name: str, array: Stored, row_counts: set[int], stored: Mapping[str, Stored]) -> tuple[Role, str]:
+    """The probable role of an array, and why it has none."""
+    shape, dtype, last = array.shape, array.dtype, _last(name)
+    if array.why or dtype.hasobject:
+        return "other", array.why or "holds Python objects, which are never loaded: save numbers or text"
+    if not shape or 0 in shape:
+        return "other", "is a single value" if not shape else "is empty"
     if dtype == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)):
-        return "images"
-    if len(shape) == 2 and shape[1] > 1 and dtype.kind in "fiu":
-        return "column" if _COORDINATES.fullmatch(last) and shape[1] <= 3 else "space"
-    if len(shape) > 2 or max(shape[1:], default=1) > 1 or (row_counts and shape[0] not in row_counts):
-        return "other"
+        return "images", ""
+    if len(shape) > 2:
+        return "other", f"has {len(shape)} axes: give features as a matrix, pictures as uint8 (N, H, W) or (N, H, W, 3)"
+    if len(shape) == 2 and shape[1] > 1:
+        return _role_of_matrix(shape, dtype, last)
+    if row_counts and shape[0] not in row_counts:
+        return (
+            "other",
+            f"has {shape[0]:,} rows, other arrays have {', '.join(f'{n:,}' for n in sorted(row_counts)[:3])}",
+        )
     if last in SPLIT_NAMES or (dtype.kind == "b" and "test" in last):
-        return "split"
-    if last in LABEL_NAMES or (dtype.kind in "iuUS" and not _NO_LABELS.fullmatch(last)):
-        return "labels"
-    return "column" if dtype.kind in "fiubUSM" else "other"
+        return "split", ""
+    if dtype.kind in "fiuUS" and is_label_name(last) and not _NO_LABELS.search(last) and not _is_place(name, stored):
+        return "labels", ""
+    return ("column", "") if dtype.kind in "fiubUSM" else ("other", f"holds {type_name(dtype)}")
+
+
+def _role_of_matrix(shape: tuple[int, ...], dtype: np.dtype[Any], last: str) -> tuple[Role, str]:
+    if last in LABEL_NAMES:
+        return "other", f"is named as labels and has {shape[1]:,} columns: give one label per row"
+    if dtype.kind == "b":
+        return "other", "holds true and false: save it as numbers if these are features"
+    if dtype.kind not in "fiu":
+        return "other", f"holds {type_name(dtype)} in {shape[1]:,} columns"
+    return "column" if _COORDINATES.fullmatch(last) and shape[1] <= 3 else "space", ""
+
+
+def _is_place(name: str, stored: Mapping[str, Stored]) -> bool:
+    """Whether a column y stands beside a column x: the two are coordinates."""
+    above, slash, last = name.rpartition("/")
+    beside = stored.get(f"{above}{slash}{'x' if last == 'y' else 'X'}")
+    return last.lower() == "y" and beside is not None and len(beside.shape) == 1
 
 
 def _open(path: Path) -> dict[str, Stored]:
@@ -126,7 +166,22 @@ def _open(path: Path) -> dict[str, Stored]:
     if reader is None:
         raise InputError(f"{path} is not of a known format: give one of {', '.join(readers)} or an idx file")
     with readable(path):
-        return _joined(reader(path))
+        return {name: _plain(array) for name, array in _joined(reader(path)).items()}
+
+
+def _plain(array: Stored) -> Stored:
+    """An array without trailing axes of length 1, and with the channels of pictures behind their pixels."""
+    shape = array.shape
+    while len(shape) > 2 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) == 4 and array.dtype == np.uint8 and shape[1] in (1, 3) and shape[3] != 3:
+        last = shape[2:] if shape[1] == 1 else (*shape[2:], 3)
+        return replace(array, shape=(shape[0], *last), read=lambda: _channels_last(array.read().reshape(shape)))
+    return array if shape == array.shape else replace(array, shape=shape, read=lambda: array.read().reshape(shape))
+
+
+def _channels_last(pictures: NDArray[Any]) -> NDArray[Any]:
+    return pictures[:, 0] if pictures.shape[1] == 1 else np.moveaxis(pictures, 1, 3)
 
 
 def _joined(stored: dict[str, Stored]) -> dict[str, Stored]:

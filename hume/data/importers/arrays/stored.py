@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from hume.common.devices import fits
 from hume.common.errors import HumeError, InputError
+from hume.data.importers.label_text import absent
 
 SPLIT_NAMES = {"split", "fold", "subset", "partition", "test_rows", "is_test"}
-LABEL_NAMES = {"label", "labels", "target", "targets", "class", "y", "fine_label", "coarse_label"}
+LABEL_NAMES = {"label", "labels", "target", "targets", "class", "y", "fine_label", "coarse_label"}  # the likeliest
 TEXT_BYTES = 64  # memory of a short text
 
 
@@ -26,6 +27,7 @@ class Stored:
     dtype: np.dtype[Any]
     read: Callable[[], NDArray[Any]]
     mapped: bool = False  # reading takes no memory
+    why: str = ""  # it is of no use, as "holds Python objects"
 
 
 @contextmanager
@@ -47,7 +49,7 @@ def readable(path: Path) -> Iterator[None]:
 
 def texts(values: list[Any]) -> NDArray[Any]:
     """Text as a numpy array of strings, missing values as ""."""
-    strings = ["" if value is None or value != value else str(value) for value in values]
+    strings = ["" if absent(value) else str(value) for value in values]
     if not fits(4 * len(strings) * max(map(len, strings), default=0), "cpu"):  # all are as long as the longest
         raise InputError("the text does not fit into the free memory: shorten the longest texts")
     return np.array(strings, np.str_)

@@ -1,5 +1,6 @@
 """Readers of files whose columns are arrays: Parquet, and AnnData with its matrices."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,11 @@ from numpy.typing import NDArray
 from hume.common.devices import fits
 from hume.common.errors import InputError
 from hume.common.optional import library
-from hume.data.importers.arrays.stored import LABEL_NAMES, SPLIT_NAMES, TEXT_BYTES, Stored, texts
+from hume.data.importers.arrays.stored import SPLIT_NAMES, TEXT_BYTES, Stored, texts
+from hume.data.importers.label_text import is_label_name
 from hume.data.rows import BLOCK_BYTES
+
+INDEX = re.compile(r"unnamed: 0|_*(index|idx|id|row)(_(level_\d+|id))?_*|\w+_id")
 
 
 def parquet(path: Path) -> dict[str, Stored]:
@@ -24,9 +28,9 @@ def parquet(path: Path) -> dict[str, Stored]:
         if present != num_rows:
             raise ValueError(f"it declares {num_rows:,} rows, it has {present:,}")
         lists = {field.name: _list_width(file, field, types) for field in schema if _is_list(field.type, types)}
-    floats = [field.name for field in schema if types.is_floating(field.type)]
-    whole = [field.name for field in schema if types.is_integer(field.type)]
-    matrix = floats or [name for name in whole if name.lower() not in LABEL_NAMES | SPLIT_NAMES]
+    floats = [field.name for field in schema if types.is_floating(field.type) and not _is_known(field.name, schema)]
+    whole = [field.name for field in schema if types.is_integer(field.type) and not _is_known(field.name, schema)]
+    matrix = floats or ([] if lists else whole)
     matrix = matrix if len(matrix) > 1 else []
     stored = {}
     if matrix:
@@ -40,20 +44,32 @@ def parquet(path: Path) -> dict[str, Stored]:
             stored[field.name] = Stored(shape, np.dtype(np.float32), read)
         elif field.name not in matrix:
             kind = _column_type(field.type, types)
-            stored[field.name] = Stored((num_rows,), kind, partial(_read_column, path, field.name))
+            why = "" if not kind.hasobject else f"holds {field.type}, neither numbers nor text"
+            stored[field.name] = Stored((num_rows,), kind, partial(_read_column, path, field.name), why=why)
     return stored
 
 
+def _is_known(name: str, schema: Any) -> bool:
+    """Whether a column's name says that it is no feature: labels, a split or a number of the row."""
+    place = name.lower() == "y" and {"x", "X"} & set(schema.names)  # a coordinate
+    return bool(INDEX.fullmatch(name.lower())) or name.lower() in SPLIT_NAMES or (is_label_name(name) and not place)
+
+
 def _is_list(kind: Any, types: Any) -> bool:
+    kind = getattr(kind, "storage_type", kind)  # of a tensor of fixed shape
     listed: bool = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
     return listed and bool(types.is_floating(kind.value_type) or types.is_integer(kind.value_type))
 
 
 def _list_width(file: Any, field: Any, types: Any) -> int:
-    if types.is_fixed_size_list(field.type):
-        return int(field.type.list_size)
-    first = next(file.iter_batches(batch_size=1, columns=[field.name]), None)
-    return 0 if first is None else len(first.column(0)[0].as_py() or [])
+    kind = getattr(field.type, "storage_type", field.type)
+    if types.is_fixed_size_list(kind):
+        return int(kind.list_size)
+    for batch in file.iter_batches(batch_size=1024, columns=[field.name]):
+        row = next((row for row in batch.column(0) if row.is_valid), None)
+        if row is not None:
+            return len(row.as_py())
+    return 0
 
 
 def _column_type(kind: Any, types: Any) -> np.dtype[Any]:
@@ -87,14 +103,14 @@ def _read_columns(path: Path, names: list[str], shape: tuple[int, int]) -> NDArr
 def _read_lists(path: Path, name: str, shape: tuple[int, int]) -> NDArray[Any]:
     features = np.empty(shape, np.float32)
     for rows, batch in _batches(path, [name], shape[1]):
-        lists = batch.column(0)
+        lists = getattr(batch.column(0), "storage", batch.column(0))
         lengths = np.array([-1 if values is None else len(values) for values in lists.to_pylist()])
         bad = np.flatnonzero(lengths != shape[1])
         if len(bad):
             row = rows.start + int(bad[0])
             problem = "is empty" if lengths[bad[0]] < 0 else f"has {lengths[bad[0]]} numbers"
             raise InputError(
-                f"row {row} of {name} in {path} {problem}, row 0 has {shape[1]}: give equally many in every row"
+                f"row {row} of {name} in {path} {problem}, others have {shape[1]}: give equally many in every row"
             )
         with np.errstate(over="ignore"):
             features[rows] = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, shape[1])
@@ -125,12 +141,25 @@ def h5ad(path: Path) -> dict[str, Stored]:
         obs = file["obs"]
         if "_index" not in obs.attrs:
             raise InputError(f"{path} was written by an old version of anndata: open it with a new one and save it")
-        num_rows = len(obs[obs.attrs["_index"]])
+        num_rows = _num_rows(obs[obs.attrs["_index"]])
         for name in (obs.attrs["_index"], *obs.attrs["column-order"]):
-            key, kind = f"obs/{name}", getattr(obs[name], "dtype", np.dtype(object))
-            kind = np.dtype(str) if kind.hasobject else kind
-            stored[key] = Stored((num_rows,), kind, partial(_read_h5ad, path, key))
+            key = f"obs/{name}"
+            stored[key] = Stored((num_rows,), _obs_type(obs[name]), partial(_read_h5ad, path, key))
     return stored
+
+
+def _num_rows(column: Any) -> int:
+    """The length of a column, which is an array, or a group of values with a mask or of codes with categories."""
+    part = next((part for part in ("values", "codes") if not hasattr(column, "dtype") and part in column), None)
+    return len(column if part is None else column[part])
+
+
+def _obs_type(column: Any) -> np.dtype[Any]:
+    """The type of a column when it is read: numbers with a mask may have gaps, so they come as text."""
+    kind = getattr(column, "dtype", np.dtype(object))
+    if kind.hasobject and column.attrs.get("encoding-type") == "nullable-boolean":
+        return np.dtype(bool)
+    return np.dtype(str) if kind.hasobject else kind
 
 
 def _own_bytes(start: Any, path: Path) -> int:
@@ -165,5 +194,7 @@ def _read_h5ad(path: Path, key: str) -> NDArray[Any]:
         if not fits(_own_bytes(file[key], path), "cpu"):
             raise InputError(f"{key} in {path} is larger than the free memory: save it alone as a .npy file")
         content = library("anndata.io", "anndata").read_elem(file[key])
+    if hasattr(content, "to_numpy") and getattr(content.dtype, "kind", "O") == "b" and not content.isna().any():
+        return np.asarray(content.to_numpy(dtype=bool))
     content = content.toarray() if hasattr(content, "toarray") else np.asarray(content)
     return texts(content.tolist()) if content.dtype.hasobject else content
