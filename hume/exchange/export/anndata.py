@@ -110,10 +110,11 @@ def _create(request: ExportRequest, target: Path, on_progress: Progress) -> None
     num_samples = request.dataset.num_samples
     names = _known_names(request)
     names = np.arange(num_samples) if names is None or names.dtype.kind != "O" else names
-    columns = {"obs_names": names.astype(str).tolist(), **_columns(request)}
+    columns = _columns(request)
     if request.dataset.file_names is not None:
         columns["source_file"] = np.array([request.file(row) for row in range(request.dataset.num_samples)], object)
     created = AnnData(obs=columns)
+    created.obs_names = names.astype(str)
     _as_category(created.obs, request.choices)
     created.uns["hume"] = {"run": request.run, **request.provenance}
     created.write_h5ad(target)
