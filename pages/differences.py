@@ -1,13 +1,15 @@
 """Differences: how do two labelings of the same samples differ?"""
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from hume.evaluation.differences import Flow
 from hume.experiments import sides
 from hume.experiments.sides import TwoLabelings
 from hume.reporting import difference_sentences, figures
-from pages._sections import side_choice
-from pages._state import ground_truth, runs
+from pages._sections import side_choice, side_maps
+from pages._state import ground_truth, runs, selection
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
 
@@ -28,7 +30,8 @@ def main() -> None:
     with left:
         flow = picture(both)
     with right:
-        samples(both, flow)
+        rows = samples(both, flow)
+    side_maps.section(both, found, rows)
     table(both)
 
 
@@ -59,24 +62,36 @@ def picture(both: TwoLabelings) -> Flow | None:
     return chosen
 
 
-def samples(both: TwoLabelings, flow: Flow | None) -> None:
-    """The samples of the chosen pair of classes as pictures."""
-    if flow is None:
+def samples(both: TwoLabelings, flow: Flow | None) -> NDArray[np.int64]:
+    """The samples of the chosen pair of classes, or those that were circled, as pictures; returns their rows."""
+    found, rows = runs.findings(both.first.run), side_maps.circled(both)
+    if rows is not None:
+        title = f"**Circled on the map** · {len(rows):,} samples"
+    elif flow is not None:
+        rows = both.differences.members(flow.first, flow.second)
+        title = f"**{plots.plain(both.first_names[flow.first])} → {plots.plain(both.second_names[flow.second])}** · "
+        title += f"{len(rows):,} samples"
+    else:
         st.info("No sample moved. Choose a cell to see its samples.", icon=":material/check_circle:")
-        return
-    rows = both.differences.members(flow.first, flow.second)
-    first, second = plots.plain(both.first_names[flow.first]), plots.plain(both.second_names[flow.second])
-    st.markdown(f"**{first} → {second}** · {len(rows):,} samples")
+        return np.empty(0, np.int64)
+    st.markdown(title)
     pages = -(-len(rows) // PER_PAGE)
-    page = st.pagination(pages, key=f"cell page {flow.first} {flow.second}") if pages > 1 else 1
-    shown = rows[(page - 1) * PER_PAGE : page * PER_PAGE].tolist()
+    page = st.pagination(pages, key=f"cell page {len(rows)} {rows[0]}") if pages > 1 else 1
     clicked = gallery(
-        [Tile(row) for row in shown], key="cell", dataset=runs.findings(both.first.run).dataset,
-        label=f"Samples from {first} to {second}", size=64,
+        [Tile(row) for row in rows[(page - 1) * PER_PAGE : page * PER_PAGE].tolist()], key="cell",
+        dataset=found.dataset, label="Samples of these two classes", size=64,
     )  # fmt: skip
     st.caption("Click a picture to open it on Explore.")
+    with st.container(horizontal=True):
+        st.button(
+            "Select these", key="select cell", icon=":material/select_all:", on_click=selection.select,
+            args=(found, rows.tolist(), selection.OTHER), help="On all pages of the first run.",
+        )  # fmt: skip
+        if side_maps.circled(both) is not None:
+            st.button("Back to the cell", key="forget circle", icon=":material/undo:", on_click=side_maps.forget)
     if clicked is not None:
-        st.switch_page(runs.EXPLORE, query_params={"sample": str(clicked)})
+        st.switch_page(runs.EXPLORE, query_params={"run": found.run.name, "sample": str(clicked)})
+    return rows
 
 
 def table(both: TwoLabelings) -> None:
@@ -121,6 +136,7 @@ def _open_if_new(both: TwoLabelings, first: int, second: int, how: str) -> None:
         return
     st.session_state[key] = now
     st.query_params["cell"] = f"{first}-{second}"
+    side_maps.forget()
     st.rerun()
 
 

@@ -85,6 +85,13 @@ def offered(run: Run) -> list[str]:
     return [*views, *methods, *versions]
 
 
+def is_version(run: Run, what: str) -> bool:
+    """Whether this names a version of a run's review."""
+    numbered = NUMBERED.fullmatch(what)
+    is_one = numbered is not None and numbered[1] == "version" and corrected.read_base(run) is not None
+    return numbered is not None and is_one and int(numbered[2]) <= history.read(run.folder).lines
+
+
 def stamp(run: Run, what: str) -> int:
     """What changes when a method is run again; 0 for a labeling of the run itself."""
     path = _comparison(run).cache.folder / f"{what}.safetensors"

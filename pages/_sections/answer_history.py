@@ -14,7 +14,7 @@ from hume.runs.answering import Answering
 from hume.runs.findings import LABEL_COLUMNS
 from hume.runs.joining import Joined
 from pages._sections import batches
-from pages._state import ground_truth
+from pages._state import ground_truth, runs
 from pages._widgets import plots
 
 SHOWN = 100  # steps
@@ -54,8 +54,16 @@ def _versions(run: Run) -> None:
             "Restore the selected version", key="restore", icon=":material/settings_backup_restore:",
             disabled=version in (None, given.version), on_click=_restore, args=(run, version),
         )  # fmt: skip
+        if st.button("What changed since", key="changed since", icon=":material/compare_arrows:",
+                     disabled=version in (None, given.version) or not given.corrects):  # fmt: skip
+            st.switch_page(runs.DIFFERENCES, query_params=_since(run, version))
         st.button("Restore what was found", key="restore first", disabled=given.version == 0,
                   on_click=_restore, args=(run, 0))  # fmt: skip
+
+
+def _since(run: Run, version: int | None) -> dict[str, str]:
+    """The page that sets the corrected labeling beside that of an earlier version."""
+    return {"run": run.name, "first": "corrected", "other": run.name, "second": f"version-{version}"}
 
 
 def _restore(run: Run, version: int) -> None:

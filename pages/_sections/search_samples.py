@@ -115,4 +115,4 @@ def _result(found: Findings, near: Similar, by: By, where: Where) -> None:
 
 
 def _select(found: Findings, rows: list[int]) -> None:
-    selection.select(found, rows)
+    selection.select(found, rows, selection.OTHER)

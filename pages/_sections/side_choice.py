@@ -32,7 +32,10 @@ def choose(run: Run) -> TwoLabelings:
 
 def _labeling(key: str, label: str, run: Run, usual: str) -> str:
     """One labeling of a run."""
-    what = _remembered(key, label, [*sides.offered(run), MODES], usual, "labeling", _in_words)
+    offered, asked = sides.offered(run), st.query_params.get(key, "")
+    if asked not in offered and sides.is_version(run, asked):  # one that changed no label
+        offered.append(asked)
+    what = _remembered(key, label, [*offered, MODES], usual, "labeling", _in_words)
     if what != MODES:
         return what
     modes = [f"mode-{mode.number}" for mode in runs.read(run, None, None).own.modes]

@@ -6,8 +6,10 @@ import zipfile
 import numpy as np
 import pytest
 
+from hume import Store
 from hume.cli.tables import write_labels
 from hume.exchange.export import export_request
+from hume.experiments import sides
 from hume.reporting import review_sentences
 from hume.reporting.report import report
 from hume.runs import answering, review
@@ -251,6 +253,18 @@ def test_an_earlier_version_is_restored(run):
     assert review.read(run).steps == ()
     at = press(tick(at, "versions written", [0]), "restore")
     assert review.read(run).answers == {8: 1, 9: 2}
+
+
+def test_what_changed_since_a_version_is_shown_beside_it(run):
+    asking = answering.Answering(Findings(run))
+    asking.answer([8], int(Findings(run).vote.labeling[8] + 1) % 4)
+    review.name_class(run, 0, "owls")
+    asking.answer([9], int(Findings(run).vote.labeling[9] + 1) % 4)
+    at = press(tick(look("answer", run="written"), "versions written", [1]), "changed since")
+    assert at.query_params["second"] == "version-2"
+    both = sides.compare(*(sides.side(Store(run.home), f"written:{what}") for what in ("corrected", "version-2")))
+    assert 9 in both.differences.moved
+    assert any(f"{len(both.differences.moved)} sample" in text for text in markdown(at))
 
 
 def test_an_answer_about_a_class_that_another_tab_merged_away_is_a_sentence(run):

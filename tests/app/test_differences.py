@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from hume.experiments import sides
 from hume.runs import review
 from tests.support.app_driver import (
     birds,
+    circle,
     figures,
     given,
+    go,
     look,
     mark,
     markdown,
@@ -74,6 +77,23 @@ def test_a_cell_and_a_line_show_their_samples_and_are_in_the_address(both):
     assert {tile[0] for tile in tiles(look("differences", run="one", cell="junk"), "cell")} == set(
         both.differences.moved.tolist()
     )
+
+
+def test_samples_circled_on_the_maps_are_shown_and_can_be_selected(both):
+    at = look("differences", run="one")
+    at.session_state["two maps"] = True
+    at = rerun(at)
+    key = "two maps one:searched two:searched"
+    [drawn] = [json.loads(each.proto.json) for each in at.get("bidi_component") if each.key == key]
+    assert [panel["title"] for panel in drawn["panels"]] == ["one, as searched", "two, as searched"]
+    assert drawn["colours"][0]["names"][1] == "the _second_"
+    assert drawn["selected"]["rows"] == both.differences.moved.tolist()
+    at = circle(at, key, [3, 8])
+    assert {tile[0] for tile in tiles(at, "cell")} == {3, 8}
+    at = press(at, "select cell")
+    assert go(at, "explore").query_params["rows"] == "3,8"
+    at = press(go(at, "differences"), "forget circle")
+    assert {tile[0] for tile in tiles(at, "cell")} == set(both.differences.moved.tolist())
 
 
 def test_the_labelings_of_one_run_are_offered(both):

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from hume.reporting.figures.palette import ACCENT, MAIN, faded
+from hume.reporting.figures.palette import ACCENT, CLASS_COLORS, MAIN
 from hume.reporting.figures.parts import (
     CLICK_SELECTS,
     category_axis,
@@ -19,7 +19,8 @@ from hume.reporting.figures.parts import (
 
 MAX_WRITTEN = 15  # classes; with more, a cell is too small for a number
 MAX_DRAWN = 40  # classes of a labeling
-FAINTEST, FULLEST = 0.12, 0.7  # opacity of a cell, so that a number reads on both, on white and on a dark page
+FRAME = CLASS_COLORS[4]  # of the selected cell: told from both kinds
+STAYED, MOVED = ("#dcebf8", MAIN), ("#fbe3d3", ACCENT)  # opaque, so that Plotly finds a colour to write on them
 
 
 def drawn_classes(table: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -59,8 +60,8 @@ def who_went_where(
     y, x = unique([row_names[k] for k in rows]), unique([column_names[k] for k in columns])
     written = max(shown.shape, default=0) <= MAX_WRITTEN
     cells = [
-        _cells(np.where(kind & (shown > 0), shares, np.nan), x, y, name, color, written)
-        for kind, name, color in ((stayed, "matched classes", MAIN), (~stayed, "moved", ACCENT))
+        _cells(np.where(kind & (shown > 0), shares, np.nan), shown, x, y, name, colors, written)
+        for kind, name, colors in ((stayed, "matched classes", STAYED), (~stayed, "moved", MOVED))
     ]
     fig = frame(
         [*cells, _points(shown, shares, rows * counts.shape[1], columns, x, y)],
@@ -73,25 +74,33 @@ def who_went_where(
         margin={"l": 10, "r": 12, "t": 40, "b": 10},
         **CLICK_SELECTS,
     )
-    if written:  # annotations have the page's colour, also where a selection fades everything else
-        for i, j in np.argwhere(shown):
-            fig.add_annotation(x=x[j], y=y[i], text=f"{shown[i, j]:,}", showarrow=False)
     if selected is not None and selected[0] in rows and selected[1] in columns:
         i, j = int(np.searchsorted(rows, selected[0])), int(np.searchsorted(columns, selected[1]))
-        fig.add_shape(type="rect", x0=j - 0.5, x1=j + 0.5, y0=i - 0.5, y1=i + 0.5, line={"color": ACCENT, "width": 3})
+        fig.add_shape(type="rect", x0=j - 0.5, x1=j + 0.5, y0=i - 0.5, y1=i + 0.5, line={"color": FRAME, "width": 4})
     return fig
 
 
-def _cells(shares: NDArray[np.float64], x: list[str], y: list[str], name: str, color: str, gaps: bool) -> go.Heatmap:
+def _cells(
+    shares: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    x: list[str],
+    y: list[str],
+    name: str,
+    colors: tuple[str, str],
+    written: bool,
+) -> go.Heatmap:
+    words = np.where(np.isfinite(shares), np.char.mod("%d", counts), "")
     return go.Heatmap(
         z=percent(shares),
         x=x,
         y=y,
-        colorscale=[[0, faded(color, FAINTEST)], [1, faded(color, FULLEST)]],
+        text=words if written else None,
+        texttemplate="%{text}" if written else None,
+        colorscale=[[0, colors[0]], [1, colors[1]]],
         zmin=0,
         zmax=100,
-        xgap=int(gaps),
-        ygap=int(gaps),
+        xgap=int(written),
+        ygap=int(written),
         name=name,
         showscale=False,
         hoverinfo="skip",
