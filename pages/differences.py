@@ -90,7 +90,7 @@ def samples(both: TwoLabelings, flow: Flow | None) -> NDArray[np.int64]:
         if side_maps.circled(both) is not None:
             st.button("Back to the cell", key="forget circle", icon=":material/undo:", on_click=side_maps.forget)
     if clicked is not None:
-        st.switch_page(runs.EXPLORE, query_params={"run": found.run.name, "sample": str(clicked)})
+        st.switch_page(runs.EXPLORE, query_params={"sample": str(clicked)})
     return rows
 
 

@@ -63,7 +63,7 @@ def _versions(run: Run) -> None:
 
 def _since(run: Run, version: int | None) -> dict[str, str]:
     """The page that sets the corrected labeling beside that of an earlier version."""
-    return {"run": run.name, "first": "corrected", "other": run.name, "second": f"version-{version}"}
+    return {"first": "corrected", "other": run.name, "second": f"version-{version}"}
 
 
 def _restore(run: Run, version: int) -> None:

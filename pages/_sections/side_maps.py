@@ -56,7 +56,7 @@ def section(both: TwoLabelings, found: Findings, rows: NDArray[np.int64]) -> Non
         )  # fmt: skip
     row = st.session_state.pop(OPENED, None)
     if row is not None:
-        st.switch_page(runs.EXPLORE, query_params={"run": found.run.name, "sample": str(row)})
+        st.switch_page(runs.EXPLORE, query_params={"sample": str(row)})
 
 
 def _key(both: TwoLabelings) -> str:

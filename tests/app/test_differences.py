@@ -13,12 +13,14 @@ from hume.runs import review
 from tests.support.app_driver import (
     birds,
     circle,
+    click,
     figures,
     given,
     go,
     look,
     mark,
     markdown,
+    pick,
     press,
     rerun,
     says,
@@ -77,6 +79,16 @@ def test_a_cell_and_a_line_show_their_samples_and_are_in_the_address(both):
     assert {tile[0] for tile in tiles(look("differences", run="one", cell="junk"), "cell")} == set(
         both.differences.moved.tolist()
     )
+
+
+def test_a_picture_and_a_point_open_their_sample_on_explore(both):
+    row = int(both.differences.moved[3])
+    at = click(look("differences", run="one"), "cell", row)
+    assert (at.title[0].value, at.query_params["sample"]) == ("Which samples are uncertain?", str(row))
+    at = look("differences", run="one")
+    at.session_state["two maps"] = True
+    at = pick(rerun(at), "two maps one:searched two:searched", 7)
+    assert (at.title[0].value, at.query_params["sample"]) == ("Which samples are uncertain?", "7")
 
 
 def test_samples_circled_on_the_maps_are_shown_and_can_be_selected(both):
