@@ -67,7 +67,7 @@ def follow(found: Findings) -> None:
     row = st.session_state.pop(_GO, None)
     if row is not None:
         st.session_state.pop("trail", None)
-        st.switch_page(runs.EXPLORE, query_params={"run": found.run.name, "sample": str(row)})
+        st.switch_page(runs.EXPLORE, query_params={"sample": str(row)})
 
 
 def listen(found: Findings, sheet: Sheet, row: int | None = None) -> None:

@@ -23,6 +23,7 @@ from tests.support.app_driver import (
     rerun,
     tables,
     tiles,
+    type_on,
     words,
 )
 from tests.support.rules import cases
@@ -77,6 +78,13 @@ def test_a_click_throws_a_sample_out_and_another_takes_it_back(run):
     click(at, "reliable 0", row)
     assert review.read(run).rejected == set()
     assert marks(at)[row] != "rejected"
+
+
+def test_enter_on_a_picture_opens_its_sample_on_explore(run):
+    at = look("reliable")
+    row = tiles(at, "reliable 0")[0][0]
+    at = type_on(at, "reliable 0", row, "Enter")
+    assert (at.title[0].value, at.query_params["sample"]) == ("Which samples are uncertain?", str(row))
 
 
 def test_a_click_in_one_tab_is_seen_in_another_and_after_a_reload(run):

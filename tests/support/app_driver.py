@@ -172,6 +172,11 @@ def click(at, key, row):
     return _trigger(at, key, "clicked", {"row": row})
 
 
+def type_on(at, key, row, pressed):
+    """Press a key on a sample of a gallery."""
+    return _trigger(at, key, "clicked", {"row": row, "key": pressed})
+
+
 def sort_into(at, row, group):
     """Put a picture of the lesson's first step into a group, or with −1 back."""
     return _trigger(at, "lesson bins", "moved", {"row": row, "bin": group})
