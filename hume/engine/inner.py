@@ -9,7 +9,7 @@ including the path through W(T). `Unrolled` follows the paper; `Implicit` reache
 same objective with a few matrix products. Classifiers are (r, K, S), tasks (n, K, S).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +39,12 @@ class InnerProblem(Protocol):
 
     def keep(self, seeds: Tensor) -> None:
         """Drop all seeds except those at these positions."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that changes during a search, not copied."""
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a state."""
 
 
 class InnerSolver(Protocol):
@@ -129,6 +135,14 @@ class UnrolledProblem:
     def keep(self, seeds: Tensor) -> None:
         self._starts = [self._starts[i] for i in seeds.tolist()]
 
+    def state(self) -> dict[str, Tensor]:
+        return {"starts": torch.stack([generator.get_state() for generator in self._starts])}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self._starts = [torch.Generator() for _ in state["starts"]]
+        for generator, start in zip(self._starts, state["starts"].cpu(), strict=True):
+            generator.set_state(start.clone())  # of a view torch reads the first row
+
 
 # --- the implicit solver --------------------------------------------------------------------------------
 
@@ -215,3 +229,9 @@ class ImplicitProblem:
 
     def keep(self, seeds: Tensor) -> None:
         self._classifier, self._adjoint = self._classifier[..., seeds], self._adjoint[..., seeds]
+
+    def state(self) -> dict[str, Tensor]:
+        return {"classifier": self._classifier, "adjoint": self._adjoint}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self._classifier, self._adjoint = state["classifier"], state["adjoint"]

@@ -106,7 +106,8 @@ def _work(
             num_finished = 0
             for step in search(first, second, config, solver=solver, seeds=batch):
                 num_finished += len(step.finished)
-                shared.send((slot, replace(step, progress=step.progress * len(batch) - num_finished)))
+                progress = step.progress * len(batch) - num_finished
+                shared.send((slot, replace(step, progress=progress, checkpoint=None)))
                 if shared.stopped.is_set():
                     return
         shared.send(None)

@@ -6,7 +6,7 @@ with Adam subject to W1 W1ᵀ = I. Encoders differ in how they enforce it:
 `Householder` is the published parametrization, `Retraction` is cheaper.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import torch
@@ -78,6 +78,12 @@ class Encoder(Protocol):
     def keep(self, seeds: Tensor) -> None:
         """Drop all seeds except those at these positions."""
 
+    def state(self) -> dict[str, Tensor]:
+        """All that changes during a search, not copied."""
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a state."""
+
 
 class Retraction:
     """Adam in the tangent space of the orthonormal matrices, then back onto them.
@@ -105,6 +111,13 @@ class Retraction:
     def keep(self, seeds: Tensor) -> None:
         self._prototypes = self._prototypes[seeds]
         self._adam.keep(seeds)
+
+    def state(self) -> dict[str, Tensor]:
+        return {"prototypes": self._prototypes, **self._adam.state()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self._prototypes = state["prototypes"]
+        self._adam.load(state)
 
 
 class Householder:
@@ -140,6 +153,15 @@ class Householder:
         parametrization.base = parametrization.base[seeds]
         self._adam.keep(seeds)
 
+    def state(self) -> dict[str, Tensor]:
+        base: Tensor = self._module.parametrizations.weight[0].base
+        return {"free": self._free().data, "base": base, **self._adam.state()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self._free().data = state["free"]
+        self._module.parametrizations.weight[0].base = state["base"]
+        self._adam.load(state)
+
 
 class _Adam:
     """Adam's direction (Kingma and Ba, 2014) for parameters (S, ...); seeds can be dropped between steps."""
@@ -159,6 +181,12 @@ class _Adam:
 
     def keep(self, seeds: Tensor) -> None:
         self._mean, self._square = self._mean[seeds], self._square[seeds]
+
+    def state(self) -> dict[str, Tensor]:
+        return {"mean": self._mean, "square": self._square, "steps": torch.tensor(self._steps)}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self._mean, self._square, self._steps = state["mean"], state["square"], int(state["steps"])
 
 
 def completed(prototypes: Tensor) -> Tensor:

@@ -4,8 +4,9 @@
 stops: the search depends on no page, terminal or disk.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from hume.common.devices import free_bytes, out_of_memory
 from hume.data.rows import Rows
-from hume.engine import simplex
+from hume.engine import checkpoint, simplex
+from hume.engine.checkpoint import Checkpoint
 from hume.engine.config import Config, check_seeds, check_sizes
 from hume.engine.inner import InnerProblem, InnerSolver
 from hume.engine.linear import transposed_product, uses_bfloat16
@@ -60,6 +62,7 @@ class Step:
     prototypes: Tensor  # (A, K, d1) before the update
     finished: tuple[FinishedSeed, ...]  # seeds that end with this iteration
     progress: float  # of the whole search, 0 to 1, assuming that no other seed converges early
+    checkpoint: Callable[[], Checkpoint] | None = None  # to go on from here, until the next step; None where it cannot
 
     def latest_prototypes(self) -> Tensor:
         """The latest prototypes (A, K, d1): for seeds that end with this iteration, those after its update."""
@@ -77,15 +80,17 @@ def search(
     solver: InnerSolver,
     seeds: Sequence[int] = range(100),
     seed_batch: int | None = None,
+    resumed: Checkpoint | None = None,
 ) -> Iterator[Step]:
     """Find, for every seed, the prototypes W1 that minimize Eq. 7; yield one step per iteration.
 
     phi1 is (N, d1) with rows of unit L2 norm (see `hume.data.space_rows.unit_rows`), phi2 (N, d2); both
     float32 on the device of the computation, or on disk, from where the rows of every
     split are read. All seeds of a batch see the same random splits, so that one matrix
-    product serves them all, and a seed's result does not depend on the other seeds. By
-    default a batch is as large as memory allows; one that does not fit after all is
-    restarted at half the size.
+    product serves them all, and a seed's result depends on the other seeds in its last bits
+    alone. By default a batch is as large as memory allows; one that does not fit after all is
+    restarted at half the size. resumed: where an earlier search of more seeds stood, whose batch
+    goes on, the seeds of it that are not asked for too.
     Raises InputError when the spaces do not match or are too small for the
     configuration, MemoryError when not even one seed fits. Source: Algorithm 1.
     """
@@ -93,21 +98,24 @@ def search(
     check_seeds(seeds, seed_batch)
     size = seed_batch or largest_batch(phi1.shape[1], phi2.shape[1], config, solver, free_bytes(phi1.device))
     remaining = list(seeds)
+    if resumed is not None:
+        size = resumed.batch_size
     while remaining:
-        batch, fitted = remaining[:size], True
+        batch, fitted = remaining[:size] if resumed is None else list(resumed.seeds), True
         try:
-            for step in _search_batch(phi1, phi2, config, solver, batch):
+            for step in _search_batch(phi1, phi2, config, solver, batch, size, resumed):
                 ended = {result.seed for result in step.finished}
                 remaining = [seed for seed in remaining if seed not in ended]
                 in_progress = len(step.seeds) - len(step.finished)
                 done = len(seeds) - len(remaining) + in_progress * (step.iteration + 1) / config.num_iterations
-                yield replace(step, progress=done / len(seeds))
+                yield replace(step, progress=min(1.0, done / len(seeds)))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
             if len(batch) == 1:
                 raise MemoryError("not even one seed fits into memory") from error
             fitted = False
+        resumed = None
         if not fitted:  # here the failed batch is freed; inside `except` its traceback still holds it
             size = max(1, len([seed for seed in batch if seed in remaining]) // 2)
 
@@ -127,18 +135,38 @@ def floats_per_seed(d1: int, d2: int, config: Config, solver: InnerSolver) -> in
 
 
 @torch.no_grad()
-def _search_batch(phi1: Rows, phi2: Rows, config: Config, solver: InnerSolver, seeds: list[int]) -> Iterator[Step]:
+def _search_batch(
+    phi1: Rows,
+    phi2: Rows,
+    config: Config,
+    solver: InnerSolver,
+    seeds: list[int],
+    batch_size: int,
+    resumed: Checkpoint | None,
+) -> Iterator[Step]:
     start = random_prototypes(seeds, config.num_classes, phi1.shape[1]).to(phi1.device)
     encoder: Encoder = Householder(start) if config.encoder == "householder" else Retraction(start)
     problem = solver.start(phi2, config.num_classes, seeds)
     splits = torch.Generator().manual_seed(config.split_seed)
     stopping = EarlyStopping(config, len(seeds))
     active = np.arange(len(seeds))
-    positions, pace = torch.from_numpy(active).to(start.device), start.new_ones(len(seeds))
     # Eq. 7 and its first term at every iteration, on the device until a seed may end.
     curves = start.new_full((2, config.num_iterations, len(seeds)), torch.nan)
+    if resumed is not None:
+        encoder.load(checkpoint.part(resumed.state, "encoder"))
+        problem.load(checkpoint.part(resumed.state, "problem"))
+        stopping.load(checkpoint.part(resumed.state, "stopping"))
+        splits.set_state(resumed.state["splits"].cpu())
+        active = resumed.state["active"].cpu().numpy()
+        curves[:, : resumed.iteration] = resumed.state["curves"]
+    positions, pace = torch.from_numpy(active).to(start.device), torch.from_numpy(stopping.pace[active]).to(start)
 
-    for iteration in range(config.num_iterations):
+    def state(following: int) -> Checkpoint:
+        parts = {"encoder": encoder.state(), "problem": problem.state(), "stopping": stopping.state()}
+        own = {"splits": splits.get_state(), "active": torch.from_numpy(active), "curves": curves[:, :following]}
+        return Checkpoint(tuple(seeds), batch_size, following, {**checkpoint.joined(**parts), **own})
+
+    for iteration in range(0 if resumed is None else resumed.iteration, config.num_iterations):
         anneal = config.annealing(iteration)
         prototypes = encoder.prototypes()
         grad, test_error, shares = _gradient(phi1, problem, config, prototypes, config.temperature * anneal, splits)
@@ -154,24 +182,26 @@ def _search_batch(phi1: Rows, phi2: Rows, config: Config, solver: InnerSolver, s
             ends = stopping.update(iteration, active, history[0])
             finished = _finished(encoder, active, ends, seeds, history, stopping.converged)
             pace = torch.from_numpy(stopping.pace[active]).to(pace)
+        searched = tuple(seeds[i] for i in active)
+        if ends.any() and not ends.all():
+            active = active[~ends]
+            remaining = torch.from_numpy(np.flatnonzero(~ends)).to(positions.device)
+            positions, pace = positions[remaining], pace[remaining]
+            encoder.keep(remaining)
+            problem.keep(remaining)
         yield Step(
             iteration=iteration,
-            seeds=tuple(seeds[i] for i in active),
+            seeds=searched,
             objective=objective,
             test_error=test_error,
             label_shares=shares.T,
             prototypes=prototypes,
             finished=finished,
             progress=0.0,
+            checkpoint=None if ends.all() else partial(state, iteration + 1),
         )
         if ends.all():
             return
-        if ends.any():
-            active = active[~ends]
-            remaining = torch.from_numpy(np.flatnonzero(~ends)).to(positions.device)
-            positions, pace = positions[remaining], pace[remaining]
-            encoder.keep(remaining)
-            problem.keep(remaining)
 
 
 def _finished(
@@ -243,6 +273,17 @@ class EarlyStopping:
         self._ends_at = np.full(num_seeds, config.num_iterations - 1)
         self.converged = np.zeros(num_seeds, bool)
         self.pace = np.ones(num_seeds)  # the factor on every seed's step size
+
+    def state(self) -> dict[str, Tensor]:
+        """All that changes during a search."""
+        arrays = {"ends_at": self._ends_at, "converged": self.converged, "pace": self.pace}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a state."""
+        self._ends_at, self.converged, self.pace = (
+            state[name].cpu().numpy() for name in ("ends_at", "converged", "pace")
+        )
 
     def _judges_plateaus(self, iteration: int) -> bool:
         """Whether to test for plateaus: a test at every iteration would stop at a lucky split."""

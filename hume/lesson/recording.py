@@ -7,7 +7,7 @@
 `record` observes `search` through its solver: the recorded values are those that the engine computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -222,6 +222,12 @@ class _WatchedProblem:
 
     def keep(self, seeds: Tensor) -> None:
         self._problem.keep(seeds)
+
+    def state(self) -> dict[str, Tensor]:
+        return self._problem.state()
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self._problem.load(state)
 
 
 def record(phi1: Tensor, phi2: Tensor, config: Config, solver: Implicit, *, seed: int) -> Recording:

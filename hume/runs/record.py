@@ -2,6 +2,7 @@
 
 run.json              the request
 seeds/*.safetensors   a file a finished seed: prototypes, labeling, objective
+search.safetensors    where the search stands, see `hume.runs.checkpoint`; while it is under way
 trajectories/*.safetensors  prototypes during the search, see `hume.runs.trajectory`; optional
 refined/*.safetensors  the labelings after refinement, see `hume.runs.refinement`; where they are refined
 scores.json           the scores; present once the run is finished

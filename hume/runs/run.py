@@ -6,7 +6,7 @@
 Every stage goes on from what `hume.runs.record` has on disk.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -21,7 +21,7 @@ from hume.common.progress import Progress
 from hume.data import splits
 from hume.data.dataset import Dataset
 from hume.engine.search import Step
-from hume.runs import cost, evenness, ray_cluster, result, searching
+from hume.runs import checkpoint, cost, evenness, ray_cluster, result, searching
 from hume.runs.record import Record
 from hume.runs.refinement import Final, RefinedLabelings, Refinement
 from hume.runs.request import write_request
@@ -94,8 +94,8 @@ class Run(Record):
         if search:
             if request.origin == "authors":
                 raise RunError(f"the import of run {self.name!r} is not complete: import its tasks again, as a new run")
-            recorder = Recorder(self.folder, request.seeds, request.config.num_iterations).record if record else None
-            self._search(dataset, device, start, [call for call in (recorder, on_step) if call is not None])
+            recorder = Recorder(self.folder, request.seeds, request.config.num_iterations) if record else None
+            self._search(dataset, device, start, recorder, on_step)
         searched = perf_counter()
         labelings, K = self.labelings(), request.config.num_classes
         scored = result.score_labelings(dataset, request.phi2, labelings, K, device=device, on_fold=on_fold)
@@ -147,14 +147,31 @@ class Run(Record):
         files.write_final(final)
         return seeds, refined, final
 
-    def _search(self, dataset: Dataset, device: str, start: float, callbacks: Sequence[Callable[[Step], None]]) -> None:
+    def _search(
+        self,
+        dataset: Dataset,
+        device: str,
+        start: float,
+        recorder: Recorder | None,
+        on_step: Callable[[Step], None] | None,
+    ) -> None:
         """Search the seeds that are missing, here or on the cluster, and write each when it has ended."""
-        request = self.request
+        request, stand = self.request, checkpoint.read(self.folder, device, self.missing_seeds)
+        if recorder is not None and stand.frames:
+            recorder.load(stand.frames)
+        saver, missing = checkpoint.Saver(self.folder, recorder), set(self.missing_seeds)
+        callbacks = [None if recorder is None else recorder.record, on_step, saver.save]
         arguments = (
             dataset, request.phi1, request.phi2, request.config, request.solver, self.missing_seeds, request.setting
         )  # fmt: skip
         phi1, steps = (
-            searching.prepare_search(*arguments, device, request.seed_batch, refines=request.refine == "joint")
+            searching.prepare_search(
+                *arguments,
+                device,
+                request.seed_batch or stand.batch_size,
+                refines=request.refine == "joint",
+                resumed=stand.checkpoint,
+            )
             if request.cluster is None
             else ray_cluster.prepare_search(*arguments, request.cluster)
         )
@@ -163,12 +180,14 @@ class Run(Record):
                 # Existing scores are of fewer seeds than there will be; a search that fails to start keeps them.
                 if number == 0:
                     (self.folder / "scores.json").unlink(missing_ok=True)
-                if step.finished:
-                    labelings = searching.label_all(phi1, step.finished)
-                    for seed, labeling in zip(step.finished, labelings, strict=True):
+                ended = [seed for seed in step.finished if seed.seed in missing]  # others ended before a kill
+                if ended:
+                    for seed, labeling in zip(ended, searching.label_all(phi1, ended), strict=True):
                         self.write_seed(seed, labeling, perf_counter() - start)
                 for callback in callbacks:
-                    callback(step)
+                    if callback is not None:
+                        callback(step)
         finally:
             if isinstance(steps, Generator):
                 steps.close()  # a cluster is released before the error is reported
+        checkpoint.remove(self.folder)

@@ -13,6 +13,7 @@ from hume.data import space_rows
 from hume.data.dataset import Dataset, Space
 from hume.data.rows import Rows, subset
 from hume.data.splits import Setting, searched_rows
+from hume.engine.checkpoint import Checkpoint
 from hume.engine.config import Config
 from hume.engine.inner import InnerSolver
 from hume.engine.multi_gpu import search_on
@@ -59,12 +60,13 @@ def prepare_search(
     seed_batch: int | None = None,
     *,
     refines: bool = False,
+    resumed: Checkpoint | None = None,
 ) -> tuple[Rows, Iterator[Step]]:
     """All rows of φ1 as the search sees them, (N, d1) on the device, and the iterator of the search's steps.
 
     Spaces whose copies do not fit comfortably into memory stay on disk. Where there are several
-    GPUs, `cuda` searches on all of them. Raises InputError when there is not enough memory for the rest of the search,
-    for its scores and, where it `refines`, for its refinement.
+    GPUs, `cuda` searches on all of them. resumed: where an earlier search stood. Raises InputError when there is not
+    enough memory for the rest of the search, for its scores and, where it `refines`, for its refinement.
     """
     rows = searched_rows(dataset, setting)
     space1, space2 = dataset.space(phi1), dataset.space(phi2)
@@ -75,7 +77,7 @@ def prepare_search(
     needed = cost.least_bytes(N, d1, d2, config, solver, len(seeds), on_disk=on_disk, refines=refines)
     _check_memory(needed, on_disk, device)
     first, searched = searched_pair(space1, space2, config, rows, device, on_disk=on_disk)
-    return first, _search(device, searched, config, solver, seeds, seed_batch)
+    return first, _search(device, searched, config, solver, seeds, seed_batch, resumed)
 
 
 def searched_pair(
@@ -97,12 +99,13 @@ def _search(
     solver: InnerSolver,
     seeds: Sequence[int],
     seed_batch: int | None,
+    resumed: Checkpoint | None,
 ) -> Iterator[Step]:
     count = torch.cuda.device_count() if device == "cuda" else 1
     if count > 1:
         gpus = [f"cuda:{number}" for number in range(count)]
         return search_on(gpus, *pair, config, solver=solver, seeds=seeds, seed_batch=seed_batch)
-    return search(*pair, config, solver=solver, seeds=seeds, seed_batch=seed_batch)
+    return search(*pair, config, solver=solver, seeds=seeds, seed_batch=seed_batch, resumed=resumed)
 
 
 def _check_memory(needed: int, on_disk: bool, device: str) -> None:

@@ -13,7 +13,7 @@ wherever a search ends.
 import shutil
 import weakref
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,13 +126,35 @@ class Recorder:
             fitting = plan(len(self._seeds), num_classes, dim, self._max_bytes)
             self._times = times(self._num_iterations, fitting.frames - 1)
             self._chosen = frozenset(self._seeds[: fitting.seeds])
-        positions = [i for i, seed in enumerate(step.seeds) if seed in self._chosen]
+        positions = [
+            i for i, seed in enumerate(step.seeds)
+            if seed in self._chosen and (step.iteration == 0 or seed in self._frames)
+        ]  # fmt: skip
         if not positions:
             return
         self._take(step, positions)
         for seed in step.finished:
-            if seed.seed in self._chosen:
+            if seed.seed in self._frames:
                 self._write(seed, self._frames.pop(seed.seed))
+
+    def state(self) -> dict[str, Tensor]:
+        """The frames so far of the seeds under way, to go on with them after a kill."""
+        frames = {id(frame): frame for each in self._frames.values() for frame in each}
+        state = {}
+        for number, frame in enumerate(frames.values()):
+            state[f"{number}.iteration"] = torch.tensor(frame.iteration)
+            state[f"{number}.seeds"] = torch.tensor(frame.seeds)
+            state[f"{number}.prototypes"] = frame.prototypes
+        return state
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from the frames of an earlier search; a seed without any is not recorded."""
+        for number in range(len(state) // 3):
+            iteration, seeds, prototypes = (state[f"{number}.{name}"] for name in ("iteration", "seeds", "prototypes"))
+            own = tuple(seeds.tolist())
+            frame = _Frame(int(iteration), own, prototypes, weakref.ref(prototypes))
+            for seed in own:
+                self._frames.setdefault(seed, []).append(frame)
 
     def _take(self, step: Step, positions: list[int]) -> None:
         seeds = tuple(step.seeds[i] for i in positions)

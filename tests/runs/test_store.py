@@ -1,5 +1,6 @@
 """Runs on disk survive what happens to processes: kills, locks, full disks, changed data, folders removed by hand."""
 
+import itertools
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from time import time
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError, RunError
@@ -23,9 +25,10 @@ from hume.engine.config import Config, preset
 from hume.engine.inner import Implicit, Unrolled
 from hume.exchange.author_files import AuthorTask, write_tasks
 from hume.exchange.author_runs import export_run, import_tasks
-from hume.runs import discover
+from hume.runs import checkpoint, discover
 from hume.runs.request import Request
 from hume.runs.store import Store, default_home
+from hume.runs.trajectory import trajectory_path
 from tests.support.planted import planted
 from tests.support.rules import cases
 
@@ -61,6 +64,15 @@ def kill_early(run):
     """Leave a run as a process does that dies once some seeds are on disk."""
     with pytest.raises(StoppedError):
         run.execute(on_step=stop_after_the_first_seed)
+
+
+def same_as(run, other):
+    """Every seed of two runs is the same to the last bit."""
+    assert run.finished_seeds == other.finished_seeds
+    for name in ("prototypes", "labeling", "objective", "test_error"):
+        for seed, (one, two) in enumerate(zip(run.array(name), other.array(name), strict=True)):
+            np.testing.assert_array_equal(one, two, err_msg=f"{name} of seed {seed}")
+    np.testing.assert_array_equal(run.cv_score(), other.cv_score())
 
 
 def on_disk(run):
@@ -156,17 +168,73 @@ def test_a_killed_run_goes_on_from_its_finished_seeds(store, dataset, finished):
         run.scores()
     before = on_disk(run)
 
-    searched = set()
     resumed = Store(store.home).open("killed")
-    values = resumed.execute(on_step=lambda step: searched.update(step.seeds))
-    assert searched == set(SEEDS) - {int(path.stem) for path in before}
+    values = resumed.execute()
     after = on_disk(resumed)
     assert {path: after[path] for path in before} == before
     assert values["seeds"] == list(SEEDS)
     assert resumed.state == "finished"
-    for labeling, uninterrupted in zip(resumed.labelings(), finished.labelings(), strict=True):
-        assert np.mean(labeling == uninterrupted) >= 0.995
-    np.testing.assert_allclose(values["cv_score"], finished.cv_score(), atol=0.01)
+    same_as(resumed, finished)
+
+
+def killed_at(run, moments):
+    """Leave a run in the middle of its search, again and again, then let it finish."""
+    for moment in moments:
+        steps = itertools.count()
+
+        def stop(step, steps=steps, moment=moment):
+            if next(steps) == moment:
+                raise StoppedError
+
+        with pytest.raises(StoppedError):
+            run.execute(on_step=stop)
+    run.execute()
+    return run
+
+
+@cases(
+    ("changes", "seed_batch", "unrolled", "moments"),
+    [
+        ({"patience": 20}, None, False, (0, 30, 12)),
+        ({"patience": 20}, 2, False, (50, 25, 70)),
+        ({"encoder": "householder", "num_iterations": 16}, 3, False, (7, 15)),
+        ({"num_iterations": 8, "patience": None}, 2, True, (3, 10)),
+    ],
+)
+def test_a_search_killed_at_any_moment_ends_as_if_it_had_not_been(
+    dataset, tmp_path, monkeypatch, changes, seed_batch, unrolled, moments
+):
+    monkeypatch.setattr(checkpoint, "EVERY", 0)
+    monkeypatch.setattr(checkpoint, "MOST_SHARE", float("inf"))
+    store = Store(tmp_path)
+    config, solver = preset("fast", num_classes=CLASSES, num_samples=dataset.num_samples)
+    config = replace(config, **({"step_size": 0.01, "patience": 50, "min_gain": 0} | changes))
+    options = {
+        "phi1": "phi1", "phi2": "phi2", "config": config, "seeds": SEEDS, "seed_batch": seed_batch,
+        "solver": Unrolled(inner_steps=5, inner_step_size=0.1) if unrolled else solver,
+    }  # fmt: skip
+    undisturbed = store.create(dataset, name="undisturbed", **options)
+    undisturbed.execute()
+    killed = killed_at(store.create(dataset, name="killed", **options), moments)
+    same_as(killed, undisturbed)
+    for seed in SEEDS:
+        one, two = (load_file(trajectory_path(run.folder, seed)) for run in (killed, undisturbed))
+        np.testing.assert_array_equal(one["iterations"], two["iterations"])
+        np.testing.assert_array_equal(one["prototypes"], two["prototypes"])
+    assert not (killed.folder / checkpoint.FILE).exists()
+
+
+@cases("damage", [b"", b"no safetensors", None])
+def test_a_damaged_checkpoint_costs_only_what_it_held(dataset, tmp_path, damage):
+    run = create(Store(tmp_path), dataset, "killed", min_gain=0)
+    kill_early(run)
+    path = run.folder / checkpoint.FILE
+    path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
+    done = on_disk(run)
+    run.execute()
+    assert run.state == "finished"
+    after = on_disk(run)
+    assert {path: after[path] for path in done} == done
 
 
 def test_a_run_killed_before_its_scores_is_only_scored(store, dataset, finished):
