@@ -27,6 +27,7 @@ from tests.support.server import AppServer
 
 RUN = "ready"
 QUEUED = 12  # searches of 100 seeds, so that one is under way to the end
+DRAWN = ".stage[data-drawn]"  # a map
 SCRIPT_ENDED = "() => document.querySelector('[data-testid=\"stApp\"]')?.dataset.testScriptState === 'notRunning'"
 Times = dict[tuple[str, str], list[float]]  # page and what was done there -> seconds
 
@@ -42,7 +43,7 @@ def main() -> None:
         with AppServer(home) as server:
             page = open_page(chromium)
             page.goto(f"{server.url}/explore?run={RUN}")
-            page.locator(".js-plotly-plot .main-svg").first.wait_for()
+            page.locator(DRAWN).first.wait_for()
             visits(page)  # every page once, so that nothing is read for the first time
             conditions = {"idle": (False, False), "map": (False, True), "search": (True, False), "both": (True, True)}
             for name, (searching, mapping) in conditions.items():
@@ -89,9 +90,9 @@ def map_under_way(chromium: Browser, server: AppServer, home: Path) -> Iterator[
     page.goto(f"{server.url}/explore?run={RUN}&map=both")
     page.get_by_text("Computing the map").wait_for()
     yield
-    ended = page.locator(".js-plotly-plot").count() > 0
+    ended = page.locator(DRAWN).count() > 0
     print("  the map was computed", "before the round ended" if ended else "throughout the round")
-    page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=600_000)
+    page.locator(DRAWN).first.wait_for(timeout=600_000)
     page.context.close()
     for created in set(home.glob("maps/*.safetensors")) - known:
         created.unlink()

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from hume import Store
 from hume.runs.findings import Findings
 from tests.support.chromium import Tabs, circle, download, map_in, plot_in, points_on, rows_in, settle
+from tests.support.finished_runs import search
 from tests.support.server import AppServer
 
 PER_PAGE = 60  # pictures of a selection
@@ -143,3 +144,34 @@ def test_the_map_downloads_as_a_picture(page: Page, stage: Locator) -> None:
     assert name == "digits-map.png"
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10, "there are points on it"
+
+
+@pytest.mark.slow
+def test_a_lasso_on_one_map_shows_on_the_other(server: AppServer, page: Page) -> None:
+    """The samples, not their places, are what two maps share; hovering one rings it on both."""
+    page.goto(f"{server.url}/explore?run=digits&map=φ1&second_map=φ2&second_colour=Vote share")
+    first, second = map_in(page), map_in(page, 1)
+    within = circle(page, second, 40)
+    expect(page.locator(".st-key-selection button.tile").first).to_be_visible()
+    settle(page)
+    chosen = [set(map(int, stage.evaluate("stage => stage.chosenRows()"))) for stage in (first, second)]
+    assert chosen[0] == chosen[1] >= within
+    assert len(chosen[0]) == selected_count(page)
+    places = [points_on(stage) for stage in (first, second)]
+    assert not np.allclose(places[0][:, :2] - places[0][0, :2], places[1][:, :2] - places[1][0, :2], atol=5)
+
+
+@pytest.mark.slow
+def test_coordinates_of_the_data_are_a_map_of_the_earth(server: AppServer, page: Page) -> None:
+    search(server.home, "earth", "earth", 1)
+    page.goto(f"{server.url}/explore?run=earth&map=columns")
+    stage = map_in(page)
+    points, columns = points_on(stage), Store(server.home).open("earth").dataset().columns
+    order = points[:, 2].astype(int)
+    for axis, name, upwards in ((0, "longitude", 1), (1, "latitude", -1)):
+        degrees = columns[name][order]
+        slope, offset = np.polyfit(degrees, points[:, axis], 1)
+        assert slope * upwards > 0
+        assert np.abs(slope * degrees + offset - points[:, axis]).max() < 0.5
+    drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((value) => value)"
+    assert stage.locator("canvas.under").evaluate(drawn), "the outline of the land"

@@ -153,7 +153,7 @@ def map_in(page: Page, panel: int = 0) -> Locator:
     stage = page.locator(".stage").nth(panel)
     stage.wait_for()
     settle(page)
-    page.wait_for_function("stage => stage.pointsInWindow().length", arg=stage.element_handle())
+    page.locator(".stage[data-drawn]").nth(panel).wait_for()
     stage.scroll_into_view_if_needed()
     return stage
 

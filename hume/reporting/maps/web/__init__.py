@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
-_PARTS = ("points.js", "places.js", "names.js", "view.js", "gestures.js", "panel.js", "map.js")
+_PARTS = ("points.js", "places.js", "names.js", "bits.js", "view.js", "gestures.js", "panel.js", "map.js")
 
 
 def script(adapter: str = "streamlit.js", *, styled: bool = False) -> str:

@@ -77,6 +77,7 @@ function createMap(root, host) {
     const colour = map.colourOf(panel)
     return colour.kind === "classes" ? colour : map.classes ?? { codes: NOBODY, names: [] }
   }
+  map.aspect = () => Math.min(...(map.data.panels ?? []).map((panel) => panel.aspect ?? 0)) // of the least wide map
   map.stateOf = (row) => {
     for (let c = 0; c < map.colours.length; c++) {
       if (map.isolated[c].size && !map.isolated[c].has(map.colours[c].codes[row])) return HIDDEN
@@ -231,17 +232,21 @@ function createMap(root, host) {
     map.colours = data.colours.map((colour, c) => ({ ...colour, codes: ofColours[2 * c], values: ofColours[2 * c + 1] }))
     while (panels.length > data.panels.length) panels.pop().remove()
     while (panels.length < data.panels.length) panels.push(createPanel(stages, map))
+    let isOther = JSON.stringify(before) !== JSON.stringify(data.colours)
     data.panels.forEach((given, i) => {
       const [places, rows, outline] = found.slice(3 * i, 3 * i + 3)
-      panels[i].update(given, places, rows ?? wholeRange(data.samples), outline)
+      isOther = panels[i].update(given, places, rows ?? wholeRange(data.samples), outline) || isOther
     })
-    if (isAnswered && selection !== data.selected.n) {
+    const isNew = isAnswered && selection !== data.selected.n
+    if (isNew) {
       selection = data.selected.n
       map.selected = bitsOf(data.selected, data.samples)
     }
     if (map.selected && map.selected.length !== data.samples) map.selected = null
-    drawLegend()
-    map.repaint()
+    if (isOther) {
+      drawLegend()
+      map.repaint()
+    } else if (isNew) panels.forEach((panel) => panel.mark())
     if (data.centre !== null && data.centre !== centred) panels.forEach((panel) => panel.show(data.opened))
     centred = data.centre
     forget(data)
@@ -271,27 +276,4 @@ function createMap(root, host) {
   }
 
   return { update, remove: () => { turn++; panels.forEach((panel) => panel.remove()); box.remove() } }
-}
-
-// --- selections as bits --------------------------------------------------------------------------------
-
-// One bit a sample, the first in the lowest of the first byte, as base64.
-function packed(bits) {
-  const bytes = new Uint8Array(Math.ceil(bits.length / 8))
-  for (let row = 0; row < bits.length; row++) if (bits[row]) bytes[row >> 3] |= 1 << (row & 7)
-  let text = ""
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192))
-  return btoa(text)
-}
-
-function bitsOf({ rows, mask }, samples) {
-  const bits = new Uint8Array(samples)
-  if (mask) {
-    const text = atob(mask)
-    for (let row = 0; row < samples; row++) bits[row] = (text.charCodeAt(row >> 3) >> (row & 7)) & 1
-    return bits
-  }
-  if (!rows?.length) return null
-  for (const row of rows) if (row < samples) bits[row] = 1
-  return bits
 }

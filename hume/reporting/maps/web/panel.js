@@ -5,13 +5,6 @@ const CLOSE = 12 // times enlarged to show one sample
 const LOWEST = 240 // px of a frame
 const PAUSE = 120 // ms until names move to their places
 
-function node(tag, className, parent) {
-  const made = document.createElement(tag)
-  if (className) made.className = className
-  parent?.append(made)
-  return made
-}
-
 function createPanel(parent, map) {
   const frame = node("div", "panel", parent)
   const title = node("div", "title", frame)
@@ -104,8 +97,8 @@ function createPanel(parent, map) {
   // --- drawing -----------------------------------------------------------------------------------
 
   function resize() {
-    // A wide map needs no tall frame.
-    const flat = shape.aspect > 1.2 && Math.max(LOWEST, stage.clientWidth / shape.aspect)
+    // Wide maps need no tall frame.
+    const flat = map.aspect() > 1.2 && Math.max(LOWEST, stage.clientWidth / map.aspect())
     stage.style.height = flat && flat < map.data.height ? `${Math.round(flat)}px` : ""
     const [width, height] = [stage.clientWidth, stage.clientHeight]
     const ratio = devicePixelRatio || 1
@@ -136,6 +129,7 @@ function createPanel(parent, map) {
     points?.draw({ scale, shift: [-view.x * scale[0], -view.y * scale[1]], size: size * ratio, opacity })
     drawOutline(ratio)
     drawOver(ratio, inView, size)
+    stage.dataset.drawn = panel.rows.length
     if (stale) {
       stale = false
       clearTimeout(timer)
@@ -285,7 +279,8 @@ function createPanel(parent, map) {
     points?.free()
     frame.remove()
   }
-  // For tests: where every point that is shown stands in the window, with its row.
+  // For tests: the selected rows, and where every point that is shown stands in the window, with its row.
+  stage.chosenRows = () => Array.from(panel.rows).filter((row, i) => panel.looks[2 * i + 1] === CHOSEN)
   stage.pointsInWindow = () => {
     const box = stage.getBoundingClientRect()
     const shown = []

@@ -3,6 +3,13 @@
 const MARGIN = 0.95 // of the frame that the whole map fills
 const MOST = 400 // times enlarged
 
+function node(tag, className, parent) {
+  const made = document.createElement(tag)
+  if (className) made.className = className
+  parent?.append(made)
+  return made
+}
+
 function createView(shapeOf, changed) {
   const own = { x: 0, y: 0, zoom: 1, width: 1, height: 1 }
   const scales = () => {
