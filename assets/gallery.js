@@ -7,6 +7,8 @@ const PREVIEW_DELAY = 120 // ms
 const GAP = 8 // px between a tile and its preview
 const EXPIRY = 10_000 // ms after which an unacknowledged click is dropped
 const galleries = new WeakMap()
+let focused // what had the focus last: the label of its gallery and its row
+document.addEventListener("pointerdown", () => (focused = undefined), true)
 
 export default function show({ parentElement, data, setTriggerValue }) {
   let gallery = galleries.get(parentElement)
@@ -50,9 +52,13 @@ function create(parent) {
     const tile = tileOf(event)
     if (!tile) return
     makeCurrent(gallery, tile)
+    focused = { label: gallery.data.label, row: tile.dataset.row }
     if (tile.matches(":focus-visible")) enlarge(gallery, tile)
   })
-  grid.addEventListener("focusout", () => shrink(gallery))
+  grid.addEventListener("focusout", (event) => {
+    shrink(gallery)
+    if (event.relatedTarget) focused = undefined // not when the page draws it anew
+  })
   grid.addEventListener("pointerover", (event) => {
     const tile = tileOf(event)
     if (tile && event.pointerType === "mouse") enlarge(gallery, tile)
@@ -103,6 +109,8 @@ function update(gallery, data) {
   }
   const current = grid.querySelector('.tile[tabindex="0"]') ?? grid.firstElementChild
   if (current) makeCurrent(gallery, current)
+  if (focused?.label === data.label && document.activeElement === document.body)
+    grid.querySelector(`.tile[data-row="${focused.row}"]`)?.focus()
   if (data.reveal && data.tiles[0]?.[0] !== gallery.revealed) {
     gallery.revealed = data.tiles[0]?.[0]
     grid.scrollIntoView({ block: "nearest" })

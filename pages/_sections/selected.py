@@ -16,8 +16,9 @@ PER_PAGE = 60  # pictures
 def section(found: Findings) -> None:
     """The selected samples as pictures, or the table of all samples."""
     rows = selection.rows(found)
+    above = st.container()  # also where it stays empty: what opens below is not to move
     if rows:
-        head, clear = st.columns([2, 1], vertical_alignment="center")
+        head, clear = above.columns([2, 1], vertical_alignment="center")
         words = selection_sentences.composition(found.vote.labeling[rows], runs.class_names(found))
         head.markdown(f"**{len(rows):,} sample{'s' * (len(rows) != 1)}** · {plots.plain(words)}")
         clear.button("Clear", key="clear selection", on_click=selection.clear, args=(found,), shortcut="Esc")
