@@ -7,6 +7,7 @@ const PREVIEW_DELAY = 120 // ms
 const GAP = 8 // px between a tile and its preview
 const EXPIRY = 10_000 // ms after which an unacknowledged click is dropped
 const galleries = new WeakMap()
+const live = new Set()
 let focused // what had the focus last: the label of its gallery and its row
 document.addEventListener("pointerdown", () => (focused = undefined), true)
 
@@ -15,6 +16,7 @@ export default function show({ parentElement, data, setTriggerValue }) {
   if (!gallery) {
     gallery = create(parentElement)
     galleries.set(parentElement, gallery)
+    live.add(gallery)
   }
   gallery.send = (row, key) => send(gallery, row, key, setTriggerValue)
   update(gallery, data)
@@ -24,6 +26,8 @@ export default function show({ parentElement, data, setTriggerValue }) {
     gallery.grid.remove()
     gallery.preview.remove()
     galleries.delete(parentElement)
+    live.delete(gallery)
+    setTimeout(refocus)
   }
 }
 
@@ -109,12 +113,7 @@ function update(gallery, data) {
   }
   const current = grid.querySelector('.tile[tabindex="0"]') ?? grid.firstElementChild
   if (current) makeCurrent(gallery, current)
-  if (focused?.label === data.label && document.activeElement === document.body)
-    grid.querySelector(`.tile[data-row="${focused.row}"]`)?.focus()
-  if (data.reveal && data.tiles[0]?.[0] !== gallery.revealed) {
-    gallery.revealed = data.tiles[0]?.[0]
-    grid.scrollIntoView({ block: "nearest" })
-  }
+  refocus()
   if (gallery.enlarged && !gallery.enlarged.isConnected) shrink(gallery)
 }
 
@@ -186,6 +185,13 @@ function onKey(gallery, event) {
   if (!(event.key in steps)) return
   event.preventDefault()
   tiles[index + steps[event.key]]?.focus()
+}
+
+// A gallery that is drawn anew takes over the focus of the one before, whichever comes or goes first.
+function refocus() {
+  if (!focused || document.activeElement !== document.body) return
+  for (const { grid, data } of live)
+    if (data.label === focused.label) grid.querySelector(`.tile[data-row="${focused.row}"]`)?.focus()
 }
 
 // An arrow key that nothing else has a use for goes to the page's main gallery.

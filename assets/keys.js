@@ -3,11 +3,13 @@
 const FIELDS = "textarea, select, [contenteditable], [role=combobox], [role=listbox], [role=textbox], [role=grid], [role=dialog]"
 const STEERED = "[role=slider], [role=radiogroup], [role=tablist], [type=range], [type=radio]" // by arrow keys
 const EXPIRY = 10_000 // ms after which an unacknowledged key is dropped
+const SETTLING = [0, 300, 900, 2000] // ms after which what a person opened is where it stays
 const pages = new WeakMap()
 
 export default function listen({ parentElement, data, setTriggerValue }) {
   const page = pages.get(parentElement) ?? { pressed: [] }
   Object.assign(page, { data, setTriggerValue })
+  reveal(page, data.reveal)
   if (!pages.has(parentElement)) {
     pages.set(parentElement, page)
     page.hear = (event) => hear(page, event)
@@ -28,6 +30,20 @@ function hear(page, event) {
   const earlier = pressed.filter((one) => one.n > data.heard && one.n > n - EXPIRY)
   page.pressed = [...earlier, { key: event.key, n }]
   page.setTriggerValue("pressed", { key: event.key, n, earlier })
+}
+
+// On a narrow screen what opens beside the map lies below it.
+function reveal(page, opened) {
+  if (page.revealed === opened) return
+  page.revealed = opened
+  if (!opened) return
+  const still = new AbortController()
+  for (const name of ["wheel", "touchmove", "keydown", "pointerdown"])
+    addEventListener(name, () => still.abort(), { once: true, signal: still.signal })
+  for (const delay of SETTLING)
+    setTimeout(() => {
+      if (!still.signal.aborted) document.querySelector(".st-key-opened")?.scrollIntoView({ block: "nearest" })
+    }, delay)
 }
 
 function typing(event) {

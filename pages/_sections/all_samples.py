@@ -46,8 +46,9 @@ def section(found: Findings) -> None:
         st.session_state["listing"] = st.session_state.get("listing", 0) + 1  # other rows have no ticks
     key = f"samples #{st.session_state['listing']}"
     st.dataframe(
-        shown, key=key, on_select=lambda: _ticked(found, key, rows), selection_mode="multi-row", height=HEIGHT,
-        row_height=None if pictures is None else ROW_HEIGHT, placeholder="",
+        shown, key=key, on_select=lambda: _ticked(found, key, rows), selection_mode="multi-row",
+        height=min(HEIGHT, ROW_HEIGHT * (len(rows) + 1) + 4),
+        row_height=ROW_HEIGHT, placeholder="",
         column_config={
             "picture": st.column_config.ImageColumn("", width=52),
             **{name: st.column_config.NumberColumn(format="%.3f") for name in SHARES},

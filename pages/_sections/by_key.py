@@ -76,7 +76,7 @@ def listen(found: Findings, sheet: Sheet, row: int | None = None) -> None:
     if row is not None:
         actions |= {key: partial(on_picture, found, row, key) for key in ("x", *DIGITS)}
         actions |= {f"Arrow{way}": partial(turn, found, row, step) for way, step in WAYS.items()}
-    keys(actions, sheet)
+    keys(actions, sheet, opened=row)
 
 
 def turn(found: Findings, row: int, step: int) -> None:

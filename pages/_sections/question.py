@@ -29,7 +29,7 @@ def ask(asked: Batch, row: int, given: Review) -> None:
         _sample(found, row)
         if not asked.about.audit:  # which nothing that was found of it should sway
             st.page_link(runs.EXPLORE, label="Open on Explore", icon=":material/hub:",
-                         query_params={"run": found.run.name, "sample": str(row)})  # fmt: skip
+                         query_params={"sample": str(row)})  # fmt: skip
     with right:
         _classes(asked, row, given)
         _otherwise(asked, row, given)

@@ -52,13 +52,14 @@ def section(found: Findings, row: int) -> None:
     """A sample in one column."""
     view = SampleView(found, row)
     files = ground_truth.file_names(found.dataset)
-    st.subheader(f"Sample {row}" + (f" · {plots.plain(files[row])}" if files else ""))
-    _ways(found, row)
-    left, right = st.columns(2, gap="small")
-    with left:
-        _picture(found, row)
-    with right:
-        _facts(view)
+    with st.container(key="opened"):
+        st.subheader(f"Sample {row}" + (f" · {plots.plain(files[row])}" if files else ""))
+        _ways(found, row)
+        left, right = st.columns(2, gap="small")
+        with left:
+            _picture(found, row)
+        with right:
+            _facts(view)
     correct.samples(found, [row])
     request = found.run.request
     _near(view, "phi1", f"Nearest in φ1 ({request.phi1})")
@@ -96,7 +97,7 @@ def _picture(found: Findings, row: int) -> None:
     data = found.dataset
     picture, problem = _original(data, row)
     if picture is None or max(picture.size) <= SMALL:
-        gallery([Tile(row)], key="sample", dataset=data, label=f"Sample {row}", size=ENLARGED, reveal=True)
+        gallery([Tile(row)], key="sample", dataset=data, label=f"Sample {row}", size=ENLARGED)
     else:
         st.image(picture, caption=f"{picture.width} × {picture.height} pixels")
     if problem:

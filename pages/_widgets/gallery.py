@@ -42,15 +42,14 @@ def gallery(
     on_key: Callable[[int, str], None] | None = None,
     keys: Sequence[str] = (),
     main: bool = False,
-    reveal: bool = False,
 ) -> int | None:
     """Draw samples as a grid of buttons; returns the row clicked on in this rerun, else None.
 
     key: unique on the page. label: the accessible name of the grid. size: of a tile, in CSS pixels. on_click: called
     before the rerun with the row of every click, also of several between two reruns. on_key: so with every key of
     `keys` pressed on a picture, as the browser calls it; for Enter pictures have a corner to click on, too. main: the
-    gallery that arrow keys lead to. reveal: scrolled to when it shows another sample. A dataset without images shows
-    cards with row numbers. Raises InputError for images that cannot be shown.
+    gallery that arrow keys lead to. A dataset without images shows cards with row numbers. Raises InputError for
+    images that cannot be shown.
     """
     pictures = register(dataset)
     large = f"?size={PREVIEW}" if pictures is not None and pictures.shrunk else ""
@@ -80,7 +79,6 @@ def gallery(
             "keys": list(keys),
             "opens": "Enter" in keys,
             "main": main,
-            "reveal": reveal,
             "heard": heard(key),
         },
         on_clicked_change=clicked,

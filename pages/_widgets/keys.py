@@ -15,8 +15,13 @@ _SHEET = "keys shown"
 Sheet = Sequence[tuple[str, str]]  # keys as they are called, and what they do
 
 
-def keys(actions: Mapping[str, Callable[[], None]], sheet: Sheet, *, key: str = "keys") -> None:
-    """Act on keys, as the browser calls them, before the rerun; `?` opens the sheet, as does a button."""
+def keys(
+    actions: Mapping[str, Callable[[], None]], sheet: Sheet, *, opened: int | None = None, key: str = "keys"
+) -> None:
+    """Act on keys, as the browser calls them, before the rerun; `?` opens the sheet, as does a button.
+
+    opened: the sample that is open; the container of the key "opened" is scrolled to when it is another one.
+    """
 
     def act(press: dict[str, Any]) -> None:
         name = str(press.get("key"))
@@ -28,7 +33,11 @@ def keys(actions: Mapping[str, Callable[[], None]], sheet: Sheet, *, key: str = 
     def pressed() -> None:
         hear(key, st.session_state[key].get("pressed"), act)
 
-    _mount(key=key, data={"keys": [*actions, "?"], "heard": heard(key)}, on_pressed_change=pressed)
+    _mount(
+        key=key,
+        data={"keys": [*actions, "?"], "heard": heard(key), "reveal": "" if opened is None else str(opened)},
+        on_pressed_change=pressed,
+    )
     if st.button("Keys", icon=":material/keyboard:", type="tertiary", key="show keys", help="Also by ?"):
         st.session_state[_SHEET] = True
     if st.session_state.pop(_SHEET, False):
