@@ -75,7 +75,7 @@ def append(folder: Path, decide: Callable[[History], list[Step]], log: str = FIL
             steps = decide(before)
             if not steps:
                 return before
-            now = datetime.now(UTC).isoformat(timespec="seconds")
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
             new = [step if "time" in step else {**step, "time": now} for step in steps]
             if not path.exists():
                 new = [*before.steps, *new]

@@ -50,7 +50,7 @@ def select(found: Findings, chosen: Iterable[int], source: str = MAP, filters: t
     source: one sample selected on the map is opened.
     """
     before, past, _ = now(found), *_stacks(found)
-    given = Chosen(tuple(map(int, chosen)), source, filters, datetime.now(UTC).isoformat(timespec="seconds"))
+    given = Chosen(tuple(map(int, chosen)), source, filters, datetime.now(UTC).isoformat(timespec="milliseconds"))
     if (given.rows, given.filters) == (before.rows, before.filters):
         return
     past.append(before)

@@ -177,6 +177,13 @@ def type_on(at, key, row, pressed):
     return _trigger(at, key, "clicked", {"row": row, "key": pressed})
 
 
+def key(at, component, row, pressed):
+    """Press a key on a sample of a gallery, or with no row, anywhere on the page."""
+    if row is None:
+        return _trigger(at, component, "pressed", {"key": pressed})
+    return _trigger(at, component, "clicked", {"row": row, "key": pressed})
+
+
 def sort_into(at, row, group):
     """Put a picture of the lesson's first step into a group, or with −1 back."""
     return _trigger(at, "lesson bins", "moved", {"row": row, "bin": group})
