@@ -21,7 +21,7 @@ MAX_HEIGHT = 420  # pixels of the table
 def main() -> None:
     st.title("How do two labelings differ?")
     found = runs.finished_run()
-    both = side_choice.choose(found.run)
+    both = side_choice.choose(found)
     st.markdown(
         f"**{plots.plain(difference_sentences.agreement(both))}** {plots.plain(difference_sentences.largest(both))}"
     )
@@ -98,7 +98,7 @@ def table(both: TwoLabelings) -> None:
     """All pairs of classes, the largest move first, and files of both kinds."""
     st.subheader("Who went where")
     flows = both.differences.flows[:LISTED]
-    lines = both.flow_table()[:LISTED]
+    lines = both.flow_table(LISTED)
     picked = st.dataframe(
         {name: [line[i] for line in lines] for i, name in enumerate(sides.FLOW_COLUMNS)},
         hide_index=True, on_select="rerun", selection_mode="single-row",

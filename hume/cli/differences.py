@@ -35,7 +35,7 @@ def differences(
     sentences = (difference_sentences.agreement(both), difference_sentences.largest(both))
     print(" ".join(filter(None, (*sentences, difference_sentences.what_differs(both.first.run, both.second.run)))))
     table = Table("first", "second", "samples", "share of first", "moved", box=None)
-    for *names, size, share, moved in both.flow_table()[:SHOWN]:
+    for *names, size, share, moved in both.flow_table(SHOWN):
         table.add_row(*names, f"{size:,}", percent(share), moved)
     print_table(table)
     if csv is not None:

@@ -11,18 +11,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError, RunError
+from hume.data.dataset import Dataset
 from hume.evaluation import differences, ensemble
 from hume.evaluation.differences import Differences
 from hume.evaluation.seed_statistics import compared_rows, rand_indices
+from hume.experiments.cache import Cache
 from hume.experiments.comparison import Comparison
 from hume.experiments.methods import METHODS, Method
-from hume.experiments.saved_labelings import SavedLabelings
+from hume.experiments.saved_labelings import SavedLabelings, scored_rows
 from hume.experiments.searches import of_runs
 from hume.runs import corrected, history, review
 from hume.runs.findings import Findings
@@ -67,10 +70,10 @@ class Side:
         return self.view if self.kind == "view" else f"{self.kind}-{self.number}"
 
 
-def offered(run: Run) -> list[str]:
+def offered(run: Run, dataset: Dataset | None = None) -> list[str]:
     """What a finished run has to set beside another labeling: its views, methods on its spaces, versions of its review.
 
-    Modes are left out: to find them takes a while.
+    dataset: of these samples, where it is read already. Modes are left out: to find them takes a while.
     """
     given = review.read(run)
     views = [
@@ -80,7 +83,7 @@ def offered(run: Run) -> list[str]:
     ]
     steps = [number for number, step in history.versions(run.folder) if step["kind"] in CHANGING]
     versions = [f"version-{number}" for number in steps if number != given.version]
-    folder = _comparison(run).cache.folder
+    folder = _saved(run, dataset)
     methods = [method.key for method in _methods() if (folder / f"{method.key}.safetensors").exists()]
     return [*views, *methods, *versions]
 
@@ -92,10 +95,12 @@ def is_version(run: Run, what: str) -> bool:
     return numbered is not None and is_one and int(numbered[2]) <= history.read(run.folder).lines
 
 
-def stamp(run: Run, what: str) -> int:
+def stamp(run: Run, what: str, dataset: Dataset | None = None) -> int:
     """What changes when a method is run again; 0 for a labeling of the run itself."""
-    path = _comparison(run).cache.folder / f"{what}.safetensors"
-    return path.stat().st_mtime_ns if what in METHODS and path.exists() else 0
+    if what not in METHODS:
+        return 0
+    path = _saved(run, dataset) / f"{what}.safetensors"
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def comparable(run: Run) -> list[Run]:
@@ -160,14 +165,14 @@ class TwoLabelings:
             for k, own in enumerate(self.differences.own.tolist())
         ]
 
-    def flow_table(self) -> list[tuple[str, str, int, float, str]]:
+    def flow_table(self, most: int | None = None) -> list[tuple[str, str, int, float, str]]:
         """Who went where, under `FLOW_COLUMNS`: the moved samples first, the largest group first."""
         return [
             (
                 self.first_names[flow.first], self.second_names[flow.second], flow.size, round(flow.share_of_first, 6),
                 "yes" if flow.moved else "no",
             )
-            for flow in self.differences.flows
+            for flow in self.differences.flows[:most]
         ]  # fmt: skip
 
     def moved_table(self, files: Sequence[str] | None) -> list[tuple[int, str, str, str]]:
@@ -222,6 +227,12 @@ def _of_version(run: Run, version: int, read: Read) -> Side:
 def _methods() -> Iterator[Method]:
     """Those that need no ground truth."""
     return (method for method in METHODS.values() if method.kind != "supervised")
+
+
+def _saved(run: Run, dataset: Dataset | None) -> Path:
+    """Where the labelings of methods on a run's spaces are, without reading a space."""
+    request, rows = run.request, scored_rows(dataset or run.dataset())
+    return Cache.keyed(run.home, "comparisons", (*request.fingerprints, request.config.num_classes, rows)).folder
 
 
 def _comparison(run: Run) -> Comparison:

@@ -125,7 +125,7 @@ def _labelings(found: Findings) -> dict[str, Callable[[Findings], Colour]]:
     """Labelings of other runs and of methods, on the same samples."""
     choices: dict[str, Callable[[Findings], Colour]] = {}
     for other in sides.comparable(found.run):
-        for what in sides.offered(other):
+        for what in sides.offered(other, found.dataset):
             if other.name == found.run.name and what == runs.view_of(found.run):
                 continue
             title = f"{difference_sentences.labeling(what)} ({other.name})"
@@ -134,7 +134,7 @@ def _labelings(found: Findings) -> dict[str, Callable[[Findings], Colour]]:
 
 
 def _labeling(found: Findings, title: str, other: Run, what: str) -> Colour:
-    labeling = side_choice.read(other, what).labeling
+    labeling = side_choice.read(other, what, found.dataset).labeling
     if len(labeling) == found.dataset.num_samples:
         return _another(found, title, labeling)
     st.caption(f"{plain(other.name)} labels {len(labeling):,} other samples.")
