@@ -1,9 +1,11 @@
 """Pictures of every page, light and dark, for the README: `make screenshots`.
 
 Searches the embedded Fashion-MNIST images in a new home folder, as the app's first button does, and opens the pages
-in a real browser. Writes `docs/images/<page>-<light or dark>.png`.
+in a real browser; `--only earth` and `--only explore` take one of them alone. Writes
+`docs/images/<page>-<light or dark>.png`.
 """
 
+import argparse
 import io
 import math
 import tempfile
@@ -13,11 +15,14 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from hume import Store, preset
 from hume.lesson.plan import STEPS
 from tests.support.chromium import browser, open_page, settle
 from tests.support.server import AppServer
 
 FOLDER = Path(__file__).parent / "images"
+MAP = ".stage[data-drawn]"
+SEEDS = 100  # of the search behind the picture of the earth
 COLOURS = 256  # in a picture's palette
 SEARCHED = 900_000  # milliseconds
 DRAWN = 1500  # milliseconds until a plot has been drawn
@@ -27,13 +32,46 @@ SORTED = 24  # pictures of the lesson's wall
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=["earth", "explore"])
+    only = parser.parse_args().only
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as home, AppServer(Path(home)) as server, browser() as chromium:
-        look(chromium, server, "", "start-first", wait="button.tile")
-        search(chromium, server)
-        for page, (wait, act) in PAGES.items():
-            look(chromium, server, page, page or "start", wait=wait, act=act)
-        lesson(chromium, server)
+        if only != "explore":
+            earth(chromium, server)
+        if only is None:
+            look(chromium, server, "", "start-first", wait="button.tile")
+        if only != "earth":
+            search(chromium, server)
+            pages = PAGES if only is None else {only: PAGES[only]}
+            for page, (wait, act) in pages.items():
+                look(chromium, server, page, page or "start", wait=wait, act=act)
+        if only is None:
+            lesson(chromium, server)
+
+
+def earth(chromium: Browser, server: AppServer) -> None:
+    """The found classes of the satellite tiles beside those of MODIS, on the earth."""
+    store = Store(server.home)
+    data = store.load_dataset("earth")
+    config, solver = preset("fast", num_classes=10, num_samples=data.num_samples)
+    phi1, phi2 = data.default_pair
+    run = store.create(data, phi1=phi1, phi2=phi2, config=config, solver=solver, seeds=range(SEEDS), name="earth")
+    run.execute()
+    for theme in ("light", "dark"):
+        page = open_page(chromium, dark=theme == "dark")
+        page.goto(f"{server.url}/explore?run=earth&map=columns&second_map=columns&second_colour=True class")
+        page.locator(MAP).nth(1).wait_for()
+        settle(page)
+        page.wait_for_timeout(DRAWN)
+        box = page.locator(".map").bounding_box()
+        assert box is not None
+        left, top, width, height = (box[name] for name in ("x", "y", "width", "height"))
+        clip = {"x": left - 8, "y": top + 32, "width": width + 16, "height": height - 24}
+        write(page.screenshot(clip=clip), f"earth-{theme}")
+        page.context.close()
+    store.delete("earth")
+    store.empty_trash()
 
 
 def look(
@@ -119,7 +157,11 @@ def search(chromium: Browser, server: AppServer) -> None:
 
 def save(page: Page, name: str) -> None:
     page.wait_for_timeout(DRAWN)
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    write(page.screenshot(), name)
+
+
+def write(content: bytes, name: str) -> None:
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
     print(f"{name}.png", (FOLDER / f"{name}.png").stat().st_size // 1000, "kB")
 
@@ -127,7 +169,7 @@ def save(page: Page, name: str) -> None:
 def lasso(page: Page) -> None:
     """Circle the middle of the map."""
     page.wait_for_timeout(DRAWN)
-    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    box = page.locator(MAP).first.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x + RADIUS, y)
@@ -153,7 +195,7 @@ PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
     "runs": (".st-key-runs canvas", tick),
     "objective": (".js-plotly-plot:visible", None),
     "aggregation": (".js-plotly-plot:visible", None),
-    "explore": (".js-plotly-plot .nsewdrag", lasso),
+    "explore": (MAP, lasso),
     "answer": (".st-key-asked button.tile", None),
     "reliable": ("button.tile", None),
 }
