@@ -9,6 +9,10 @@ from hume.runs.findings import View
 
 RunName = Annotated[str, typer.Argument(help="Name of a run, see `list`.", metavar="RUN")]
 Csv = Annotated[Path, typer.Option("--csv", help="File to write.")]
+Spreadsheet = Annotated[
+    bool,
+    typer.Option("--spreadsheet", help="Put an apostrophe before text that a spreadsheet would take for a formula."),
+]
 Cluster = Annotated[
     str | None,
     typer.Option(

@@ -6,7 +6,7 @@ from typing import Annotated, cast
 import typer
 
 from hume.cli.base import command, progress
-from hume.cli.options import Csv, Labeling, ModeNumber, Neighbors, RunName
+from hume.cli.options import Csv, Labeling, ModeNumber, Neighbors, RunName, Spreadsheet
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError, RunError
 from hume.common.files import write_atomically
@@ -18,10 +18,12 @@ from hume.runs.store import Store
 
 
 @command("labels")
-def write_labels(run: RunName, csv: Csv, labeling: Labeling = None, mode: ModeNumber = None) -> None:
+def write_labels(
+    run: RunName, csv: Csv, labeling: Labeling = None, mode: ModeNumber = None, spreadsheet: Spreadsheet = False
+) -> None:
     """Write the vote's label of every sample."""
     found = Findings(Store().open(run), labeling, mode)
-    print(write_csv(csv, LABEL_COLUMNS, found.label_table(review.read(found.run))))
+    print(write_csv(csv, LABEL_COLUMNS, found.label_table(review.read(found.run)), spreadsheet=spreadsheet))
 
 
 @command("curve")
@@ -45,10 +47,13 @@ def write_reliable(
     ] = "auto",
     labeling: Labeling = None,
     mode: ModeNumber = None,
+    spreadsheet: Spreadsheet = False,
 ) -> None:
     """Write the reliable samples (Algorithm G1), with the names and rejections of the app."""
     found = Findings(Store().open(run), labeling, mode)
-    write_reliable_samples(found, csv, per_class, neighbors, order, cast(RowChoice, rows), neighbors_method)
+    write_reliable_samples(
+        found, csv, per_class, neighbors, order, cast(RowChoice, rows), neighbors_method, spreadsheet
+    )
 
 
 def write_reliable_samples(
@@ -59,12 +64,14 @@ def write_reliable_samples(
     order: reliable.Order,
     rows: RowChoice,
     method: Method = "auto",
+    spreadsheet: bool = False,
 ) -> None:
     with progress(transient=True) as bar:
         counting = bar.add_task("neighbours", total=1.0)
         ranking = found.ranking(neighbors, order, rows, lambda share: bar.update(counting, completed=share), method)
     samples, quality = found.reliable_samples(ranking, per_class, rows)
-    path = write_csv(csv, RELIABLE_COLUMNS, found.reliable_table(samples, review.read(found.run)))
+    table = found.reliable_table(samples, review.read(found.run))
+    path = write_csv(csv, RELIABLE_COLUMNS, table, spreadsheet=spreadsheet)
     recall = ranking.neighbor_recall
     if recall is not None:
         print(

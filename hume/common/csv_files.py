@@ -10,27 +10,26 @@ from hume.common.errors import RunError
 from hume.common.files import write_atomically
 
 
-def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Encode a table as one CSV file, UTF-8.
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]], *, spreadsheet: bool = False) -> bytes:
+    """Encode a table as one CSV file, UTF-8; text stays as it is, so that names of files can be joined.
 
-    Text that a spreadsheet would take for a formula is prefixed with an apostrophe. Non-ASCII
-    text is preceded by a byte order mark, without which spreadsheets
-    garble it.
+    spreadsheet: prefix text that a spreadsheet would take for a formula (it begins with =, +, - or @) with an
+    apostrophe. Non-ASCII text is preceded by a byte order mark, without which spreadsheets garble it.
     """
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(header)
-    table.writerows([_harmless(cell) for cell in row] for row in rows)
+    table.writerows([_harmless(cell) for cell in row] if spreadsheet else row for row in rows)
     written = text.getvalue()
     return written.encode("utf-8" if written.isascii() else "utf-8-sig")
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], *, spreadsheet: bool = False) -> Path:
     """Write a table atomically as one CSV file (see `csv_bytes`); returns its absolute path.
 
     Raises RunError when the file cannot be written.
     """
-    content = csv_bytes(header, rows)
+    content = csv_bytes(header, rows, spreadsheet=spreadsheet)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)

@@ -68,6 +68,7 @@ class Dataset:
     labels: NDArray[np.int64] | None = None  # (N,) in 0..C−1, for display and tests only
     labels_path: Path | None = None
     classes: tuple[str, ...] | None = None
+    ids: tuple[str, ...] | None = None  # what labels without named classes were given as, where that has gaps
     test_rows: NDArray[np.bool_] | None = None  # (N,)
     card: dict[str, Any] = field(default_factory=dict)
 
@@ -181,17 +182,26 @@ def load_labels(path: Path, num_samples: int) -> NDArray[np.int64]:
     return labels.astype(np.int64)
 
 
+def _numbered(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
+    """Labels without names as 0..C−1, and the numbers given where these have gaps, as ids of a catalogue have."""
+    values, numbers = np.unique(labels, return_inverse=True)
+    if values[-1] < len(values):
+        return labels, None
+    return numbers.astype(np.int64), tuple(map(str, values.tolist()))
+
+
 def dataset_from_files(phi1: Path, phi2: Path, labels: Path | None = None) -> Dataset:
     """A dataset from two .npy files and optional labels; spaces are named after the files."""
     first, second = load_space(phi1), load_space(phi2)
     if first.name == second.name and first.path != second.path:
         first, second = load_space(phi1, name=f"{phi1.stem}-1"), load_space(phi2, name=f"{phi2.stem}-2")
     _check_rows([first, second])
-    truth = None if labels is None else load_labels(labels, len(first.features))
+    truth, ids = (None, None) if labels is None else _numbered(load_labels(labels, len(first.features)))
     return Dataset(
         name=f"{first.name}+{second.name}",
         spaces={space.name: space for space in (first, second)},
         labels=truth,
+        ids=ids,
         labels_path=labels,
     )
 
@@ -223,6 +233,7 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
         if test_rows.dtype != bool or test_rows.shape != (num_samples,) or not test_rows.any():
             raise InputError(f"{folder / 'test_rows.npy'} must hold {num_samples} booleans, at least one of them true")
     classes = tuple(card["classes"]) if card.get("classes") else None
+    labels, ids = (labels, None) if labels is None or classes is not None else _numbered(labels)
     if labels is not None and classes is not None and labels.max() >= len(classes):
         raise InputError(f"{folder / 'labels.npy'} has a label {labels.max()}, its card names {len(classes)} classes")
     return Dataset(
@@ -230,6 +241,7 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
         spaces=spaces,
         folder=folder,
         labels=labels,
+        ids=ids,
         classes=classes,
         test_rows=test_rows,
         card=card,

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import HumeError, InputError
+from hume.data.grey_range import Extremes, Span, common_span
 
 try:
     from PIL import (
@@ -56,6 +57,8 @@ FORMATS: tuple[tuple[tuple[bytes, ...], type[ImageFile.ImageFile]], ...] = (
     ((b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"), Jpeg2KImagePlugin.Jpeg2KImageFile),
 )
 
+BYTES_ALONE = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".webp", ".avif"})
+
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -75,12 +78,14 @@ class PictureError(HumeError):
         self.reason = reason
 
 
-def open_picture(source: Path | bytes | BinaryIO, name: str, *, at_least: int | None = None) -> Image.Image:
+def open_picture(
+    source: Path | bytes | BinaryIO, name: str, *, at_least: int | None = None, span: Span | None = None
+) -> Image.Image:
     """Decode one image file, in bounded memory, as mode "L" where it is grey and "RGB" otherwise.
 
     EXIF orientation is applied, transparency composited on white, CMYK and palettes converted; of an animation
-    the first frame is used. White is 65,535 in 16 bits, or 4,095 where no pixel is above (12-bit cameras); for other
-    wide types see `_range`.
+    the first frame is used. span: black and white of values wider than a byte, by default the picture's own, see
+    `common_span`: pictures of one dataset share theirs, so that brighter stays brighter.
     at_least: a shorter side that is enough for the caller; a larger picture may be returned reduced to it,
     and JPEG then decodes several times faster.
 
@@ -100,7 +105,26 @@ def open_picture(source: Path | bytes | BinaryIO, name: str, *, at_least: int | 
         large = picture.width * picture.height > LARGE_PIXELS or width * height > HUGE_PIXELS
         with LARGE if large else nullcontext():
             picture.load()
-            return _upright(_plain(picture, at_least), picture)
+            return _upright(_plain(picture, at_least, span), picture)
+
+
+def extremes(source: Path, name: str) -> Extremes | None:
+    """The type of a picture with values wider than a byte, their least and their largest; None for any other file.
+
+    Only the header is read of other pictures, and nothing of those whose format has bytes alone, by its ending.
+    """
+    if source.suffix.lower() in BYTES_ALONE:
+        return None
+    try:
+        with _opened(source, name) as file, _decoding(name):
+            picture = _identified(file, name)
+            if not _is_wide(picture) or picture.width * picture.height > MAX_PIXELS:
+                return None
+            with LARGE if picture.width * picture.height > LARGE_PIXELS else nullcontext():
+                picture.load()
+                return (picture.mode, *_extremes(picture))
+    except PictureError:
+        return None
 
 
 def fit(picture: Image.Image, side: int) -> NDArray[np.uint8]:
@@ -197,7 +221,7 @@ def _millions(pixels: int) -> str:
 # --- converting ----------------------------------------------------------------------------
 
 
-def _plain(picture: Image.Image, at_least: int | None) -> Image.Image:
+def _plain(picture: Image.Image, at_least: int | None, span: Span | None) -> Image.Image:
     """Convert a picture to "L" or "RGB", strip by strip to avoid a second full copy.
 
     Where `at_least` allows, strips are reduced by an integer factor, to at least twice that size; a remainder that is
@@ -206,7 +230,11 @@ def _plain(picture: Image.Image, at_least: int | None) -> Image.Image:
     factor = 1 if at_least is None else max(1, min(picture.size) // (2 * at_least))
     width, height = (length // factor * factor for length in picture.size)
     left, above = (picture.width - width) // 2, (picture.height - height) // 2
-    grey, span = _is_grey(picture), _range(picture)
+    grey = _is_grey(picture)
+    if not _is_wide(picture):
+        span = None
+    elif span is None:
+        span = common_span([(picture.mode, *_extremes(picture))])
     plain = Image.new("L" if grey else "RGB", (width // factor, height // factor))
     step = max(1, STRIP_PIXELS // (width * factor)) * factor
     for top in range(0, height, step):
@@ -216,7 +244,7 @@ def _plain(picture: Image.Image, at_least: int | None) -> Image.Image:
     return plain
 
 
-def _plain_strip(strip: Image.Image, grey: bool, span: tuple[float, float] | None) -> Image.Image:
+def _plain_strip(strip: Image.Image, grey: bool, span: Span | None) -> Image.Image:
     if span is not None:
         low, high = span
         values = np.nan_to_num(np.asarray(strip, dtype=np.float32), nan=low, posinf=high, neginf=low)
@@ -237,18 +265,8 @@ def _is_grey(picture: Image.Image) -> bool:
     return picture.mode in ("1", "L", "LA", "La", "I", "F") or picture.mode.startswith("I;16")
 
 
-def _range(picture: Image.Image) -> tuple[float, float] | None:
-    """The values of black and white; None if values are bytes already.
-
-    The smallest common range that contains all values; otherwise from the least to the largest.
-    """
-    if picture.mode not in ("I", "F") and not picture.mode.startswith("I;16"):
-        return None
-    least, largest = _extremes(picture)
-    usual = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 4095.0, 65535.0)
-    if least >= 0 and largest <= usual[-1]:
-        return 0.0, next(end for end in usual if largest <= end)
-    return (least, largest) if least < largest else (0.0, 1.0)
+def _is_wide(picture: Image.Image) -> bool:
+    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
 
 
 def _extremes(picture: Image.Image) -> tuple[float, float]:

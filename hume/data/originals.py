@@ -9,6 +9,7 @@ from PIL import Image
 
 from hume.common.errors import InputError
 from hume.data.folder import DatasetFolder
+from hume.data.grey_range import grey_range
 from hume.data.image_files import PictureError, open_picture
 from hume.data.thumbnails import brightened, full_white, sample_images
 
@@ -31,6 +32,7 @@ class Pictures:
         self.root: Path | None = folder.originals
         self.names: list[str] | None = None if self.root is None else dataset.file_names
         self.at_least = at_least
+        self.span = grey_range(dataset)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -60,4 +62,4 @@ class Pictures:
             raise PictureError(name, "cannot be found") from None
         if not path.is_relative_to(root):
             raise PictureError(name, "is outside the folder of the originals")
-        return open_picture(path, name, at_least=self.at_least)
+        return open_picture(path, name, at_least=self.at_least, span=self.span)

@@ -12,7 +12,7 @@ from hume.data.folder import free_name
 from hume.data.importers.folder_listing import Listing, check_allowed, list_folder, why_not
 from hume.data.importers.folder_meaning import Meaning, Outcome, check, outcomes
 from hume.data.importers.table_listing import PARQUET
-from hume.data.importers.zip_archive import list_zip, open_zip
+from hume.data.importers.zip_archive import list_zip, open_zip, stored_name
 from hume.exchange.releases import Release, scan_release
 
 Kind = Literal["images", "zip", "arrays", "release", "hugging-face"]
@@ -83,6 +83,9 @@ def detect_zip(archive: Path | BinaryIO, path: Path, meaning: Meaning | None = N
         check(pictures, meaning)
     aside += [(name, why) for name, why in reasons.items() if why is not None]
     summary = f"An archive of {count(len(pictures) + len(aside), 'file')}, {len(pictures):,} of them images."
+    if guessed := sum(stored_name(entry)[1] for entry in entries.values()):
+        names = "1 name has" if guessed == 1 else f"{guessed:,} names have"
+        summary += f" {names} no known encoding and may come out wrong: they are read as of MS-DOS."
     return DetectedFormat("zip", path, summary, pictures=pictures, meaning=meaning, left_out=tuple(aside))
 
 
@@ -96,6 +99,8 @@ def _detected(
             return detect_folder(resolved, roots, meaning)
         if not resolved.is_file():
             raise InputError(f"{path} does not exist: check the path")
+        if resolved.suffix != path.suffix:  # a link of a cache, whose files have digests as names
+            resolved = path.expanduser().absolute()
         return _detect_file(path, resolved, roots, meaning, columns)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path and its permissions") from None

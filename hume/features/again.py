@@ -19,6 +19,7 @@ from hume.common.errors import InputError
 from hume.common.progress import Progress, part
 from hume.data.dataset import Dataset, Space
 from hume.data.folder import DatasetFolder
+from hume.data.grey_range import grey_range
 from hume.data.image_files import PictureError, open_picture
 from hume.data.importers.folder_listing import Entry
 from hume.data.originals import Pictures
@@ -46,6 +47,7 @@ class OtherPictures:
             raise InputError(f"{dataset.name} has no images, so that its spaces cannot be computed for new ones")
         self.shape: tuple[int, ...] = images.shape[1:]
         self.white = None if DatasetFolder(dataset.folder).originals is not None else full_white(images)
+        self.span = grey_range(dataset)
         self.source: Pictures | Sequence[Entry]
         self.names: list[str] | None
         if isinstance(source, DatasetFolder):
@@ -77,7 +79,7 @@ class OtherPictures:
     def _picture(self, row: int, at_least: int | None) -> Image.Image:
         if not isinstance(self.source, Pictures):
             entry = self.source[row]
-            return open_picture(entry.path, entry.name, at_least=at_least)
+            return open_picture(entry.path, entry.name, at_least=at_least, span=self.span)
         if self.source.root is not None:
             return self.source[row][0]
         return Image.fromarray(np.ascontiguousarray(self.source.images[row]))

@@ -229,8 +229,9 @@ class Findings(SeedView):
     @property
     def true_names(self) -> list[str]:
         """The names of the true classes; numbers where they have none."""
-        if self.dataset.classes is not None:
-            return list(self.dataset.classes)
+        names = self.dataset.classes or self.dataset.ids
+        if names is not None:
+            return list(names)
         return [] if self.dataset.labels is None else [str(k) for k in range(int(self.dataset.labels.max()) + 1)]
 
     def confusion(self, labeling: NDArray[np.integer[Any]]) -> NDArray[np.int64] | None:

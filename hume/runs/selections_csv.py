@@ -47,7 +47,8 @@ def read(content: bytes, run: Run, dataset: Dataset) -> NDArray[np.int64]:
 
 
 def _row(line: Line, number: int, dataset: Dataset, by_file: dict[str, int]) -> int:
-    text, file = (line.get("row") or "").strip(), unquoted((line.get("file") or "").strip())
+    text, given = (line.get("row") or "").strip(), (line.get("file") or "").strip()
+    file = given if given in by_file else unquoted(given)
     if not text:
         if file not in by_file:
             raise InputError(f"line {number}: no sample has the file {file!r}: give the files of this dataset, or rows")

@@ -43,6 +43,13 @@ def sidebar() -> None:
             persist_state="session",
             help="The format of every plot's camera button.",
         )
+        st.toggle(
+            "CSV for spreadsheets",
+            key="csv_for_spreadsheets",
+            persist_state="session",
+            help="Puts an apostrophe before text that a spreadsheet would take for a formula, as it begins with =, +, "
+            "- or @. Files then have other names in the table than on disk.",
+        )
         _under_way()
 
 

@@ -58,7 +58,7 @@ def csv_button(label: str, table: Callable[[], Table], name: str, *, key: str, *
     """A button that downloads a table, computed when the button is pressed."""
 
     def content() -> bytes:
-        return csv_bytes(*table())
+        return csv_bytes(*table(), spreadsheet=bool(st.session_state.get("csv_for_spreadsheets")))
 
     st.download_button(
         label, content, f"{name}.csv", "text/csv", key=key, icon=":material/download:", on_click="ignore", **options

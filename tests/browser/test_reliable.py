@@ -78,7 +78,7 @@ def test_a_review_leaves_with_the_files_of_the_command_line(
     name, content = download(page, page.get_by_role("button", name="CSV", exact=True))
     assert name == "reliable.csv"
     assert content == written_by_command(server, "reviewed", tmp_path / "reliable.csv")
-    assert b"'=ducks, mostly" in content, "a cell that begins with = is quoted"
+    assert b'"=ducks, mostly"' in content, "text stays as it is"
     assert len(content.splitlines()) == 121
 
     _, content = download(page, page.get_by_role("button", name="Labeled index"))

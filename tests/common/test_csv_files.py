@@ -37,15 +37,16 @@ def test_letters_beyond_ascii_have_one_byte_order_mark(letter):
 
 
 @cases("text", FORMULAS)
-def test_no_text_becomes_a_formula(text):
-    (found,) = cells(csv_bytes(["a"], [[text]]))[1]
+def test_no_text_becomes_a_formula_in_a_spreadsheet_and_names_of_files_stay_as_they_are(text):
+    assert cells(csv_bytes(["a"], [[text]]))[1] == [text]
+    (found,) = cells(csv_bytes(["a"], [[text]], spreadsheet=True))[1]
     assert not found.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert found in (text, f"'{text}")
 
 
 def test_numbers_and_other_text_stay_as_they_are():
     row = [-1, -0.5, +3, 1e-9, True, None, "a=1", "1-2", "'quoted'", "", " x", 'say "hi"', "two\nlines", "a;b\tc"]
-    written = cells(csv_bytes([str(i) for i in range(len(row))], [row]))[1]
+    written = cells(csv_bytes([str(i) for i in range(len(row))], [row], spreadsheet=True))[1]
     assert written == ["" if cell is None else str(cell) for cell in row]
 
 

@@ -137,6 +137,20 @@ def test_two_files_make_a_dataset(save):
     np.testing.assert_array_equal(dataset.space("b").features, features(dim=6))
 
 
+def test_ids_as_labels_count_the_classes_that_are_there(save):
+    first, second = save(features(dim=4), "a.npy"), save(features(dim=6), "b.npy")
+    ids = np.array([73211009, 2121808, 44054006])[np.arange(20) % 3]
+    dataset = dataset_from_files(first, second, save(ids, "labels.npy"))
+    assert dataset.ids == ("2121808", "44054006", "73211009")
+    np.testing.assert_array_equal(np.array(dataset.ids)[dataset.labels].astype(int), ids)
+    assert dataset.num_classes is None
+    folder = first.parent / "d"
+    (folder / "spaces").mkdir(parents=True)
+    np.save(folder / "spaces" / "a.npy", features())
+    np.save(folder / "labels.npy", ids)
+    assert load_dataset(folder).ids == dataset.ids
+
+
 def test_two_files_of_one_name_stay_apart(save):
     first, second = save(features(), "one/phi.npy"), save(features(dim=3), "two/phi.npy")
     dataset = dataset_from_files(first, second)
@@ -245,6 +259,11 @@ def test_a_row_without_direction_is_named(save):
     assert message(space_rows.unit_rows, space, centre=True).startswith(f"row 7 of {path} is all zeros")
     same = Space(name="same", features=np.ones((4, 2), np.float32))
     assert message(space_rows.unit_rows, same, centre=True).startswith("row 0 of same equals the mean row")
+
+
+def test_a_row_whose_length_vanishes_in_float32_is_too_small_and_not_all_zeros(save):
+    path = save((features() * 1e-25).astype(np.float32))
+    assert message(space_rows.unit_rows, load_space(path), centre=False).startswith(f"row 0 of {path} is too small")
 
 
 # --- fingerprints -------------------------------------------------------------------------------------------

@@ -422,6 +422,19 @@ def test_arrays_that_do_not_fit_are_refused(root, change, message):
     assert nothing_left(root)
 
 
+@pytest.mark.parametrize("side", [16, 32])  # smaller than the pictures, so that originals are read, or not
+def test_pictures_of_more_than_eight_bits_share_black_and_white(given, root, side):
+    given.mkdir()
+    values = [200, 4000, 5000]
+    for i, value in enumerate(values):
+        Image.fromarray(np.full((24, 24), value, dtype=np.uint16)).save(given / f"{i}.png")
+    Image.fromarray(np.full((24, 24), 200, dtype=np.uint8)).save(given / "3.png")
+    folder, _ = bring(given, root, side=side)
+    expected = [*np.rint(np.array(values) / 16383 * 255), 200]
+    np.testing.assert_array_equal(folder.load().images[:, 0, 0], expected)
+    np.testing.assert_array_equal([np.asarray(picture)[0, 0] for picture, _ in Pictures(folder)], expected)
+
+
 def test_animated_cmyk_and_deep_files_are_used(given, root):
     given.mkdir()
     frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]

@@ -19,6 +19,7 @@ from hume.data.importers.folder_listing import allowed_roots, check_allowed, lis
 from hume.data.importers.folder_meaning import ordered, outcomes
 from hume.data.importers.table_listing import list_table
 from hume.data.importers.zip_archive import top_folder, unpack_zip
+from hume.exchange.detection import detect_format
 from tests.support.rules import cases
 
 
@@ -186,6 +187,31 @@ def test_labels_are_ordered_as_people_expect():
     assert ordered({"1" * 5000, "a"})[1] == "a"
 
 
+def test_one_class_in_two_normal_forms(tmp_path):
+    for split, form in (("train", "NFC"), ("test", "NFD")):
+        names = (unicodedata.normalize(form, name) for name in ("Käfer", "Möwe"))
+        make(tmp_path, *(f"{split}/{name}/{i}.png" for name in names for i in range(3)))
+    listing = list_folder(tmp_path, roots=None)
+    assert listing.classes == ["Käfer", "Möwe"]
+    assert Counter((entry.label, entry.split) for entry in listing.entries) == {
+        (label, split): 3 for label in listing.classes for split in ("train", "test")
+    }
+    assert all(entry.path.exists() for entry in listing.entries)
+
+
+def test_links_of_a_cache_are_named_as_the_reason(tmp_path):
+    make(tmp_path, "blobs/aa", "blobs/bb")
+    snapshot = tmp_path / "snapshots" / "1" / "cat"
+    snapshot.mkdir(parents=True)
+    for name in ("aa", "bb"):
+        (snapshot / f"{name}.png").symlink_to(f"../../../blobs/{name}")
+    with pytest.raises(InputError, match="has 2 images that are links out of the folder"):
+        list_folder(snapshot.parent, roots=None)
+    assert [entry.name for entry in list_folder(tmp_path, roots=[tmp_path]).entries] == [
+        f"snapshots/1/cat/{name}.png" for name in ("aa", "bb")
+    ]
+
+
 # --- zip archives --------------------------------------------------------------------------
 
 
@@ -303,6 +329,38 @@ def test_encrypted_and_damaged_entries_are_set_aside(tmp_path):
     reasons = dict(unpack_zip(io.BytesIO(packed), tmp_path / "in"))
     assert reasons == {"a.png": "is damaged or has an unknown compression", "b.png": "is encrypted"}
     assert files_in(tmp_path / "in") == ["c.png"]
+
+
+class Named(zipfile.ZipInfo):
+    """An entry whose name is written in bytes of one's own, without the flag for UTF-8."""
+
+    raw = b""
+
+    def _encodeFilenameFlags(self):  # noqa: N802 - of the standard library
+        return self.raw, self.flag_bits & ~0x800
+
+
+@pytest.mark.parametrize(
+    ("encoding", "extra", "expected", "is_guess"),
+    [
+        ("utf-8", False, "Käfer/1.png", False),  # macOS
+        ("cp437", True, "Käfer/1.png", False),  # Info-ZIP
+        ("cp437", False, "Käfer/1.png", True),  # MS-DOS
+        ("cp1252", False, "KΣfer/1.png", True),  # some Windows programs; said, as nothing tells which
+    ],
+)
+def test_names_in_an_archive_are_read_as_their_writer_meant(tmp_path, encoding, extra, expected, is_guess):
+    name = "Käfer\\1.png"  # as Windows programs write paths
+    entry = Named("x")
+    entry.raw = name.encode(encoding)
+    if extra:
+        field = b"\1" + struct.pack("<I", zlib.crc32(entry.raw)) + name.encode()
+        entry.extra = struct.pack("<HH", 0x7075, len(field)) + field
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        opened.writestr(entry, b"x")
+    assert unpack_zip(tmp_path / "a.zip", tmp_path / "in") == []
+    assert [path.relative_to(tmp_path / "in").as_posix() for path in (tmp_path / "in").rglob("*.png")] == [expected]
+    assert ("no known encoding" in detect_format(tmp_path / "a.zip").summary) is is_guess
 
 
 def test_what_is_no_zip_says_so(tmp_path):
@@ -480,3 +538,9 @@ def test_a_table_of_another_system_finds_files_in_the_other_normal_form(tmp_path
     cells = [f"{unicodedata.normalize(in_table, name)},{unicodedata.normalize(in_table, 'Käfer')}" for name in names]
     (tmp_path / "t.csv").write_text("\n".join(["file,label", *cells]), encoding="utf-8")
     assert rows(list_table(tmp_path / "t.csv", roots=None)) == [(name, "Käfer", None) for name in names]
+
+
+def test_a_table_from_a_spreadsheet_finds_its_files(tmp_path):
+    make(tmp_path, "-a.png", "'b.png")
+    (tmp_path / "t.csv").write_text("file,label\n'-a.png,x\n'b.png,y\n")
+    assert rows(list_table(tmp_path / "t.csv", roots=None)) == [("-a.png", "x", None), ("'b.png", "y", None)]

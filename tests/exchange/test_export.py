@@ -146,7 +146,7 @@ def test_the_manifest_says_where_each_picture_is_from(written, digits):
     lines = (written[0] / "image-folder" / "manifest.csv").read_text(encoding="utf-8-sig").splitlines()
     assert lines[0] == "file,row,source_file,label,class_name,vote_agreement,neighbor_agreement,rank,picture"
     assert len(lines) == 1 + len(digits.rows)
-    assert next(line for line in lines if line.startswith("04")).split(",")[4] == "'=1+1"
+    assert next(line for line in lines if line.startswith("04")).split(",")[4] == "=1+1"
 
 
 def test_original_files_are_copied_as_they_are(photographs, tmp_path):

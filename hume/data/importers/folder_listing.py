@@ -12,6 +12,7 @@ PNG_LIKE = {".png", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".p
 JPEG_LIKE = {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".jp2", ".j2k", ".jpx"}
 ENDINGS = frozenset(PNG_LIKE | JPEG_LIKE)
 JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+OUT = "is a link out of the folder"
 ROOTS = "HUME_DATA_ROOTS"
 
 
@@ -91,6 +92,12 @@ def list_folder(folder: Path, *, roots: Sequence[Path] | None, meaning: Meaning 
         raise InputError(f"{folder} cannot be read ({error.strerror}): check the path and its permissions") from None
     aside: list[tuple[str, str]] = []
     names = sorted(_walk(root, aside))
+    leading_out = sum(reason == OUT for _, reason in aside)
+    if not names and leading_out:
+        raise InputError(
+            f"{folder} has {leading_out:,} images that are links out of the folder, which are not followed: give a "
+            "folder above that has their files, too, or copy them with cp -rL"
+        )
     if not names:
         raise InputError(f"{folder} has no images ({len(aside):,} other files): name a folder with {_some_endings()}")
     if meaning is not None:
@@ -162,7 +169,7 @@ def _why_not_link(root: Path, name: str) -> str | None:
     except (OSError, RuntimeError):
         return "is a broken link"
     if not target.is_relative_to(root):
-        return "is a link out of the folder"
+        return OUT
     return "is a link to a folder" if target.is_dir() else None
 
 

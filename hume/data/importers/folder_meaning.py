@@ -6,6 +6,7 @@ train and test folders is a train picture.
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -160,11 +161,11 @@ def _all_in_folders(folders: list[str | None]) -> bool:
 
 
 def _labels(folders: list[str | None]) -> list[str | None]:
-    """Folders as labels; the pictures without one are a class of their own."""
+    """Folders as labels, in one Unicode form; the pictures without one are a class of their own."""
     rest, taken = NO_FOLDER, set(folders)
     while rest in taken:
         rest += "_"
-    return [rest if folder is None else folder for folder in folders]
+    return [rest if folder is None else unicodedata.normalize("NFC", folder) for folder in folders]
 
 
 def _outcome(meaning: Meaning, found: list[Place]) -> Outcome:

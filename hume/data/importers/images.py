@@ -22,7 +22,8 @@ from hume.common.files import write_atomically
 from hume.common.progress import Progress, part
 from hume.data.columns import write_columns
 from hume.data.folder import DIGEST_BYTES, DatasetFolder, free_name, new_dataset, write_array
-from hume.data.image_files import PictureError, fit, open_picture
+from hume.data.grey_range import Span, common_span
+from hume.data.image_files import PictureError, extremes, fit, open_picture
 from hume.data.importers.folder_listing import Entry, Listing
 from hume.data.importers.growing_array import GrowingImages, Pixels
 
@@ -83,7 +84,8 @@ def import_images(
     with new_dataset(root, free_name(name, [], "dataset")) as folder:
         with closing(GrowingImages(folder.path / "images.npy", side)) as images:
             decoding = part(on_progress, 0, DECODED if copies else 1)
-            used, digest = _decode_all(listing.entries, images, root, keep, report, decoding)
+            span = _common_span(listing.entries)
+            used, digest = _decode_all(listing.entries, span, images, root, keep, report, decoding)
         if len(used) < LEAST:
             raise InputError(_too_few(name, report))
         originals = None
@@ -100,7 +102,7 @@ def import_images(
             rows_aside = [(_utf8(name), reason) for name, reason in report.set_aside]
             write_csv(folder.path / "set_aside.csv", ("name", "reason"), rows_aside)
         described = {"name": name, "summary": _summary(len(used), images.shape), "source": source, "licence": licence}
-        content = {"classes": classes, "digest": digest, "originals": originals}
+        content = {"classes": classes, "digest": digest, "originals": originals, "grey_range": span}
         rows = {"given": report.given, "used": report.used, "set_aside": len(report.set_aside)}
         _write_card(folder, {**described, **content, "rows": rows, "notes": report.notes})
     return folder, report
@@ -150,6 +152,7 @@ def import_arrays_of_images(
 
 def _decode_all(
     entries: list[Entry],
+    span: Span | None,
     images: GrowingImages,
     root: Path,
     keep: Keep,
@@ -158,10 +161,11 @@ def _decode_all(
 ) -> tuple[list[Entry], str]:
     """Append every image that can be decoded; returns their entries and a digest of their files."""
     used: list[Entry] = []
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    digest = hashlib.blake2b(b"" if span is None else repr(span).encode(), digest_size=DIGEST_BYTES)
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as pool:
         for start in range(0, len(entries), BLOCK):
-            for item in pool.map(_decode, entries[start : start + BLOCK], itertools.repeat(images.side)):
+            some = entries[start : start + BLOCK]
+            for item in pool.map(_decode, some, itertools.repeat(images.side), itertools.repeat(span)):
                 if isinstance(item, _Decoded):
                     images.add(item.pixels, exact=item.exact)
                     digest.update(item.digest)
@@ -175,11 +179,16 @@ def _decode_all(
     return used, digest.hexdigest()
 
 
-def _decode(entry: Entry, side: int) -> _Decoded | tuple[str, str]:
-    try:
-        picture = open_picture(
-            entry.path, entry.name, at_least=side + 1
-        )  # so that a reduced picture never counts as a small one
+def _common_span(entries: list[Entry]) -> Span | None:
+    """Black and white of all pictures with values wider than a byte, so that brighter stays brighter."""
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="range") as pool:
+        found = pool.map(lambda entry: extremes(entry.path, entry.name), entries)
+        return common_span(each for each in found if each is not None)
+
+
+def _decode(entry: Entry, side: int, span: Span | None) -> _Decoded | tuple[str, str]:
+    try:  # at least one pixel more, so that a reduced picture never counts as a small one
+        picture = open_picture(entry.path, entry.name, at_least=side + 1, span=span)
         exact = max(picture.size) <= side
         pixels = np.asarray(picture) if exact else fit(picture, side)
         with entry.path.open("rb") as file:

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from hume.common.csv_files import unquoted
 from hume.common.devices import fits
 from hume.common.errors import InputError
 from hume.data.importers.folder_listing import Entry, Listing, check_allowed, why_not
@@ -212,9 +213,10 @@ def _existing(
     real_folders: dict[str, str] = {}
     for row, cell in enumerate(cells):
         path = _real_path(cell, folder, real_folders)
-        if not cell.isascii() and _why_not(path, allowed) == MISSING:
-            forms = (_real_path(unicodedata.normalize(form, cell), folder, real_folders) for form in ("NFC", "NFD"))
-            path = next((each for each in forms if _why_not(each, allowed) != MISSING), path)
+        if cell and _why_not(path, allowed) == MISSING:  # as another system or a spreadsheet writes it
+            others = {unquoted(cell), *(unicodedata.normalize(form, cell) for form in ("NFC", "NFD"))} - {cell}
+            found = (_real_path(other, folder, real_folders) for other in sorted(others))
+            path = next((each for each in found if _why_not(each, allowed) != MISSING), path)
         if path in rows:
             reason: str | None = f"is the file of row {rows[path] + 1} again"
         else:

@@ -4,6 +4,7 @@ import lzma
 import os
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ MAX_RATIO = 200  # deflate reaches 1,032 with zeros; archives of images stay bel
 SMALL = 2**20  # smaller entries may have any compression ratio
 HEADER_BYTES = 30  # the smallest header of an entry
 LONGEST_PART, LONGEST_PATH = 255, 1024  # bytes
+UTF_8 = 0x800  # the flag of an entry
+UNICODE_PATH = 0x7075  # an extra field
 CHUNK = 2**20
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, OSError)
 
@@ -63,6 +66,27 @@ def list_zip(opened: zipfile.ZipFile) -> tuple[dict[str, zipfile.ZipInfo], list[
     return {"/".join(parts): entry for entry, parts in _usable(entries, aside)}, aside
 
 
+def stored_name(entry: zipfile.ZipInfo) -> tuple[str, bool]:
+    """An entry's name as its writer meant it, and whether its encoding is a guess.
+
+    It is UTF-8 where a flag or an extra field (0x7075, of Info-ZIP) says so, and where it can be: macOS writes UTF-8
+    without the flag. Else it is read in the code page 437, as of MS-DOS.
+    """
+    if entry.flag_bits & UTF_8 or entry.filename.isascii():
+        return entry.filename, False
+    raw = entry.orig_filename.encode("cp437")
+    extra = entry.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        content, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == UNICODE_PATH and content[:1] == b"\1" and content[1:5] == struct.pack("<I", zlib.crc32(raw)):
+            raw = content[5:]
+    try:
+        return raw.decode().partition("\0")[0], False
+    except UnicodeDecodeError:
+        return entry.filename, True
+
+
 def top_folder(folder: Path) -> Path:
     """The folder with the images: its only item if that is a folder, else the folder itself."""
     with os.scandir(folder) as entries:
@@ -93,7 +117,7 @@ def _unpack(
     for entry, parts in usable:
         problem = _write(opened, entry, folder.joinpath(*parts))
         if problem is not None:
-            aside.append((entry.filename, problem))
+            aside.append(("/".join(parts), problem))
         done += entry.file_size
         if on_progress is not None:
             on_progress(done / max(total, 1))
@@ -108,7 +132,8 @@ def _usable(
     files: set[str] = set()
     folders: set[str] = set()
     for entry in entries:
-        parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+        name, _ = stored_name(entry)
+        parts = PurePosixPath(name.replace("\\", "/")).parts
         reason = _why_not(entry, parts)
         path = "/".join(parts).casefold()
         parents = {path[:i] for i, letter in enumerate(path) if letter == "/"}
@@ -121,7 +146,7 @@ def _usable(
             folders |= parents
             yield entry, parts
         else:
-            aside.append((entry.filename, reason))
+            aside.append((name, reason))
 
 
 def _overlapping(entries: list[zipfile.ZipInfo]) -> set[int]:

@@ -59,10 +59,12 @@ class PictureFiles:
         """
         path, reason = self._original(row), "it has no picture"
         if path is not None:
+            from hume.data.grey_range import grey_range
             from hume.data.image_files import PictureError, open_picture
 
             try:
-                return np.asarray(open_picture(path, path.name, at_least=at_least)), ""
+                span = grey_range(self.dataset)
+                return np.asarray(open_picture(path, path.name, at_least=at_least, span=span)), ""
             except PictureError as error:
                 reason = f"its picture {error.reason}"
         if self.images is None:
