@@ -27,6 +27,8 @@ STYLE = """<style>
 }
 .stMain :is([data-testid="stWidgetLabel"], button, summary, [data-testid="stPageLink"]) p { font-size: 1.1rem; }
 .stMain .st-key-lesson-way p { font-size: 1rem; font-weight: 600; }
+.stMain .katex-display { overflow-x: auto; overflow-y: hidden; padding: 0.2rem 0; }
+@media (max-width: 640px) { .stMain .katex-display { font-size: 0.7em; } }
 </style>"""
 
 

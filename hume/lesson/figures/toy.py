@@ -23,8 +23,8 @@ NUM_VIEWS = 2
 EDGE = 2.8  # the planes are drawn from −EDGE to EDGE at least
 FAR = 20.0  # regions are shaded up to here, beyond every edge
 COLUMNS = ([0, 0.48], [0.52, 1])  # of the figure's width
-PLANES, BARS = [0.22, 1], [0, 0.17]  # of its height
-LONGEST_BAR, BESIDE = 80, 32  # percent: where bars end, and where the text next to a short one does
+PLANES, BARS = [0.26, 1], [0, 0.23]  # of its height
+LONGEST_BAR = 80  # percent
 ROOMY = 0.24  # an error whose bar has room for text
 CORNERS = np.array([[-FAR, -FAR], [FAR, -FAR], [FAR, FAR], [-FAR, FAR]])
 
@@ -73,7 +73,7 @@ def _axes() -> dict[str, Any]:
         layout[f"xaxis{view}"] = {**plane, "domain": across, "anchor": f"y{view}"}
         layout[f"yaxis{view}"] = {**plane, "domain": PLANES, "anchor": f"x{view}", "scaleanchor": f"x{view}"}
         layout[f"xaxis{view + 2}"] = {**bars, "domain": across, "anchor": f"y{view + 2}", "range": [0, LONGEST_BAR]}
-        layout[f"yaxis{view + 2}"] = {**bars, "domain": BARS, "anchor": f"x{view + 2}", "range": [-0.5, 1.5]}
+        layout[f"yaxis{view + 2}"] = {**bars, "domain": BARS, "anchor": f"x{view + 2}", "range": [-0.5, 2.5]}
     return layout
 
 
@@ -87,10 +87,9 @@ def _annotations(guess_error: Sequence[float]) -> dict[str, Any]:
             continue
         at, end = {"xref": f"x{view + 2}", "yref": f"y{view + 2}"}, 100 * error
         line = {"color": MUTED, "dash": "dot", "width": 3}
-        top = 1.4 if end > BESIDE else 0.5  # a line further left would cross the text of the upper bar
-        lines.append({"type": "line", "x0": end, "x1": end, "y0": -0.5, "y1": top, "line": line, **at})
-        beside = {"x": max(end, BESIDE), "y": 1, "xanchor": "left", **at}
-        names.append({"text": f" guessing: {in_words(error, 0)}", "showarrow": False, "font": TYPE, **beside})
+        lines.append({"type": "line", "x0": end, "x1": end, "y0": -0.5, "y1": 1.5, "line": line, **at})
+        beside = {"x": end, "y": 2, "xanchor": "center", **at}  # above both bars, whose text may be as long as they are
+        names.append({"text": f"guessing: {in_words(error, 0)}", "showarrow": False, "font": TYPE, **beside})
     legend = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.07, "yanchor": "bottom", "font": TYPE}
     return {"annotations": names, "shapes": lines, "legend": legend}
 

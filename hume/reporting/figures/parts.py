@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hume.common.errors import InputError
 
 GOLDEN = (np.sqrt(5) - 1) / 2  # multiples of it, without their whole part, are far from one another
+LONGEST_LINE = 40  # characters of a title
 LONGEST_NAME = 40  # characters; a longer one would leave no room for the plot
 # Plotly reads a small HTML, %{…} in hover templates and $…$ as a formula; it decodes these numbers in all texts.
 MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "{": "&#123;", "$": "&#36;"})
@@ -74,10 +76,15 @@ def frame(traces: Sequence[Any], *, x: str = "", y: str = "", **layout: Any) -> 
     """A figure of these traces with axis titles, otherwise in the look of its page."""
     fig = go.Figure(traces)
     fig.update_layout(margin=MARGIN)
-    fig.update_xaxes(title={"text": x}, automargin=True, zeroline=False)
-    fig.update_yaxes(title={"text": y}, automargin=True, zeroline=False)
+    fig.update_xaxes(title={"text": on_lines(x)}, automargin=True, zeroline=False)
+    fig.update_yaxes(title={"text": on_lines(y)}, automargin=True, zeroline=False)
     fig.update_layout(layout)
     return fig
+
+
+def on_lines(title: str) -> str:
+    """The title of an axis, on as many lines as fit a phone."""
+    return "<br>".join(wrap(title, LONGEST_LINE))
 
 
 def color_bar(title: str, **more: Any) -> dict[str, Any]:

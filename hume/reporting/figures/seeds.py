@@ -19,6 +19,7 @@ from hume.reporting.figures.parts import (
     MARGIN,
     frame,
     ids,
+    on_lines,
     padded_range,
     percent,
     safe,
@@ -49,6 +50,7 @@ BOTH_SCORES = Axis("Mean of the cross-validation scores in φ1 and φ2 (Eq. 2)",
 LIKELIHOOD = Axis("Log-likelihood of a sample after refinement, nats", "likelihood", "most likely", is_share=False)
 KNOWN_STATES = ("converged", "stopped at T", "imported")
 STATE_STYLES = ((MAIN, "circle"), (EARTH, "diamond"), (MUTED, "square"), (MAIN, "triangle-up"), (EARTH, "x"))
+FEW = 8  # counts, from 0, that can each have a tick
 MARKER_SIZE = 10
 RING_SIZE = 20
 
@@ -114,8 +116,10 @@ def score_distribution(
     dots = _points(x, height, numbers, hover, "one dot a seed", (MAIN, "circle"))
     fig.add_traces([dots, *_rings(x, height, numbers, axis.first, reference, selected)], rows=2, cols=1)
     fig.update_xaxes(ticksuffix=" %" if axis.is_share else "", zeroline=False, automargin=True)
-    fig.update_xaxes(title={"text": axis.title}, row=2, col=1)
+    fig.update_xaxes(title={"text": on_lines(axis.title)}, row=2, col=1)
+    counted = {"dtick": 1} if fig.data[0].y.max(initial=0) < FEW else {}  # else ticks between whole numbers
     fig.update_yaxes(title={"text": "Seeds"}, zeroline=False, automargin=True, rangemode="tozero", row=1, col=1)
+    fig.update_yaxes(counted, row=1, col=1)
     fig.update_yaxes(visible=False, range=[-0.25, 1.25], row=2, col=1)
     return fig.update_layout(margin=MARGIN, bargap=0.04, legend=LEGEND_BELOW, **CLICK_SELECTS)
 
