@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hume import Run
 from hume.common.errors import InputError
+from hume.data.columns import Columns
 from hume.experiments import sides
 from hume.reporting import difference_sentences
 from hume.reporting.maps.colouring import of_column, of_labeling
@@ -113,9 +114,16 @@ def offered(found: Findings) -> dict[str, Callable[[Findings], Colour]]:
     return choices | _labelings(found)
 
 
+@st.cache_resource(max_entries=16, show_spinner="Reading the column …")
+def _of_column(folder: str, saved: int, name: str, _columns: Columns) -> Colour:
+    return of_column(name, _columns[name])
+
+
 def _column(found: Findings, name: str) -> Colour:
+    data = found.dataset
+    assert data.folder is not None
     try:
-        return of_column(name, found.dataset.columns[name])
+        return _of_column(str(data.folder), (data.folder / "columns.csv").stat().st_mtime_ns, name, data.columns)
     except InputError as error:
         st.caption(f"{plain(str(error))}.")
         return found_label(found)

@@ -14,7 +14,7 @@ from hume.lesson.comparison import Grouping
 from hume.lesson.figures.flows import flows
 from hume.lesson.figures.hands import hands
 from hume.reporting import figures
-from hume.reporting.figures.palette import CLASS_COLORS, POINTS_SEQUENTIAL, RUN_COLORS
+from hume.reporting.figures.palette import CLASS_COLORS, CLASS_PALETTES, POINTS_SEQUENTIAL, RUN_COLORS
 from tests.support.rules import cases
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -526,7 +526,17 @@ def test_color_difference_agrees_with_published_pairs(first, second, expected):
 
 
 @cases("vision", VISION)
-@cases(("colors", "least"), [(CLASS_COLORS[:6], 13), (CLASS_COLORS, 11.5), (RUN_COLORS, 13)])
+@cases(
+    ("colors", "least"),
+    [
+        (CLASS_COLORS[:6], 13),
+        (CLASS_COLORS, 11.5),
+        (CLASS_PALETTES["Okabe–Ito"], 11.5),
+        (CLASS_PALETTES["Tol bright"], 11.5),
+        (CLASS_PALETTES["Tol muted"], 11.5),
+        (RUN_COLORS, 13),
+    ],
+)
 def test_colors_stay_apart_for_color_blind_readers(colors, least, vision):
     seen = [lab(color, VISION[vision]) for color in colors]
     assert min(difference(a, b) for a, b in combinations(seen, 2)) > least

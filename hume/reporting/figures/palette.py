@@ -22,7 +22,7 @@ CLASS_COLORS = (
 # (2021), SRON/EPS/TN/09-002, without pale grey.
 CLASS_PALETTES = {
     "Petroff": CLASS_COLORS,
-    "Okabe–Ito": ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999"),
+    "Okabe–Ito": ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"),
     "Tol bright": ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377"),
     "Tol muted": ("#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499"),
 }

@@ -19,7 +19,7 @@ function createMap(root, host) {
   spoken.setAttribute("aria-live", "polite")
   const map = { data: {}, colours: [], selected: null, isolated: [], hovered: null, tool: "lasso", showsNames: true }
   let panels = []
-  let [turn, centred, selection] = [0, undefined, undefined]
+  let [turn, misses, centred, selection] = [0, 0, undefined, undefined]
   const arrays = new Map()
 
   // --- tools ----------------------------------------------------------------------------------------
@@ -220,8 +220,10 @@ function createMap(root, host) {
         column(data.classes?.codes),
       ])
     } catch {
-      return host.send({ missing: true }) // the server was started anew: it offers them again
+      // The server was started anew: it offers them again, unless it cannot be reached at all.
+      return mine === turn && misses++ < 3 && host.send({ missing: true })
     }
+    misses = 0
     if (mine !== turn) return
     const ofColours = found.splice(3 * data.panels.length)
     const before = map.data.colours ?? []
