@@ -11,7 +11,15 @@ from pages._state import errors, palettes
 # A file: named icons are fetched from the network.
 ICON = Path(__file__).parents[1] / "assets" / "favicon.png"
 
-st.set_page_config(page_title="HUME Explorer", page_icon=ICON, layout="wide")
+st.set_page_config(page_icon=ICON, layout="wide")
+OF_A_RUN = [
+    st.Page("objective.py", title="Objective and accuracy", icon=":material/scatter_plot:"),
+    st.Page("aggregation.py", title="Aggregation", icon=":material/how_to_vote:"),
+    st.Page("differences.py", title="Differences", icon=":material/compare_arrows:"),
+    st.Page("explore.py", title="Explore", icon=":material/hub:"),
+    st.Page("answer.py", title="Answer", icon=":material/touch_app:"),
+    st.Page("reliable.py", title="Reliable samples", icon=":material/verified:"),
+]
 page = st.navigation(
     {
         "": [st.Page("start.py", title="Start", icon=":material/home:", default=True), *frame.pages()],
@@ -21,17 +29,12 @@ page = st.navigation(
             st.Page("runs.py", title="Runs", icon=":material/list:"),
             st.Page("compare.py", title="Compare", icon=":material/leaderboard:"),
         ],
-        "Understand a run": [
-            st.Page("objective.py", title="Objective and accuracy", icon=":material/scatter_plot:"),
-            st.Page("aggregation.py", title="Aggregation", icon=":material/how_to_vote:"),
-            st.Page("differences.py", title="Differences", icon=":material/compare_arrows:"),
-            st.Page("explore.py", title="Explore", icon=":material/hub:"),
-            st.Page("answer.py", title="Answer", icon=":material/touch_app:"),
-            st.Page("reliable.py", title="Reliable samples", icon=":material/verified:"),
-        ],
+        "Understand a run": OF_A_RUN,
     }
 )
 sidebar.sidebar()
+run = st.session_state.get("run") if page in OF_A_RUN else None
+st.set_page_config(page_title=" · ".join(filter(None, (page.title, run, "HUME Explorer"))))  # tabs are told apart
 palettes.use()
 errors.guard(page.run)
 next_step.footer(page.url_path)

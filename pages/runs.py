@@ -34,11 +34,11 @@ from pages._state.runs import (
 from pages._widgets import plots
 
 COLUMNS = (
-    "run", "state", "dataset", "φ1", "φ2", "seeds", "cv score", "cv score ±", "seeds' ACC", "seeds' ACC ±",
-    "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI", "searched vote ACC", "labeling", "objective", "objective ±",
-    "preset", "K", "setting",
-    "solver", "seconds", "created",
+    "run", "K", "vote ACC", "state", "dataset", "φ1", "φ2", "seeds", "cv score", "cv score ±", "vote ARI",
+    "searched vote ACC", "seeds' ACC", "seeds' ACC ±", "seeds' ARI", "seeds' ARI ±", "labeling", "objective",
+    "objective ±", "preset", "setting", "solver", "seconds", "created",
 )  # fmt: skip
+TICKED = "ticked"  # the runs that are selected in the table, in the address
 OF_TRUTH = ("seeds' ACC", "seeds' ACC ±", "seeds' ARI", "seeds' ARI ±", "vote ACC", "vote ARI", "searched vote ACC")
 
 
@@ -140,23 +140,36 @@ def table(runs: list[Run]) -> list[Run | None]:
     lines = [line(run) for run in shown]
     columns = [name for name in COLUMNS if name not in OF_TRUTH or any(each[name] is not None for each in lines)]
     share = st.column_config.NumberColumn(format="%.3f")
+    key = f"runs #{hash(tuple(run.name for run in shown))}"  # selected rows are counted from the top
+    if st.session_state.get(TICKED, ("",))[0] != key:  # a new table begins with what the address has
+        st.session_state[TICKED] = (key, st.query_params.get(TICKED, "").split(","))
+    asked = st.session_state[TICKED][1]
     event = st.container(key="runs").dataframe(
         {name: [each[name] for each in lines] for name in columns},
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key=f"runs #{hash(tuple(run.name for run in shown))}",  # selected rows are counted from the top
+        selection_default={"selection": {"rows": [i for i, run in enumerate(shown) if run.name in asked]}},
+        key=key,
         column_config={
             **dict.fromkeys((*OF_TRUTH, "cv score", "cv score ±", "objective", "objective ±"), share),
             "seconds": st.column_config.NumberColumn(format="%.1f"),
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone="UTC"),
+            "run": st.column_config.TextColumn(pinned=True),
+            "K": st.column_config.NumberColumn(pinned=True),
+            "vote ACC": st.column_config.NumberColumn(format="%.3f", pinned=True),
         },
     )
     plots.csv_button(
         "Table as CSV", lambda: (columns, [[each[name] for name in columns] for each in lines]), "runs", key="runs csv",
         type="tertiary",
     )  # fmt: skip
-    return [shown[i] for i in event["selection"]["rows"] if i < len(shown)]
+    ticked = [shown[i] for i in event["selection"]["rows"] if i < len(shown)]
+    if ticked:
+        st.query_params[TICKED] = ",".join(run.name for run in ticked)
+    else:
+        st.query_params.pop(TICKED, None)
+    return ticked
 
 
 def one(run: Run) -> None:
@@ -182,14 +195,9 @@ def one(run: Run) -> None:
             missing(run)
             st.download_button(
                 "Report" + (" without ground truth" if blind else ""),
-                lambda: report(findings(run, view), show_truth=not blind),
-                f"{run.name}.html",
-                "text/html",
-                key="report",
-                icon=":material/article:",
-                on_click="ignore",
-                help="One HTML file that opens offline.",
-            )
+                lambda: report(findings(run, view), show_truth=not blind), f"{run.name}.html", "text/html",
+                key="report", icon=":material/article:", on_click="ignore", help="One HTML file that opens offline.",
+            )  # fmt: skip
     with st.expander("Rename"):
         key = f"rename {run.name}"
         st.text_input("New name", run.name, key=key, help="Letters, digits, dots, dashes, underscores.")
@@ -211,9 +219,8 @@ def compare(runs: list[Run]) -> None:
             figures.compare_runs(names, columns["seeds' ACC"], columns["seeds' ACC ±"], columns["vote ACC"]),
             "compare",
             lambda: (["run", *known], [[each["run"], *(each[key] for key in known)] for each in finished]),
-            alt="Accuracy of the runs: mean and standard deviation over seeds, and the vote",
-            name="runs-compared",
-        )
+            alt="Accuracy of the runs: mean and standard deviation over seeds, and the vote", name="runs-compared",
+        )  # fmt: skip
     differing = provenance.differing(runs)
     if differing:
         st.markdown("**Different settings**")

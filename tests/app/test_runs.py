@@ -94,7 +94,7 @@ def test_runs_are_filtered_by_data_state_and_name(home, data):
 def test_the_table_downloads_as_it_is_shown(library, download):
     at = look("runs", of_dataset="birds")
     lines = download(at, "runs csv").decode("utf-8-sig").splitlines()
-    assert lines[0].split(",")[:3] == ["run", "state", "dataset"]
+    assert lines[0].split(",")[:3] == ["run", "K", "vote ACC"]
     assert {line.split(",")[0] for line in lines[1:]} == {"first", "second"}
     assert repr(Findings(library.open("first")).vote_agreement.acc)[:8] in "\n".join(lines)
 
@@ -279,3 +279,14 @@ def test_runs_with_and_without_labels_stand_beside_each_other(home, download):
         assert at.error.len == 0
     lines = [line.split(",") for line in download(at, "top n csv").decode("utf-8-sig").splitlines()]
     assert {len(line) for line in lines} == {len(lines[0])}
+
+
+def test_the_address_carries_which_runs_are_ticked(library):
+    at = look("runs")
+    names = tables(at)["runs"]["run"].tolist()
+    at = tick(at, "runs", [names.index("first"), names.index("second")])
+    assert set(at.query_params["ticked"].split(",")) == {"first", "second"}
+    again = look("runs", ticked=at.query_params["ticked"])
+    assert any("2 runs compared" in each.value for each in again.subheader)
+    assert look("runs", ticked="gone,<b>").subheader.len == 0
+    assert tables(at)["runs"].columns[:3].tolist() == ["run", "K", "vote ACC"]
