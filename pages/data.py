@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from hume.common.errors import HumeError, RunError
+from hume.common.errors import HumeError, InputError, RunError
 from hume.common.formatting import count
 from hume.data.dataset import Dataset
 from hume.data.folder import DatasetFolder
-from hume.reporting import figures
+from hume.reporting import figures, map_sentences
 from hume.runs.dataset_library import copy_dataset, delete_dataset, own_datasets, runs_using
 from pages._sections import add_data, label_new, make_space, progress, spaces
 from pages._state import current, datasets, ground_truth, services
@@ -68,6 +68,11 @@ def about(data: Dataset, own: DatasetFolder | None) -> None:
     st.caption(" · ".join(f"{key}: {plots.plain(str(value))}" for key, value in known if value))
     for note in ground_truth.visible(data, card.get("notes") or []):
         st.caption(plots.plain(str(note)))
+    try:
+        if data.columns:
+            st.caption(plots.plain(map_sentences.columns(data.columns)))
+    except InputError as error:
+        st.warning(f"{plots.plain(str(error))}.", icon=":material/warning:")
     rows = card.get("rows") or {}
     cells = [("Rows", f"{data.num_samples:,}"), ("Spaces", f"{len(data.spaces):,}")]
     if {"given", "set_aside"} <= set(rows):

@@ -1,8 +1,20 @@
-"""Sentences about what a map shows and leaves out."""
+"""Sentences about the columns of the data, and about what a map shows and leaves out."""
 
 from hume.common.formatting import count
+from hume.data.columns import Columns, is_missing, kind_of
 from hume.reporting.maps import Map
 from hume.reporting.maps.own import OwnMap
+
+KINDS = {"number": "numbers", "date": "dates", "text": "text"}
+
+
+def columns(given: Columns) -> str:
+    """What is known of every sample beside its class; empty where there is nothing."""
+    parts = []
+    for name, column in given.items():
+        missing = int(is_missing(column).sum())
+        parts.append(f"{name} ({KINDS[kind_of(column)]}{f', {missing:,} missing' if missing else ''})")
+    return f"Columns: {', '.join(parts)}." if parts else ""
 
 
 def sampled(made: Map) -> str:

@@ -18,6 +18,14 @@ COLUMNS = {
 }
 
 
+def test_columns_are_told_by_their_kinds():
+    assert map_sentences.columns({}) == ""
+    told = map_sentences.columns(
+        {"a": COLUMNS["depth"], "b": np.array(["x", ""], object), "c": np.array(["NaT"], "M8[us]")}
+    )
+    assert told == "Columns: a (numbers), b (text, 1 missing), c (dates, 1 missing)."
+
+
 def test_coordinates_are_known_by_their_names():
     assert usual_axes(COLUMNS) == ("Lon", "Lat")
     assert usual_axes({"spatial x": COLUMNS["Lon"], "a": COLUMNS["Lat"], "spatial y": COLUMNS["Lat"]}) == (
