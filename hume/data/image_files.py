@@ -200,7 +200,24 @@ def _identified(file: BinaryIO, name: str) -> ImageFile.ImageFile:
     """Identify the format by the first bytes; reads only the header."""
     start = file.read(16)
     file.seek(0)
-    return _format(start, name)(file, "")
+    kind = _format(start, name)
+    try:
+        return kind(file, "")
+    except SyntaxError:
+        if kind is TiffImagePlugin.TiffImageFile:
+            _explain(file, name)
+        raise
+
+
+def _explain(file: BinaryIO, name: str) -> None:
+    """Raise PictureError for a TIFF whose channels Pillow does not know."""
+    file.seek(0)
+    tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+    file.seek(tags.next)
+    tags.load(file)
+    bits = tags.get(258, (1,))
+    if tags.get(277, 1) > 1:
+        raise PictureError(name, f"has {tags[277]} channels of {bits[0]} bits: save it with 1, 3 or 4 of 8 bits")
 
 
 def _format(start: bytes, name: str) -> type[ImageFile.ImageFile]:

@@ -139,18 +139,23 @@ def _detect_file(
 
 
 def detect_folder(path: Path, roots: list[Path] | None, meaning: Meaning | None = None) -> DetectedFormat:
-    from hume.data.importers.hugging_face import is_saved, parquet_files
+    from hume.data.importers.arrays.shards import series_in
+    from hume.data.importers.hugging_face import holds_images, is_saved, parquet_files
 
     release = scan_release(path) if is_release(path) else None
     if release is not None and release.datasets:
         return DetectedFormat("release", path, _release_summary(release), release=release)
     if is_saved(path):
         return DetectedFormat("hugging-face", path, "A dataset of Hugging Face.")
-    if files := parquet_files(path):
-        for file in files:
-            check_allowed(file, roots)
+    tables = parquet_files(path)
+    series = [file for files in series_in(path).values() for file in files]
+    for file in {*tables, *series}:
+        check_allowed(file, roots)
+    if series and not any(map(holds_images, tables)):
+        return DetectedFormat("arrays", path, f"{count(len(series), 'file')} as one. {_arrays_summary(path)}")
+    if tables:
         return DetectedFormat(
-            "hugging-face", path, f"A dataset of Hugging Face in {count(len(files), 'Parquet file')}."
+            "hugging-face", path, f"A dataset of Hugging Face in {count(len(tables), 'Parquet file')}."
         )
     try:
         found = _images(path, list_folder(path, roots=roots, meaning=meaning))

@@ -211,3 +211,15 @@ def test_fit_keeps_the_centre():
     assert fit(Image.fromarray(wide), 4).shape == (4, 4)
     assert fit(PICTURE, 7).shape == (7, 7, 3)
     assert fit(Image.new("RGB", (1, 5000), "red"), 16)[0, 0].tolist() == [255, 0, 0]
+
+
+def test_bands_that_cannot_be_read_are_the_reason():
+    data = np.arange(4 * 4 * 5, dtype="<u2").tobytes()
+    tags = [(256, 4), (257, 4), (259, 1), (262, 2), (273, 8), (277, 5), (278, 4), (279, len(data)), (284, 1)]
+    bits = 8 + len(data)  # where the five numbers of bits are
+    entries = sorted([(tag, 3, 1, value) for tag, value in tags] + [(258, 3, 5, bits)])
+    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    start = struct.pack("<2sHI", b"II", 42, bits + 10)
+    content = start + data + struct.pack("<5H", *[16] * 5) + directory + struct.pack("<I", 0)
+    with pytest.raises(PictureError, match="has 5 channels of 16 bits"):
+        open_picture(content, "x.tif")

@@ -25,6 +25,7 @@ from hume.data.importers.arrays import (
 from hume.data.importers.label_text import cleaned
 from hume.data.importers.table_listing import list_table
 from hume.data.npy_files import FileArray
+from hume.exchange.detection import detect_format
 from tests.support.rules import cases
 
 N = 12
@@ -735,3 +736,43 @@ def spied(method, calls):
         return method(self, index)
 
     return spy
+
+
+# --- folders ---------------------------------------------------------------------------------------
+
+
+def test_shards_come_in_as_one_in_the_order_of_their_numbers(tmp_path, features, words):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    (folder / "_SUCCESS").touch()
+    for k, start in ((2, 4), (10, 8), (1, 0)):
+        rows = slice(start, start + 4)
+        write_parquet(folder / f"part-{k}.parquet", {"emb": features[rows].tolist(), "label": words[rows]})
+    assert "3 files as one" in detect_format(folder).summary
+    dataset = import_array_file(folder, tmp_path / "root", "d").load()
+    np.testing.assert_allclose(dataset.space("emb").features, features, rtol=1e-3)
+    np.testing.assert_array_equal(np.array(dataset.classes)[dataset.labels], words)
+    write_parquet(folder / "part-11.parquet", {"emb": features[:, :3].tolist(), "label": words})
+    with pytest.raises(InputError, match=r"emb has \(12, 3\) in .*part-11.parquet and \(4, 5\) in .*part-1.parquet"):
+        detect_format(folder)
+
+
+def test_folders_of_embeddings_and_their_metadata(tmp_path, features):
+    for k in range(3):
+        for name in ("img_emb", "metadata"):
+            (tmp_path / "clip" / name).mkdir(parents=True, exist_ok=True)
+        rows = slice(4 * k, 4 * k + 4)
+        np.save(tmp_path / "clip" / "img_emb" / f"img_emb_{k}.npy", features[rows])
+        paths = [f"{i}.jpg" for i in range(rows.start, rows.stop)]
+        write_parquet(tmp_path / "clip" / "metadata" / f"metadata_{k}.parquet", {"image_path": paths})
+    dataset = import_array_file(tmp_path / "clip", tmp_path / "root", "d").load()
+    np.testing.assert_allclose(dataset.space("img_emb").features, features, rtol=1e-3)
+    assert dataset.columns["image_path"].tolist() == [f"{i}.jpg" for i in range(N)]
+
+
+def test_shards_of_a_split_are_joined(tmp_path, features):
+    for split, rows in (("train", slice(0, 8)), ("test", slice(8, N))):
+        write_parquet(tmp_path / f"{split}-00000-of-00001.parquet", {"emb": features[rows].tolist()})
+    dataset = import_array_file(tmp_path, tmp_path / "root", "d").load()
+    np.testing.assert_allclose(dataset.space("emb").features, features, rtol=1e-3)
+    np.testing.assert_array_equal(dataset.test_rows, np.arange(N) >= 8)

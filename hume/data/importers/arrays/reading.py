@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hume.common.devices import fits
 from hume.common.errors import InputError
-from hume.data.importers.arrays import plain, tables
+from hume.data.importers.arrays import plain, shards, tables
 from hume.data.importers.arrays.stored import LABEL_NAMES, SPLIT_NAMES, Stored, num_bytes, readable, type_name
 from hume.data.importers.label_text import is_label_name
 
@@ -20,6 +20,14 @@ Role = Literal["space", "labels", "images", "split", "column", "other"]
 
 _PART = re.compile(r"(?<![a-z])(training|train|testing|test|validation|valid|val)(?![a-z])", re.IGNORECASE)
 _COORDINATES = re.compile(r"spatial|x_(umap|tsne|draw_graph_\w+)")  # places to look at, no features
+READERS = {
+    ".npy": plain.npy,
+    ".npz": plain.npz,
+    ".safetensors": plain.safetensors,
+    ".parquet": tables.parquet,
+    ".pq": tables.parquet,
+    ".h5ad": tables.h5ad,
+}
 _NO_LABELS = re.compile(r"file|path|url")
 
 
@@ -150,23 +158,19 @@ def _is_place(name: str, stored: Mapping[str, Stored]) -> bool:
 
 
 def _open(path: Path) -> dict[str, Stored]:
-    readers = {
-        ".npy": plain.npy,
-        ".npz": plain.npz,
-        ".safetensors": plain.safetensors,
-        ".parquet": tables.parquet,
-        ".pq": tables.parquet,
-        ".h5ad": tables.h5ad,
-    }
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: name a file in it")
     if not path.exists():
         raise InputError(f"{path} does not exist: check the path")
-    reader = plain.idx if plain.IDX_NAME.fullmatch(path.name) else readers.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(f"{path} is not of a known format: give one of {', '.join(readers)} or an idx file")
     with readable(path):
-        return {name: _plain(array) for name, array in _joined(reader(path)).items()}
+        stored = shards.read_series(path, _file) if path.is_dir() else _file(path)
+        return {name: _plain(array) for name, array in _joined(dict(stored)).items()}
+
+
+def _file(path: Path) -> Mapping[str, Stored]:
+    reader = plain.idx if plain.IDX_NAME.fullmatch(path.name) else READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{path} is not of a known format: give one of {', '.join(READERS)} or an idx file")
+    with readable(path):
+        return reader(path)
 
 
 def _plain(array: Stored) -> Stored:
