@@ -54,7 +54,7 @@ def main() -> None:
         st.info("No run yet. A search of the embedded images takes about half a minute.", icon=":material/info:")
         st.page_link(SEARCH, label="Start a search", icon=":material/search:")
         return
-    chosen = [run for run in table(runs) if run is not None]
+    chosen = table(runs)
     if not chosen:
         st.caption("Tick runs on the left of the table to open, compare, rename, delete or download them.")
         return
@@ -122,7 +122,7 @@ def line(run: Run) -> dict[str, Any]:
     return found
 
 
-def table(runs: list[Run]) -> list[Run | None]:
+def table(runs: list[Run]) -> list[Run]:
     """All runs in a table to sort and filter; returns the selected ones."""
     datasets = sorted({run.request.dataset for run in runs})
     states = sorted({state(run) for run in runs})
