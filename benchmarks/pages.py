@@ -4,11 +4,13 @@
 
 Starts the app on a new home folder with one finished run on the embedded Fashion-MNIST images, opens every page in a
 real browser and times two actions, until the result is shown and the page's script has ended: a click on the page's
-link, and a click on a control of the page. Idle, during searches of 100 seeds, during the computation of a map, and
-during both. Run it on an idle machine.
+link, and a click on a control of the page. On Explore also until a lasso shows its first picture, until a filter lists
+what passes, and until a click on a picture opens the sample. Idle, during searches of 100 seeds, during the computation
+of a map, and during both. Run it on an idle machine.
 """
 
 import argparse
+import re
 import statistics
 import tempfile
 import time
@@ -22,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hume import Store, preset
-from tests.support.chromium import browser, open_page, settle
+from tests.support.chromium import browser, circle, map_in, open_page, settle
 from tests.support.server import AppServer
 
 RUN = "ready"
@@ -178,6 +180,43 @@ def visits(page: Page) -> Times:
         times[name, ACTIONS[act]] = [time.perf_counter() - start]
         undo(page)
         settle(page)
+        if name == "Explore":
+            times |= {(name, what): [seconds] for what, seconds in of_samples(page).items()}
+    return times
+
+
+def of_samples(page: Page) -> dict[str, float]:
+    """Select on the map, filter, and open a sample, of 10,000."""
+    times = {}
+    stage = map_in(page)
+    page.get_by_role("button", name="Whole").click()  # an open sample is moved to
+    settle(page)
+    circle(page, stage)
+    start = time.perf_counter()
+    page.locator(".st-key-selection .tile img").first.evaluate("picture => picture.decode()")
+    times["lasso"] = time.perf_counter() - start
+    settle(page)
+    start = time.perf_counter()
+    page.locator(".st-key-selection .tile").nth(3).click()
+    page.get_by_role("heading", name=re.compile(r"^Sample \d+")).wait_for()
+    times["open a sample"] = time.perf_counter() - start
+    settle(page)
+    page.get_by_role("button", name="samples Shortcut Esc").click()
+    page.get_by_role("button", name="Clear Shortcut Esc").click()
+    page.get_by_text("Table", exact=True).click()
+    page.get_by_text(re.compile("All 10,000 samples")).wait_for()
+    settle(page)
+    for text, what in (("class 3", "filter"), ("", "leave")):
+        search = page.get_by_placeholder("Search", exact=True)
+        search.fill(text)
+        start = time.perf_counter()
+        search.press("Enter")
+        page.get_by_text(re.compile("samples of 10,000" if text else "All 10,000 samples")).wait_for()
+        times[what] = time.perf_counter() - start
+        settle(page)
+    page.get_by_text("Pictures", exact=True).click()
+    settle(page)
+    del times["leave"]
     return times
 
 

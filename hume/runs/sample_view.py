@@ -1,6 +1,6 @@
 """One sample of a run: how probable each class is, how the seeds voted, what is near it, what a person said of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -32,6 +32,7 @@ class SampleView:
 
     found: Findings
     row: int
+    _near: dict[tuple[SpaceOf, int], Near] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 <= self.row < self.found.dataset.num_samples:
@@ -71,6 +72,11 @@ class SampleView:
 
     def near(self, space: SpaceOf, number: int) -> Near:
         """The nearest samples in φ1, as the search saw it, or in φ2."""
+        if (space, number) not in self._near:
+            self._near[space, number] = self._nearest(space, number)
+        return self._near[space, number]
+
+    def _nearest(self, space: SpaceOf, number: int) -> Near:
         found = self.found
         source: Any = found.phi1 if space == "phi1" else found.dataset.space(found.run.request.phi2).features
         rows = found.neighbors(self.row, space, number)

@@ -50,7 +50,9 @@ def opened(found: Findings) -> int | None:
 
 def section(found: Findings, row: int) -> None:
     """A sample in one column."""
-    view = SampleView(found, row)
+    view: SampleView | None = st.session_state.get("sample view")  # a space is read once a sample, not at every look
+    if view is None or view.found is not found or view.row != row:
+        view = st.session_state["sample view"] = SampleView(found, row)
     files = ground_truth.file_names(found.dataset)
     with st.container(key="opened"):
         st.subheader(f"Sample {row}" + (f" · {plots.plain(files[row])}" if files else ""))
