@@ -25,15 +25,15 @@ def main() -> None:
     all_samples.restore(found)
     panels, colours = map_choice.choose(found)
     left, right = st.columns([3, 2], gap="medium") if len(panels) < 2 else (st.container(), st.container())
-    if panels:
-        with left:
-            map_view.draw(found, panels, colours)
     opened = sample.opened(found)
-    with right:
+    with right:  # first: its pictures are there before the map is drawn anew
         if opened is None:
             selected.section(found)
         else:
             sample.section(found, opened)
+    if panels:
+        with left:
+            map_view.draw(found, panels, colours)
     search_samples.section(found)
     suspect = suspects.section(found)
     if suspect is not None:

@@ -147,12 +147,10 @@ def _near(view: SampleView, space: SpaceOf, title: str) -> None:
              tile.mark)
         for tile, distance in zip(tiles(found, near.rows.tolist()), near.distances.tolist(), strict=True)
     ]  # fmt: skip
-    clicked = gallery(
-        shown, key=f"near {space}", dataset=found.dataset, label=title, size=NEAR, keys=by_key.OF_A_PICTURE,
-        on_key=lambda row, key: by_key.on_picture(found, row, key),
+    gallery(
+        shown, key=f"near {space}", dataset=found.dataset, label=title, size=NEAR, on_click=selection.open_sample,
+        keys=by_key.OF_A_PICTURE, on_key=lambda row, key: by_key.on_picture(found, row, key),
     )  # fmt: skip
-    if clicked is not None:
-        show(clicked)
 
 
 def _evidence(view: SampleView) -> None:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from hume.reporting import selection_sentences
 from hume.runs.findings import Findings
-from pages._sections import all_samples, by_key, correct, export, kept_selections, sample
+from pages._sections import all_samples, by_key, correct, export, kept_selections
 from pages._sections.sample import tiles
 from pages._state import ground_truth, runs, selection
 from pages._widgets import plots
@@ -44,14 +44,13 @@ def _pictures(found: Findings, rows: list[int]) -> None:
     pages = -(-len(rows) // PER_PAGE)
     page = st.pagination(pages, key="page") if pages > 1 else 1
     chosen = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
-    clicked = gallery(
+    gallery(
         tiles(found, chosen), key="selection", dataset=found.dataset, label="Selected samples", size=64, main=True,
-        keys=by_key.OF_A_PICTURE, on_key=lambda row, key: by_key.on_picture(found, row, key),
+        on_click=selection.open_sample, keys=by_key.OF_A_PICTURE,
+        on_key=lambda row, key: by_key.on_picture(found, row, key),
     )  # fmt: skip
     if ground_truth.shows_truth(found.dataset):
         st.caption("≠ marks samples whose true class differs.")
-    if clicked is not None:
-        sample.show(clicked)
 
 
 def _offers(found: Findings, rows: list[int]) -> None:
