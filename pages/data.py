@@ -30,10 +30,10 @@ def main() -> None:
     names = datasets.dataset_names(with_spaces=False)
     own = {folder.name: folder for folder in own_datasets(services.services().store)}
     adding = progress.begun_at(add_data.AT)
-    with st.expander("Add data", icon=":material/add_photo_alternate:", expanded=not own or adding is not None):
+    with st.expander("Add data", icon=":material/add_photo_alternate:", expanded=not own or bool(adding)):
         add_data.add()
     name = current.choice(names)
-    near = {adding, progress.begun_at(make_space.AT) if name in own else None}
+    near = [*adding, *(begun for at in make_space.PLACES if name in own for begun in progress.begun_at(at))]
     with top:
         progress.jobs(near)
     try:

@@ -15,6 +15,7 @@ from pages._sections import correct, found_classes, launch, next_step, progress
 from pages._state import current, datasets, ground_truth
 from pages._state.runs import (
     ANSWER,
+    DATA,
     EXPLORE,
     OBJECTIVE,
     RELIABLE,
@@ -99,6 +100,8 @@ def data_and_button(name: str, *, again: bool = False) -> None:
             ),
         )
     launch.draw_error()
+    if not again:
+        st.page_link(DATA, label="Use pictures of your own", icon=":material/add_photo_alternate:")
 
 
 def sorted_pictures(found: Findings) -> None:

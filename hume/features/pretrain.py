@@ -40,6 +40,7 @@ from hume.features.training import Epoch, Training
 
 __all__ = [
     "ENCODER_TITLES",
+    "FEWEST",
     "METHODS",
     "METHOD_TITLES",
     "Epoch",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hume.features.backbones import Backbone
 
-MEASURED = 16  # pictures of a step on a CPU; on a GPU whole batches are timed
+MEASURED = 8  # pictures of a step on a CPU; on a GPU whole batches are timed
 STEPS = 2  # that are timed, after a first one
 PASSES = 6  # forward passes that a picture's part of a step takes as long as
 EXTRACTED = 4  # pictures, after two first ones

@@ -19,9 +19,14 @@ log = logging.getLogger(__name__)
 
 
 class SpacePaces:
-    """The times measured in this process; may be called from any thread. None stands for a time that is not known."""
+    """The times measured in this process; may be called from any thread. None stands for a time that is not known.
 
-    def __init__(self) -> None:
+    is_busy: whether this process works on something, which a measurement would slow down and be slowed down by: none
+    begins meanwhile.
+    """
+
+    def __init__(self, is_busy: Callable[[], bool] = lambda: False) -> None:
+        self._is_busy = is_busy
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "hume-space-pace")
         self._kept: dict[Hashable, tuple[Callable[[PretrainConfig], float] | float | None, float]] = {}
@@ -69,9 +74,10 @@ class SpacePaces:
                 if not future.cancelled():
                     self._kept[key] = _result(future), monotonic()
             known, since = self._kept.get(key, (None, None))
-            if (since is None or monotonic() - since > KEPT_SECONDS) and key not in self._measuring:
+            stale = since is None or monotonic() - since > KEPT_SECONDS
+            if stale and key not in self._measuring and not self._is_busy():
                 self._measuring[key] = self._thread.submit(partial(measure))
-        return known, since is None
+            return known, since is None and key in self._measuring
 
 
 def _result(

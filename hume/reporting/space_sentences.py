@@ -6,7 +6,12 @@ from hume.features.pretrain_config import PretrainConfig
 
 def training(config: PretrainConfig, seconds: float | None, *, measuring: bool = False) -> str:
     """The size of pictures and the epochs of a training, and how long it takes."""
-    return f"{config.side} pixels, {count(config.epochs, 'epoch')}: {time(seconds, measuring=measuring)}"
+    return f"{size(config)}: {time(seconds, measuring=measuring)}"
+
+
+def size(config: PretrainConfig) -> str:
+    """The size of pictures and the epochs of a training."""
+    return f"{config.side} pixels, {count(config.epochs, 'epoch')}"
 
 
 def time(seconds: float | None, *, measuring: bool = False) -> str:

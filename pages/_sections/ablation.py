@@ -102,7 +102,7 @@ def sweep_counts(asked: Comparison | NumberOfClasses) -> Suggestion | None:
     )
     study = NumberOfClasses(asked.home, asked.dataset, asked.phi1, asked.phi2)
     most = max(3, min(100, asked.dataset.num_samples // 4))
-    first = (min(4, most - 1), min(16, most))
+    first = (2, min(12, most))
     low, high = st.slider("From and to", 2, most, first, key=f"counts {asked.dataset.name}")
     numbers = range(low, high + 1)
     known = _counts(study.cache.folder, datasets.stamp(study.dataset, study.cache.folder), study)

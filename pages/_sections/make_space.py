@@ -15,12 +15,13 @@ from hume.features import pretrain as training
 from hume.features.backbones import KNOWN, available
 from hume.features.recipe import Recipe
 from hume.jobs.datasets import upload
-from pages._sections import make_training, progress
+from pages._sections import make_training, progress, quick_spaces
 from pages._state import services
 from pages._widgets import plots
 
 ERROR = "data error"  # the session key of the last error
-AT = "space"  # where the jobs of these forms are shown
+AT, QUICK = "space", "quick"  # where the jobs of these forms are shown
+PLACES = (AT, QUICK)
 
 # --- unfinished ----------------------------------------------------------------------------------
 
@@ -65,6 +66,8 @@ def safely(act: Any, *arguments: Any) -> None:
 
 def offer(folder: DatasetFolder, data: Dataset) -> None:
     """The ways to add a space to this dataset."""
+    quick_spaces.offer(folder, data, ERROR, QUICK)
+    progress.begun(QUICK)
     st.subheader("Add a space")
     titles = ["Pretrained network", "Self-supervised training", "Combine or reduce", "Features from a file"]
     network, train, derive, file = st.tabs(titles, key="space_by", bind="query-params")

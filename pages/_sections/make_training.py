@@ -38,16 +38,16 @@ def form(folder: DatasetFolder, data: Dataset, error: str, at: str) -> None:
     )  # fmt: skip
     full = replace(usual, encoder=encoder)
     way = _way(folder, full, device)
-    proposed, mark = (full, "") if way == "full" else (short(full), " short")
+    start, mark = (full, "") if way == "full" else (short(full), " short")
     scope = f"{folder.name} {method}{mark}"
     columns = st.columns([1, 1, 1, 2], vertical_alignment="bottom")
     largest = max(8, *data.images.shape[1:3])
     side = columns[0].number_input(
-        "Side of the pictures", 8, largest, min(proposed.side, largest), key=f"side of training {scope}",
+        "Side of the pictures", 8, largest, min(start.side, largest), key=f"side of training {scope}",
         help="In pixels; larger pictures are reduced to it. Half the side takes a quarter of the time.",
     )  # fmt: skip
-    epochs = columns[1].number_input("Epochs", 1, 100_000, proposed.epochs, key=f"epochs {scope}")
-    batch = columns[2].number_input("Batch", 8, 65_536, proposed.batch_size, key=f"batch {scope}")
+    epochs = columns[1].number_input("Epochs", 1, 100_000, start.epochs, key=f"epochs {scope}")
+    batch = columns[2].number_input("Batch", 8, 65_536, start.batch_size, key=f"batch {scope}")
     with columns[3]:
         flip = st.checkbox(
             "Mirror images", usual.flip, key="flip", help="Not where left and right differ, as in digits or letters."
@@ -57,7 +57,7 @@ def form(folder: DatasetFolder, data: Dataset, error: str, at: str) -> None:
             help="Excludes the test rows from training, for the inductive setting.",
         )  # fmt: skip
     config = replace(
-        proposed, side=int(side), epochs=int(epochs), batch_size=int(batch), flip=flip, train_split_only=split
+        start, side=int(side), epochs=int(epochs), batch_size=int(batch), flip=flip, train_split_only=split
     )
     button, text = st.columns([1, 4], vertical_alignment="center")
     begins = button.button("Train", type="primary", key="train", icon=":material/model_training:")
@@ -78,9 +78,7 @@ def _way(folder: DatasetFolder, full: PretrainConfig, device: str) -> Way:
     known = {way: paces.training(folder, config, device) for way, config in configs.items()}
     key = f"way {folder.name} {full.method} {full.encoder}"
     if not st.session_state.get(f"{key} chosen"):
-        seconds = known["full"][0]
-        long = is_long(rough_seconds(folder, full) if seconds is None else seconds)
-        st.session_state[key] = "short" if long else "full"
+        st.session_state[key] = "full" if proposed(folder, full, device) == full else "short"
     texts = [
         space_sentences.training(config, known[way][0], measuring=known[way][1]) for way, config in configs.items()
     ]
@@ -89,6 +87,12 @@ def _way(folder: DatasetFolder, full: PretrainConfig, device: str) -> Way:
         on_change=_choose, args=(key,),
     )  # fmt: skip
     return chosen
+
+
+def proposed(folder: DatasetFolder, full: PretrainConfig, device: str) -> PretrainConfig:
+    """The full training, or a shorter one where that takes long."""
+    seconds, _ = services.services().space_paces.training(folder, full, device)
+    return short(full) if is_long(rough_seconds(folder, full) if seconds is None else seconds) else full
 
 
 def _choose(key: str) -> None:

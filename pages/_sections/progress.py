@@ -37,13 +37,14 @@ PHASES = {
 # --- one job -------------------------------------------------------------------------------------
 
 
-def start(begin: Callable[[], str], error: str, *, at: str) -> None:
-    """Queue a job and rerun the page; on failure, keep the message in the session under the key `error`.
+def start(begin: Callable[[], str | list[str]], error: str, *, at: str) -> None:
+    """Queue jobs and rerun the page; on failure, keep the message in the session under the key `error`.
 
-    begin: returns the name of the job; at: the place on the page where `begun` shows it.
+    begin: returns the name of the job, or of several; at: the place on the page where `begun` shows them.
     """
     try:
-        st.session_state[f"{BEGUN}{at}"] = begin()
+        names = begin()
+        st.session_state[f"{BEGUN}{at}"] = [names] if isinstance(names, str) else names
     except HumeError as refused:
         st.session_state[error] = str(refused)
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # resets the file fields
@@ -51,31 +52,31 @@ def start(begin: Callable[[], str], error: str, *, at: str) -> None:
 
 
 def begun(at: str) -> None:
-    """The job that the button here began: its progress, then its result until it is dismissed."""
-    name = begun_at(at)
-    if name is None:
+    """The jobs that the button here began: their progress, then their results until these are dismissed."""
+    names, all_jobs = begun_at(at), services.services().jobs
+    if not names:
         return
-    all_jobs = services.services().jobs
 
     def draw() -> None:
-        status = all_jobs.status(name)
-        if status is not None:
-            line(status, key=f"cancel {at}", place=f" {at}")
-            if status.under_way:
-                _loss(name)
+        for name in names:
+            status = all_jobs.status(name)
+            if status is not None:
+                line(status, key=f"cancel {at}", place=f" {at}")
+                if status.under_way:
+                    _loss(name)
 
-    _repeat(lambda: all_jobs.is_under_way(name), draw)
+    _repeat(lambda: any(all_jobs.is_under_way(name) for name in names), draw)
 
 
-def begun_at(at: str) -> str | None:
-    """The job that the button at this place began in this session, None after its result is dismissed."""
-    name = st.session_state.get(f"{BEGUN}{at}")
-    return name if name is not None and services.services().jobs.status(name) is not None else None
+def begun_at(at: str) -> list[str]:
+    """The jobs that the button at this place began in this session, but those whose results were dismissed."""
+    names: list[str] = st.session_state.get(f"{BEGUN}{at}", [])
+    return [name for name in names if services.services().jobs.status(name) is not None]
 
 
 def adopt() -> None:
     """Make a dataset the current one once an import that this session began has ended."""
-    name = st.session_state.get(f"{BEGUN}add")
+    name = next(iter(begun_at("add")), None)
     status = None if name is None else services.services().jobs.status(name)
     if status is None or not isinstance(status.result, ImportReport) or not status.result.datasets:
         return
@@ -142,7 +143,7 @@ def _repeat(is_under_way: Callable[[], bool], draw: Callable[[], None]) -> None:
 # --- dataset jobs --------------------------------------------------------------------------------
 
 
-def jobs(shown: Container[str | None] = ()) -> None:
+def jobs(shown: Container[str] = ()) -> None:
     """All dataset jobs since the server started but those shown elsewhere: what is under way and the last result.
 
     Earlier results are folded away.

@@ -21,10 +21,12 @@ def spaces(data: Dataset, own: DatasetFolder | None) -> None:
     """Every space: its provenance and statistics."""
     st.subheader("Spaces")
     if not data.spaces:
-        st.info("No space yet. Compute two below, best one of each kind.", icon=":material/info:")
+        st.info("No space yet. Make two below, best one of each kind.", icon=":material/info:")
         return
     if len(data.spaces) > 1:
         st.page_link(runs.SEARCH, label="Search with two of them", icon=":material/search:")
+    else:
+        st.info("One space. Make another below, best of the other kind.", icon=":material/info:")
     for space in data.spaces.values():
         dims = space.features.shape[1]
         title = f"**{plots.plain(space.name)}** · {plots.plain(space.title or space.kind)} · {dims:,} dimensions"

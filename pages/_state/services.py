@@ -32,16 +32,10 @@ def _paces() -> Paces:
 
 
 @functools.cache
-def _space_paces() -> SpacePaces:
-    """The speeds of trainings and extractions on this machine."""
-    return SpacePaces()
-
-
-@functools.cache
 def _services(home: Path) -> Services:
     store = Store(home)
     jobs = RunJobs(store)
-    return Services(store, jobs, Maps(home), DatasetJobs(jobs), _paces(), _space_paces())
+    return Services(store, jobs, Maps(home), DatasetJobs(jobs), _paces(), SpacePaces(lambda: bool(jobs.statuses())))
 
 
 _homes: set[Path] = set()
@@ -59,5 +53,5 @@ def close() -> None:
     for home in _homes:
         _services(home).jobs.close()
         _services(home).maps.close()
+        _services(home).space_paces.close()
     _paces().close()
-    _space_paces().close()

@@ -224,14 +224,34 @@ def test_a_training_says_how_long_it_takes_and_a_long_one_gives_way_to_a_shorter
     assert at.radio(key="way pets simclr small").value == "full"
     assert at.number_input(key="epochs pets simclr").value == config.epochs == 200
     texts = [text.replace("\\", "") for text in words(at)]
-    assert any(re.match(r"\*\*About \d+ s\*\* on cpu", text) for text in texts)
-    assert any(re.fullmatch(r"12 pixels, 80 epochs: about \d+ s", text) for text in texts)
+    assert any(re.match(r"\*\*About [\d.]+ (s|min|h)\*\* on cpu", text) for text in texts)
+    assert any(re.fullmatch(r"12 pixels, 80 epochs: about [\d.]+ (s|min|h)", text) for text in texts)
     monkeypatch.setattr("hume.features.space_pace.LONG", 0.0)
     at = known(look("data", data="pets", space_by="Self-supervised training"))
     assert at.radio(key="way pets simclr small").value == "short"
     assert at.number_input(key="epochs pets simclr short").value == 80
     at = rerun(at.radio(key="way pets simclr small").set_value("full"))
     assert rerun(at).radio(key="way pets simclr small").value == "full"
+
+
+def test_one_button_makes_what_is_missing_of_the_two_spaces(home, images):
+    at = look("data", data="pets")
+    assert at.button(key="make both").label == "Make both spaces"
+    press(at, "make both")
+    jobs = services.services().jobs
+    names = [status.name for status in services.services().work.statuses()]
+    assert sorted(names) == ["pets: SimCLR (small residual network)", "pets: efficientnet-lite0 at 96 pixels"]
+    at = rerun(at)
+    assert [name for name in names if f"cancel quick {name}" in [button.key for button in at.button]]
+    assert "make both" not in [button.key for button in at.button]  # while they are made
+    for name in names:
+        jobs.cancel(name)
+        ended(name)
+    rng = np.random.default_rng(1)
+    images.add_space("two", rng.normal(size=(24, 5)).astype(np.float16), {"kind": "pretrained"})
+    assert look("data", data="pets").button(key="make both").label == "Make φ1"
+    images.add_space("one", rng.normal(size=(24, 5)).astype(np.float16), {"kind": "imported"})
+    assert "make both" not in [button.key for button in look("data", data="pets").button]
 
 
 def test_an_unfinished_training_is_offered_again(home, images):
