@@ -9,6 +9,12 @@ function packed(bits) {
   return btoa(text)
 }
 
+function rowsOf(bits) {
+  const rows = []
+  for (let row = 0; row < bits.length; row++) if (bits[row]) rows.push(row)
+  return rows
+}
+
 function bitsOf({ rows, mask }, samples) {
   const bits = new Uint8Array(samples)
   if (mask) {

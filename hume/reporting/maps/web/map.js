@@ -78,6 +78,7 @@ function createMap(root, host) {
     return colour.kind === "classes" ? colour : map.classes ?? { codes: NOBODY, names: [] }
   }
   map.aspect = () => Math.min(...(map.data.panels ?? []).map((panel) => panel.aspect ?? 0)) // of the least wide map
+  map.isolates = () => map.isolated.some((codes) => codes.size)
   map.stateOf = (row) => {
     for (let c = 0; c < map.colours.length; c++) {
       if (map.isolated[c].size && !map.isolated[c].has(map.colours[c].codes[row])) return HIDDEN
@@ -110,11 +111,11 @@ function createMap(root, host) {
   map.select = (rows, isMore) => {
     const bits = isMore && map.selected ? map.selected.slice() : new Uint8Array(map.data.samples)
     for (const row of rows) bits[row] = 1
-    const all = []
-    bits.forEach((bit, row) => bit && all.push(row))
-    choose(all.length ? bits : null)
-    map.say(`${all.length} samples selected`)
-    host.send({ select: all.length <= LONG ? { rows: all } : { mask: packed(bits) } })
+    let count = 0
+    for (let row = 0; row < bits.length; row++) count += bits[row]
+    choose(count ? bits : null)
+    map.say(`${count} samples selected`)
+    host.send({ select: count <= LONG ? { rows: rowsOf(bits) } : { mask: packed(bits) } })
   }
   map.repaint = () => {
     panels.forEach((panel) => panel.paint(map.colourOf(panel)))

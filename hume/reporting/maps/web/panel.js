@@ -66,7 +66,10 @@ function createPanel(parent, map) {
 
   panel.mark = () => {
     const { rows, looks } = panel
-    for (let i = 0; i < rows.length; i++) looks[2 * i + 1] = map.stateOf(rows[i])
+    const [state, { selected }] = [map.isolates() ? map.stateOf : null, map]
+    for (let i = 0; i < rows.length; i++) {
+      looks[2 * i + 1] = state ? state(rows[i]) : !selected ? PLAIN : selected[rows[i]] ? CHOSEN : DIMMED
+    }
     points?.send("look", looks)
     redraw(true)
   }

@@ -29,7 +29,8 @@ function visitWithin(grid, [left, bottom], [right, top], visit) {
     const to = start[y * side + cell(right) + 1]
     for (let j = from; j < to; j++) {
       const i = order[j]
-      const [px, py] = [places[2 * i], places[2 * i + 1]]
+      const px = places[2 * i]
+      const py = places[2 * i + 1]
       if (px >= left && px <= right && py >= bottom && py <= top && visit(i)) return
     }
   }
