@@ -9,6 +9,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from hume.cli.base import command, print_table, progress
+from hume.cli.options import MOST_SEEDS
 from hume.common import devices
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError
@@ -32,7 +33,9 @@ def ablate(
     phi1: Annotated[str | None, typer.Option(help="Self-supervised space; the dataset's first choice.")] = None,
     phi2: Annotated[str | None, typer.Option(help="Pretrained space; the dataset's first choice.")] = None,
     num_classes: Annotated[int | None, typer.Option(help="K; the dataset's where it knows.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="Seeds a value, 20; in the sweep over seeds at most, 100.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Seeds a value, 20; in the sweep over seeds at most, 100.", max=MOST_SEEDS)
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Search again, ignoring the cache.")] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -61,7 +64,7 @@ def count_classes(
     last: Annotated[int, typer.Option("--to", help="The largest number of classes.")] = 16,
     phi1: Annotated[str | None, typer.Option(help="Self-supervised space; the dataset's first choice.")] = None,
     phi2: Annotated[str | None, typer.Option(help="Pretrained space; the dataset's first choice.")] = None,
-    seeds: Annotated[int, typer.Option(help="Seeds a number of classes.")] = 20,
+    seeds: Annotated[int, typer.Option(help="Seeds a number of classes.", max=MOST_SEEDS)] = 20,
     again: Annotated[bool, typer.Option("--again", help="Search again, ignoring the cache.")] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

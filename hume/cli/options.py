@@ -7,6 +7,7 @@ import typer
 
 from hume.runs.findings import View
 
+MOST_SEEDS = 100_000  # of one run
 RunName = Annotated[str, typer.Argument(help="Name of a run, see `list`.", metavar="RUN")]
 Csv = Annotated[Path, typer.Option("--csv", help="File to write.")]
 Spreadsheet = Annotated[

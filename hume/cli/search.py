@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hume.cli.base import command, progress
 from hume.cli.class_sizes import AUTO, EQUAL, asked_sizes
-from hume.cli.options import AsJson, Cluster, RunName
+from hume.cli.options import MOST_SEEDS, AsJson, Cluster, RunName
 from hume.cli.show import report_run
 from hume.cli.tables import write_reliable_samples
 from hume.common import devices
@@ -54,7 +54,7 @@ def search_run(
             "any order and unit, as 500,300,200 or a file; estimate: without labels.",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 100,
+    seeds: Annotated[int, typer.Option(help="Number of random starts.", max=MOST_SEEDS)] = 100,
     preset: Annotated[PresetName, typer.Option(help="Hyperparameters.")] = "fast",
     solver: Annotated[str | None, typer.Option(help="implicit or unrolled; the preset's if left out.")] = None,
     setting: Annotated[Setting, typer.Option(help="Search on the train rows or on all.")] = "transductive",
@@ -241,7 +241,7 @@ def _execute(run: Run) -> tuple[Run, dict[str, Any]]:
 
 
 @command("demo")
-def demo(seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 100) -> None:
+def demo(seeds: Annotated[int, typer.Option(help="Number of random starts.", max=MOST_SEEDS)] = 100) -> None:
     """Label the embedded images, compared with k-means on the same features."""
     store = Store()
     data = store.load_dataset("fashion-mnist")

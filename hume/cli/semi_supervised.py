@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hume.cli.base import command, print_table, progress
-from hume.cli.options import Labeling, Neighbors
+from hume.cli.options import MOST_SEEDS, Labeling, Neighbors
 from hume.common import devices
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError
@@ -34,7 +34,9 @@ def train_on_reliable(
         list[int] | None, typer.Option(help="Labels of every class; several times for several numbers.")
     ] = None,
     space: Annotated[str | None, typer.Option(help="Features to train on; φ1 of the run.")] = None,
-    seeds: Annotated[int, typer.Option(help="Seeds: draws of true labels, batches, dropped coordinates.")] = NUM_SEEDS,
+    seeds: Annotated[
+        int, typer.Option(help="Seeds: draws of true labels, batches, dropped coordinates.", max=MOST_SEEDS)
+    ] = NUM_SEEDS,
     neighbors: Neighbors = None,
     order: Annotated[Order, typer.Option(help="Algorithm G1 as printed, or as its prose has it.")] = "algorithm",
     again: Annotated[bool, typer.Option("--again", help="Train again, ignoring the cache.")] = False,

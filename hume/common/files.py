@@ -1,5 +1,6 @@
 """Atomic writes, and disk errors in one sentence."""
 
+import errno
 import os
 import shutil
 import uuid
@@ -29,8 +30,12 @@ def unfinished(path: Path) -> Iterator[Path]:
 def atomically(path: Path, *, flush: bool = False) -> Iterator[Path]:
     """The name of a file to write, which replaces `path` when the block succeeds; else `path` stays as it was.
 
+    A link is followed, and what is no file, as a device or a pipe, is never replaced: then it raises OSError.
     flush: wait for the disk first; otherwise a power cut may truncate the file.
     """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "it is a folder, a device or a pipe", str(path))
     with unfinished(path) as part:
         yield part
         if flush:

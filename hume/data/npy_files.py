@@ -2,6 +2,7 @@
 
 import errno
 import io
+import math
 import re
 from contextlib import suppress
 from io import FileIO
@@ -42,6 +43,8 @@ def read_npy_header(file: IO[bytes], most: int = 2**20) -> tuple[tuple[int, ...]
     if plain is None:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, by_column, dtype = read(io.BytesIO(length + header))
+        if any(type(length) is not int or length < 0 for length in shape):
+            raise ValueError(f"its shape is {shape}")
         return tuple(shape), by_column, dtype
     numbers = re.findall(rb"\d+", plain["shape"])
     return tuple(map(int, numbers)), plain["by_column"] == b"True", np.dtype(plain["descr"].decode())
@@ -69,6 +72,8 @@ def map_npy(path: Path) -> NDArray[Any]:
         offset = file.tell()
     if dtype.hasobject:
         raise ValueError("the array holds objects, which are never loaded")
+    if offset + math.prod(shape) * dtype.itemsize > path.stat().st_size:
+        raise ValueError("the array is cut short")
     return np.memmap(path, dtype, "r", offset, shape, "F" if by_column else "C")
 
 
@@ -83,7 +88,7 @@ class FileArray:
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int):
         self.path, self.shape, self.dtype = path, shape, dtype
         self._offset = offset
-        self._row_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+        self._row_bytes = math.prod(shape[1:]) * dtype.itemsize
 
     @classmethod
     def open(cls, path: Path) -> "FileArray":
@@ -157,17 +162,20 @@ class FileArray:
 
 def load_array(path: Path) -> NDArray[Any]:
     """Memory-map one .npy file; raises InputError when it is missing, pickled, cut short or something else."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe would block
+        raise InputError(f"{path} is a device or a pipe: name a file")
     with suppress(ValueError, OSError):
         return map_npy(path)
     try:  # what numpy.load accepts beyond, or its error
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with np.errstate(over="ignore"):
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path} does not exist: check the path") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder: name a .npy file in it") from None
     except PermissionError:
         raise InputError(f"{path} may not be read: check its permissions") from None
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, TypeError, OverflowError, EOFError, OSError) as error:
         raise InputError(_load_problem(path, error)) from None
     if not isinstance(array, np.ndarray):
         array.close()
@@ -178,7 +186,7 @@ def load_array(path: Path) -> NDArray[Any]:
 def open_features(path: Path) -> "NDArray[Any] | FileArray":
     """Map a .npy file, or open it for reading rows if it is large; raises InputError as `load_array` does."""
     try:
-        if path.stat().st_size > min(LARGE_BYTES, MAPPED_SHARE * free_bytes("cpu")):
+        if path.is_file() and path.stat().st_size > min(LARGE_BYTES, MAPPED_SHARE * free_bytes("cpu")):
             return FileArray.open(path)
     except (ValueError, OSError):
         pass  # load_array reports the error; a file stored by column can only be mapped

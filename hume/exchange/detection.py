@@ -98,7 +98,8 @@ def _detected(
             _refuse_columns(path, columns)
             return detect_folder(resolved, roots, meaning)
         if not resolved.is_file():
-            raise InputError(f"{path} does not exist: check the path")
+            reason = "is neither a file nor a folder" if resolved.exists() else "does not exist"
+            raise InputError(f"{path} {reason}: check the path")
         if resolved.suffix != path.suffix:  # a link of a cache, whose files have digests as names
             resolved = path.expanduser().absolute()
         return _detect_file(path, resolved, roots, meaning, columns)

@@ -1,8 +1,11 @@
 """Files and folders in the making are seen whole or not at all."""
 
+import os
+from pathlib import Path
+
 import pytest
 
-from hume.common.files import atomically, unfinished
+from hume.common.files import atomically, unfinished, write_atomically
 
 
 class StoppedError(Exception):
@@ -54,3 +57,18 @@ def test_a_folder_in_the_making_is_moved_or_removed(tmp_path, moved):
         if moved:
             part.rename(tmp_path / "new")
     assert [path.name for path in tmp_path.iterdir()] == (["new"] if moved else [])
+
+
+def test_a_link_is_followed_and_what_is_no_file_is_never_replaced(tmp_path):
+    (tmp_path / "there.csv").write_bytes(b"old")
+    (tmp_path / "link.csv").symlink_to("there.csv")
+    write_atomically(tmp_path / "link.csv", b"new")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "there.csv").read_bytes() == b"new"
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "pipe", tmp_path / "folder", Path("/dev/null")):
+        before = path.stat().st_mode
+        with pytest.raises(OSError, match="a folder, a device or a pipe"):
+            write_atomically(path, b"new")
+        assert path.stat().st_mode == before

@@ -1,6 +1,8 @@
 """What is loaded, what is refused and in which words, and the rows as the search sees them."""
 
 import json
+import os
+import struct
 
 import numpy as np
 import pytest
@@ -106,6 +108,19 @@ def test_an_empty_file_is_empty(tmp_path):
     path = tmp_path / "features.npy"
     path.touch()
     assert message(load_space, path) == f"{path} is empty: write it again"
+
+
+@cases("shape", ["(-3, 8)", "(True, 8)", f"({'9' * 400}, 8)", "(4611686018427387904, 4)", "('a', 8)"])
+def test_a_header_may_promise_any_shape(tmp_path, shape):
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    path = tmp_path / "phi.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(1000))
+    assert message(load_space, path).startswith(f"{path} is cut short or damaged")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "phi.npy")
+    assert message(load_space, tmp_path / "phi.npy").endswith("is a device or a pipe: name a file")
 
 
 def test_a_missing_file_a_folder_and_an_archive(tmp_path):

@@ -544,3 +544,18 @@ def test_a_table_from_a_spreadsheet_finds_its_files(tmp_path):
     make(tmp_path, "-a.png", "'b.png")
     (tmp_path / "t.csv").write_text("file,label\n'-a.png,x\n'b.png,y\n")
     assert rows(list_table(tmp_path / "t.csv", roots=None)) == [("-a.png", "x", None), ("'b.png", "y", None)]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_two_columns_of_one_name_are_refused(tmp_path, name):
+    make(tmp_path, "a.png")
+    if name == "t.csv":
+        (tmp_path / name).write_text("file,label,label\na.png,x,y\n")
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        from pyarrow import parquet
+
+        columns = [pyarrow.array([value]) for value in ("a.png", "x", "y")]
+        parquet.write_table(pyarrow.table(columns, names=["file", "label", "label"]), tmp_path / name)
+    with pytest.raises(InputError, match="has two columns named label: rename one of them"):
+        detect_format(tmp_path / name)

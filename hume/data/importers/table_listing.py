@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -51,6 +52,9 @@ def list_table(
     """
     path = check_allowed(table, roots)
     header = _header(path)
+    twice = next((name for name, number in Counter(filter(str.strip, header)).items() if number > 1), None)
+    if twice is not None:
+        raise InputError(f"{table} has two columns named {twice}: rename one of them")
     path_name = _column(header, table, path_column, PATH_COLUMNS)
     if path_name is None:
         raise InputError(_no_paths(path, table, header))

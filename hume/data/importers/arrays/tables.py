@@ -24,6 +24,9 @@ def parquet(path: Path) -> dict[str, Stored]:
     types = library("pyarrow", "pyarrow").types
     with library("pyarrow.parquet", "pyarrow").ParquetFile(path) as file:
         num_rows, schema = file.metadata.num_rows, file.schema_arrow
+        twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"{path} has two columns named {twice}: rename one of them")
         present = sum(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))
         if present != num_rows:
             raise ValueError(f"it declares {num_rows:,} rows, it has {present:,}")
