@@ -160,7 +160,7 @@ PAGES: dict[str, tuple[str, Callable[[Page], None], Callable[[Page], None]]] = {
     "Explore": ("Which samples are uncertain?", blind, see),
     "Reliable samples": ("Which labels can be trained on?", blind, see),
 }
-ACTIONS = {blind: "blind mode", more_seeds: "number of seeds", tick: "tick a run"}
+ACTIONS: dict[Callable[[Page], None], str] = {blind: "blind mode", more_seeds: "number of seeds", tick: "tick a run"}
 
 
 def visits(page: Page) -> Times:
@@ -202,7 +202,9 @@ def of_samples(page: Page) -> dict[str, float]:
     times["open a sample"] = time.perf_counter() - start
     settle(page)
     page.get_by_role("button", name="samples Shortcut Esc").click()
+    settle(page)
     page.get_by_role("button", name="Clear Shortcut Esc").click()
+    settle(page)
     page.get_by_text("Table", exact=True).click()
     page.get_by_text(re.compile("All 10,000 samples")).wait_for()
     settle(page)

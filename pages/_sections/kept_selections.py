@@ -15,6 +15,7 @@ from hume.runs.selections import Selections
 from pages._state import ground_truth, selection
 from pages._widgets import plots
 
+COUNTED = 100_000  # samples of both selections: what more would combine to takes too long to count at every look
 HOW = {"and": "Only those in both", "or": "Those in any", "without": "Without those"}
 
 
@@ -58,8 +59,9 @@ def _kept(found: Findings, kept: Selections, rows: list[int]) -> None:
         st.caption(f"With the {count(len(rows), 'sample')} selected now:")
         with st.container(horizontal=True, gap="small"):
             for how, label in HOW.items():
-                made = selections.combine(rows, how, its).tolist()
-                st.button(f"{label}: {len(made):,}", key=f"combine {how}", on_click=_select, args=(found, made))
+                few = len(rows) + len(its) <= COUNTED
+                number = f": {len(selections.combine(rows, how, its)):,}" if few else ""
+                st.button(label + number, key=f"combine {how}", on_click=_combine, args=(found, rows, how, its))
             st.button("Add to it", key="add to kept", on_click=_attempt, args=(lambda: selections.add(
                 found.run, name, rows, num_samples=found.dataset.num_samples),))  # fmt: skip
     field = f"new name {name} {kept.version}"
@@ -123,6 +125,10 @@ def _keep_file(found: Findings, given: Any) -> None:
 
 def _rename(found: Findings, name: str, field: str) -> None:
     _attempt(lambda: selections.rename(found.run, name, st.session_state[field]))
+
+
+def _combine(found: Findings, rows: list[int], how: str, others: list[int]) -> None:
+    selection.select(found, selections.combine(rows, how, others).tolist(), selection.OTHER)
 
 
 def _select(found: Findings, rows: list[int]) -> None:
