@@ -16,8 +16,10 @@ def choice(found: Findings, key: str, *, label: str = "Samples", every: bool = T
     options = [*([EVERY] if every else []), *([ON_MAP] if chosen or not every else []), *named]
     if key in st.session_state and st.session_state[key] not in options:
         del st.session_state[key]  # it was deleted
+    if len(options) == 1:
+        return None if every else chosen
     asked = st.selectbox(
-        label, options, key=key, bind="query-params", disabled=len(options) == 1,
+        label, options, key=key, bind="query-params", width=280,
         help="Selections are made and named on the page Explore.",
     )  # fmt: skip
     if asked in named:
