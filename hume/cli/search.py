@@ -54,7 +54,7 @@ def search_run(
             "any order and unit, as 500,300,200 or a file; estimate: without labels.",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Number of random starts.", max=MOST_SEEDS)] = 100,
+    seeds: Annotated[int, typer.Option(help="Number of random starts.")] = 100,
     preset: Annotated[PresetName, typer.Option(help="Hyperparameters.")] = "fast",
     solver: Annotated[str | None, typer.Option(help="implicit or unrolled; the preset's if left out.")] = None,
     setting: Annotated[Setting, typer.Option(help="Search on the train rows or on all.")] = "transductive",
@@ -74,8 +74,8 @@ def search_run(
     """Search for the human labeling of a dataset."""
     store = Store()
     data = _data(store, dataset, phi1, phi2, labels)
-    if seeds < 1:
-        raise InputError(f"a search needs at least 1 seed, got --seeds {seeds}")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise InputError(f"a search has 1 to {MOST_SEEDS:,} seeds, got --seeds {seeds}")
     first, second = (list(data.spaces) * 2)[:2] if dataset is None else (phi1, phi2)
     if cluster is not None:
         check_cluster(cluster)  # before there is a run

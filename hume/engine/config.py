@@ -13,6 +13,9 @@ from hume.engine.linear import Precision
 PresetName = Literal["fast", "paper", "paper-stl10", "paper-imagenet"]
 
 
+MOST = 10**9  # iterations, rows and splits
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Hyperparameters of Algorithm 1; defaults from Appendix A.
@@ -42,8 +45,8 @@ class Config:
         if self.num_classes < 2:
             raise InputError(f"a labeling needs at least 2 classes, got num_classes={self.num_classes}")
         for name in ("num_iterations", "num_train", "num_test", "num_splits"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {name}={getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= MOST:
+                raise InputError(f"{name} must be from 1 to {MOST:,}, got {name}={getattr(self, name)}")
         for name in ("step_size", "temperature"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be positive, got {name}={getattr(self, name)}")

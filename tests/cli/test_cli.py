@@ -497,6 +497,10 @@ def test_a_file_that_is_no_array_is_refused(name, words, files, tmp_path):
 @cases(
     ("arguments", "words"),
     [
+        ("--num-classes 3 --seeds 1000000000", "100,000"),
+        (f"--num-classes 3 --seeds {10**30}", "100,000"),
+        (f"--num-classes {10**30}", "choose fewer classes"),
+        (f"--num-classes 3 --set num_iterations={10**30}", "1,000,000,000"),
         ("--num-classes 1", "num_classes=1"),
         ("--num-classes 0", "num_classes=0"),
         ("--num-classes 9", "9 orthonormal prototypes"),  # d1 is 8
