@@ -173,12 +173,12 @@ def jobs(shown: Container[str] = ()) -> None:
 
 
 def watch_work(name: str) -> None:
-    """One job under way; when it ends, rerun the page."""
+    """One job under way, or why it failed; when it ends, rerun the page."""
     all_jobs = services.services().jobs
 
     def draw() -> None:
         status = all_jobs.status(name)
-        if status is not None and status.under_way:
+        if status is not None and (status.under_way or status.state == "failed"):
             line(status)
 
     _repeat(lambda: all_jobs.is_under_way(name), draw)
