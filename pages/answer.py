@@ -10,7 +10,7 @@ from hume.runs import review
 from hume.runs.answering import Change
 from hume.runs.corrected import check_classes
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from pages._sections import answer_accuracy, answer_history, audit, batches, question, which
 from pages._sections.batches import About, Batch
 from pages._sections.correct import SELECTED

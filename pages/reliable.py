@@ -16,7 +16,7 @@ from hume.exchange.export.labeled_index import labeled_zip
 from hume.reporting import figures, review_sentences, sentences
 from hume.runs import review
 from hume.runs.findings import RELIABLE_COLUMNS, Findings, RowChoice
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from pages._sections import by_key, correct, export, name_proposals, semi_supervised, which
 from pages._state import ground_truth, runs
 from pages._widgets import plots

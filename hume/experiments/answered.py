@@ -9,7 +9,7 @@ from hume.experiments.methods import Method
 from hume.experiments.searches import of_runs
 from hume.runs import history, review
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from hume.runs.run import Run
 
 

@@ -38,7 +38,7 @@ from hume.experiments.cache import Cache
 from hume.experiments.fixmatch import FixMatch, Heads, LabeledSet, predict, train_heads
 from hume.experiments.trained_heads import Point, Trained
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 
 __all__ = ["AMOUNTS", "NUM_SEEDS", "SemiSupervised"]
 

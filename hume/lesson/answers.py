@@ -30,7 +30,7 @@ from hume.runs import corrected
 from hume.runs.answering import BATCH, Change
 from hume.runs.corrected import Base, Corrected
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 
 QUESTIONS = 20
 EXAMPLES = 3  # of every class

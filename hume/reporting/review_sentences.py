@@ -3,7 +3,7 @@
 from hume.common.formatting import count, percent
 from hume.evaluation.audit import Audit, Estimate
 from hume.runs.history import Step
-from hume.runs.review import NONE, Review
+from hume.runs.review_state import NONE, Review
 
 
 def step(what: Step, review: Review) -> str:

@@ -15,7 +15,8 @@ from hume.evaluation.audit import Audit
 from hume.runs import corrected, review
 from hume.runs.corrected import Base, Corrected
 from hume.runs.findings import Findings
-from hume.runs.review import Review, Rows
+from hume.runs.review import Rows
+from hume.runs.review_state import Review, unfold
 
 BATCH = 10  # questions, between which the labeling is not refitted
 
@@ -204,7 +205,7 @@ def change(before: NDArray[np.integer[Any]], found: Findings) -> Change:
 def milestones(given: Review, every: int = BATCH) -> list[Review]:
     """The review before the first answer, after every so many, and now."""
     reached: dict[int, Review] = {}  # by the batches of answers
-    for before in review.unfold(given.steps):
+    for before in unfold(given.steps):
         reached.setdefault(len(before.answers) // every, before)
     *kept, last = reached.values()
     return [*kept, last] if len(last.answers) == len(given.answers) else [*kept, last, given]

@@ -18,7 +18,7 @@ from hume.data.dataset import Dataset
 from hume.runs import review
 from hume.runs.corrected import read_base
 from hume.runs.history import History, Step
-from hume.runs.review import NONE, Review
+from hume.runs.review_state import NONE, Review, fold
 from hume.runs.run import Run
 
 COLUMNS = ("labeling", "step", "time", "by", "kind", "row", "file", "class", "class_name", "other")
@@ -76,7 +76,7 @@ def read(content: bytes, run: Run, dataset: Dataset, labeling: str) -> Review:
     given, found = review.read(run), run.request.config.num_classes
     steps = _Lines(dataset, {given.name(k): k for k in given.classes(found)}).steps(lines)
     try:
-        theirs = review.fold(History(tuple(steps), len(steps)))
+        theirs = fold(History(tuple(steps), len(steps)))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the CSV file is no review as `answers --csv` writes it ({error})") from None
     classes = {*range(found), *given.new, *theirs.new, NONE}

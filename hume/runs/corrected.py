@@ -26,7 +26,7 @@ from hume.data.dataset import Dataset
 from hume.engine.refinement import JointModel, Priors, check_rows
 from hume.engine.semi_supervised import Fit, refine_with_answers
 from hume.runs.refinement import Refinement
-from hume.runs.review import NONE, Review
+from hume.runs.review_state import NONE, Review
 from hume.runs.run import Run
 
 Classes = TypeVar("Classes", np.int32, np.int64)

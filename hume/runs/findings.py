@@ -28,7 +28,7 @@ from hume.evaluation.seed_statistics import typical_samples
 from hume.runs import corrected
 from hume.runs.corrected import SOURCES, Corrected
 from hume.runs.refinement import Refinement
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from hume.runs.seed_view import Seeds, SeedView, View
 
 RowChoice = Literal["all", "train", "test"]

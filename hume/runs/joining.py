@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from hume.runs import answers_csv, review
 from hume.runs.answering import Answering
 from hume.runs.history import History, Step
-from hume.runs.review import NONE, Review
+from hume.runs.review_state import NONE, Review, Split, fold
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class _Joining:
 
     def _add(self, step: Step) -> None:
         self.steps.append({**step, "by": self.by})
-        self.now = review.fold(History((*self.now.steps, step), self.now.version))
+        self.now = fold(History((*self.now.steps, step), self.now.version))
 
     def _here(self, number: int) -> int:
         """The number that a class of the file has here now."""
@@ -89,7 +89,7 @@ class _Joining:
         if self.numbers[number] not in self.now.new:
             self._add({"kind": "new", "rows": [], "class": self.numbers[number]})
 
-    def _split(self, number: int, new: int, splits: list[review.Split]) -> None:
+    def _split(self, number: int, new: int, splits: list[Split]) -> None:
         """A class that the file splits; each of the run's own splits can be the same one once."""
         same = next((split for split in splits if split.number == self.numbers[number]), None)
         if same is not None:

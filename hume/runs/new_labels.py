@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 
 COLUMNS = ("class", "class_name", "probability", "far")
 

@@ -24,7 +24,7 @@ from hume.evaluation.neighbors import SomeRows, shared_class
 from hume.evaluation.seed_statistics import SeedStatistics, compared_rows
 from hume.runs import review
 from hume.runs.refinement import Final, number_of_voters
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from hume.runs.run import Run
 
 Seeds: TypeAlias = Literal["refined", "searched"]

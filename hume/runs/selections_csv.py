@@ -14,7 +14,8 @@ from hume.common.csv_files import unquoted
 from hume.common.errors import InputError
 from hume.data.dataset import Dataset
 from hume.runs.findings import LABEL_COLUMNS, Findings
-from hume.runs.review import Review, Rows
+from hume.runs.review import Rows
+from hume.runs.review_state import Review
 from hume.runs.run import Run
 
 COLUMNS = (*LABEL_COLUMNS, "spaces")

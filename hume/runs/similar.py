@@ -11,7 +11,7 @@ from hume.evaluation.metrics import FloatArray
 from hume.evaluation.neighbors import RowSource, UnitRows
 from hume.evaluation.similarity import Similar, most_similar
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 
 Where: TypeAlias = Literal["both", "phi1", "phi2"]
 Space: TypeAlias = Literal["phi1", "phi2"]

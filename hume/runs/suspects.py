@@ -13,7 +13,7 @@ from hume.data.thumbnails import sample_images
 from hume.evaluation.suspects import Duplicates, Seen, SuspectLabels, near_duplicates, suspect_labels
 from hume.runs import review
 from hume.runs.findings import Findings
-from hume.runs.review import NONE
+from hume.runs.review_state import NONE
 
 Kind: TypeAlias = Literal["label", "duplicate", "outlier"]
 Labels: TypeAlias = Literal["found", "given"]

@@ -6,7 +6,7 @@ from hume import Run
 from hume.reporting import figures
 from hume.runs import answering, corrected, review
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from pages._sections import batches
 from pages._state import ground_truth
 from pages._widgets import plots

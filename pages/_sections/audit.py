@@ -11,7 +11,7 @@ from hume.reporting import review_sentences
 from hume.runs import review
 from hume.runs.answering import Answering, estimate
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from pages._sections import batches, question
 from pages._sections.batches import About
 from pages._widgets import plots

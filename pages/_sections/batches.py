@@ -14,7 +14,7 @@ from hume.common.errors import HumeError
 from hume.runs import review
 from hume.runs.answering import BATCH, Answering, Change, change
 from hume.runs.findings import Findings
-from hume.runs.review import NONE, Review
+from hume.runs.review_state import NONE, Review
 from pages._state import runs
 from pages._widgets import plots
 

@@ -9,7 +9,8 @@ from hume.reporting import review_sentences
 from hume.runs import review
 from hume.runs.answering import Answering, Change, estimate
 from hume.runs.findings import Findings
-from hume.runs.review import MAX_NAME, Review
+from hume.runs.review import MAX_NAME
+from hume.runs.review_state import Review
 from pages._sections import batches
 from pages._state import modes, runs, selection
 from pages._widgets import plots

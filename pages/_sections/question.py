@@ -7,7 +7,8 @@ import streamlit as st
 from hume.common.formatting import count
 from hume.reporting import review_sentences
 from hume.runs.findings import Findings
-from hume.runs.review import MAX_NAME, NONE, Review
+from hume.runs.review import MAX_NAME
+from hume.runs.review_state import NONE, Review
 from pages._sections import batches
 from pages._sections.batches import TYPICAL, Batch
 from pages._state import ground_truth, runs

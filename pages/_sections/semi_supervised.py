@@ -19,7 +19,7 @@ from hume.experiments.trained_heads import Point, Trained
 from hume.reporting import experiment_sentences, figures
 from hume.runs import review
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from pages._sections import progress
 from pages._state import datasets, ground_truth, runs, services
 from pages._widgets import plots

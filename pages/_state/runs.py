@@ -12,7 +12,7 @@ from hume.jobs.queues import UNDER_WAY
 from hume.reporting import sentences
 from hume.runs import corrected, review
 from hume.runs.findings import Findings, RowChoice, Seeds, View
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from pages._state import modes
 from pages._state.services import services
 from pages._state.text import plain, spaces

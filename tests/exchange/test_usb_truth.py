@@ -11,7 +11,7 @@ from hume.cli import app
 from hume.common.errors import InputError
 from hume.exchange.export import FORMATS, export_request, write
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from tests.experiments.test_semi_supervised import found_by, renamed
 from tests.support.planted_runs import save_folder
 

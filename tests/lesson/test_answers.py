@@ -14,6 +14,7 @@ from hume.lesson.figures import answers as drawn
 from hume.runs import review
 from hume.runs.answering import BATCH
 from hume.runs.findings import Findings
+from hume.runs.review_state import Review
 from tests.support.app_driver import EXAMPLES, given
 from tests.support.planted_runs import save_folder
 from tests.support.rules import cases
@@ -57,7 +58,7 @@ def test_answers_survive_a_restart_are_undone_one_by_one_and_leave_the_runs_revi
     for row in rows[:-4:-1]:
         assert again.next(again.undo(tmp_path)) == row
     assert again.start_over(tmp_path) == ()
-    assert review.read(found.run) == review.Review()
+    assert review.read(found.run) == Review()
 
 
 def test_another_labeling_has_answers_of_its_own(found, asked, tmp_path):
@@ -67,7 +68,7 @@ def test_another_labeling_has_answers_of_its_own(found, asked, tmp_path):
 
 
 def test_the_runs_own_answers_are_left_out(found, asked):
-    merged = TwentyQuestions(found.corrected_by(review.Review(merged={3: 0})))
+    merged = TwentyQuestions(found.corrected_by(Review(merged={3: 0})))
     assert merged.next(()) == asked.next(())
     assert merged.typical.tolist() == asked.typical.tolist()
 

@@ -15,7 +15,7 @@ from hume.runs.answering import Answering
 from hume.runs.corrected import read_base
 from hume.runs.findings import Findings
 from hume.runs.joining import join
-from hume.runs.review import NONE
+from hume.runs.review_state import NONE
 from hume.runs.store import Store
 from tests.support.app_driver import given
 from tests.support.planted_runs import save_folder

@@ -14,7 +14,7 @@ from hume.evaluation.metrics import agreement, clustering_accuracy
 from hume.exchange.author_runs import export_run, import_tasks
 from hume.runs import review
 from hume.runs.findings import LABEL_COLUMNS, MAX_RANKINGS, RELIABLE_COLUMNS, Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from hume.runs.store import Store
 from tests.support.planted_runs import StoppedError, create, save_files, save_folder, stop_after_the_first_seed
 from tests.support.rules import cases

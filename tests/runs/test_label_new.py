@@ -25,7 +25,7 @@ from hume.reporting import sentences
 from hume.runs.answering import Answering
 from hume.runs.findings import Findings
 from hume.runs.label_new import label_new
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from tests.support import torchvision_here  # noqa: F401
 from tests.support.planted_runs import create, save_files, save_folder
 from tests.support.rules import cases

@@ -9,7 +9,8 @@ import pytest
 from hume.common.errors import InputError, RunError
 from hume.reporting import review_sentences
 from hume.runs import review
-from hume.runs.review import MAX_NAME, Review
+from hume.runs.review import MAX_NAME
+from hume.runs.review_state import Review
 from hume.runs.store import Store
 from tests.support.planted_runs import create, save_files
 from tests.support.rules import cases

@@ -7,7 +7,7 @@ from hume.common.csv_files import csv_bytes
 from hume.common.errors import InputError, RunError
 from hume.runs import selections, selections_csv
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from hume.runs.store import Store
 from tests.support.app_driver import given
 from tests.support.planted_runs import create, save_files, save_folder

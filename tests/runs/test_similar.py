@@ -14,7 +14,7 @@ from hume.features.backbones import load_backbone
 from hume.reporting import similar_sentences
 from hume.runs import review
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 from hume.runs.similar import Proposals, like_row, table
 from hume.runs.similar_new import like_features, like_picture, like_words, propose_names
 from tests.support import torchvision_here  # noqa: F401

@@ -17,7 +17,7 @@ from hume.exchange.export import names as safe
 from hume.exchange.export.labeled_index import checked
 from hume.runs import provenance
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 
 NOT_THE_TRUTH = "THE LABELS WERE FOUND WITHOUT LABELS AND ARE NOT THE TRUTH."
 

@@ -11,7 +11,7 @@ from hume.data import thumbnails
 from hume.evaluation.reliable import ReliabilityRanking, ReliabilityStatistics, ReliableSamples
 from hume.runs import review
 from hume.runs.findings import Findings
-from hume.runs.review import Review
+from hume.runs.review_state import Review
 
 PER_CLASS = 25
 
