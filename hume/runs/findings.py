@@ -1,10 +1,9 @@
 """The results of a finished run, so that pages, reports and the command line show the same numbers.
 
-The labeling is the seeds' (`hume.runs.seed_view`) or, where a person gave answers, the one that follows from them.
-All is computed when first read, then cached; scores are computed on the evaluated rows, figures and exports on all.
+The labeling is that of `hume.runs.labeling_view`. All is computed when first read, then cached; scores are computed on
+the evaluated rows, figures and exports on all.
 """
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,17 +18,15 @@ from hume.common import devices
 from hume.common.errors import InputError
 from hume.data import space_rows
 from hume.data.rows import blocks
-from hume.evaluation import cross_validation, ensemble, metrics, reliable
+from hume.evaluation import cross_validation, metrics, reliable
 from hume.evaluation.approximate_neighbors import Method
-from hume.evaluation.metrics import Agreement, match_classes
+from hume.evaluation.metrics import Agreement
 from hume.evaluation.neighbors import SomeRows
 from hume.evaluation.reliable import Order, ReliabilityRanking
 from hume.evaluation.seed_statistics import typical_samples
-from hume.runs import corrected
-from hume.runs.corrected import SOURCES, Corrected
-from hume.runs.refinement import Refinement
+from hume.runs.labeling_view import LabelingView
 from hume.runs.review_state import Review
-from hume.runs.seed_view import Seeds, SeedView, View
+from hume.runs.seed_view import Seeds, View
 
 RowChoice = Literal["all", "train", "test"]
 RELIABLE_COLUMNS = (
@@ -37,7 +34,6 @@ RELIABLE_COLUMNS = (
 )  # fmt: skip
 LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share", "probability", "source")
 MAX_RANKINGS = 8  # cached at once, so that moving a slider does not fill the memory
-OF_LABELING = ("corrected", "vote", "match", "right", "expected", "_rankings")  # what answers change
 
 __all__ = ["LABEL_COLUMNS", "RELIABLE_COLUMNS", "Findings", "RowChoice", "SeedFindings", "Seeds", "View"]
 
@@ -58,107 +54,10 @@ class SeedFindings:
     confusion: NDArray[np.int64] | None  # (K, K_true) on the evaluated rows
 
 
-class Findings(SeedView):
+class Findings(LabelingView):
     """The results of one finished run; raises RunError when it is not finished or its data have changed."""
 
-    origin: "Findings | None" = None  # the results that answers corrected
-
-    # --- the labeling -----------------------------------------------------------------------
-
-    def corrected_by(self, review: Review) -> "Findings":
-        """The same results with the labeling that a review's answers lead to; what does not change is shared."""
-        for name in ("found_vote", "_phi1", "own"):  # which every labeling needs: computed once, before it is copied
-            getattr(self, name)
-        other = copy.copy(self)
-        other.origin = self.origin or self
-        other.__dict__ = {name: value for name, value in self.__dict__.items() if name not in OF_LABELING}
-        other.review = review if review.corrects else None
-        return other
-
-    @cached_property
-    def stage(self) -> Refinement:
-        """The rows in which labelings are refined."""
-        if self.origin is not None:
-            return self.origin.stage
-        return corrected.refinement(self.run, self.dataset)
-
-    @cached_property
-    def corrected(self) -> Corrected | None:
-        """The labeling with a person's answers; None without any."""
-        return None if self.review is None else corrected.corrected(self.run, self.review, lambda: self.stage)
-
-    @property
-    def num_classes(self) -> int:
-        """The numbers of classes are below it; those that were merged into others have no samples."""
-        return self.num_found if self.corrected is None else self.corrected.num_classes
-
-    @property
-    def classes(self) -> list[int]:
-        """The numbers of the classes."""
-        return list(range(self.num_found)) if self.corrected is None else self.corrected.classes.tolist()
-
-    @cached_property
-    def vote(self) -> ensemble.Vote:
-        """The labeling and how the seeds voted on it, in its class numbers."""
-        found, now = self.found_vote, self.corrected
-        if now is None or self.review is None:
-            return found
-        base = corrected.read_base(self.run)
-        assert base is not None
-        names = corrected.merge(match_classes(found.labeling, base.labeling, self.num_found), self.review)
-        aligned = names[found.aligned]
-        return ensemble.Vote(
-            labeling=now.labeling.astype(np.int64),
-            share=(aligned == now.labeling).mean(0),
-            reference=found.reference,
-            aligned=aligned,
-            num_classes=self.num_classes,
-        )
-
-    @property
-    def confidence(self) -> NDArray[np.float32] | None:
-        """(N,) the probability of each sample's class; None where there is no classifier in both spaces."""
-        if self.corrected is not None:
-            return self.corrected.confidence
-        return None if self.final is None else self.final.confidence
-
-    @property
-    def source(self) -> list[str]:
-        """Where each sample's class is from: see `hume.runs.corrected.SOURCES`."""
-        if self.corrected is None:
-            return ["search"] * self.dataset.num_samples
-        return [SOURCES[code] for code in self.corrected.source.tolist()]
-
-    @property
-    def vote_agreement(self) -> Agreement | None:
-        """How well the vote agrees with the ground truth; None where there is none."""
-        if self.mode is not None or self.review is not None:
-            return self.agreement_of(self.vote.labeling)
-        values = (
-            self.values["vote"] if self.view == "refined" else self.values.get("searched_vote", self.values["vote"])
-        )
-        return None if values["acc"] is None else Agreement(**values)
-
-    @property
-    def ballots(self) -> NDArray[np.integer[Any]]:
-        """(V, N) the labelings that voted, among which reliable samples are counted."""
-        return self.vote.aligned
-
-    def agreement_of(self, labeling: NDArray[np.integer[Any]]) -> Agreement | None:
-        """How well a labeling (N,) agrees with the ground truth on the evaluated rows; None where there is none."""
-        truth = self.dataset.labels
-        return None if truth is None else metrics.agreement(truth[self.evaluated], labeling[self.evaluated])
-
-    @cached_property
-    def top_n(self) -> ensemble.TopNCurve:
-        """Accuracy of the vote of the n first-ranked seeds, for every n (Fig. 3a)."""
-        criterion, truth = self.statistics.criterion, self.dataset.labels
-        return ensemble.top_n_curve(self.aligned, criterion, self.num_found, truth, self.evaluated)
-
-    @property
-    def blind_top_n(self) -> ensemble.TopNCurve:
-        """The same without what needs ground truth."""
-        return replace(self.top_n, acc=None, ari=None)
+    # --- seeds and tables ---------------------------------------------------------------------
 
     def curve_table(self) -> tuple[list[str], list[tuple[float, ...]]]:
         """The top-n curve as a table's header and rows; ACC and ARI only with ground truth."""
@@ -223,42 +122,6 @@ class Findings(SeedView):
         for block in blocks(self._phi1):
             yield slice(start, start + len(block)), block
             start += len(block)
-
-    # --- the ground truth, for display ------------------------------------------------------
-
-    @property
-    def true_names(self) -> list[str]:
-        """The names of the true classes; numbers where they have none."""
-        names = self.dataset.classes or self.dataset.ids
-        if names is not None:
-            return list(names)
-        return [] if self.dataset.labels is None else [str(k) for k in range(int(self.dataset.labels.max()) + 1)]
-
-    def confusion(self, labeling: NDArray[np.integer[Any]]) -> NDArray[np.int64] | None:
-        """Samples of every pair (found class, true class) on the evaluated rows; None without ground truth."""
-        truth = self.dataset.labels
-        if truth is None:
-            return None
-        rows = self.evaluated
-        return metrics.contingency_table(labeling[rows], truth[rows], self.num_classes, len(self.true_names))
-
-    @cached_property
-    def match(self) -> NDArray[np.int64] | None:
-        """(K,) the true class that each found class of the vote is matched to, −1 for none; None without truth."""
-        if self.dataset.labels is None:
-            return None
-        table = metrics.contingency_table(
-            self.vote.labeling, self.dataset.labels, self.num_classes, len(self.true_names)
-        )
-        return metrics.assign_classes(table)
-
-    @cached_property
-    def right(self) -> NDArray[np.bool_] | None:
-        """(N,) whether the vote's class is matched to the sample's true one; None without ground truth."""
-        if self.match is None:
-            return None
-        right: NDArray[np.bool_] = self.match[self.vote.labeling] == self.dataset.labels
-        return right
 
     # --- samples ----------------------------------------------------------------------------
 
