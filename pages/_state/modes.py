@@ -26,7 +26,9 @@ def choice() -> None:
     if st.session_state.setdefault("mode of", run) != run:
         st.session_state.pop("mode", None)
         st.session_state["mode of"] = run
-        st.query_params.pop("mode", None)
+        with suppress(StreamlitAPIException):  # a widget that is drawn no longer leaves the address by itself
+            st.query_params.pop("mode", None)
+        return
     asked = str(st.session_state.get("mode") or st.query_params.get("mode", OWN))
     if not asked.isdecimal():
         st.session_state.pop("mode", None)
@@ -36,7 +38,7 @@ def choice() -> None:
             st.query_params["mode"] = asked
     st.selectbox(
         "Labeling",
-        [asked, OWN],
+        [OWN, asked],  # the first one is the default, which the address leaves out
         key="mode",
         bind="query-params",
         help="The number of a labeling that the seeds found, or the run's vote.",
