@@ -88,7 +88,10 @@ class LiveRecorder:
                 self._objective[places] = np.nan  # a worker of the cluster may have died and another begun again
             self._objective[places, step.iteration] = step.objective.cpu()
             self._shares[places] = step.label_shares.cpu()
-            self._done[[self._place[seed.seed] for seed in step.finished]] = True
+            for seed in step.finished:
+                i = self._place[seed.seed]
+                self._done[i] = True
+                self._objective[i, : len(seed.objective)] = seed.objective  # what a killed search had found, too
             self._elapsed[places] = step.iteration + 1
         if step.finished or monotonic() - self._looked[places].min() >= LOOK_EVERY:
             self._look(step.seeds, step.latest_prototypes())
@@ -154,7 +157,9 @@ class LiveRecorder:
             return Live(
                 seeds=self.seeds,
                 iteration=self._iteration,
-                objective=self._objective[:, : int(np.isfinite(self._objective).any(0).sum())].copy(),
+                objective=self._objective[
+                    :, : 1 + int(np.flatnonzero(np.isfinite(self._objective).any(0)).max(initial=-1))
+                ].copy(),
                 label_shares=self._shares.copy(),
                 accuracy=self._accuracy.copy(),
                 done=self._done.copy(),

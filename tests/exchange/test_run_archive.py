@@ -86,7 +86,7 @@ def test_an_unfinished_run_brings_what_it_has(tmp_path, dataset):
     with pytest.raises(StoppedError):
         run.execute(on_step=stop_after_the_first_seed)
     done = {f"a/seeds/{seed:05}.safetensors" for seed in run.finished_seeds}
-    assert set(unpacked(run_zip(run))) == {"a/run.json", *done}
+    assert set(unpacked(run_zip(run))) == {"a/run.json", "a/search.safetensors", *done}
     assert not (run.folder / "vote.csv").exists()
 
 

@@ -206,7 +206,11 @@ def test_right_reliable_samples_are_worth_as_much_as_true_labels(run):
 
 
 def test_wrong_reliable_samples_are_worth_less(tmp_path):
-    (point,) = trained(found_by(tmp_path, halves), (20,)).points()
+    # So many neighbours tell no classes apart, and the votes are united: wrong ones are among the first.
+    student = SemiSupervised(Findings(found_by(tmp_path, halves)), num_neighbors=299)
+    student.config = QUICK
+    student.run((20,), seeds=SEEDS)
+    (point,) = student.points()
     assert point.correct < 0.9
     assert point.reliable.mean < point.true.mean - 0.05
 

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from hume.common.csv_files import write_csv
 from hume.common.errors import InputError, RunError
 from hume.common.files import write_atomically
 from hume.data.dataset import dataset_from_files
@@ -536,11 +535,6 @@ def test_a_seed_that_cannot_be_written_is_one_sentence(dataset, tmp_path):
     with pytest.raises(RunError, match="cannot"):
         replace(run, request=request).execute()
     assert list(tmp_path.rglob(".part-*")) == []
-
-
-def test_cells_that_look_like_formulas_are_quoted(tmp_path):
-    path = write_csv(tmp_path / "a.csv", ["name", "value"], [["=1+1", -2], ["@x", 0.5], ["plain, text", 3]])
-    assert path.read_text().splitlines() == ["name,value", "'=1+1,-2", "'@x,0.5", '"plain, text",3']
 
 
 # --- the authors' layout ----------------------------------------------------------------------------
