@@ -1,4 +1,4 @@
-"""The frame of every step: navigation through the lesson, large type, notes for the presenter."""
+"""The frame of every step: navigation through the lesson, large type; the presenter's notes have a page of their own."""
 
 from collections.abc import Callable, Mapping
 from functools import partial, update_wrapper
@@ -19,6 +19,7 @@ SHOW: Mapping[str, Callable[[], None]] = {
     "answers": answers.show,
     "handout": handout.show,
 }
+NOTES = "learn-notes"  # the address of the notes
 # A lesson is read from the last row: larger type, and no pale text.
 STYLE = """<style>
 .stMain .stMarkdown :is(p, li, th, td), .stMain .stAlert p { font-size: 1.25rem; line-height: 1.55; }
@@ -33,7 +34,11 @@ STYLE = """<style>
 
 
 def pages() -> list[st.Page]:
-    """A page a step, each with an address of its own; the menu shows the first."""
+    """A page a step, each with an address of its own, and the notes; the menu shows the first."""
+    return [*_steps(), st.Page(_notes, title="Presenter's notes", url_path=NOTES, visibility="hidden")]
+
+
+def _steps() -> list[st.Page]:
     return [_page(step) for step in STEPS]
 
 
@@ -52,13 +57,13 @@ def _page(step: Step) -> st.Page:
 def _show(step: Step) -> None:
     st.html(STYLE)
     position = STEPS.index(step)
-    links = pages()
+    links = _steps()
     with st.container(horizontal=True, key="lesson-way"):
         for i, (other, link) in enumerate(zip(STEPS, links, strict=True)):
             st.page_link(link, label=f"{i + 1} · {other.title}")
     st.title(step.question)
     errors.guard(SHOW[step.key])
-    _notes(step)
+    st.divider()
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         if position > 0:
             st.page_link(links[position - 1], label=f"Back: {STEPS[position - 1].title}", icon=":material/arrow_back:")
@@ -67,9 +72,16 @@ def _show(step: Step) -> None:
                 links[position + 1], label=f"Next: {STEPS[position + 1].title}", icon=":material/arrow_forward:",
                 icon_position="right",
             )  # fmt: skip
+    # In a tab of its own, which stays off the projector.
+    st.link_button("Presenter's notes", NOTES, icon=":material/speaker_notes:", type="tertiary")
 
 
-def _notes(step: Step) -> None:
-    st.divider()
-    with st.expander(f"For the presenter · about {step.minutes} min", icon=":material/speaker_notes:"):
-        st.markdown("\n".join(f"- {line}" for line in step.notes))
+def _notes() -> None:
+    """What to say at every step, for the presenter's own screen."""
+    st.title("What do I say?")
+    st.caption(f"For the presenter's own screen: about {sum(step.minutes for step in STEPS)} minutes in all.")
+    for i, (step, link) in enumerate(zip(STEPS, _steps(), strict=True), start=1):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link(link, label=f"**{i} · {step.title}**")
+            st.caption(f"about {step.minutes} min")
+        st.markdown("\n".join([f"*{step.question}*", "", *(f"- {line}" for line in step.notes)]))

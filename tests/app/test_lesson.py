@@ -41,16 +41,23 @@ def board(at):
 
 
 @cases(("page", "step"), list(zip(LESSON, STEPS, strict=True)))
-def test_every_step_has_a_link_of_its_own_and_notes(home, page, step):
+def test_every_step_has_a_link_of_its_own_and_keeps_notes_off_the_projector(home, page, step):
     at = look(page)
     assert [title.value for title in at.title] == [step.question]
     labels = [link.label for link in at.page_link]
     assert labels[: len(STEPS)] == [f"{i} · {each.title}" for i, each in enumerate(STEPS, start=1)]
-    notes = next(each for each in at.expander if each.label.startswith("For the presenter"))
-    assert f"{step.minutes} min" in notes.label
-    assert step.notes[0] in notes.markdown[0].value
+    assert not any(line in text for line in step.notes for text in words(at))
+    assert [link.proto.url for link in at.get("link_button")] == ["learn-notes"]
     assert at.error.len == 0
     assert at.warning.len == (page == "learn-trust")  # of the hard case
+
+
+def test_the_presenter_has_the_notes_of_all_steps(home):
+    at = look("learn-notes")
+    said = "\n".join(words(at))
+    assert all(line in said for step in STEPS for line in step.notes)
+    assert all(f"about {step.minutes} min" in said for step in STEPS)
+    assert [link.label for link in at.page_link] == [f"**{i} · {step.title}**" for i, step in enumerate(STEPS, start=1)]
 
 
 def test_the_lesson_takes_twenty_minutes():
