@@ -1,4 +1,4 @@
-"""The frame of every step: navigation through the lesson, large type; the presenter's notes have a page of their own."""
+"""The frame of every step, with navigation and large type, and the page of the presenter's notes."""
 
 from collections.abc import Callable, Mapping
 from functools import partial, update_wrapper
