@@ -11,7 +11,7 @@ from hume.common.formatting import percent
 from hume.jobs.queues import UNDER_WAY
 from hume.reporting import sentences
 from hume.runs.findings import Findings
-from pages._sections import correct, found_classes, launch, next_step, progress
+from pages._sections import correct, found_classes, launch, live_search, next_step
 from pages._state import current, datasets, ground_truth
 from pages._state.runs import (
     ANSWER,
@@ -57,7 +57,7 @@ def main() -> None:
             sorted_pictures(found)
             data_and_button(name, again=True)
     else:
-        progress.panel(run, pictures_only=True)
+        live_search.panel(run, pictures_only=True)
     recent_runs()
 
 

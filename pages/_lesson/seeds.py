@@ -13,7 +13,7 @@ from hume.jobs.queues import UNDER_WAY
 from hume.reporting import figures, sentences
 from hume.runs.findings import Findings
 from pages._lesson import lesson
-from pages._sections import launch, progress, replay
+from pages._sections import launch, live_search, replay
 from pages._state import runs
 from pages._widgets.gallery import Tile, gallery
 
@@ -29,7 +29,7 @@ def show() -> None:
     )
     now = None if run is None else runs.state(run)
     if run is not None and now in UNDER_WAY:
-        progress.watch(run, lambda live: under_way(run, live, data))
+        live_search.watch(run, lambda live: under_way(run, live, data))
         return
     if run is not None and now != "finished":
         runs.unfinished(run)
@@ -81,7 +81,7 @@ def under_way(run: Run, live: Live, data: Dataset) -> None:
         st.markdown(f"**These pictures have just changed class** in seed {live.leader} (old class → new class)")
         tiles = [Tile(row, f"{before} → {after}") for row, before, after in live.changed.tolist()]
         gallery(tiles, key="lesson changed", dataset=data, label="Pictures that changed class", size=PICTURE)
-    progress.pictures(live, data)
+    live_search.pictures(live, data)
 
 
 def cloud(findings: Findings) -> None:

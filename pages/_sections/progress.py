@@ -1,29 +1,22 @@
-"""Jobs of this server: start, progress, live plots of a search, cancel."""
+"""Jobs of this server: start, progress, cancel."""
 
 from collections.abc import Callable, Container
 
 import numpy as np
 import streamlit as st
 
-from hume import Run
 from hume.common.errors import HumeError
 from hume.common.formatting import count
-from hume.data.dataset import Dataset
 from hume.exchange.incoming import ImportReport
 from hume.jobs.datasets import NewSpace
-from hume.jobs.live_view import Live
 from hume.jobs.queues import Status
 from hume.reporting import figures, sentences
 from hume.runs.new_labels import NewLabels
-from pages._state import current, datasets, ground_truth, runs, services
+from pages._state import current, ground_truth, runs, services
 from pages._widgets import plots
-from pages._widgets.gallery import Tile, gallery
-from pages._widgets.pairs import pairs
 
 BEGUN = "begun at "  # prefix of the session keys of jobs, by the place of their button
 REFRESH = 1.0  # seconds
-PICTURE = 52  # pixels
-SHOWN = 20  # classes
 PHASES = {
     "queued": "queued",
     "searching": "searching",
@@ -65,7 +58,7 @@ def begun(at: str) -> None:
                 if status.under_way:
                     _loss(name)
 
-    _repeat(lambda: any(all_jobs.is_under_way(name) for name in names), draw)
+    repeat(lambda: any(all_jobs.is_under_way(name) for name in names), draw)
 
 
 def begun_at(at: str) -> list[str]:
@@ -127,7 +120,7 @@ def _phase(status: Status) -> str:
     return PHASES[status.state] + left
 
 
-def _repeat(is_under_way: Callable[[], bool], draw: Callable[[], None]) -> None:
+def repeat(is_under_way: Callable[[], bool], draw: Callable[[], None]) -> None:
     """Redraw every second while jobs are under way; when they end, rerun the page."""
     under_way = is_under_way()
 
@@ -169,7 +162,7 @@ def jobs(shown: Container[str] = ()) -> None:
                 for status in ended[1:]:
                     line(status)
 
-    _repeat(lambda: any(status.under_way for status in others()), draw)
+    repeat(lambda: any(status.under_way for status in others()), draw)
 
 
 def watch_work(name: str) -> None:
@@ -181,7 +174,7 @@ def watch_work(name: str) -> None:
         if status is not None and (status.under_way or status.state == "failed"):
             line(status)
 
-    _repeat(lambda: all_jobs.is_under_way(name), draw)
+    repeat(lambda: all_jobs.is_under_way(name), draw)
 
 
 def _loss(name: str) -> None:
@@ -207,100 +200,3 @@ def _loss(name: str) -> None:
         lambda: (["step", "loss"], [(record.step, record.loss) for record in steps]),
         alt="The loss of the training over its steps", name=plots.file_name(name, "loss"), height=260,
     )  # fmt: skip
-
-
-# --- a run ---------------------------------------------------------------------------------------
-
-
-def panel(run: Run, *, pictures_only: bool = False) -> None:
-    """Draw a run under way on this server: its plots and the classes of the leading seed."""
-    data = datasets.dataset_of(run)
-
-    def draw(live: Live) -> None:
-        if not pictures_only:
-            _plots(run.name, live, data)
-        pictures(live, data)
-
-    watch(run, draw)
-
-
-def watch(run: Run, draw: Callable[[Live], None]) -> None:
-    """Redraw a run under way on this server every second; when it ends, rerun the page."""
-    jobs = services.services().jobs
-
-    def again() -> None:
-        status = jobs.status(run.name)
-        if status is None or not status.under_way:
-            st.rerun()
-        line(status, kept="Finished seeds are saved, and the run can be resumed.")
-        live = jobs.live(run.name)
-        if live is not None:
-            draw(live)
-
-    _repeat(lambda: jobs.is_under_way(run.name), again)
-
-
-def _plots(name: str, live: Live, data: Dataset) -> None:
-    clouds = ground_truth.shows_truth(data) and bool(np.isfinite(live.accuracy).any())
-    left, right = st.columns(2)
-    with left:
-        st.markdown(f"**Objective of every seed**, iteration {live.iteration + 1}")
-        if live.objective.shape[1]:
-            iterations = np.arange(1, live.objective.shape[1] + 1)
-            plots.plot(
-                figures.objective_curves(iterations, live.objective, live.seeds, live.done),
-                "live objective",
-                lambda: (["seed", *map(str, iterations)], np.column_stack([live.seeds, live.objective]).tolist()),
-                alt="Curves of the objective over iterations, one a seed",
-                name=plots.file_name(name, "objective"),
-                height=340,
-            )
-    with right:
-        if clouds:
-            st.markdown("**Are seeds with a lower objective more accurate?**")
-            now = live.last_objective
-            plots.plot(
-                figures.live_cloud(now, live.accuracy, live.seeds, live.done),
-                "live cloud",
-                lambda: (["seed", "objective", "accuracy"], zip(live.seeds, now, live.accuracy, strict=True)),
-                alt="Scatter plot of objective and accuracy, one point a seed",
-                name=plots.file_name(name, "cloud"),
-                height=340,
-            )
-        else:
-            st.markdown("**Share of every class in the seeds' labels**")
-            _shares(name, live)
-    if clouds:
-        with st.expander("Label distribution"):
-            _shares(name, live)
-
-
-def _shares(name: str, live: Live) -> None:
-    known = np.isfinite(live.label_shares).all(axis=1)
-    if not known.any():
-        return
-    seeds = np.array(live.seeds)[known]
-    header = ["seed", *(f"class {k}" for k in range(live.label_shares.shape[1]))]
-    plots.plot(
-        figures.label_shares(live.label_shares[known], seeds),
-        "live shares",
-        lambda: (header, np.column_stack([seeds, live.label_shares[known]]).tolist()),
-        alt="Heat map of the share of labels in every class, one row a seed",
-        name=plots.file_name(name, "label-shares"),
-        height=340,
-    )
-
-
-def pictures(live: Live, data: Dataset) -> None:
-    """The classes of the leading seed now, a row each."""
-    if live.leader is None:
-        return
-    st.markdown(f"**Classes of the leading seed now** (seed {live.leader}; a row is an unnamed class)")
-    rows = [row[row >= 0] for row in live.typical[:SHOWN]]
-    if len(live.typical) > SHOWN:
-        st.caption(f"The first {SHOWN} of {len(live.typical):,} classes.")
-    for (k, members), column in zip(enumerate(rows), pairs(), strict=False):
-        with column:
-            st.markdown(f"Class {k}")
-            tiles = [Tile(int(row)) for row in members]
-            gallery(tiles, key=f"live class {k}", dataset=data, label=f"Class {k}", size=PICTURE)
