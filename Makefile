@@ -65,6 +65,6 @@ clean:
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt requirements-data.txt requirements-features.txt .venv/.installed
+.venv/.installed-dev: $(wildcard requirements-*.txt) .venv/.installed
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
