@@ -241,10 +241,10 @@ def unfinished(run: Run) -> None:
 def _kept(done: int, total: int) -> str:
     """What an unfinished run has, and what resuming it does."""
     if not done:
-        return "no seed has ended, so nothing is saved. Resume starts it again."
+        return "no seed has ended yet. Resume goes on where the search stood."
     if done == total:
         return f"all {count(done, 'seed')} have ended and are saved. Resume scores them."
-    return f"{done} of {total} seeds have ended and are saved. Resume searches the others from their start."
+    return f"{done} of {total} seeds have ended and are saved. Resume goes on where the search stood."
 
 
 def missing(run: Run) -> None:

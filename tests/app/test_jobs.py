@@ -93,7 +93,7 @@ def test_a_search_is_cancelled_where_it_is_watched(searching, home):
     assert ended("long") == "cancelled"
     until(lambda: home.open("long").state == "interrupted")
     rerun(at)
-    assert "Run **long** was cancelled: no seed has ended, so nothing is saved" in at.warning[0].value
+    assert "Run **long** was cancelled: no seed has ended yet" in at.warning[0].value
     assert at.button(key="resume")
     assert all(button.key != "settle" for button in at.button)  # nothing to settle for
 

@@ -67,7 +67,7 @@ def test_both_tabs_see_a_search_and_its_end(server: AppServer, tabs: Tabs) -> No
         expect(iteration).not_to_have_text(iteration.inner_text())
     both[0].get_by_test_id("stMain").get_by_role("button", name="Cancel").click()
     for page in both:
-        expect(page.get_by_text("was interrupted: 0 of 4 seeds")).to_be_visible()
+        expect(page.get_by_text("was cancelled: no seed has ended yet")).to_be_visible()
         expect(page.get_by_role("button", name="Resume")).to_be_visible()
     store = Store(server.home)
     (name,) = (name for name in store.names() if name not in ("digits", "zoo"))
@@ -87,7 +87,7 @@ def test_a_killed_server_loses_no_finished_seed(empty: AppServer, page: Page, ta
     kept = {path: path.read_bytes() for path in empty.home.glob("runs/*/seeds/*.safetensors")}
     empty.start()
     page.reload()
-    expect(page.get_by_text(f"was interrupted: {found} of {num_seeds} seeds are finished")).to_be_visible()
+    expect(page.get_by_text(f"was interrupted: {found} of {num_seeds} seeds have ended and are saved")).to_be_visible()
     tabs.forgive()
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text(f"has finished: {num_seeds} seeds")).to_be_visible()
