@@ -19,7 +19,6 @@ from pages._widgets.gallery import Tile, gallery
 FIGURE = 430  # pixels high
 SIDE_BY_SIDE = 4
 TYPICAL = 12
-AXES = {"score": figures.SCORE, "both": figures.BOTH_SCORES, "likelihood": figures.LIKELIHOOD}
 
 
 def main() -> None:
@@ -82,7 +81,7 @@ def cloud(found: Findings, criterion: Criterion) -> None:
     name = found.run.name
     if criterion not in criteria.offered(found):  # a run that is not refined next to one that is
         criterion = criteria.offered(found)[0]
-    values, axis = criteria.values(found, criterion), AXES[criterion]
+    values, axis = criteria.values(found, criterion), figures.AXES[criterion]
     if values is None:
         phi1_scores.offer(found)
         return

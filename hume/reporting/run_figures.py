@@ -16,8 +16,6 @@ from hume.runs import review
 from hume.runs.findings import Findings
 from hume.runs.store import Store
 
-AXES = {"score": figures.SCORE, "both": figures.BOTH_SCORES, "likelihood": figures.LIKELIHOOD}
-
 
 class RunFigures:
     """The figures of one run; those of the ground truth raise InputError where there is none."""
@@ -36,7 +34,7 @@ class RunFigures:
         values = criteria.values(found, chosen) if chosen in known else None
         if values is None:
             raise InputError(f"run {found.run.name!r} has no criterion {chosen!r}: choose one of {', '.join(known)}")
-        axis, accuracy = AXES[chosen], found.statistics.accuracy
+        axis, accuracy = figures.AXES[chosen], found.statistics.accuracy
         if accuracy is None:
             return figures.score_distribution(values, found.seeds, axis=axis)
         correlation = criteria.correlation(found, chosen)

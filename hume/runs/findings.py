@@ -26,7 +26,7 @@ from hume.evaluation.reliable import Order, ReliabilityRanking
 from hume.evaluation.seed_statistics import typical_samples
 from hume.runs.labeling_view import LabelingView
 from hume.runs.review_state import Review
-from hume.runs.seed_view import Seeds, View
+from hume.runs.seed_view import Seeds, SpaceOf, View
 
 RowChoice = Literal["all", "train", "test"]
 RELIABLE_COLUMNS = (
@@ -125,11 +125,9 @@ class Findings(LabelingView):
 
     # --- samples ----------------------------------------------------------------------------
 
-    def neighbors(self, row: int, space: Literal["phi1", "phi2"], number: int) -> NDArray[np.int64]:
+    def neighbors(self, row: int, space: SpaceOf, number: int) -> NDArray[np.int64]:
         """(number,) the nearest neighbours of one sample in φ1 or φ2 by the cosine, nearest first."""
-        neighbors: NDArray[np.int64] = reliable.nearest_neighbors(
-            self.phi1 if space == "phi1" else self.dataset.space(self.run.request.phi2).features, [row], number
-        )[0]
+        neighbors: NDArray[np.int64] = reliable.nearest_neighbors(self.space(space), [row], number)[0]
         return neighbors
 
     @cached_property

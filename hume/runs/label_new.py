@@ -94,7 +94,7 @@ def _wanted(found: Findings, other: Dataset | None) -> list[str]:
     """The spaces that are needed: both; for a run that is not refined φ1, and φ2 where there is a way to it."""
     request = found.run.request
     both = [request.phi1, request.phi2]
-    if _classifier(found) is not None or (other is not None and request.phi2 in other.spaces):
+    if found.classifier is not None or (other is not None and request.phi2 in other.spaces):
         return both
     try:
         check_known(found.dataset, request.phi2)
@@ -135,7 +135,7 @@ def _labeled(
     found: Findings, spaces: list[Space]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_] | None]:
     """Classes, their probability and what is far."""
-    classifier = _classifier(found)
+    classifier = found.classifier
     if classifier is None:
         classes, probability = _by_prototypes(found, spaces[0])
     else:
@@ -148,18 +148,9 @@ def _labeled(
     return classes, probability, seen.distance(*spaces) > seen.far
 
 
-def _classifier(found: Findings) -> tuple[JointModel, NDArray[np.int64]] | None:
-    """The classifier in both spaces and the numbers of its classes; None for a labeling that was only searched."""
-    if found.corrected is not None:
-        return found.corrected.model, found.corrected.classes
-    if found.final is None:
-        return None
-    return found.final.model, match_classes(found.final.labeling, found.vote.labeling, found.num_found)
-
-
 def _whitenings(found: Findings) -> tuple[Whitening, Whitening] | None:
     """The directions of the classifier; None where there is none."""
-    return None if _classifier(found) is None else found.stage.fitted.whitenings
+    return None if found.classifier is None else found.stage.fitted.whitenings
 
 
 def _by_classifier(

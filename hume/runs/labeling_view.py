@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hume.engine.refinement import JointModel
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Agreement, match_classes
 from hume.runs import corrected
@@ -16,7 +17,7 @@ from hume.runs.refinement import Refinement
 from hume.runs.review_state import Review
 from hume.runs.seed_view import SeedView
 
-OF_LABELING = ("corrected", "vote", "match", "right", "expected", "_rankings")  # what answers change
+OF_LABELING = ("corrected", "classifier", "vote", "match", "right", "expected", "_rankings")  # what answers change
 
 
 class LabelingView(SeedView):
@@ -47,6 +48,15 @@ class LabelingView(SeedView):
     def corrected(self) -> Corrected | None:
         """The labeling with a person's answers; None without any."""
         return None if self.review is None else corrected.corrected(self.run, self.review, lambda: self.stage)
+
+    @cached_property
+    def classifier(self) -> tuple[JointModel, NDArray[np.int64]] | None:
+        """The classifier in both spaces and the numbers of its classes; None for a labeling that was only searched."""
+        if self.corrected is not None:
+            return self.corrected.model, self.corrected.classes
+        if self.final is None:
+            return None
+        return self.final.model, match_classes(self.final.labeling, self.found_vote.labeling, self.num_found)
 
     @property
     def num_classes(self) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from hume.common.errors import InputError
 from hume.data.rows import StreamedRows
-from hume.evaluation.metrics import match_classes
 from hume.runs import history
 from hume.runs.findings import Findings
 from hume.runs.history import Step
-
-SpaceOf: TypeAlias = Literal["phi1", "phi2"]
+from hume.runs.seed_view import SpaceOf
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +53,9 @@ class SampleView:
         Classes that were merged into others have none. An answer does not change it: it is the classifier's own.
         """
         found = self.found
-        if found.corrected is not None:
-            model, classes = found.corrected.model, found.corrected.classes
-        elif found.final is not None:
-            model = found.final.model
-            classes = match_classes(found.final.labeling, found.found_vote.labeling, found.num_found)
-        else:
+        if found.classifier is None:
             return None
+        model, classes = found.classifier
         try:
             z = found.stage.every.take(torch.tensor([self.row]))
         except InputError:  # a constant space: nothing was refined in it
@@ -78,7 +72,7 @@ class SampleView:
 
     def _nearest(self, space: SpaceOf, number: int) -> Near:
         found = self.found
-        source: Any = found.phi1 if space == "phi1" else found.dataset.space(found.run.request.phi2).features
+        source: Any = found.space(space)
         rows = found.neighbors(self.row, space, number)
         numbers = np.concatenate([[self.row], rows])
         some = source[torch.from_numpy(numbers)] if isinstance(source, StreamedRows) else source[numbers]

@@ -20,7 +20,7 @@ from hume.data.rows import StreamedRows
 from hume.evaluation import ensemble, reliable
 from hume.evaluation.metrics import Correlation, match_classes
 from hume.evaluation.modes import Mode, find_modes, vote_within
-from hume.evaluation.neighbors import SomeRows, shared_class
+from hume.evaluation.neighbors import RowSource, SomeRows, shared_class
 from hume.evaluation.seed_statistics import SeedStatistics, compared_rows
 from hume.runs import review
 from hume.runs.refinement import Final, number_of_voters
@@ -29,6 +29,7 @@ from hume.runs.run import Run
 
 Seeds: TypeAlias = Literal["refined", "searched"]
 View: TypeAlias = Literal["corrected", "refined", "searched"]
+SpaceOf: TypeAlias = Literal["phi1", "phi2"]
 NUM_NEAR = 10  # nearest neighbours, which judge a labeling in both spaces
 
 
@@ -155,6 +156,13 @@ class SeedView:
         labeling = matched[self.final.labeling]
         return replace(vote, labeling=labeling, share=self.final.vote_share)
 
+    def space(self, which: SpaceOf) -> RowSource:
+        """The rows (N, d) of φ1 as the search saw them, or of φ2."""
+        if which == "phi1":
+            return self.phi1
+        features: RowSource = self.dataset.space(self.run.request.phi2).features
+        return features
+
     # --- modes ------------------------------------------------------------------------------
 
     @cached_property
@@ -174,7 +182,7 @@ class SeedView:
     @cached_property
     def near(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(n, k) the nearest neighbours of `judged_rows` among themselves in φ1 and in φ2, as positions in them."""
-        spaces = self.phi1, self.dataset.space(self.run.request.phi2).features
+        spaces = self.space("phi1"), self.space("phi2")
         every = np.arange(len(self.judged_rows))
         first, second = (
             reliable.nearest_neighbors(SomeRows(space, self.judged_rows), every, NUM_NEAR) for space in spaces

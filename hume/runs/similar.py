@@ -8,13 +8,13 @@ import numpy as np
 
 from hume.common.errors import InputError
 from hume.evaluation.metrics import FloatArray
-from hume.evaluation.neighbors import RowSource, UnitRows
+from hume.evaluation.neighbors import UnitRows
 from hume.evaluation.similarity import Similar, most_similar
 from hume.runs.findings import Findings
 from hume.runs.review_state import Review
+from hume.runs.seed_view import SpaceOf
 
 Where: TypeAlias = Literal["both", "phi1", "phi2"]
-Space: TypeAlias = Literal["phi1", "phi2"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,24 +35,16 @@ def like_row(found: Findings, row: int, where: Where = "both", number: int = 24)
     """The samples most like one of the run's; raises InputError for a row or a space that there is not."""
     if not 0 <= row < found.dataset.num_samples:
         raise InputError(f"there is no sample {row}: choose 0 to {found.dataset.num_samples - 1}")
-    spaces = [space_of_run(found, which) for which in chosen(where)]
+    spaces = [found.space(which) for which in chosen(where)]
     queries = [UnitRows(space).take(np.array([row]))[0].numpy() for space in spaces]
     return most_similar(spaces, queries, number, without=row)
 
 
-def chosen(where: Where) -> list[Space]:
+def chosen(where: Where) -> list[SpaceOf]:
     """The spaces to compare in; raises InputError for another word."""
     if where not in get_args(Where):
         raise InputError(f"there is no space {where!r}: choose both, phi1 or phi2")
     return ["phi1", "phi2"] if where == "both" else [where]
-
-
-def space_of_run(found: Findings, which: Space) -> RowSource:
-    """φ1 as the search saw it, or φ2."""
-    if which == "phi1":
-        return found.phi1
-    features: RowSource = found.dataset.space(found.run.request.phi2).features
-    return features
 
 
 def table(

@@ -17,7 +17,7 @@ from hume.evaluation.similarity import Similar, most_similar
 from hume.features.again import OtherPictures, check_known, embedded_words, space_of, with_captions
 from hume.runs.findings import Findings
 from hume.runs.label_new import phi1_as_searched
-from hume.runs.similar import Proposals, Where, chosen, space_of_run
+from hume.runs.similar import Proposals, Where, chosen
 
 MOST_WORDS = 1000
 
@@ -33,7 +33,7 @@ def like_features(
         spaces.append(found.phi1)
         queries.append(phi1_as_searched(found, new)[0].numpy())
     if phi2 is not None:
-        spaces.append(space_of_run(found, "phi2"))
+        spaces.append(found.space("phi2"))
         queries.append(np.asarray(phi2, np.float32))
     return most_similar(spaces, queries, number)
 

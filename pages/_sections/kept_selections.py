@@ -1,5 +1,6 @@
 """The selections that are kept with a run: to keep, combine, rename, delete, write and read again."""
 
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,6 +13,7 @@ from hume.runs import review, selections, selections_csv
 from hume.runs.findings import Findings
 from hume.runs.review import MAX_NAME
 from hume.runs.selections import Selections
+from pages._sections import batches
 from pages._state import ground_truth, selection
 from pages._widgets import plots
 
@@ -135,8 +137,6 @@ def _select(found: Findings, rows: list[int]) -> None:
     selection.select(found, rows, selection.OTHER)
 
 
-def _attempt(step: Any) -> None:
-    try:
-        step()
-    except HumeError as error:
-        st.toast(plots.plain(str(error)), icon=":material/error:")
+def _attempt(step: Callable[[], object]) -> None:
+    """`batches.attempt` as a callback, which returns nothing."""
+    batches.attempt(step)

@@ -15,7 +15,8 @@ from hume.data.originals import Pictures
 from hume.reporting import figures, review_sentences
 from hume.runs import review
 from hume.runs.findings import Findings
-from hume.runs.sample_view import SampleView, SpaceOf
+from hume.runs.sample_view import SampleView
+from hume.runs.seed_view import SpaceOf
 from pages._sections import by_key, correct
 from pages._state import ground_truth, runs, selection
 from pages._widgets import plots

@@ -16,11 +16,12 @@ from hume.reporting.figures.palette import class_colors, class_symbols
 from hume.reporting.figures.parts import safe
 from hume.reporting.figures.replay import changes_curve, cloud_at
 from hume.reporting.figures.runs import compare_runs, reliability_curve, top_n
-from hume.reporting.figures.seeds import BOTH_SCORES, LIKELIHOOD, SCORE, Axis, correlation, score_distribution
+from hume.reporting.figures.seeds import AXES, BOTH_SCORES, LIKELIHOOD, SCORE, Axis, correlation, score_distribution
 from hume.reporting.figures.semi_supervised import semi_supervised
 from hume.reporting.figures.trust import trust
 
 __all__ = [
+    "AXES",
     "BOTH_SCORES",
     "LIKELIHOOD",
     "SCORE",

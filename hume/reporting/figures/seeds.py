@@ -48,6 +48,7 @@ class Axis:
 SCORE = Axis("Cross-validation score (how well the labeling generalizes)", "score", "best score")
 BOTH_SCORES = Axis("Mean of the cross-validation scores in φ1 and φ2 (Eq. 2)", "mean score", "best mean score")
 LIKELIHOOD = Axis("Log-likelihood of a sample after refinement, nats", "likelihood", "most likely", is_share=False)
+AXES = {"score": SCORE, "both": BOTH_SCORES, "likelihood": LIKELIHOOD}  # by what ranks the seeds
 KNOWN_STATES = ("converged", "stopped at T", "imported")
 STATE_STYLES = ((MAIN, "circle"), (EARTH, "diamond"), (MUTED, "square"), (MAIN, "triangle-up"), (EARTH, "x"))
 FEW = 8  # counts, from 0, that can each have a tick
