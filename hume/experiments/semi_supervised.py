@@ -73,7 +73,7 @@ class SemiSupervised:
     def cache(self) -> Cache:
         """The cache of predictions, keyed by labelings, spaces, split and settings."""
         run, vote, digest = self.findings.run, self.findings.vote, hashlib.blake2b(digest_size=16)
-        parts = (self.learning,) if self._of_the_data.all() else (self.learning, self.held_out)
+        parts = (self.learning,) if self.findings.counted.all() else (self.learning, self.held_out)
         for array in (vote.labeling, vote.share, *parts):
             digest.update(np.ascontiguousarray(array).tobytes())
         prints = (self.space.fingerprint, *run.request.fingerprints)
@@ -89,21 +89,15 @@ class SemiSupervised:
     def held_out(self) -> NDArray[np.bool_]:
         """(N,) the rows to evaluate on: the test rows, a random fifth where there is no split."""
         if self.is_split and self.dataset.test_rows is not None:
-            return self.dataset.test_rows & self._of_the_data
+            return self.dataset.test_rows & self.findings.counted
         held_out = np.zeros(self.dataset.num_samples, bool)
         held_out[np.random.default_rng(0).permutation(held_out.size)[: max(1, held_out.size // HELD_OUT)]] = True
-        return held_out & self._of_the_data
+        return held_out & self.findings.counted
 
     @cached_property
     def learning(self) -> NDArray[np.bool_]:
         """(N,) the rows to train on: all others but those that are set aside as no samples of the dataset."""
-        return ~self.held_out & self._of_the_data
-
-    @cached_property
-    def _of_the_data(self) -> NDArray[np.bool_]:
-        of_the_data = np.ones(self.dataset.num_samples, bool)
-        of_the_data[[] if self.findings.review is None else list(self.findings.review.set_aside)] = False
-        return of_the_data
+        return ~self.held_out & self.findings.counted
 
     @property
     def amounts(self) -> list[int]:

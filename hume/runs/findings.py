@@ -146,9 +146,7 @@ class Findings(LabelingView):
         """The numbers of all, train or test samples that are not set aside; raises InputError without a test split."""
         if rows not in get_args(RowChoice):
             raise InputError(f"--rows {rows}: choose all, train or test")
-        split, kept = self.dataset.test_rows, np.ones(self.dataset.num_samples, np.bool_)
-        if self.review is not None:
-            kept[list(self.review.set_aside)] = False
+        split, kept = self.dataset.test_rows, self.counted
         if rows == "all":
             return np.flatnonzero(kept)
         if split is None:

@@ -143,7 +143,7 @@ def _labeled(
     if len(spaces) < 2:
         return classes, probability, None
     request, dataset = found.run.request, found.dataset
-    labeling = np.where(np.array(found.source) == "set aside", -1, found.vote.labeling)
+    labeling = np.where(found.counted, found.vote.labeling, -1)
     seen = Seen.of(dataset.space(request.phi1), dataset.space(request.phi2), labeling, _whitenings(found))
     return classes, probability, seen.distance(*spaces) > seen.far
 

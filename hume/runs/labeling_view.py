@@ -49,6 +49,18 @@ class LabelingView(SeedView):
         """The labeling with a person's answers; None without any."""
         return None if self.review is None else corrected.corrected(self.run, self.review, lambda: self.stage)
 
+    @property
+    def set_aside(self) -> frozenset[int]:
+        """The rows that a person set aside as no samples of the dataset."""
+        return frozenset() if self.review is None else self.review.set_aside
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """(N,) the rows that are not set aside."""
+        counted = np.ones(self.dataset.num_samples, np.bool_)
+        counted[list(self.set_aside)] = False
+        return counted
+
     @cached_property
     def classifier(self) -> tuple[JointModel, NDArray[np.int64]] | None:
         """The classifier in both spaces and the numbers of its classes; None for a labeling that was only searched."""

@@ -111,7 +111,7 @@ def propose_names(found: Findings, words: Sequence[str], *, device: str = "cpu")
         raise InputError(f"{len(given):,} words: give 1 to {MOST_WORDS:,} different ones")
     space = space_for_words(found)
     vectors = embedded_words(found.dataset, space, given, device=device)
-    labeling = np.where(np.array(found.source) == "set aside", -1, found.vote.labeling)
+    labeling = np.where(found.counted, found.vote.labeling, -1)
     classes = [k for k in found.classes if (labeling == k).any()]
     return Proposals(classes, given, _fit(found.dataset.space(space).features, labeling, classes, vectors))
 

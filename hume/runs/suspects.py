@@ -42,8 +42,7 @@ class Suspects:
             raise InputError(f"{found.dataset.name} comes without labels: judge the found ones")
         self.found = found
         self.which: Labels = labels or ("found" if truth is None else "given")
-        set_aside = np.array(found.source) == "set aside"
-        self._found_labels = np.where(set_aside, NONE, found.vote.labeling).astype(np.int64)
+        self._found_labels = np.where(found.counted, found.vote.labeling, NONE).astype(np.int64)
         self.labels: NDArray[np.int64] = self._found_labels if truth is None or self.which == "found" else truth
         request = found.run.request
         self._spaces = found.dataset.space(request.phi1), found.dataset.space(request.phi2)

@@ -148,7 +148,7 @@ def export_request(
     sample is rejected, for true labels of a dataset without any, and when no sample is left to measure the accuracy.
     """
     kept = ~np.isin(samples.rows, list(review.rejected))
-    aside = frozenset() if findings.review is None else findings.review.set_aside
+    aside = findings.set_aside
     numbers = np.array(findings.classes)  # classes that were merged into others leave gaps
     labeling = np.searchsorted(numbers, findings.vote.labeling).astype(np.int64)
     share = findings.vote.share.astype(np.float64)
