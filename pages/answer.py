@@ -85,7 +85,7 @@ def _about(found: Findings) -> About | None:
         return About(of_class=st.selectbox("Class", classes, key="asked class", format_func=given.name, width=200))
     if ask == SELECTED:
         rows = which.choice(found, "asked about", every=False)
-        return About(among=tuple(rows)) if rows else None
+        return About(among=tuple(rows.tolist())) if rows is not None and len(rows) else None
     return About()
 
 

@@ -85,7 +85,7 @@ def samples(both: TwoLabelings, flow: Flow | None) -> NDArray[np.int64]:
     with st.container(horizontal=True):
         st.button(
             "Select these", key="select cell", icon=":material/select_all:", on_click=selection.select,
-            args=(found, rows.tolist(), selection.OTHER), help="On all pages of the first run.",
+            args=(found, rows, selection.OTHER), help="On all pages of the first run.",
         )  # fmt: skip
         if side_maps.circled(both) is not None:
             st.button("Back to the cell", key="forget circle", icon=":material/undo:", on_click=side_maps.forget)

@@ -131,7 +131,7 @@ def combine(first: Iterable[int], how: str, second: Iterable[int]) -> NDArray[np
 
     Raises InputError for another word.
     """
-    one, other = (np.fromiter(rows, np.int64) for rows in (first, second))
+    one, other = (rows if isinstance(rows, np.ndarray) else np.fromiter(rows, np.int64) for rows in (first, second))
     for known in get_args(How):
         if how == known:
             return _COMBINED[known](one, other)

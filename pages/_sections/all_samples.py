@@ -23,10 +23,10 @@ SHARES = ("probability", "vote share", "vote margin", "neighbour agreement")
 def restore(found: Findings) -> None:
     """Select what the filters of a link pass, before the map is drawn."""
     chosen = selection.now(found)
-    if chosen.filters and chosen.source == selection.OTHER and not chosen.rows:
+    if chosen.filters and chosen.source == selection.OTHER and not len(chosen.rows):
         table = samples.table(found)
         asked = table.known(chosen.filters)
-        selection.select(found, table.passing(asked).tolist() if asked else [], selection.FILTER, asked)
+        selection.select(found, table.passing(asked) if asked else [], selection.FILTER, asked)
 
 
 def section(found: Findings) -> None:
@@ -77,8 +77,8 @@ def _listed(found: Findings, table: SampleTable, chosen: Chosen) -> NDArray[np.i
     """The rows of the table: those of the selection, all without one; ticks on the table change none."""
     key = f"listing of {found.run.name}"
     if chosen.source != selection.TABLE:
-        every = not chosen.rows and not chosen.filters
-        st.session_state[key] = np.arange(len(table.frame)) if every else np.array(chosen.rows, np.int64)
+        every = not len(chosen.rows) and not chosen.filters
+        st.session_state[key] = np.arange(len(table.frame)) if every else chosen.rows
     rows: NDArray[np.int64] = st.session_state.get(key, np.arange(len(table.frame)))
     return rows
 
@@ -86,10 +86,10 @@ def _listed(found: Findings, table: SampleTable, chosen: Chosen) -> NDArray[np.i
 def _ticked(found: Findings, key: str, rows: NDArray[np.int64]) -> None:
     places = [place for place in st.session_state[key]["selection"]["rows"] if place < len(rows)]
     if places:
-        selection.select(found, rows[places].tolist(), selection.TABLE, selection.now(found).filters)
+        selection.select(found, rows[places], selection.TABLE, selection.now(found).filters)
     else:  # what is listed is selected again, unless that is all
         every, filters = len(rows) == found.dataset.num_samples, selection.now(found).filters
-        selection.select(found, [] if every else rows.tolist(), selection.FILTER, filters)
+        selection.select(found, [] if every else rows, selection.FILTER, filters)
 
 
 # --- filters ---------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def _filtered(found: Findings, number: int, columns: list[str]) -> None:
             asked.append(_filter_of(table, name, value))
     filters = table.known(asked)
     state["filters shown"] = (found.run.name, filters)
-    selection.select(found, table.passing(filters).tolist() if filters else [], selection.FILTER, filters)
+    selection.select(found, table.passing(filters) if filters else [], selection.FILTER, filters)
 
 
 def _filter_of(table: SampleTable, name: str, value: Any) -> Filter:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from hume.runs import review
@@ -82,11 +83,11 @@ def listen(found: Findings, sheet: Sheet, row: int | None = None) -> None:
 def turn(found: Findings, row: int, step: int) -> None:
     """Open the sample before or after one in the selection, or of all where it is in none."""
     rows, number = selection.rows(found), found.dataset.num_samples
-    place = rows.index(row) if row in rows else None
-    if place is None:
-        selection.open_sample((row + step) % number)
+    places = np.flatnonzero(rows == row)
+    if len(places):
+        selection.open_sample(int(rows[(places[0] + step) % len(rows)]))
     else:
-        selection.open_sample(rows[(place + step) % len(rows)])
+        selection.open_sample((row + step) % number)
 
 
 def _undo(found: Findings) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from hume.reporting import review_sentences
 from hume.runs import review
@@ -28,7 +29,7 @@ def standing(found: Findings) -> None:
         st.caption(plots.plain(review_sentences.standing(given, known)))
 
 
-def samples(found: Findings, rows: Sequence[int]) -> None:
+def samples(found: Findings, rows: Sequence[int] | NDArray[np.int64]) -> None:
     """Put selected samples into a class, set them aside or ask about them."""
     given = runs.read_review(found)
     key = f"put {given.version}"  # empty again after every step

@@ -32,7 +32,7 @@ def classes(found: Findings) -> None:
             tiles = [Tile(int(row)) for row in typical[k] if row >= 0]
             gallery(tiles, key=f"class {k}", dataset=found.dataset, label=names[k], size=48)
     if opened is not None:
-        selection.select(found, np.flatnonzero(found.vote.labeling == opened).tolist(), selection.OTHER)
+        selection.select(found, np.flatnonzero(found.vote.labeling == opened), selection.OTHER)
         # Without parameters it would clear the address, to which the sidebar's parameters are bound.
         st.switch_page(runs.EXPLORE, query_params={})
 

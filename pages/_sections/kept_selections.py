@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from hume.common.errors import HumeError
 from hume.common.formatting import count
@@ -21,7 +23,7 @@ COUNTED = 100_000  # samples of both selections: what more would combine to take
 HOW = {"and": "Only those in both", "or": "Those in any", "without": "Without those"}
 
 
-def section(found: Findings, rows: list[int]) -> None:
+def section(found: Findings, rows: NDArray[np.int64]) -> None:
     """Folded away: keep what is selected, choose what was kept."""
     try:
         kept = selections.read(found.run)
@@ -29,7 +31,7 @@ def section(found: Findings, rows: list[int]) -> None:
         st.error(plots.plain(str(error)), icon=":material/error:")
         return
     with st.popover(f"Selections ({len(kept.by_name)})" if kept.by_name else "Selections", icon=":material/bookmark:"):
-        if rows:
+        if len(rows):
             with st.form("keep selection", border=False):
                 st.text_input(
                     f"Keep {count(len(rows), 'sample')} as", key="selection name", max_chars=MAX_NAME,
@@ -45,19 +47,19 @@ def section(found: Findings, rows: list[int]) -> None:
         _undo(found, kept)
 
 
-def _kept(found: Findings, kept: Selections, rows: list[int]) -> None:
+def _kept(found: Findings, kept: Selections, rows: NDArray[np.int64]) -> None:
     names = list(kept.by_name)
     name = st.selectbox(
         "Kept with this run", names, key=f"kept {found.run.name} {kept.version}",
         format_func=lambda each: f"{each} · {len(kept.by_name[each]):,}",
     )  # fmt: skip
-    its = kept.by_name[name].tolist()
+    its = kept.by_name[name]
     with st.container(horizontal=True, gap="small"):
         st.button("Show", key="show kept", type="primary", on_click=_select, args=(found, its))
         plots.csv_button("CSV", _table(found, its), plots.file_name(name), key="kept csv")
         st.button("Delete", key="delete kept", icon=":material/delete:", on_click=_attempt,
                   args=(lambda: selections.delete(found.run, name),), help="Can be undone.")  # fmt: skip
-    if rows:
+    if len(rows):
         st.caption(f"With the {count(len(rows), 'sample')} selected now:")
         with st.container(horizontal=True, gap="small"):
             for how, label in HOW.items():
@@ -70,12 +72,12 @@ def _kept(found: Findings, kept: Selections, rows: list[int]) -> None:
     st.text_input("Rename", name, key=field, max_chars=MAX_NAME, on_change=_rename, args=(found, name, field))
 
 
-def _table(found: Findings, rows: list[int]) -> Any:
+def _table(found: Findings, rows: NDArray[np.int64]) -> Any:
     folders = found.dataset.labels is None or not ground_truth.is_blind()  # now: a download cannot read the session
     column = selections_csv.COLUMNS.index("file")
 
     def table() -> plots.Table:
-        lines = selections_csv.table(found, rows, review.read(found.run))
+        lines = selections_csv.table(found, rows.tolist(), review.read(found.run))
         return selections_csv.COLUMNS, lines if folders else [(*x[:column], "", *x[column + 1 :]) for x in lines]
 
     return table
@@ -104,7 +106,7 @@ def _undo(found: Findings, kept: Selections) -> None:
                   args=(lambda: selections.redo(found.run),))  # fmt: skip
 
 
-def _keep(found: Findings, rows: list[int]) -> None:
+def _keep(found: Findings, rows: NDArray[np.int64]) -> None:
     name, replacing = st.session_state["selection name"], st.session_state["replace selection"]
 
     def keep() -> None:
@@ -120,7 +122,7 @@ def _keep_file(found: Findings, given: Any) -> None:
         name = PurePosixPath(given.name).stem[:MAX_NAME]
         selections.keep(found.run, name, rows, num_samples=found.dataset.num_samples)
         st.session_state["selection files"] = st.session_state.get("selection files", 0) + 1  # an empty field again
-        selection.select(found, rows.tolist(), selection.OTHER)
+        selection.select(found, rows, selection.OTHER)
 
     _attempt(keep)
 
@@ -129,11 +131,11 @@ def _rename(found: Findings, name: str, field: str) -> None:
     _attempt(lambda: selections.rename(found.run, name, st.session_state[field]))
 
 
-def _combine(found: Findings, rows: list[int], how: str, others: list[int]) -> None:
-    selection.select(found, selections.combine(rows, how, others).tolist(), selection.OTHER)
+def _combine(found: Findings, rows: NDArray[np.int64], how: str, others: NDArray[np.int64]) -> None:
+    selection.select(found, selections.combine(rows, how, others), selection.OTHER)
 
 
-def _select(found: Findings, rows: list[int]) -> None:
+def _select(found: Findings, rows: NDArray[np.int64]) -> None:
     selection.select(found, rows, selection.OTHER)
 
 

@@ -75,7 +75,7 @@ def _ways(found: Findings, row: int) -> None:
     """To the sample before, to its neighbours in the selection, to its place on the map, and out."""
     chosen = selection.rows(found)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        label = f"{count(len(chosen), 'sample')}" if chosen else "Close"
+        label = f"{count(len(chosen), 'sample')}" if len(chosen) else "Close"
         st.button(label, icon=":material/close:", key="close sample", shortcut="Esc", on_click=selection.close_sample,
                   help="Closes the sample.")  # fmt: skip
         st.button("Back", icon=":material/undo:", key="back", on_click=_back,

@@ -1,6 +1,8 @@
 """The selected samples: as pictures and as a table, with what can be done with them."""
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from hume.reporting import selection_sentences
 from hume.runs.findings import Findings
@@ -17,7 +19,7 @@ def section(found: Findings) -> None:
     """The selected samples as pictures, or the table of all samples."""
     rows = selection.rows(found)
     above = st.container()  # also where it stays empty: what opens below is not to move
-    if rows:
+    if len(rows):
         head, clear = above.columns([2, 1], vertical_alignment="center")
         words = selection_sentences.composition(found.vote.labeling[rows], runs.class_names(found))
         head.markdown(f"**{len(rows):,} sample{'s' * (len(rows) != 1)}** · {plots.plain(words)}")
@@ -28,7 +30,7 @@ def section(found: Findings) -> None:
         kept_selections.section(found, rows)
     if how == "Table":
         all_samples.section(found)
-    elif rows:
+    elif len(rows):
         _pictures(found, rows)
     else:
         st.info(
@@ -36,14 +38,14 @@ def section(found: Findings) -> None:
             "and its votes. The table lists all samples, to sort and to filter.",
             icon=":material/gesture_select:",
         )
-    if rows:
+    if len(rows):
         _offers(found, rows)
 
 
-def _pictures(found: Findings, rows: list[int]) -> None:
+def _pictures(found: Findings, rows: NDArray[np.int64]) -> None:
     pages = -(-len(rows) // PER_PAGE)
     page = st.pagination(pages, key="page") if pages > 1 else 1
-    chosen = rows[(page - 1) * PER_PAGE : page * PER_PAGE]
+    chosen = rows[(page - 1) * PER_PAGE : page * PER_PAGE].tolist()
     gallery(
         tiles(found, chosen), key="selection", dataset=found.dataset, label="Selected samples", size=64, main=True,
         on_click=selection.open_sample, keys=by_key.OF_A_PICTURE,
@@ -53,12 +55,12 @@ def _pictures(found: Findings, rows: list[int]) -> None:
         st.caption("≠ marks samples whose true class differs.")
 
 
-def _offers(found: Findings, rows: list[int]) -> None:
+def _offers(found: Findings, rows: NDArray[np.int64]) -> None:
     truth = ground_truth.shows_truth(found.dataset)  # now: a download cannot read the session
     correct.samples(found, rows)
     with st.container(horizontal=True, gap="small"):
         plots.csv_button(
-            "Selection as CSV", lambda: selection_table(found, rows, truth), "selection", key="selection csv"
+            "Selection as CSV", lambda: selection_table(found, rows.tolist(), truth), "selection", key="selection csv"
         )
         export.offer(found, lambda: found.reliable_samples(found.ranking(), None, among=rows)[0])
 

@@ -22,8 +22,8 @@ CIRCLED, OPENED = "circled of two labelings", "opened of two labelings"
 
 def circled(both: TwoLabelings) -> NDArray[np.int64] | None:
     """The samples that were circled on the maps of these two labelings, None for none."""
-    of, rows = st.session_state.get(CIRCLED, (None, []))
-    return np.array(rows, np.int64) if of == _key(both) and rows else None
+    of, rows = st.session_state.get(CIRCLED, (None, ()))
+    return rows if of == _key(both) and len(rows) else None
 
 
 def forget() -> None:
@@ -51,7 +51,7 @@ def section(both: TwoLabelings, found: Findings, rows: NDArray[np.int64]) -> Non
             num_samples=dataset.num_samples, file=plots.file_name(found.run.name, "two-labelings"), height=HEIGHT,
         )  # fmt: skip
         sample_map(
-            described, key=f"two maps {_key(both)}", dataset=dataset, selected=rows.tolist(),
+            described, key=f"two maps {_key(both)}", dataset=dataset, selected=rows,
             on_select=partial(_circle, _key(both)), on_open=_open,
         )  # fmt: skip
     row = st.session_state.pop(OPENED, None)
@@ -63,7 +63,7 @@ def _key(both: TwoLabelings) -> str:
     return f"{both.first.text} {both.second.text}"
 
 
-def _circle(key: str, rows: list[int]) -> None:
+def _circle(key: str, rows: NDArray[np.int64]) -> None:
     st.session_state[CIRCLED] = (key, rows)
 
 

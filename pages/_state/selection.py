@@ -3,11 +3,13 @@
 A filter is a selection as well: it stands until samples are selected in another way.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from hume.runs import sample_table
 from hume.runs.findings import Findings
@@ -19,11 +21,11 @@ MOST_PAST = 50  # selections to return to
 _PLACE = "place on the map"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chosen:
     """A selection, how it came about and when."""
 
-    rows: tuple[int, ...] = ()
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # in the order of their selection
     source: str = OTHER
     filters: tuple[Filter, ...] = ()
     time: str = ""  # as the steps of a history have it
@@ -39,19 +41,22 @@ def now(found: Findings) -> Chosen:
     return chosen
 
 
-def rows(found: Findings) -> list[int]:
+def rows(found: Findings) -> NDArray[np.int64]:
     """The selected samples."""
-    return list(now(found).rows)
+    return now(found).rows
 
 
-def select(found: Findings, chosen: Iterable[int], source: str = MAP, filters: tuple[Filter, ...] = ()) -> None:
+def select(
+    found: Findings, chosen: Sequence[int] | NDArray[np.int64], source: str = MAP, filters: tuple[Filter, ...] = ()
+) -> None:
     """Replace the selection; a short one is kept in the address, and so are filters.
 
     source: one sample selected on the map is opened.
     """
     before, past, _ = now(found), *_stacks(found)
-    given = Chosen(tuple(map(int, chosen)), source, filters, datetime.now(UTC).isoformat(timespec="milliseconds"))
-    if (given.rows, given.filters) == (before.rows, before.filters):
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    given = Chosen(np.array(chosen, dtype=np.int64), source, filters, time)
+    if np.array_equal(given.rows, before.rows) and given.filters == before.filters:
         return
     past.append(before)
     del past[:-MOST_PAST]
@@ -124,7 +129,7 @@ def _swap(found: Findings, here: list[Chosen], there: list[Chosen]) -> bool:
 def _take(found: Findings, chosen: Chosen) -> None:
     st.session_state[_key(found)] = chosen
     st.session_state.pop("page", None)
-    short = chosen.rows and len(chosen.rows) <= SHORT and not chosen.filters
+    short = 0 < len(chosen.rows) <= SHORT and not chosen.filters
     for name, text in (
         ("rows", ",".join(map(str, chosen.rows)) if short else ""),
         ("filter", sample_table.written(chosen.filters)),
@@ -136,7 +141,7 @@ def _take(found: Findings, chosen: Chosen) -> None:
     if len(chosen.rows) != 1:
         close_sample()
     elif chosen.source == MAP:
-        open_sample(chosen.rows[0])
+        open_sample(int(chosen.rows[0]))
 
 
 def _stacks(found: Findings) -> tuple[list[Chosen], list[Chosen]]:
@@ -149,7 +154,7 @@ def _key(found: Findings) -> str:
     return f"selection {found.run.name}"
 
 
-def _from_address(found: Findings) -> tuple[int, ...]:
+def _from_address(found: Findings) -> NDArray[np.int64]:
     given = st.query_params.get("rows", "").split(",")
     numbers = (int(text) for text in given if text.isdecimal() and len(text) < 10)
-    return tuple(row for row in numbers if row < found.dataset.num_samples)[:SHORT]
+    return np.array([row for row in numbers if row < found.dataset.num_samples][:SHORT], dtype=np.int64)

@@ -1,9 +1,11 @@
 """Maps of samples that pages share: drawn by the browser, arrays by URL, sample numbers on the wire."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from hume.data.dataset import Dataset
 from hume.data.thumbnails import PIXEL_ART
@@ -21,10 +23,10 @@ def sample_map(
     *,
     key: str,
     dataset: Dataset,
-    selected: Sequence[int],
+    selected: NDArray[np.int64],
     opened: int | None = None,
     centre: str | None = None,
-    on_select: Callable[[list[int]], None],
+    on_select: Callable[[NDArray[np.int64]], None],
     on_open: Callable[[int], None],
 ) -> None:
     """Draw one or two maps with one selection.

@@ -26,3 +26,8 @@ function bitsOf({ rows, mask }, samples) {
   for (const row of rows) if (row < samples) bits[row] = 1
   return bits
 }
+
+// Of two selections, null for none.
+function equal(first, second) {
+  return first === second || (first?.length === second?.length && first.every((bit, row) => bit === second[row]))
+}

@@ -241,15 +241,18 @@ function createMap(root, host) {
       isOther = panels[i].update(given, places, rows ?? wholeRange(data.samples), outline) || isOther
     })
     const isNew = isAnswered && selection !== data.selected.n
+    let isSame = false // as what was circled here
     if (isNew) {
       selection = data.selected.n
-      map.selected = bitsOf(data.selected, data.samples)
+      const bits = bitsOf(data.selected, data.samples)
+      isSame = equal(bits, map.selected)
+      map.selected = bits
     }
     if (map.selected && map.selected.length !== data.samples) map.selected = null
     if (isOther) {
       drawLegend()
       map.repaint()
-    } else if (isNew) panels.forEach((panel) => panel.mark())
+    } else if (isNew && !isSame) panels.forEach((panel) => panel.mark())
     if (data.centre !== null && data.centre !== centred) panels.forEach((panel) => panel.show(data.opened))
     centred = data.centre
     forget(data)

@@ -113,8 +113,9 @@ function createPanel(parent, map) {
     redraw(true)
   }
 
-  function redraw(moved = false) {
-    stale ||= moved
+  // Points are drawn anew only where the view or their looks are others: a million take a while.
+  function redraw(isOther = false) {
+    stale ||= isOther
     waiting ||= requestAnimationFrame(() => panel.draw())
   }
   panel.redraw = redraw
@@ -129,15 +130,15 @@ function createPanel(parent, map) {
     const size = Math.min(22, pointSize(panel.rows.length) * view.zoom ** 0.35)
     const opacity = Math.min(0.9, (panel.rows.length > 200_000 ? 0.5 : 0.85) * view.zoom ** 0.1)
     const inView = pictured()
-    points?.draw({ scale, shift: [-view.x * scale[0], -view.y * scale[1]], size: size * ratio, opacity })
-    drawOutline(ratio)
-    drawOver(ratio, inView, size)
-    stage.dataset.drawn = panel.rows.length
     if (stale) {
-      stale = false
+      points?.draw({ scale, shift: [-view.x * scale[0], -view.y * scale[1]], size: size * ratio, opacity })
+      drawOutline(ratio)
       clearTimeout(timer)
       timer = setTimeout(rename, found.length ? PAUSE : 0)
     }
+    stale = false
+    drawOver(ratio, inView, size)
+    stage.dataset.drawn = panel.rows.length
   }
 
   function rename() {
@@ -236,6 +237,7 @@ function createPanel(parent, map) {
   }
 
   panel.toImage = (paper, left, top) => {
+    stale = true
     panel.draw() // in this frame: the buffer of points is kept no longer
     paper.drawImage(under, left, top)
     paper.drawImage(glass, left, top)
