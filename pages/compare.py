@@ -58,7 +58,7 @@ def choose() -> Comparison:
     data = datasets.dataset(name)
     spaces = list(data.spaces)
     phi1, phi2 = (
-        column.selectbox(label, spaces, spaces.index(usual), key=f"{label} of {name}", persist_state="session")
+        column.selectbox(label, spaces, spaces.index(usual), key=f"{label} of {name}", bind="query-params")
         for column, label, usual in zip(columns[1:3], ("φ1", "φ2"), data.default_pair, strict=True)
     )
     K = columns[3].number_input(

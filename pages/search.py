@@ -65,29 +65,27 @@ def form() -> None:
         right.caption(plots.plain(f"{data.spaces[phi1].made} · {data.spaces[phi2].made}"))
     row = st.columns([1, 1, 2, 2, 2])
     K = row[0].number_input(
-        "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K {name}", persist_state="session",
+        "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K {name}", bind="query-params",
         help="Number of classes to find; estimated below where it is unknown.",
     )  # fmt: skip
-    num_seeds = row[1].number_input(
-        "Seeds", 1, 1000, 100, key="num_seeds", persist_state="session", help="Random starts."
-    )
+    num_seeds = row[1].number_input("Seeds", 1, 1000, 100, key="num_seeds", bind="query-params", help="Random starts.")
     chosen = row[2].selectbox(
-        "Preset", get_args(PresetName), key="preset", persist_state="session",
+        "Preset", get_args(PresetName), key="preset", bind="query-params",
         help="`fast` suits two cores; the others are the paper's and slow.",
     )  # fmt: skip
     settings: list[Setting] = ["transductive"] if data.test_rows is None else list(get_args(Setting))
     setting = row[3].selectbox(
-        "Setting", settings, key=f"setting {len(settings)}", persist_state="session",
+        "Setting", settings, key=f"setting {len(settings)}", bind="query-params",
         help="; ".join(f"{key}: {text}" for key, text in SETTINGS_HELP.items()),
     )  # fmt: skip
     devices = launch.search_devices()
     device = row[4].selectbox(
-        "Device", devices, key="device", persist_state="session", disabled=len(devices) == 1,
+        "Device", devices, key="device", bind="query-params", disabled=len(devices) == 1,
         format_func=launch.device_name,
     )  # fmt: skip
     refine: Refine = "joint" if st.toggle(
         "Refine in both spaces (paper: no)", default_refine(chosen) == "joint", key=f"refine {chosen}",
-        persist_state="session",
+        bind="query-params",
         help="Moves every labeling to the nearest one that both spaces support; the most likely fifth of them votes.",
     ) else "none"  # fmt: skip
     try:

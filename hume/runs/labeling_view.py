@@ -17,7 +17,7 @@ from hume.runs.refinement import Refinement
 from hume.runs.review_state import Review
 from hume.runs.seed_view import SeedView
 
-OF_LABELING = ("corrected", "classifier", "vote", "match", "right", "expected", "_rankings")  # what answers change
+OF_LABELING = ("corrected", "classifier", "margin", "vote", "match", "right", "expected", "_rankings")  # what answers change
 
 
 class LabelingView(SeedView):
@@ -104,6 +104,13 @@ class LabelingView(SeedView):
         if self.corrected is not None:
             return self.corrected.confidence
         return None if self.final is None else self.final.confidence
+
+    @cached_property
+    def margin(self) -> NDArray[np.float32] | None:
+        """(N,) the log odds of each sample's two most probable classes, nats; None where there is no such classifier."""
+        if self.corrected is not None:
+            return self.corrected.margin
+        return None if self.final is None else self.stage.margin(self.final.model)
 
     @property
     def source(self) -> list[str]:

@@ -26,6 +26,7 @@ from hume.data.rows import subset
 from hume.engine.config import Config, PresetName
 from hume.engine.joint_rows import JointRows, Whitening
 from hume.engine.refinement import JointModel, Refined, check_rows, refine, side_by_side
+from hume.engine.semi_supervised import predict
 from hume.evaluation import ensemble
 
 Refine: TypeAlias = Literal["joint", "none"]
@@ -141,6 +142,10 @@ class Refinement:
             posterior = model.posterior(z)[:, :, 0].gather(1, classes.unsqueeze(1))
             confidence[start : start + len(z)] = posterior[:, 0].cpu().numpy()
         return confidence
+
+    def margin(self, model: JointModel) -> NDArray[np.float32]:
+        """(N,) the log odds of the two most probable classes of each row, nats, by a single mixture."""
+        return predict(model, self.every).margin
 
     def _fit(self, labelings: NDArray[np.integer[Any]], on_progress: Progress | None = None) -> Refined:
         labelings = labelings if self.searched.all() else labelings[:, self.searched]

@@ -21,7 +21,8 @@ from pages._sections import side_choice
 from pages._state import ground_truth, runs
 from pages._state.text import plain
 
-PROBABILITY, MARGIN = "Probability of its class", "Vote margin"  # the first of refined labelings
+PROBABILITY, ODDS = "Probability of its class", "Margin to the second class"  # of refined labelings
+MARGIN = "Vote margin"
 SECOND = "Second labeling of the seeds"
 
 
@@ -53,6 +54,13 @@ def vote_share(found: Findings) -> Colour:
 def probability(found: Findings) -> Colour:
     assert found.confidence is not None
     return Colour(PROBABILITY, values=found.confidence.astype(np.float64), limits=(0, 1))
+
+
+def odds(found: Findings) -> Colour:
+    with st.spinner("Computing the probabilities of all classes …"):
+        margin = found.margin
+    assert margin is not None
+    return Colour(f"{ODDS}, log odds", values=margin.astype(np.float64))
 
 
 def neighbor_share(found: Findings) -> Colour:
@@ -92,6 +100,7 @@ COLORINGS: dict[str, Callable[[Findings], Colour]] = {
     "Vote share": vote_share,
     MARGIN: margin,
     PROBABILITY: probability,
+    ODDS: odds,
     "Neighbour agreement": neighbor_share,
     "φ1/φ2 disagreement": disagreement,
     SECOND: second_mode,
@@ -107,7 +116,7 @@ def offered(found: Findings) -> dict[str, Callable[[Findings], Colour]]:
     Those of the ground truth are left out where it is hidden.
     """
     hidden = () if ground_truth.shows_truth(found.dataset) else TRUTH
-    hidden = hidden if found.confidence is not None else (*hidden, PROBABILITY)
+    hidden = hidden if found.confidence is not None else (*hidden, PROBABILITY, ODDS)
     choices = {name: make for name, make in COLORINGS.items() if name not in hidden}
     for name in found.dataset.columns:
         choices[f"{name} (data)" if name in COLORINGS else name] = partial(_column, name=name)

@@ -65,40 +65,40 @@ def form(
                 step=1 if isinstance(value, int) else None,
                 format=None if isinstance(value, int) or value is None else "%g",
                 key=f"{parameter.field} {scope}",
-                persist_state="session",
+                bind="query-params",
                 help=parameter.meaning,
             )
         changes["centre"] = columns[0].toggle(
-            "Centre φ1 (paper: no)", config.centre, key=f"centre {scope}", persist_state="session",
+            "Centre φ1 (paper: no)", config.centre, key=f"centre {scope}", bind="query-params",
             help="Subtract the mean row before the L2 normalization.",
         )  # fmt: skip
         encoders = ["retraction", "householder"]
         changes["encoder"] = columns[1].selectbox(
             "Encoder (paper: householder)", encoders, encoders.index(config.encoder),
-            key=f"encoder {scope}", persist_state="session",
+            key=f"encoder {scope}", bind="query-params",
             help="How the prototypes W1 stay orthonormal.",
         )  # fmt: skip
         precisions = list(get_args(Precision))
         changes["precision"] = columns[3].selectbox(
             "Precision of products (paper: float32)", precisions, precisions.index(config.precision),
-            key=f"precision {scope}", persist_state="session",
+            key=f"precision {scope}", bind="query-params",
             help="auto: float32 on a CPU, bfloat16 on a GPU that supports it. Sums and the objective are float32.",
         )  # fmt: skip
         patience = columns[2].number_input(
             "Patience (paper: none)", value=config.patience or 0, min_value=0, step=1, key=f"patience {scope}",
-            persist_state="session",
+            bind="query-params",
             help="Early stopping: steps without improvement of the objective after which a seed ends; 0: never.",
         )  # fmt: skip
         changes["patience"] = patience or None
         sizes = columns[0].text_input(
-            "π, class sizes (paper: equal)", key=f"class_sizes {scope}", persist_state="session",
+            "π, class sizes (paper: equal)", key=f"class_sizes {scope}", bind="query-params",
             placeholder="500, 300, 200",
             help="One number a class, in any order and unit. Empty: equal sizes, unless their evenness is chosen. The "
             "command `search --class-sizes estimate` estimates them.",
         )  # fmt: skip
         chooses = columns[1].toggle(
             "Choose how even classes are (paper: no)", chosen == "fast" and refine == "joint",
-            key=f"evenness {scope} {refine}", persist_state="session",
+            key=f"evenness {scope} {refine}", bind="query-params",
             help="Searches a few seeds with less weight on even classes first, and keeps that where their labelings "
             "are clearly more likely. Only with the preset's values.",
         )  # fmt: skip
@@ -112,7 +112,7 @@ def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -
     names = ["implicit", "unrolled"]
     kind = columns[3].selectbox(
         "Inner solver (paper: unrolled)", names, names.index(solver_name(given)),
-        key=f"solver {scope}", persist_state="session",
+        key=f"solver {scope}", bind="query-params",
         help="How the classifier in φ2 is fitted and differentiated.",
     )  # fmt: skip
     if kind == "implicit":
@@ -121,11 +121,11 @@ def _solver(columns: Sequence[DeltaGenerator], given: InnerSolver, scope: str) -
         return Implicit.like(given) if isinstance(given, Unrolled) else Implicit()
     base = given if isinstance(given, Unrolled) else Unrolled()
     steps = columns[0].number_input(
-        "m, inner steps (paper: 300)", 1, value=base.inner_steps, key=f"m {scope}", persist_state="session",
+        "m, inner steps (paper: 300)", 1, value=base.inner_steps, key=f"m {scope}", bind="query-params",
         help="Gradient steps of the classifier; the paper's for ImageNet: 100.",
     )  # fmt: skip
     size = columns[1].number_input(
         "α, inner step size (paper: 0.001)", 1e-8, value=base.inner_step_size, format="%g",
-        key=f"inner {scope}", persist_state="session", help="The paper's for ImageNet: 0.1.",
+        key=f"inner {scope}", bind="query-params", help="The paper's for ImageNet: 0.1.",
     )  # fmt: skip
     return replace(base, inner_steps=int(steps), inner_step_size=float(size))

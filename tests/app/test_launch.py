@@ -53,6 +53,17 @@ def test_search_launches_what_the_form_says(home):
     assert Findings(run).num_classes == 3
 
 
+def test_a_link_carries_the_form(home, data):
+    asked = {"K birds": "3", "num_seeds": "7", "num_iterations birds fast transductive": "55", "refine fast": "false"}
+    at = look("search", dataset="birds", **asked)
+    assert at.number_input(key="K birds").value == 3
+    assert not at.toggle(key="refine fast").value
+    assert at.number_input(key="num_iterations birds fast transductive").value == 55
+    assert at.button(key="launch").label == "Launch 7 seeds"
+    at = look("search", dataset="birds", num_seeds="many", preset="slow", **{"K birds": "-1"})
+    assert (at.number_input(key="K birds").value, at.selectbox(key="preset").value) == (4, "fast")
+
+
 def test_a_run_is_named_at_launch_and_a_taken_name_is_refused(home, data):
     at = few_seeds(look("search", dataset="birds"))
     at.text_input(key="run name 0").set_value("mine")

@@ -120,7 +120,7 @@ def test_the_first_axis_is_what_ranks_the_seeds_and_the_table_has_all(shown):
 
 
 def test_the_map_shows_how_probable_a_refined_class_is(shown):
-    colour = "Probability of its class"
+    colour, margin = "Probability of its class", "Margin to the second class"
     known = Findings(shown.open("joint")).confidence
     at = look("explore", run="joint", colour=colour, rows="5,6", sample="7")
     points = drawn(at, "map joint")
@@ -130,7 +130,12 @@ def test_the_map_shows_how_probable_a_refined_class_is(shown):
     at = press(at, "close sample")
     table = tables(rerun(at.segmented_control(key="as").set_value("Table")))["samples"]
     assert np.allclose(table["probability"], known[[5, 6]])
+    ratio = np.exp(-np.array(list(drawn(look("explore", run="joint", colour=margin), "map joint").values())))
+    num_classes = Findings(shown.open("joint")).num_classes
+    assert (known <= 1 / (1 + ratio) + 1e-5).all()  # the second class has that share of the first, others no more
+    assert (known >= 1 / (1 + (num_classes - 1) * ratio) - 1e-5).all()
     at = look("explore", run="joint", colour=colour, labeling="searched")
+    assert margin not in at.selectbox(key="colour").options
     assert colour not in at.selectbox(key="colour").options
     assert "Its probability" not in texts(look("explore", run="joint", labeling="searched", sample="7"))
 

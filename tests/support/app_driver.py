@@ -325,7 +325,7 @@ def _strings(message):
     for descriptor, value in message.ListFields():
         many = descriptor.is_repeated if hasattr(descriptor, "is_repeated") else descriptor.label == 3
         for item in value if many else [value]:
-            if isinstance(item, str):
+            if isinstance(item, str) and descriptor.name != "query_param_key":  # it is part of the address
                 yield item
             elif hasattr(item, "ListFields"):
                 yield from _strings(item)

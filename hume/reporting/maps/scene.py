@@ -125,7 +125,7 @@ def _panel(made: Scene, panel: Panel, num_samples: int) -> dict[str, Any]:
     return {
         "title": panel.title,
         "label": f"{panel.title}, {len(rows):,} samples. Arrows go from sample to sample, Enter opens one, plus and "
-        "minus enlarge and shrink, 0 shows the whole map, Escape clears the selection.",
+        "minus enlarge and shrink, Home shows the whole map, Escape clears the selection.",
         "places": made.add(places),
         "rows": None if whole else made.add(rows.astype(np.int32)),
         "aspect": aspect if panel.keeps_shape else None,

@@ -90,7 +90,7 @@ function listen(panel, map) {
     else if (key in STEPS) step(STEPS[key])
     else if (key === "+" || key === "=") view.zoomAt(x, y, 1.5)
     else if (key === "-") view.zoomAt(x, y, 1 / 1.5)
-    else if (key === "0") view.fit()
+    else if (key === "Home") view.fit()
     else if (key === "Enter" && panel.cursor >= 0) map.open(panel.rows[panel.cursor])
     else if (key === "Escape" && panel.path) panel.path = null
     else return false

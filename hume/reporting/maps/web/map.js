@@ -33,7 +33,7 @@ function createMap(root, host) {
   names.setAttribute("aria-pressed", true)
   button(bar, "+", "Enlarge", () => zoom(1.6))
   button(bar, "−", "Shrink", () => zoom(1 / 1.6))
-  button(bar, "Whole", "The whole map (0)", () => panels.forEach((panel) => panel.view.fit()))
+  button(bar, "Whole", "The whole map (Home)", () => panels.forEach((panel) => panel.view.fit()))
   button(bar, "PNG", "Download the map as a picture", save)
   use("lasso")
 
