@@ -24,8 +24,8 @@ import torch
 
 import hume
 from hume.data.dataset import Dataset, Space
-from hume.engine.inner import Unrolled
-from hume.runs import evenness, result, searching
+from hume.engine.solvers import Unrolled
+from hume.runs import choice_of_evenness, result, searching
 from hume.runs import pace as measuring
 from hume.runs.cost import TYPICAL_PATIENCES, Sizes, iterations, most_bytes
 from hume.runs.pace import Seconds
@@ -117,7 +117,7 @@ def compare(case: Case, num_threads: int) -> tuple[Cost, Cost]:
     busy, own, begin, start = busy_seconds(), process_time(), perf_counter(), clock()
     with Watch() as memory:
         if case.is_default:
-            evenness.choose(dataset, phi1, phi2, config, solver)
+            choice_of_evenness.choose(dataset, phi1, phi2, config, solver)
         chosen = clock()
         rows, steps = searching.prepare_search(
             dataset, phi1, phi2, config, solver, range(case.num_seeds), "transductive", "cpu"

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hume import Store, preset
-from hume.engine.search import FinishedSeed
+from hume.engine.finished_seed import FinishedSeed
 from tests.support.chromium import browser, open_page, settle
 from tests.support.server import AppServer
 

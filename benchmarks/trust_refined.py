@@ -23,8 +23,8 @@ from scipy.stats import rankdata
 
 import hume
 from hume.data.dataset import Dataset
-from hume.data.rows import spread_over
-from hume.engine.linear import Precision
+from hume.data.features import spread_over
+from hume.engine.config import Precision
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.neighbors import nearest_neighbors, shared_class, shared_neighbors
 from hume.evaluation.seed_statistics import MOST_ROWS, SeedStatistics

@@ -2,8 +2,9 @@ from .common.errors import HumeError, InputError, RunError
 from .data.dataset import Dataset, Space, dataset_from_files, load_dataset, load_space
 from .data.space_rows import unit_rows
 from .engine.config import Config, preset
-from .engine.inner import Implicit, Unrolled
-from .engine.search import FinishedSeed, Step, search
+from .engine.finished_seed import FinishedSeed
+from .engine.search import Step, search
+from .engine.solvers import Implicit, Unrolled
 from .evaluation.cross_validation import cross_validation_scores
 from .evaluation.ensemble import TopNCurve, Vote, align, majority_vote, rank, top_n_curve
 from .evaluation.metrics import (
@@ -28,8 +29,9 @@ from .evaluation.suspects import Duplicates, Seen, SuspectLabels, near_duplicate
 from .reporting.notebook import explore, figures
 from .runs.discover import discover
 from .runs.estimator import HUME
-from .runs.result import Result, Scores, score_labelings
+from .runs.result import Result, score_labelings
 from .runs.run import Run
+from .runs.scores import Scores
 from .runs.store import Store
 
 __all__ = [

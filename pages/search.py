@@ -15,7 +15,7 @@ from hume.engine.config import PresetName
 from hume.experiments.number_of_classes import NumberOfClasses
 from hume.jobs.queues import UNDER_WAY
 from hume.reporting import sentences
-from hume.runs.refinement import Refine, default_refine
+from hume.runs.request import Refine, default_refine
 from pages._sections import ablation, found_classes, hyperparameters, launch, live_search, next_step, progress
 from pages._state import current, datasets, runs, services
 from pages._widgets import plots

@@ -38,7 +38,7 @@ def data(home):
 def shelf(tmp_path_factory):
     """A home with finished runs."""
     from hume import Store
-    from hume.experiments import comparison, negative_controls
+    from hume.experiments import comparison, controlled_search
     from hume.experiments.comparison import Comparison
     from tests.support.app_driver import EXAMPLES, birds, finished, save_maps
     from tests.support.planted_runs import save_files, shorten
@@ -48,7 +48,7 @@ def shelf(tmp_path_factory):
     finished(store, known, "first")
     finished(store, known, "second", seeds=range(6))
     with pytest.MonkeyPatch.context() as patch:
-        shorten(patch, comparison, negative_controls, num_iterations=100)
+        shorten(patch, comparison, controlled_search, num_iterations=100)
         for key in ("hume", "shuffled", "kmeans-phi1"):
             Comparison(store.home, known, "phi1", "phi2", num_classes=4).run(key)
     finished(store, birds(store, "nameless", labels=False), "unlabeled")

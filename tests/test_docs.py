@@ -75,11 +75,11 @@ def test_every_name_in_backticks_exists(page: Path) -> None:
 
 
 def test_names_are_found_with_and_without_arguments_and_not_in_blocks() -> None:
-    text = "`hume.engine.search.search` and `hume.engine.inner.Unrolled(bias=True)`\n```python\n`hume.nowhere`\n```\n"
-    assert names_in(text) == ["hume.engine.inner.Unrolled", "hume.engine.search.search"]
+    text = "`hume.engine.search.search` and `hume.engine.solvers.Unrolled(bias=True)`\n```python\n`hume.nowhere`\n```\n"
+    assert names_in(text) == ["hume.engine.search.search", "hume.engine.solvers.Unrolled"]
 
 
-@pytest.mark.parametrize("name", ["hume.nowhere", "hume.engine.search.nowhere", "hume.engine.inner.Unrolled.nowhere"])
+@pytest.mark.parametrize("name", ["hume.nowhere", "hume.engine.search.nowhere", "hume.engine.solvers.Unrolled.nowhere"])
 def test_a_name_that_does_not_exist_is_noticed(name: str) -> None:
     with pytest.raises((ImportError, AttributeError)):
         resolve(name)

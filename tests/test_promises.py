@@ -5,6 +5,7 @@ Which package may import which, and which calls are banned, is held by `make lin
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 import hume
+from tests.support.app_driver import birds, finished
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hume"
@@ -26,7 +28,8 @@ MEGABYTES = 1_000_000
 
 
 SCRIPT = """
-import json, os, random, sys, warnings
+import io, json, os, pkgutil, random, sys, warnings
+from contextlib import redirect_stdout
 
 def state():
     return dict(os.environ), list(warnings.filters), random.getstate()
@@ -37,17 +40,34 @@ def loaded():
 before = state()
 import hume
 alone, unchanged = loaded(), state() == before
+listed = [(run.name, run.state) for run in hume.Store(os.environ["HUME_HOME"]).runs()]
+import hume.cli
+with redirect_stdout(io.StringIO()) as said:
+    for words in ("--help", "list", "show one", "show one --json", "datasets", "selections one"):
+        hume.cli.app(words.split(), standalone_mode=False)
+looked = loaded()
 from hume import *
 public, changed = loaded(), sorted(name for name, _ in os.environ.items() - before[0].items())
-import hume.cli
-print(json.dumps({"alone": alone, "public": public, "cli": loaded(), "unchanged": unchanged, "changed": changed}))
+for command in pkgutil.iter_modules(hume.cli.__path__, "hume.cli."):
+    __import__(command.name)
+values = {"alone": alone, "looked": looked, "public": public, "cli": loaded(), "listed": listed}
+print(json.dumps({**values, "said": said.getvalue(), "unchanged": unchanged, "changed": changed}))
 """
 
 
 @pytest.fixture(scope="module")
-def imported() -> dict[str, Any]:
-    """What a fresh interpreter has loaded after `import hume`, after its public names and after the command line."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True, check=False)
+def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a fresh interpreter has loaded after `import hume`, a look at a home, its public names and all commands."""
+    store = hume.Store(tmp_path_factory.mktemp("home"))
+    finished(store, birds(store), "one")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=ROOT,
+        env={**os.environ, "HUME_HOME": str(store.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     values: dict[str, Any] = json.loads(done.stdout)
     return values
@@ -58,9 +78,16 @@ def test_importing_hume_alone_loads_neither_torch_nor_numba(imported: dict[str, 
     assert {"torch", "numba", "sklearn"} <= set(imported["public"])
 
 
+def test_looking_at_a_home_loads_nothing_that_computes(imported: dict[str, Any]) -> None:
+    assert imported["listed"] == [["one", "finished"]]
+    assert "Label the embedded images" in imported["said"]
+    assert "seeds' ACC" in imported["said"]
+    assert not {"torch", "numba", "sklearn", "pandas"} & set(imported["looked"])
+
+
 def test_the_public_names_load_no_page_and_no_plot(imported: dict[str, Any]) -> None:
     heavy = {"streamlit", "plotly", "matplotlib", "typer", "umap", "PIL", "ray", "faiss"}
-    assert not heavy & set(imported["public"])
+    assert not heavy & (set(imported["public"]) - set(imported["looked"]))
 
 
 def test_importing_hume_changes_nothing_in_the_process(imported: dict[str, Any]) -> None:

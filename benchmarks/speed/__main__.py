@@ -24,7 +24,7 @@ from benchmarks.speed.searches import warm_up
 from benchmarks.speed.show import LEGEND, draw, line_table, rows_table, write_csv
 from benchmarks.speed.sizes import SIZES
 from hume.common.errors import HumeError
-from hume.engine.linear import uses_bfloat16
+from hume.engine.config import uses_bfloat16
 
 Result = TypeVar("Result")
 

@@ -16,7 +16,7 @@ from benchmarks.speed.scoring import (
     vote,
 )
 from benchmarks.speed.searches import iteration, judged, reference, unrolled, whole_search
-from hume.engine.inner import Implicit, Unrolled
+from hume.engine.solvers import Implicit, Unrolled
 
 PARTS: dict[str, Callable[[Job], Measured]] = {
     "reference": reference,

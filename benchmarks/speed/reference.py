@@ -6,9 +6,9 @@ from torch import Tensor
 
 from hume.engine import simplex
 from hume.engine.config import Config
-from hume.engine.inner import Unrolled
+from hume.engine.finished_seed import FinishedSeed
 from hume.engine.prototypes import random_prototypes, soft_labels
-from hume.engine.search import FinishedSeed
+from hume.engine.solvers import Unrolled
 
 
 def plain_iteration(phi1: Tensor, phi2: Tensor, config: Config, solver: Unrolled) -> None:

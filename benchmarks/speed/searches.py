@@ -16,10 +16,11 @@ from benchmarks.speed.reference import held_out, plain_iteration
 from hume.data import space_rows
 from hume.data.dataset import Dataset
 from hume.data.rows import Rows
-from hume.engine.config import Config
-from hume.engine.inner import Implicit, ImplicitProblem, InnerSolver, Unrolled
-from hume.engine.linear import Precision, uses_bfloat16
-from hume.engine.search import FinishedSeed, Step
+from hume.engine.config import Config, Precision, uses_bfloat16
+from hume.engine.finished_seed import FinishedSeed
+from hume.engine.inner import ImplicitProblem
+from hume.engine.search import Step
+from hume.engine.solvers import Implicit, InnerSolver, Unrolled
 from hume.runs import searching
 
 UNROLLED_SEEDS = 10

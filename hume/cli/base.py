@@ -1,27 +1,68 @@
 """Shared by all commands: error messages, progress bars, tables."""
 
+import ast
 import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from typer.core import TyperCommand, TyperGroup
 
 from hume.common.devices import out_of_memory
 from hume.common.errors import HumeError
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Command(TyperCommand):
+    """A command as `--help` lists it; its module, with all that it computes with, is loaded when it is called."""
+
+    def __init__(self, module: str, function: ast.FunctionDef, name: str, hidden: bool):
+        super().__init__(name, help=ast.get_docstring(function), hidden=hidden)
+        self._module, self._function = module, function.name
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(self.name)(getattr(import_module(self._module), self._function))
+        return typer.main.get_command(alone).make_context(info_name, args, parent=parent, **extra)
+
+
+class _Commands(TyperGroup):
+    """The functions of this package that are decorated with `command`, as their sources have them."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**{**options, "commands": {str(each.name): each for each in _commands()}})
+
+
+def _commands() -> Iterator[_Command]:
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        for function in (each for each in ast.parse(path.read_bytes()).body if isinstance(each, ast.FunctionDef)):
+            for made in function.decorator_list:
+                match made:
+                    case ast.Call(ast.Name("command"), [ast.Constant(str(name))], keywords):
+                        yield _Command(f"{__package__}.{path.stem}", function, name, hidden=bool(keywords))
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Find the labels people would give a dataset, without any label.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-P = ParamSpec("P")
-R = TypeVar("R")
+
+
+@app.callback()
+def _group() -> None:
+    """A group even while no command is loaded."""
 
 
 def main() -> None:
@@ -40,7 +81,10 @@ def main() -> None:
 
 
 def command(name: str, *, hidden: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A command whose errors are one sentence on standard error and exit status 2; hidden: an old name of another."""
+    """A command whose errors are one sentence on standard error and exit status 2; hidden: an old name of another.
+
+    `app` finds the commands by this decorator.
+    """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
@@ -60,7 +104,7 @@ def command(name: str, *, hidden: bool = False) -> Callable[[Callable[P, R]], Ca
             print(f"error: {message}", file=sys.stderr)
             raise typer.Exit(2)
 
-        return app.command(name, hidden=hidden)(wrapped)
+        return wrapped
 
     return register
 

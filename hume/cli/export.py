@@ -13,7 +13,8 @@ from hume.cli.show import report_run
 from hume.common.errors import InputError
 from hume.exchange.author_runs import export_run, import_tasks
 from hume.runs import review, selections
-from hume.runs.findings import Findings, View
+from hume.runs.findings import Findings
+from hume.runs.request import View
 from hume.runs.store import Store
 
 Folder = Annotated[Path, typer.Argument(help="Folder to write.", metavar="OUT")]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hume.runs.findings import View
+from hume.runs.request import View
 
 MOST_SEEDS = 100_000  # of one run
 RunName = Annotated[str, typer.Argument(help="Name of a run, see `list`.", metavar="RUN")]

@@ -23,16 +23,15 @@ from hume.data.dataset import Dataset, dataset_from_files
 from hume.data.splits import Setting
 from hume.engine.config import Config, PresetName
 from hume.engine.config import preset as preset_named
-from hume.engine.inner import Implicit, InnerSolver, Unrolled
 from hume.engine.search import Step
+from hume.engine.solvers import Implicit, InnerSolver, Unrolled
 from hume.evaluation import metrics
 from hume.experiments import saved_trust
 from hume.experiments.baselines import kmeans
 from hume.runs import discover
 from hume.runs.findings import Findings
 from hume.runs.ray_cluster import check as check_cluster
-from hume.runs.refinement import Refine, default_refine
-from hume.runs.request import solver_name
+from hume.runs.request import Refine, default_refine, solver_name
 from hume.runs.run import Run
 from hume.runs.store import Store
 

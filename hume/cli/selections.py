@@ -11,8 +11,8 @@ from hume.cli.options import RunName
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError
 from hume.common.formatting import count
-from hume.runs import review, selections, selections_csv
-from hume.runs.findings import Findings
+from hume.runs import review, selections
+from hume.runs.run import Run
 from hume.runs.store import Store
 
 Kept = Annotated[str | None, typer.Option(metavar="NAME", help="Write a selection to the file of --csv.")]
@@ -34,15 +34,13 @@ def list_selections(
     if (export is None) != (csv is None):
         raise InputError("--export NAME and --csv FILE belong together: give both")
     if import_ is not None:
-        _import(Findings(opened), import_)
+        _import(opened, import_)
     if delete is not None:
         selections.delete(opened, delete)
     if undo:
         selections.undo(opened)
     if export is not None and csv is not None:
-        found = Findings(opened)
-        rows = selections.read(opened).rows(export)
-        print(write_csv(csv, selections_csv.COLUMNS, selections_csv.table(found, rows, review.read(opened))))
+        _export(opened, export, csv)
         return
     table = Table("selection", "samples", box=None)
     for name, rows in selections.read(opened).by_name.items():
@@ -50,11 +48,23 @@ def list_selections(
     print_table(table)
 
 
-def _import(found: Findings, path: Path) -> None:
+def _export(run: Run, name: str, path: Path) -> None:
+    from hume.runs import selections_csv
+    from hume.runs.findings import Findings
+
+    rows = selections.read(run).rows(name)
+    print(write_csv(path, selections_csv.COLUMNS, selections_csv.table(Findings(run), rows, review.read(run))))
+
+
+def _import(run: Run, path: Path) -> None:
+    from hume.runs import selections_csv
+    from hume.runs.findings import Findings
+
+    found = Findings(run)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): give a CSV file") from None
-    rows = selections_csv.read(content, found.run, found.dataset)
-    selections.keep(found.run, path.stem, rows, num_samples=found.dataset.num_samples)
+    rows = selections_csv.read(content, run, found.dataset)
+    selections.keep(run, path.stem, rows, num_samples=found.dataset.num_samples)
     print(f"{count(len(rows), 'sample')} kept as {path.stem}")

@@ -11,10 +11,9 @@ from hume.cli.base import command, print_table
 from hume.cli.options import AsJson, RunName
 from hume.common.errors import InputError, RunError
 from hume.data.dataset import dataset_folders, load_dataset
-from hume.experiments import saved_trust
-from hume.reporting import sentences, trust_sentences
-from hume.runs.findings import View
-from hume.runs.request import solver_name
+from hume.experiments import judgement
+from hume.reporting import evenness_sentences, trust_sentences
+from hume.runs.request import View, solver_name
 from hume.runs.run import Run
 from hume.runs.store import Store
 
@@ -41,7 +40,7 @@ def _as_json(run: Run, values: dict[str, Any]) -> str:
 
 def _trust(run: Run) -> dict[str, str] | None:
     """The verdict on the labeling that a run offers, None before it was computed."""
-    known = saved_trust.read(run, _view(run))
+    known = judgement.read(run, _view(run))
     if known is None:
         return None
     return {"verdict": known.verdict, "about": known.about, "sentence": trust_sentences.verdict(known)}
@@ -65,7 +64,7 @@ def report_run(run: Run, values: dict[str, Any], as_json: bool) -> None:
         print(f"solver       {solver_name(request.solver)} on {values['device']}, {request.setting}")
     print(f"seeds        {len(values['seeds'])} in {values['seconds']:.1f} s")
     if request.evenness is not None:
-        print(f"class sizes  {sentences.evenness(request.evenness)}")
+        print(f"class sizes  {evenness_sentences.evenness(request.evenness)}")
     cv_score = np.array(values["cv_score"])
     print(f"cv score     {cv_score.mean():.3f} ± {cv_score.std():.3f} over the seeds, best {cv_score.max():.3f}")
     if values.get("not_refined"):

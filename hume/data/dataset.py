@@ -20,16 +20,18 @@ import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
 from hume.data.columns import Columns, load_columns
+from hume.data.features import Features, refuse_not_finite, spread_over
 from hume.data.npy_files import load_array, open_features, read_npy
-from hume.data.rows import Features, StreamedRows, check_finite, spread_over
+
+if TYPE_CHECKING:
+    from hume.data.rows import StreamedRows
 
 CHECK_ROWS = 16_384  # rows checked at once, so that memory-mapped spaces stay on disk
 
@@ -45,7 +47,7 @@ class Space:
     kind: str = ""  # self-supervised, pretrained, pixels
     made: str = ""
     licence: str = ""
-    streams: dict[str, StreamedRows] = field(default_factory=dict, init=False, repr=False)  # see `streamed`
+    streams: dict[str, "StreamedRows"] = field(default_factory=dict, init=False, repr=False)  # see `streamed`
 
     @cached_property
     def fingerprint(self) -> str:
@@ -165,8 +167,8 @@ def load_space(path: Path, name: str | None = None, **card: str) -> Space:
     if isinstance(features, np.ndarray):
         for start in range(0, len(features), CHECK_ROWS):
             with np.errstate(over="ignore"):  # values beyond float32 are reported as infinite
-                rows = torch.from_numpy(features[start : start + CHECK_ROWS].astype(np.float32))
-            check_finite(rows, str(path), range(start, start + len(rows)))
+                rows = features[start : start + CHECK_ROWS].astype(np.float32)
+            refuse_not_finite(np.asarray(np.isfinite(rows).all(axis=1)), str(path), range(start, start + len(rows)))
     return Space(name=name or path.stem, features=features, path=path.resolve(), **card)
 
 

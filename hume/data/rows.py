@@ -8,7 +8,7 @@ only then. `blocks` iterates over all rows of either in bounded memory.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias, overload
+from typing import TypeAlias, overload
 
 import numpy as np
 import torch
@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.common.errors import InputError
+from hume.data.features import Features, refuse_not_finite
 from hume.data.npy_files import FileArray
 
 BLOCK_BYTES = 64 * 2**20  # of float32 rows in memory at once during a pass over all rows
 MOMENT_ROWS = 8192  # of them converted to float64 at once
-
-Matrix: TypeAlias = NDArray[np.floating[Any]]  # (n, d) rows in memory
-Features: TypeAlias = Matrix | FileArray
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -156,28 +154,12 @@ def _moments(rows: Rows) -> tuple[Tensor, Tensor]:
     return mean.div_(N), moment.div_(N)
 
 
-def spread_over(num_rows: int, most: int) -> NDArray[np.int64]:
-    """Up to `most` row numbers, spread evenly over all rows: the first and the last are among them."""
-    return np.linspace(0, num_rows - 1, min(num_rows, most)).astype(np.int64)
-
-
 # --- checks ----------------------------------------------------------------------------------
 
 
 def check_finite(rows: Tensor, source: str, numbers: Sequence[int] | NDArray[np.int64]) -> None:
     """Raise InputError, naming the first of these rows (n, d) that has NaN or infinite values."""
-    bad = (~rows.isfinite().all(1)).nonzero()
-    if len(bad):
-        raise InputError(
-            f"row {numbers[int(bad[0])]} of {source} has NaN or infinite values as float32: "
-            "compute these features again or drop the row"
-        )
-
-
-def unit_length(rows: Matrix) -> Matrix:
-    """Rows (n, d) in memory divided by their L2 norms, in their own type; a row of zeros stays one."""
-    norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(norm > 0, norm, 1), dtype=rows.dtype)
+    refuse_not_finite(rows.isfinite().all(1).cpu().numpy(), source, numbers)
 
 
 def norms(rows: Tensor, source: str, problem: str, numbers: Sequence[int] | NDArray[np.int64] | None = None) -> Tensor:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from hume.common.errors import InputError
 from hume.data.dataset import Dataset
-from hume.data.rows import spread_over
+from hume.data.features import spread_over
 
 MEDIA_TYPE = "image/webp"
 THUMBNAIL = 96  # pixels on the longer side

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
+from hume.common import devices
 from hume.common.errors import InputError
 from hume.data.splits import Setting
-from hume.engine import simplex
-from hume.engine.inner import Implicit, InnerSolver, Unrolled
-from hume.engine.linear import Precision
+from hume.engine.class_sizes import size_shares
+from hume.engine.solvers import Implicit, InnerSolver, Unrolled
 
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["auto", "float32", "bfloat16"]
 PresetName = Literal["fast", "paper", "paper-stl10", "paper-imagenet"]
 
 
@@ -62,7 +66,7 @@ class Config:
             raise InputError(f"precision must be auto, float32 or bfloat16, got precision={self.precision!r}")
         object.__setattr__(self, "anneal_at", tuple(self.anneal_at))
         if self.class_sizes is not None:
-            object.__setattr__(self, "class_sizes", simplex.size_shares(self.class_sizes, self.num_classes))
+            object.__setattr__(self, "class_sizes", size_shares(self.class_sizes, self.num_classes))
 
     def annealing(self, iteration: int) -> float:
         """The factor on γ and α at an iteration counted from 0."""
@@ -117,6 +121,17 @@ def preset_of(config: Config, solver: InnerSolver, setting: Setting) -> PresetNa
             matching: PresetName = name
             return matching
     return None
+
+
+def uses_bfloat16(precision: Precision, device: "torch.device | str") -> bool:
+    """Whether rows enter matrix products as bfloat16; sums, softmax and the objective are float32 in any case.
+
+    `auto` is bfloat16 on GPUs that have it and float32 on every CPU: processors with and without bfloat16 units then
+    find the same labelings, to rounding, and reach the same conclusions (docs/performance.md gives the cost).
+    """
+    if precision != "auto":
+        return precision == "bfloat16"
+    return devices.has_bfloat16(device)
 
 
 def check_seeds(seeds: Sequence[int], seed_batch: int | None) -> None:

@@ -1,24 +1,9 @@
 """Matrix products and derivatives of the linear softmax classifier of all seeds and classes at once."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from hume.engine import kernels
-
-Precision = Literal["auto", "float32", "bfloat16"]
-
-
-def uses_bfloat16(precision: Precision, device: torch.device | str) -> bool:
-    """Whether rows enter matrix products as bfloat16; sums, softmax and the objective are float32 in any case.
-
-    `auto` is bfloat16 on GPUs that have it and float32 on every CPU: processors with and without bfloat16 units then
-    find the same labelings, to rounding, and reach the same conclusions (docs/performance.md gives the cost).
-    """
-    if precision != "auto":
-        return precision == "bfloat16"
-    return torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def cross_entropy(x: Tensor, classifier: Tensor, task: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,8 +15,8 @@ from torch import Tensor
 from hume.common.devices import free_bytes
 from hume.data.rows import Rows
 from hume.engine.config import Config, check_seeds, check_sizes
-from hume.engine.inner import InnerSolver
 from hume.engine.search import Step, largest_batch, search
+from hume.engine.solvers import InnerSolver
 
 
 @dataclass(eq=False)

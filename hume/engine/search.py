@@ -17,35 +17,13 @@ from hume.common.devices import free_bytes, out_of_memory
 from hume.data.rows import Rows
 from hume.engine import checkpoint, simplex
 from hume.engine.checkpoint import Checkpoint
-from hume.engine.config import Config, check_seeds, check_sizes
-from hume.engine.inner import InnerProblem, InnerSolver
-from hume.engine.linear import transposed_product, uses_bfloat16
+from hume.engine.config import Config, check_seeds, check_sizes, uses_bfloat16
+from hume.engine.finished_seed import FinishedSeed
+from hume.engine.inner import InnerProblem
+from hume.engine.linear import transposed_product
 from hume.engine.prototypes import Encoder, Householder, Retraction, random_prototypes, soft_labels
+from hume.engine.solvers import InnerSolver
 from hume.engine.stopping import EarlyStopping
-
-# The reported objective is averaged over so many last iterations: single splits are noisy.
-FINAL_WINDOW = 20
-
-
-@dataclass(frozen=True)
-class FinishedSeed:
-    """The result of one seed."""
-
-    seed: int
-    prototypes: NDArray[np.float32]  # (K, d1), orthonormal rows
-    objective: NDArray[np.float32]  # Eq. 7 at every iteration, nats
-    test_error: NDArray[np.float32]  # its first term, the held-out cross-entropy, nats
-    converged: bool  # stopped by `patience`, not by `num_iterations`
-
-    @property
-    def final_objective(self) -> float:
-        """Eq. 7 averaged over the last iterations, lower is better."""
-        return final_objective(self.objective)
-
-
-def final_objective(curve: NDArray[np.float32]) -> float:
-    """Eq. 7 averaged over the last iterations of a curve (T,), nats; NaN for an empty one."""
-    return float(curve[-FINAL_WINDOW:].mean()) if len(curve) else np.nan
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,17 +4,13 @@ Tasks of many seeds are one tensor (n, K, S): rows, classes, seeds. Seeds are
 contiguous in memory, so that a sum over the few classes runs over long vectors.
 """
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hume.common.errors import InputError
 from hume.engine import kernels
-
-SMALLEST_SHARE = 1e-8
+from hume.engine.class_sizes import SMALLEST_SHARE
 
 
 def sparsemax(scores: Tensor, dim: int = -1) -> Tensor:
@@ -85,25 +81,6 @@ class _Sparsemax(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         (task,) = ctx.saved_tensors
         return project_backward(task, grads[0])
-
-
-def size_shares(class_sizes: Sequence[float], num_classes: int) -> tuple[float, ...]:
-    """Normalize the sizes of K classes, in any unit and order, to fractions of sum 1, the largest first.
-
-    Fractions are returned bit for bit. Raises InputError unless these are K positive numbers.
-    """
-    sizes = tuple(class_sizes)
-    if len(sizes) != num_classes:
-        raise InputError(f"{num_classes} classes need as many sizes, got {len(sizes)}: class_sizes={sizes}")
-    if not all(0 < size < math.inf for size in sizes):
-        raise InputError(f"class sizes must be positive numbers, got class_sizes={sizes}")
-    largest = max(sizes)
-    total = math.fsum(size / largest for size in sizes) * largest  # may be infinite, where a plain sum would raise
-    unit = 1 if abs(total - 1) < 1e-9 else total
-    shares = tuple(sorted((float(size / unit) for size in sizes), reverse=True))
-    if shares[-1] < SMALLEST_SHARE:
-        raise InputError(f"a class must have at least {SMALLEST_SHARE:g} of all samples, got class_sizes={sizes}")
-    return shares
 
 
 def label_entropy(shares: Tensor, class_sizes: Tensor | None = None) -> Tensor:

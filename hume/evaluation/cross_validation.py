@@ -19,6 +19,7 @@ from hume.common.devices import fits
 from hume.common.errors import InputError
 from hume.data.rows import Rows, StreamedRows, blocks
 from hume.engine import linear
+from hume.engine.config import Precision, uses_bfloat16
 from hume.engine.whitening import TRUNCATION, Whitening
 from hume.evaluation.ridge_fit import descend, fit, piece_rows, pieces_of, residual_of
 
@@ -36,7 +37,7 @@ def cross_validation_scores(
     tolerance: float = 0.01,
     max_steps: int = 100,
     truncation: float = TRUNCATION,
-    precision: linear.Precision = "auto",
+    precision: Precision = "auto",
     seed: int = 0,
     on_fold: Callable[[int], None] | None = None,
 ) -> NDArray[np.float64]:
@@ -81,7 +82,7 @@ def held_out_predictions(
     tolerance: float = 0.01,
     max_steps: int = 100,
     truncation: float = TRUNCATION,
-    precision: linear.Precision = "auto",
+    precision: Precision = "auto",
     seed: int = 0,
 ) -> NDArray[np.int64]:
     """Held-out predictions (N,): the class of every sample by the classifier in φ2 trained on the other folds.
@@ -145,7 +146,7 @@ def _held_out(
     tolerance: float,
     max_steps: int,
     truncation: float,
-    precision: linear.Precision,
+    precision: Precision,
     seed: int,
 ) -> Iterator[_HeldOut]:
     """For every fold and batch of labelings, the classes of its rows predicted from the other rows."""
@@ -162,7 +163,7 @@ def _held_out(
         whitening=whitening,
         tolerance=tolerance,
         max_steps=max_steps,
-        coarse=linear.uses_bfloat16(precision, phi2.device),
+        coarse=uses_bfloat16(precision, phi2.device),
     )
     if isinstance(phi2, Tensor) or fits(4 * N * whitening.transform.shape[1], phi2.device):
         yield from _fold_by_fold(_in_fold_order(phi2, wanted), wanted)

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, overload
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import pearsonr
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from hume.common.errors import InputError
 
@@ -100,7 +98,7 @@ def assign_classes(table: IntArray) -> NDArray[np.int64]:
     table: (A, B) counts. Returns (A,) columns, −1 for the rows left over when A > B. The Hungarian algorithm [35].
     """
     assigned = np.full(table.shape[0], -1, dtype=np.int64)
-    rows, columns = linear_sum_assignment(table, maximize=True)
+    rows, columns = scipy.optimize.linear_sum_assignment(table, maximize=True)
     assigned[rows] = columns
     return assigned
 
@@ -124,7 +122,7 @@ def clustering_accuracy(truth: IntArray, labeling: IntArray) -> float:
     without a partner count as wrong. Higher is better, 0 to 1. Raises InputError for other shapes or types.
     """
     table = _table(truth, labeling)
-    rows, columns = linear_sum_assignment(table, maximize=True)
+    rows, columns = scipy.optimize.linear_sum_assignment(table, maximize=True)
     return float(table[rows, columns].sum() / table.sum())
 
 
@@ -134,6 +132,8 @@ def adjusted_rand_index(truth: IntArray, labeling: IntArray) -> float:
     truth, labeling: (N,) integers of any range. Higher is better, 1 for equal labelings, about 0 by chance. Source:
     scikit-learn's `adjusted_rand_score`. Raises InputError for other shapes or types.
     """
+    from sklearn.metrics import adjusted_rand_score
+
     return float(adjusted_rand_score(_classes(truth, "truth"), _classes(labeling, "labeling")))
 
 
@@ -143,6 +143,8 @@ def normalized_mutual_information(truth: IntArray, labeling: IntArray) -> float:
     truth, labeling: (N,) integers of any range. Higher is better, 0 to 1. Source: scikit-learn's
     `normalized_mutual_info_score`. Raises InputError for other shapes or types.
     """
+    from sklearn.metrics import normalized_mutual_info_score
+
     return float(normalized_mutual_info_score(_classes(truth, "truth"), _classes(labeling, "labeling")))
 
 
@@ -213,7 +215,7 @@ def correlation(
     # Centred and scaled, so that squares neither overflow nor vanish; r does not change.
     pairs = pairs - pairs.mean(axis=1, keepdims=True)
     pairs = pairs / np.abs(pairs).max(axis=1, keepdims=True)
-    result = pearsonr(*pairs)
+    result = scipy.stats.pearsonr(*pairs)
     rows = np.random.default_rng(seed).integers(n, size=(num_resamples, n))
     tail = (1 - confidence) / 2
     low, high = np.quantile(_row_correlations(*pairs[:, rows]), [tail, 1 - tail])

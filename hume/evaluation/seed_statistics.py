@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from hume.data.rows import spread_over
+from hume.data.features import spread_over
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Correlation, FloatArray, IntArray, rank_within_class
 

@@ -14,8 +14,8 @@ from hume.data import space_rows, splits
 from hume.data.dataset import Dataset, load_space
 from hume.data.splits import Setting
 from hume.engine.config import Config
-from hume.engine.inner import Unrolled
-from hume.engine.search import FinishedSeed
+from hume.engine.finished_seed import FinishedSeed
+from hume.engine.solvers import Unrolled
 from hume.exchange.author_files import AuthorTask, read_tasks, write_tasks
 from hume.runs import result, searching
 from hume.runs.run import Run

@@ -10,8 +10,9 @@ from pathlib import Path
 from hume.common.csv_files import csv_bytes
 from hume.common.errors import HumeError, RunError
 from hume.runs import review
-from hume.runs.findings import LABEL_COLUMNS, Findings, View
+from hume.runs.findings import LABEL_COLUMNS, Findings
 from hume.runs.record import check_folder
+from hume.runs.request import View
 from hume.runs.run import Run
 
 VOTE, CURVE, NO_TABLES = "vote.csv", "curve.csv", "no-tables.txt"

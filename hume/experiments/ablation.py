@@ -25,7 +25,7 @@ from hume.data import space_rows
 from hume.data.dataset import Dataset
 from hume.data.splits import evaluated_rows
 from hume.engine.config import Config, preset
-from hume.engine.inner import Implicit
+from hume.engine.solvers import Implicit
 from hume.engine.whitening import Whitening
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Spread, spread

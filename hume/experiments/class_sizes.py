@@ -34,9 +34,9 @@ from hume.common.progress import Progress, part
 from hume.data.dataset import Dataset
 from hume.data.splits import Setting, searched_rows
 from hume.engine.config import Config, preset
-from hume.engine.inner import InnerSolver
-from hume.engine.search import FINAL_WINDOW
+from hume.engine.finished_seed import FINAL_WINDOW
 from hume.engine.simplex import label_entropy
+from hume.engine.solvers import InnerSolver
 from hume.runs.searching import prepare_search
 
 WEIGHT = 2.0  # η: the resulting sizes are between the requested ones and those of the data

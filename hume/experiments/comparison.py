@@ -26,9 +26,9 @@ from hume.evaluation.metrics import Spread, spread
 from hume.experiments.answered import Answered, answered_runs
 from hume.experiments.baselines.registry import agreement_of, run_baseline
 from hume.experiments.cache import Cache
+from hume.experiments.controlled_search import run_negative_control
 from hume.experiments.judge import judge, load_judged, save_judged
 from hume.experiments.methods import HUME, METHODS, Kind, Method
-from hume.experiments.negative_controls import run_negative_control
 from hume.experiments.refined_methods import RefinedSearch, refined_labelings, refinement_of
 from hume.experiments.saved_labelings import SavedLabelings, load, pair_key, save
 from hume.experiments.searches import ExperimentSearch

@@ -9,7 +9,8 @@ import numpy as np
 from hume.evaluation.metrics import FloatArray, IntArray
 from hume.evaluation.modes import group
 from hume.evaluation.seed_statistics import SeedStatistics
-from hume.experiments.trust_evidence import LEAST_SEEDS, Evidence, rank_correlation
+from hume.experiments.judgement import LEAST_SEEDS, Evidence
+from hume.experiments.trust_evidence import rank_correlation
 
 MOST_SHARED = 0.9  # of the nearest neighbours: above it two spaces are one and the same view of the samples
 STANDARD_ERRORS = 2.0  # by which a score must exceed the largest class's share

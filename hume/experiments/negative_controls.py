@@ -4,19 +4,13 @@ A negative control is HUME's search on a pair without a second view of the sampl
 permuted, noise in place of φ2. A pair that scores no better than these gives no evidence for its labelings.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
-from hume.common.errors import InputError
-from hume.data.dataset import Dataset, Space
-from hume.data.space_rows import as_tensor
-from hume.engine.config import preset
-from hume.engine.search import Step
-from hume.runs.discover import discover
-from hume.runs.result import Result
+from hume.data.dataset import Space
 
 STREAM = 20231106  # of the random numbers that replace or permute φ2
 WITHOUT_PHI2 = ("shuffled", "noise")  # those in which φ2 has no information on the samples
@@ -39,7 +33,7 @@ def _renamed(phi1: Space, phi2: Space) -> tuple[Space, Space]:
 
 def _permuted(phi1: Space, phi2: Space) -> tuple[Space, Space]:
     rows = np.random.default_rng(STREAM).permutation(len(phi2.features))
-    return _renamed(phi1, replace(phi2, features=as_tensor(phi2).numpy()[rows], path=None))
+    return _renamed(phi1, replace(phi2, features=np.asarray(phi2.features, np.float32)[rows], path=None))
 
 
 def _noise(phi1: Space, phi2: Space) -> tuple[Space, Space]:
@@ -78,34 +72,3 @@ NEGATIVE_CONTROLS: Mapping[str, NegativeControl] = MappingProxyType(
         )
     }
 )
-
-
-def run_negative_control(
-    key: str,
-    dataset: Dataset,
-    phi1: str,
-    phi2: str,
-    *,
-    num_classes: int,
-    seeds: Sequence[int] = range(20),
-    device: str = "cpu",
-    on_step: Callable[[Step], None] | None = None,
-) -> Result:
-    """Search a pair of spaces changed by one of `NEGATIVE_CONTROLS`, with the `fast` preset, in memory.
-
-    Raises InputError for an unknown control and for data that cannot be searched.
-    """
-    if key not in NEGATIVE_CONTROLS:
-        raise InputError(f"there is no negative control {key!r}: choose one of {', '.join(NEGATIVE_CONTROLS)}")
-    first, second = NEGATIVE_CONTROLS[key].change(dataset.space(phi1), dataset.space(phi2))
-    changed = Dataset(
-        name=f"{dataset.name}, {NEGATIVE_CONTROLS[key].title}",
-        spaces={"phi1": first, "phi2": second},
-        labels=dataset.labels,
-        test_rows=dataset.test_rows,
-    )
-    config, solver = preset("fast", num_classes=num_classes, num_samples=dataset.num_samples)
-    return discover(
-        changed, phi1="phi1", phi2="phi2", config=config, solver=solver, seeds=seeds, refine="none", device=device,
-        on_step=on_step,
-    )  # fmt: skip

@@ -17,7 +17,7 @@ from hume.experiments.cache import Cache
 from hume.experiments.methods import AS_IN_PAPER
 from hume.experiments.saved_labelings import Joint, SavedLabelings, ScoredLabelings, save
 from hume.experiments.searches import ExperimentSearch, of_runs
-from hume.runs import cost, evenness
+from hume.runs import choice_of_evenness, cost
 from hume.runs.refinement import Refinement
 from hume.runs.result import score_labelings
 from hume.runs.run import Run
@@ -93,8 +93,8 @@ class RefinedSearch:
             searched = search.labelings(cache, AS_IN_PAPER, note, again=again, device=device, on_progress=on_progress)
             return replace(searched, note=f"{searched.note}, not refined: {error}")
         config, entry, seconds = search.config, AS_IN_PAPER, 0.0
-        if evenness.can_choose(data, config, "transductive"):
-            chosen = evenness.choose(
+        if choice_of_evenness.can_choose(data, config, "transductive"):
+            chosen = choice_of_evenness.choose(
                 data, *pair, config, search.solver, device=device, on_progress=part(on_progress, 0, CHOOSING)
             )
             seconds = perf_counter() - start

@@ -9,21 +9,17 @@ It is of no more use once the run is scored again or the rule has changed. What 
 import json
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from hume.common.errors import RunError
 from hume.common.files import write_atomically
 from hume.common.progress import Progress, part
-from hume.evaluation.metrics import Correlation
-from hume.experiments import criteria
-from hume.experiments.trust import Judgement, Measured, Trust, measure, of_run
-from hume.experiments.trust_evidence import Evidence
-from hume.runs.findings import Findings, View
+from hume.experiments import criteria, judgement
+from hume.experiments.trust import Measured, Trust, measure, of_run
+from hume.runs.findings import Findings
 from hume.runs.run import Run
 
-RULE = 1  # changes with the rule
 OF_SCORING = 0.5  # of the time that a run's scores took: half the folds
 
 
@@ -40,7 +36,7 @@ def judge(findings: Findings, on_progress: Progress | None = None) -> Trust:
                 criteria.score_in_phi1(findings, on_progress=part(on_progress, 0, 0.8))
         measured = measure(findings, part(on_progress, 0.8, 1), criteria.phi1_scores(findings))
     judged = of_run(findings, measured)
-    kept = read(findings.run, findings.view)
+    kept = judgement.read(findings.run, findings.view)
     if kept is None or (kept.verdict, kept.evidence) != (judged.verdict, judged.evidence):
         _write(findings, judged, measured)
     return judged
@@ -51,23 +47,9 @@ def expected_seconds(run: Run) -> float:
     return OF_SCORING * float(run.scores().get("score_seconds") or np.inf)
 
 
-def read(run: Run, view: View) -> Judgement | None:
-    """The judgement of a run's view so far; None where there is none that is still of use."""
-    content = _content(run, view)
-    if content is None:
-        return None
-    with suppress(KeyError, TypeError):
-        return Judgement(
-            verdict=content["verdict"],
-            about=content["about"],
-            evidence=tuple(_evidence(item) for item in content["evidence"]),
-        )
-    return None
-
-
 def measured_before(findings: Findings) -> Measured | None:
     """What took time in the judgement of a run's view so far; None where it is not known."""
-    content, phi1_score = _content(findings.run, findings.view), criteria.phi1_scores(findings)
+    content, phi1_score = judgement.content(findings.run, findings.view), criteria.phi1_scores(findings)
     if content is None or phi1_score is None:
         return None
     with suppress(KeyError, TypeError, ValueError):
@@ -76,17 +58,10 @@ def measured_before(findings: Findings) -> Measured | None:
     return None
 
 
-def _evidence(item: dict[str, Any]) -> Evidence:
-    ranks = item["correlation"]
-    return Evidence(
-        item["key"], item["kind"], item["supports"], item["values"], None if ranks is None else Correlation(**ranks)
-    )
-
-
 def _write(findings: Findings, judged: Trust, measured: Measured) -> None:
     near = measured.neighbor_agreement
     content = {
-        "scored": _scored(findings.run),
+        "scored": judgement.scored(findings.run),
         "verdict": judged.verdict,
         "about": judged.about,
         "evidence": [asdict(item) for item in judged.evidence],
@@ -94,23 +69,6 @@ def _write(findings: Findings, judged: Trust, measured: Measured) -> None:
         "shared_neighbors": measured.shared_neighbors,
     }
     with suppress(OSError):
-        write_atomically(findings.run.folder / _name(findings.view), json.dumps(content, default=float).encode())
-
-
-def _content(run: Run, view: View) -> dict[str, Any] | None:
-    """What is on disk, if it is of these scores and this rule."""
-    try:
-        content = json.loads((run.folder / _name(view)).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) and content.get("scored") == _scored(run) else None
-
-
-def _name(view: View) -> str:
-    return f"trust-{view}.json"
-
-
-def _scored(run: Run) -> list[Any]:
-    """What a judgement depends on: the rule, the seeds and when they were scored."""
-    values = run.scores()
-    return [RULE, len(values["seeds"]), values.get("finished")]
+        write_atomically(
+            findings.run.folder / judgement.name(findings.view), json.dumps(content, default=float).encode()
+        )

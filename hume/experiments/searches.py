@@ -16,7 +16,7 @@ from hume.common.errors import HumeError
 from hume.common.progress import Progress, part
 from hume.data.dataset import Dataset
 from hume.engine.config import Config, preset
-from hume.engine.inner import InnerSolver
+from hume.engine.solvers import InnerSolver
 from hume.experiments.cache import Cache
 from hume.experiments.saved_labelings import ScoredLabelings, load_scored, pair_key, save, scored_rows
 from hume.runs.discover import discover

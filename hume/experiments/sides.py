@@ -29,8 +29,8 @@ from hume.experiments.saved_labelings import SavedLabelings, scored_rows
 from hume.experiments.searches import of_runs
 from hume.runs import corrected, history, review
 from hume.runs.findings import Findings
+from hume.runs.request import View
 from hume.runs.run import Run
-from hume.runs.seed_view import View
 from hume.runs.store import Store
 
 Kind: TypeAlias = Literal["view", "mode", "version", "method"]

@@ -18,7 +18,6 @@ What no such statistic detects: a feature that is in both spaces and is not the 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 import torch
@@ -33,25 +32,12 @@ from hume.evaluation.neighbors import shared_neighbors
 from hume.evaluation.seed_statistics import SeedStatistics, compared_rows
 from hume.experiments import labeling_evidence, trust_evidence
 from hume.experiments.comparison import Comparison
+from hume.experiments.judgement import SUBJECTS, Evidence, Judgement, Subject, Verdict
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS
-from hume.experiments.trust_evidence import Evidence
-from hume.runs.findings import Findings, View
+from hume.runs.findings import Findings
 
-Verdict = Literal["reliable", "unclear", "not reliable"]
-Subject = Literal["ranking", "labeling"]  # what a verdict is about
-
-SUBJECTS: Mapping[View, Subject] = MappingProxyType({"searched": "ranking", "refined": "labeling"})
 FOLDS = 5  # in φ1: half the time of the ten in φ2, the same ranking
 _NONE: Mapping[str, FloatArray] = MappingProxyType({})
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Judgement:
-    """A verdict and the evidence for it; computed without ground truth."""
-
-    verdict: Verdict
-    about: Subject
-    evidence: tuple[Evidence, ...]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

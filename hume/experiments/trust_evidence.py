@@ -1,40 +1,16 @@
 """The evidence for and against the ranking of the seeds by their scores, each with its numbers and direction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy.stats import rankdata
 
 from hume.evaluation.metrics import Correlation, FloatArray, correlation
 from hume.evaluation.seed_statistics import SeedStatistics
+from hume.experiments.judgement import LEAST_SEEDS, Evidence, Kind
 from hume.experiments.negative_controls import WITHOUT_PHI2
 
-Direction: TypeAlias = Literal["for", "doubt", "against", "neither"]
-Kind: TypeAlias = Literal[
-    "few seeds", "equal scores", "scores", "failed seeds", "single seed", "agreement", "all classes", "empty classes",
-    "less even", "as even", "at chance", "above chance", "incomparable controls", "as good as control", "control",
-    "no phi1 score", "phi1 unranked", "opposite in phi1", "same in phi1", "unrelated in phi1", "others unranked",
-    "shared less", "shared more", "shared alike",
-    "likelihoods", "one mode", "split voters", "close modes", "likeliest mode", "neighbors unranked",
-    "opposite by neighbors", "same by neighbors", "unrelated by neighbors", "scores unranked", "worse in both",
-    "better in both", "scores apart", "at chance in phi1", "at chance in phi2", "one view", "two views",
-]  # fmt: skip
-
-LEAST_SEEDS = 10  # with fewer the ends of an interval mean nothing
 ONE_CLASS = 1.0  # difference in the effective number of classes below which unevenness explains no score
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The result of one test, and whether it supports the ranking of the seeds."""
-
-    key: str  # what is tested
-    kind: Kind  # the result
-    supports: Direction
-    values: Mapping[str, float] = field(default_factory=dict)
-    correlation: Correlation | None = None  # of ranks over the seeds
 
 
 def spread(seeds: SeedStatistics) -> Evidence:

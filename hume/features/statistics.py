@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hume.common.progress import Progress, part
 from hume.data.dataset import Space
-from hume.data.rows import BLOCK_BYTES, spread_over
+from hume.data.features import spread_over
+from hume.data.rows import BLOCK_BYTES
 
 BINS = 40
 FIRST = 5  # examples listed of each kind

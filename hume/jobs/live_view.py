@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.data import splits
+from hume.engine.finished_seed import final_objective
 from hume.engine.prototypes import hard_labels
-from hume.engine.search import Step, final_objective
+from hume.engine.search import Step
 from hume.evaluation import metrics
 from hume.evaluation.seed_statistics import typical_samples
 from hume.runs.cost import TYPICAL_PATIENCES, iterations

@@ -10,7 +10,7 @@ from time import monotonic
 from hume.data.dataset import Dataset
 from hume.data.splits import Setting
 from hume.engine.config import Config
-from hume.engine.inner import InnerSolver
+from hume.engine.solvers import InnerSolver
 from hume.runs.cost import Sizes
 from hume.runs.pace import Pace, measure
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from hume.common.errors import InputError, RunError
-from hume.data.rows import Matrix
+from hume.data.features import Matrix
 from hume.evaluation import asking, metrics
 from hume.experiments.baselines.kmeans import concatenate
 from hume.lesson import saved

@@ -12,8 +12,9 @@ from torch import Tensor
 from hume.common.progress import Progress, part
 from hume.engine import prototypes, simplex
 from hume.engine.config import Config
-from hume.engine.inner import Implicit
-from hume.engine.search import FINAL_WINDOW, FinishedSeed, search
+from hume.engine.finished_seed import FINAL_WINDOW, FinishedSeed
+from hume.engine.search import search
+from hume.engine.solvers import Implicit
 from hume.evaluation import metrics
 from hume.lesson.toy import NUM_CLASSES, Labeling, Toy
 

@@ -24,7 +24,7 @@ from hume.common.progress import Progress, part
 from hume.data import thumbnails
 from hume.data.dataset import Dataset, Space, load_dataset
 from hume.engine.config import Config, preset
-from hume.engine.inner import InnerSolver
+from hume.engine.solvers import InnerSolver
 from hume.evaluation import metrics
 from hume.evaluation.metrics import Correlation
 from hume.evaluation.seed_statistics import SeedStatistics

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from hume.common.formatting import count, number
 from hume.data import dataset, space_rows
-from hume.data.rows import unit_length
+from hume.data.features import unit_length
 from hume.engine import simplex
 from hume.engine.config import Config, preset
-from hume.engine.inner import Implicit
+from hume.engine.solvers import Implicit
 from hume.lesson.recording import FIT, PHASES, PROTOTYPES, SPLIT, TASK, TEST, UPDATE, Moment, Recording, record
 
 __all__ = [

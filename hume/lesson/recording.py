@@ -20,10 +20,11 @@ from hume.common.errors import InputError
 from hume.data.rows import Rows
 from hume.engine import simplex
 from hume.engine.config import Config
-from hume.engine.inner import Implicit, ImplicitProblem
+from hume.engine.inner import ImplicitProblem
 from hume.engine.linear import cross_entropy
 from hume.engine.prototypes import soft_labels
 from hume.engine.search import Step, search
+from hume.engine.solvers import Implicit
 from hume.evaluation.seed_statistics import typical_samples
 
 PHASES = ("Prototypes", "Task", "Split", "Inner fit", "Test error", "Update")

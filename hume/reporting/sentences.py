@@ -13,11 +13,11 @@ from hume.common.formatting import count, number, percent
 from hume.evaluation.metrics import Correlation
 from hume.evaluation.reliable import ReliabilityRanking
 from hume.experiments.criteria import Criterion, Row
-from hume.runs.evenness import Evenness
-from hume.runs.findings import Findings, View
+from hume.runs.findings import Findings
 from hume.runs.new_labels import NewLabels
 from hume.runs.provenance import voting
 from hume.runs.replay import MissingTrajectories
+from hume.runs.request import View
 from hume.runs.trajectory import MEBIBYTE
 
 CLOSE = 0.005  # difference of two accuracies that counts as none
@@ -217,21 +217,6 @@ def missing_trajectories(missing: MissingTrajectories) -> str:
         "too many seeds": f"{limit}{missing.recorded} of its {count(missing.finished, 'seed')}.",
         "too many frames": f"{limit}each seed.",
     }[missing.reason]
-
-
-def evenness(chosen: Evenness | None) -> str:
-    """How even the classes are kept, and why; empty where nothing was to choose."""
-    if chosen is None:
-        return ""
-    if chosen.chosen == 0:
-        return "Classes are kept even: searched with less weight on that, labelings are not clearly more likely."
-    way = chosen.ways[chosen.chosen]
-    centred = "" if way.centre == chosen.ways[0].centre else " and φ1 not centred"
-    return (
-        f"The evidence is against classes of equal size: with η = {way.entropy_weight:g} instead of "
-        f"{chosen.ways[0].entropy_weight:g}{centred}, labelings are more likely by {chosen.gain:.2f} nats a sample, "
-        "and this run is searched that way."
-    )
 
 
 def new_space(dataset: str, space: str) -> str:

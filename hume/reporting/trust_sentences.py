@@ -5,9 +5,8 @@ from types import MappingProxyType
 
 from hume.common.formatting import count, number, percent
 from hume.evaluation.metrics import Correlation
+from hume.experiments.judgement import LEAST_SEEDS, Evidence, Judgement, Kind, Subject
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS
-from hume.experiments.trust import Judgement, Subject
-from hume.experiments.trust_evidence import LEAST_SEEDS, Evidence, Kind
 
 SUBJECTS: Mapping[Subject, str] = MappingProxyType(
     {"ranking": "the ranking of the seeds", "labeling": "the most likely labeling"}

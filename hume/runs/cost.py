@@ -19,10 +19,10 @@ from hume.data.rows import BLOCK_BYTES, MOMENT_ROWS
 from hume.data.splits import Setting
 from hume.engine import prototypes
 from hume.engine.config import Config, check_sizes
-from hume.engine.inner import Implicit, InnerSolver
 from hume.engine.joint_rows import BLOCK_ELEMENTS, MAX_DIRECTIONS
 from hume.engine.refinement import side_by_side
 from hume.engine.search import floats_per_seed, largest_batch
+from hume.engine.solvers import Implicit, InnerSolver
 from hume.engine.whitening import TRUNCATION
 from hume.evaluation import cross_validation, ridge_fit
 from hume.evaluation.ensemble import rank

@@ -16,10 +16,11 @@ from hume.data.dataset import Dataset
 from hume.data.splits import Setting, evaluated_rows, searched_rows
 from hume.engine.config import Config, PresetName
 from hume.engine.config import preset as preset_named
-from hume.engine.inner import InnerSolver
 from hume.engine.search import Step
-from hume.runs import cost, evenness
-from hume.runs.refinement import Refine, Refinement, default_refine
+from hume.engine.solvers import InnerSolver
+from hume.runs import choice_of_evenness, cost
+from hume.runs.refinement import Refinement
+from hume.runs.request import Refine, default_refine
 from hume.runs.result import Result, score_labelings
 from hume.runs.searching import search_all
 
@@ -72,8 +73,8 @@ def discover(
     if not isinstance(class_sizes, str):
         config = replace(config, class_sizes=tuple(class_sizes))
     even = None
-    if class_sizes == "auto" and evenness.can_choose(dataset, config, setting):
-        even = evenness.choose(dataset, first, second, config, solver, setting, device=device)
+    if class_sizes == "auto" and choice_of_evenness.can_choose(dataset, config, setting):
+        even = choice_of_evenness.choose(dataset, first, second, config, solver, setting, device=device)
         config = config if even is None else even.applied(config)
     finished, labelings = search_all(
         dataset, first, second, config, solver, seeds, setting, device, on_step, refines=refine == "joint"

@@ -20,7 +20,7 @@ from hume.evaluation import metrics
 from hume.evaluation.ensemble import vote_counts
 from hume.evaluation.metrics import match_classes
 from hume.runs import discover
-from hume.runs.refinement import Refine
+from hume.runs.request import Refine
 from hume.runs.result import Result
 
 UNKNOWN = -1  # class of a row whose class is not known, as in scikit-learn

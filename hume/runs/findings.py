@@ -26,7 +26,7 @@ from hume.evaluation.reliable import Order, ReliabilityRanking
 from hume.evaluation.seed_statistics import typical_samples
 from hume.runs.labeling_view import LabelingView
 from hume.runs.review_state import Review
-from hume.runs.seed_view import Seeds, SpaceOf, View
+from hume.runs.seed_view import Seeds, SpaceOf
 
 RowChoice = Literal["all", "train", "test"]
 RELIABLE_COLUMNS = (
@@ -35,7 +35,7 @@ RELIABLE_COLUMNS = (
 LABEL_COLUMNS = ("row", "file", "class", "class_name", "vote_share", "probability", "source")
 MAX_RANKINGS = 8  # cached at once, so that moving a slider does not fill the memory
 
-__all__ = ["LABEL_COLUMNS", "RELIABLE_COLUMNS", "Findings", "RowChoice", "SeedFindings", "Seeds", "View"]
+__all__ = ["LABEL_COLUMNS", "RELIABLE_COLUMNS", "Findings", "RowChoice", "SeedFindings", "Seeds"]
 
 
 @dataclass(frozen=True, eq=False)

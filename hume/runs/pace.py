@@ -23,14 +23,14 @@ from hume.data.dataset import Dataset, Space
 from hume.data.rows import moments
 from hume.data.splits import Setting
 from hume.engine.config import Config
-from hume.engine.inner import Implicit, InnerSolver, Unrolled
 from hume.engine.joint_rows import MAX_DIRECTIONS, JointRows
 from hume.engine.prototypes import hard_labels
 from hume.engine.refinement import enough_rows, refine
 from hume.engine.search import Step, search
+from hume.engine.solvers import Implicit, InnerSolver, Unrolled
 from hume.engine.whitening import TRUNCATION, Whitening
 from hume.evaluation import cross_validation
-from hume.runs import evenness
+from hume.runs.choice_of_evenness import NUM_SEEDS, ways_of
 from hume.runs.cost import (
     LONGEST_PATIENCES,
     TYPICAL_PATIENCES,
@@ -81,9 +81,9 @@ class Pace:
             refinement = self._refinement(number, config)
             scores += self._scores(number, config)
         if chooses and self.refinement:
-            few = replace(sizes, num_seeds=evenness.NUM_SEEDS, batch=min(sizes.batch, evenness.NUM_SEEDS))
+            few = replace(sizes, num_seeds=NUM_SEEDS, batch=min(sizes.batch, NUM_SEEDS))
             each = self._refinement(few.num_seeds, config)
-            choice = sum(self._search(few, way) + each for way in evenness.ways_of(config))
+            choice = sum(self._search(few, way) + each for way in ways_of(config))
         return Seconds(self._search(sizes, config), scores, refinement, choice)
 
     def _scores(self, num_seeds: int, config: Config) -> float:

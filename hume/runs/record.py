@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import safetensors
@@ -28,13 +28,15 @@ from safetensors.numpy import save
 
 from hume.common.errors import RunError
 from hume.common.files import disk_errors, write_atomically
-from hume.data import space_rows, splits
+from hume.data import splits
 from hume.data.dataset import Dataset, dataset_from_files, load_dataset
-from hume.data.rows import Rows
-from hume.engine.search import FinishedSeed, final_objective
-from hume.runs import result
-from hume.runs.refinement import RefinedFiles
+from hume.engine.finished_seed import FinishedSeed, final_objective
 from hume.runs.request import Request
+from hume.runs.scores import RefinedScores, Scores, summary
+
+if TYPE_CHECKING:
+    from hume.data.rows import Rows
+    from hume.runs.refinement import RefinedFiles
 
 State = Literal["finished", "running", "interrupted"]
 _checking = threading.Lock()  # two threads that check a free lock at once would each find it held
@@ -119,11 +121,11 @@ class Record:
 
     def write_scores(
         self,
-        scored: result.Scores,
+        scored: Scores,
         seconds: dict[str, float],
         device: str,
         precision: str | None = None,
-        refined: tuple[tuple[int, ...], result.RefinedScores] | None = None,
+        refined: tuple[tuple[int, ...], RefinedScores] | None = None,
         not_refined: str | None = None,
     ) -> dict[str, Any]:
         """Write the scores of all seeds, and of the refined ones, which makes the run a finished one.
@@ -134,7 +136,7 @@ class Record:
         values = {
             "seeds": list(self.finished_seeds),
             "objective": [value if np.isfinite(value) else None for value in self.objective().tolist()],
-            **result.summary(scored, self.finished_seeds, refined),
+            **summary(scored, self.finished_seeds, refined),
             "not_refined": not_refined,
             "seconds": sum(seconds.values()),
             **seconds,
@@ -146,8 +148,10 @@ class Record:
             write_atomically(self.folder / "scores.json", json.dumps(values).encode())
         return values
 
-    def phi1_rows(self, dataset: Dataset) -> Rows:
+    def phi1_rows(self, dataset: Dataset) -> "Rows":
         """All rows of φ1 as this run's search saw them, (N, d1) of unit norm: in memory or, if too large, on disk."""
+        from hume.data import space_rows
+
         searched, space = splits.searched_rows(dataset, self.request.setting), dataset.space(self.request.phi1)
         return space_rows.rows(space, unit=True, centre=self.request.config.centre, mean_rows=searched)
 
@@ -181,8 +185,10 @@ class Record:
         return np.stack(self.array("labeling"))
 
     @property
-    def refined(self) -> RefinedFiles:
+    def refined(self) -> "RefinedFiles":
         """The refined labelings, where there are some."""
+        from hume.runs.refinement import RefinedFiles
+
         return RefinedFiles(self.folder / "refined")
 
     def prototypes(self) -> NDArray[np.float32]:

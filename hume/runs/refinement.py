@@ -8,7 +8,7 @@ refined/final.safetensors       the same of the vote, refined once more: the lab
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -23,21 +23,14 @@ from hume.common.progress import Progress, part
 from hume.data import space_rows
 from hume.data.dataset import Dataset
 from hume.data.rows import subset
-from hume.engine.config import Config, PresetName
+from hume.engine.config import Config
 from hume.engine.joint_rows import JointRows, Whitening
 from hume.engine.refinement import JointModel, Refined, check_rows, refine, side_by_side
 from hume.engine.semi_supervised import predict
 from hume.evaluation import ensemble
 
-Refine: TypeAlias = Literal["joint", "none"]
-
 VOTING_SHARE = 0.2  # of the seeds, the most likely ones
 FINAL = "final"
-
-
-def default_refine(preset: PresetName) -> Refine:
-    """Whether a preset's labelings are refined: the paper's presets keep the paper's path."""
-    return "joint" if preset == "fast" else "none"
 
 
 def number_of_voters(num_seeds: int) -> int:

@@ -18,8 +18,8 @@ from hume.common.errors import InputError
 from hume.common.progress import Progress
 from hume.data import splits
 from hume.data.dataset import Dataset
+from hume.engine.finished_seed import FINAL_WINDOW
 from hume.engine.prototypes import hard_labels
-from hume.engine.search import FINAL_WINDOW
 from hume.evaluation import metrics
 from hume.runs.run import Run
 from hume.runs.trajectory import MAX_BYTES, MAX_FRAMES, Trajectory, plan, trajectory_path

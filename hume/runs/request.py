@@ -4,22 +4,28 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from hume.common.errors import RunError
 from hume.common.files import write_atomically
 from hume.data.splits import Setting
-from hume.engine.config import Config
-from hume.engine.inner import Implicit, InnerSolver, Unrolled
+from hume.engine.config import Config, PresetName
+from hume.engine.solvers import Implicit, InnerSolver, Unrolled
 from hume.runs.evenness import Evenness
-from hume.runs.refinement import Refine
 
+Refine: TypeAlias = Literal["joint", "none"]
+View: TypeAlias = Literal["corrected", "refined", "searched"]  # whose labeling is looked at
 SOLVERS: dict[str, type[Unrolled] | type[Implicit]] = {"unrolled": Unrolled, "implicit": Implicit}
 
 
 def solver_name(solver: InnerSolver) -> str:
     """The name under which a solver is recorded."""
     return next(name for name, kind in SOLVERS.items() if isinstance(solver, kind))
+
+
+def default_refine(preset: PresetName) -> Refine:
+    """Whether a preset's labelings are refined: the paper's presets keep the paper's path."""
+    return "joint" if preset == "fast" else "none"
 
 
 @dataclass(frozen=True, kw_only=True)

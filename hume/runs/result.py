@@ -1,11 +1,10 @@
-"""The result of a search: labelings, scores of all seeds, the vote, the correlation.
+"""Score the labelings of a search: every seed, the vote, the correlation.
 
 Ground truth is optional everywhere. Where it is missing, what needs it is None.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,32 +14,11 @@ from hume.data import space_rows
 from hume.data.dataset import Dataset
 from hume.data.splits import Setting, evaluated_rows
 from hume.engine.config import Config
-from hume.engine.inner import InnerSolver
+from hume.engine.solvers import InnerSolver
 from hume.evaluation import cross_validation, ensemble, metrics
 from hume.runs.evenness import Evenness
 from hume.runs.refinement import Final, RefinedLabelings, Refinement
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """Every seed's cross-validation accuracy, the vote, and how well both agree with the ground truth."""
-
-    cv_score: NDArray[np.float64]  # (S,) cross-validation accuracy on φ2, 0 to 1
-    vote: ensemble.Vote
-    vote_agreement: metrics.Agreement | None
-    seed_agreement: tuple[metrics.Agreement, ...] | None  # a seed each
-    correlation: metrics.Correlation | None  # of cv_score with accuracy over the seeds (Fig. 1)
-
-
-@dataclass(frozen=True, eq=False)
-class RefinedScores:
-    """The same of refined labelings, which are ranked by their likelihood, and of the labeling that the run offers."""
-
-    cv_score: NDArray[np.float64]  # (S,) of the refined labelings
-    likelihood: NDArray[np.float64]  # (S,) mean log-likelihood of a row, nats
-    final_agreement: metrics.Agreement | None
-    seed_agreement: tuple[metrics.Agreement, ...] | None
-    correlation: metrics.Correlation | None  # of likelihood with accuracy over the seeds
+from hume.runs.scores import RefinedScores, Scores
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -141,54 +119,3 @@ def _correlation(
     score: NDArray[np.float64], by_seed: tuple[metrics.Agreement, ...] | None
 ) -> metrics.Correlation | None:
     return None if by_seed is None else metrics.correlation(score, np.array([each.acc for each in by_seed]))
-
-
-def summary(
-    scores: Scores, seeds: Sequence[int] = (), refined: tuple[Sequence[int], RefinedScores] | None = None
-) -> dict[str, Any]:
-    """The scores of all seeds, and of the refined ones, as plain numbers for JSON.
-
-    What needs ground truth is None without it. `vote` is the labeling that the run offers: the refined one where there
-    is one, else the vote of all seeds, which is `searched_vote` in any case. `likelihood` has None for a seed that is
-    not refined.
-    """
-    searched = _plain(scores.vote_agreement)
-    values: dict[str, Any] = {
-        "cv_score": scores.cv_score.tolist(),
-        **_by_seed(scores.seed_agreement),
-        "vote": searched,
-        "searched_vote": searched,
-        "correlation": _plain_correlation(scores.correlation),
-        "likelihood": None,
-        "likelihood_correlation": _plain_correlation(None),
-        "refined": None,
-    }
-    if refined is not None:
-        numbers, of_refined = refined
-        known = dict(zip(numbers, of_refined.likelihood.tolist(), strict=True))
-        values |= {
-            "vote": _plain(of_refined.final_agreement),
-            "likelihood": [known.get(seed) for seed in seeds],
-            "likelihood_correlation": _plain_correlation(of_refined.correlation),
-            "refined": {
-                "seeds": list(numbers),
-                "cv_score": of_refined.cv_score.tolist(),
-                **_by_seed(of_refined.seed_agreement),
-            },
-        }
-    return values
-
-
-def _plain(agreement: metrics.Agreement | None) -> dict[str, float | None]:
-    return {"acc": None, "ari": None, "nmi": None} if agreement is None else asdict(agreement)
-
-
-def _by_seed(agreement: tuple[metrics.Agreement, ...] | None) -> dict[str, list[float] | None]:
-    return {
-        name: None if agreement is None else [getattr(each, name) for each in agreement]
-        for name in ("acc", "ari", "nmi")
-    }
-
-
-def _plain_correlation(correlation: metrics.Correlation | None) -> dict[str, float | None]:
-    return dict.fromkeys(("r", "p", "low", "high", "n")) if correlation is None else asdict(correlation)

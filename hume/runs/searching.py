@@ -15,10 +15,11 @@ from hume.data.rows import Rows, subset
 from hume.data.splits import Setting, searched_rows
 from hume.engine.checkpoint import Checkpoint
 from hume.engine.config import Config
-from hume.engine.inner import InnerSolver
+from hume.engine.finished_seed import FinishedSeed
 from hume.engine.multi_gpu import search_on
 from hume.engine.prototypes import label_blocks
-from hume.engine.search import FinishedSeed, Step, search
+from hume.engine.search import Step, search
+from hume.engine.solvers import InnerSolver
 from hume.runs import cost
 
 LABEL_TYPE = np.int32

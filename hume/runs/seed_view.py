@@ -24,11 +24,11 @@ from hume.evaluation.neighbors import RowSource, SomeRows, shared_class
 from hume.evaluation.seed_statistics import SeedStatistics, compared_rows
 from hume.runs import review
 from hume.runs.refinement import Final, number_of_voters
+from hume.runs.request import View
 from hume.runs.review_state import Review
 from hume.runs.run import Run
 
 Seeds: TypeAlias = Literal["refined", "searched"]
-View: TypeAlias = Literal["corrected", "refined", "searched"]
 SpaceOf: TypeAlias = Literal["phi1", "phi2"]
 NUM_NEAR = 10  # nearest neighbours, which judge a labeling in both spaces
 

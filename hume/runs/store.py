@@ -27,15 +27,13 @@ import platformdirs
 from hume.common.errors import InputError, RunError
 from hume.common.files import disk_errors, unfinished, write_atomically
 from hume.data import dataset as datasets
-from hume.data import space_rows, splits
+from hume.data import splits
 from hume.data.dataset import Dataset, dataset_folders
 from hume.data.splits import Setting
-from hume.engine.config import Config, check_seeds, check_sizes
-from hume.engine.inner import InnerSolver
-from hume.engine.linear import uses_bfloat16
+from hume.engine.config import Config, check_seeds, check_sizes, uses_bfloat16
+from hume.engine.solvers import InnerSolver
 from hume.runs.record import held
-from hume.runs.refinement import Refine
-from hume.runs.request import Request, read_request, write_request
+from hume.runs.request import Refine, Request, read_request, write_request
 from hume.runs.run import Run
 
 FORMER = "former-names.txt"  # of a renamed run, one a line
@@ -87,6 +85,8 @@ class Store:
         cannot be a folder, before anything is written; RunError when the home cannot be
         written.
         """
+        from hume.data import space_rows
+
         created = datetime.now(UTC)
         name = name or self._free_name(f"{dataset.name}-{phi1}-{phi2}", created)
         _check_name(name)

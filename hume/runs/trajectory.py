@@ -25,7 +25,8 @@ from torch import Tensor
 
 from hume.common.devices import out_of_memory
 from hume.common.files import write_atomically
-from hume.engine.search import FinishedSeed, Step
+from hume.engine.finished_seed import FinishedSeed
+from hume.engine.search import Step
 
 MEBIBYTE = 2**20
 MAX_FRAMES = 64  # a seed

@@ -10,12 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 from hume import Config, Dataset, Implicit, Unrolled
 from hume.data import splits
 from hume.data.splits import Setting
-from hume.engine.config import PresetName, preset
-from hume.engine.inner import InnerSolver
-from hume.engine.linear import Precision
+from hume.engine.config import Precision, PresetName, preset
+from hume.engine.solvers import InnerSolver
 from hume.experiments.class_sizes import parse_sizes
-from hume.runs.refinement import Refine
-from hume.runs.request import solver_name
+from hume.runs.request import Refine, solver_name
 from pages._sections import launch
 
 

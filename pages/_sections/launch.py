@@ -11,10 +11,10 @@ from hume.common import devices
 from hume.common.errors import HumeError
 from hume.data import splits
 from hume.data.splits import Setting
-from hume.engine.inner import InnerSolver
-from hume.runs import cost, evenness, ray_cluster
+from hume.engine.solvers import InnerSolver
+from hume.runs import choice_of_evenness, cost, ray_cluster
 from hume.runs.pace import Seconds
-from hume.runs.refinement import Refine, default_refine
+from hume.runs.request import Refine, default_refine
 from pages._state import runs, services
 from pages._widgets import plots
 
@@ -54,7 +54,7 @@ class Plan:
     @property
     def chooses(self) -> bool:
         """Whether how even the classes should be is chosen before the search."""
-        return self.sizes == "auto" and evenness.can_choose(self.data, self.config, self.setting)
+        return self.sizes == "auto" and choice_of_evenness.can_choose(self.data, self.config, self.setting)
 
     @property
     def local_device(self) -> str:

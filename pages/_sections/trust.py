@@ -10,11 +10,12 @@ from hume.common.progress import Progress
 from hume.experiments import saved_trust
 from hume.experiments import trust as judging
 from hume.experiments.comparison import Comparison
+from hume.experiments.judgement import LEAST_SEEDS, SUBJECTS, Evidence
 from hume.experiments.negative_controls import NEGATIVE_CONTROLS, WITHOUT_PHI2
 from hume.experiments.trust import Trust
-from hume.experiments.trust_evidence import LEAST_SEEDS, Evidence
 from hume.reporting import figures, trust_sentences
-from hume.runs.findings import Findings, View
+from hume.runs.findings import Findings
+from hume.runs.request import View
 from pages._state import datasets, services
 from pages._widgets import plots
 
@@ -78,7 +79,7 @@ def _is_queued(found: Findings) -> bool:
         services.services().work.do(name, work)
     elif status.state in ("finished", "failed", "cancelled"):
         return False  # what cannot be kept, or failed in the queue, is computed here
-    what = trust_sentences.not_judged(judging.SUBJECTS[found.view])
+    what = trust_sentences.not_judged(SUBJECTS[found.view])
     st.info(f"{what} is being computed; its progress stands in the sidebar.", icon=QUEUED)
     return True
 

@@ -9,9 +9,10 @@ from hume.common.errors import HumeError, RunError
 from hume.common.formatting import count
 from hume.evaluation.reliable import Order, ReliabilityRanking
 from hume.jobs.queues import UNDER_WAY
-from hume.reporting import sentences
+from hume.reporting import evenness_sentences, sentences
 from hume.runs import corrected, review
-from hume.runs.findings import Findings, RowChoice, Seeds, View
+from hume.runs.findings import Findings, RowChoice, Seeds
+from hume.runs.request import View
 from hume.runs.review_state import Review
 from pages._state import modes
 from pages._state.services import services
@@ -203,7 +204,7 @@ def notes(run: Run) -> None:
     if why:
         st.info(why, icon=":material/info:")
     if chosen is not None and chosen.chosen > 0:
-        st.caption(f":material/gavel: {sentences.evenness(chosen)}")
+        st.caption(f":material/gavel: {evenness_sentences.evenness(chosen)}")
 
 
 def unfinished(run: Run) -> None:

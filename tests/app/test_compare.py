@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from hume.experiments import ablation, negative_controls, number_of_classes
+from hume.experiments import ablation, controlled_search, number_of_classes
 from hume.experiments import comparison as comparison_module
 from hume.experiments.ablation import SWEEPS
 from hume.experiments.comparison import Comparison
@@ -17,7 +17,7 @@ from tests.support.planted_runs import shorten
 
 @pytest.fixture
 def comparison(home, monkeypatch):
-    shorten(monkeypatch, ablation, comparison_module, negative_controls, number_of_classes)
+    shorten(monkeypatch, ablation, comparison_module, controlled_search, number_of_classes)
     return Comparison(home.home, birds(home), "phi1", "phi2", num_classes=4)
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from hume import cli
+from hume.cli.tables import write_reliable
 from hume.evaluation import approximate_neighbors
 from hume.runs import review
 from hume.runs.findings import Findings
@@ -40,7 +40,7 @@ def run(home):
 def command_line(run, folder, **options):
     """What `python -m hume reliable` writes."""
     path = folder / "reliable.csv"
-    cli.write_reliable(run.name, path, **options)
+    write_reliable(run.name, path, **options)
     return path.read_bytes()
 
 

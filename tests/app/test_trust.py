@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hume.experiments import saved_trust
+from hume.experiments import judgement, saved_trust
 from hume.experiments.trust import of_run
 from hume.reporting.trust_sentences import evidence, verdict
 from hume.runs.findings import Findings
@@ -59,7 +59,7 @@ def test_of_a_refined_run_it_is_about_the_labeling_and_computed_in_the_queue_whe
     assert status.name == "joint: is it reliable? (refined)"
     until(lambda: not jobs.is_under_way(status.name))
     assert jobs.status(status.name).state == "finished"
-    kept = saved_trust.read(run, "refined")
+    kept = judgement.read(run, "refined")
     assert kept.about == "labeling"
     assert verdicts(rerun(at)) == [plots.plain(verdict(kept))]
     assert verdicts(look("objective", run="joint", labeling="searched"))[0].startswith("Whether the ranking of the")

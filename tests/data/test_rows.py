@@ -20,10 +20,11 @@ from hume.data import npy_files, rows, space_rows
 from hume.data.dataset import Dataset, Space, dataset_from_files, load_space
 from hume.data.npy_files import FileArray, read_npy, read_npy_header
 from hume.data.rows import StreamedRows, blocks, moments
-from hume.engine import inner, whitening
+from hume.engine import whitening
 from hume.engine.config import Config, preset
 from hume.engine.prototypes import hard_labels, random_prototypes
 from hume.engine.search import search
+from hume.engine.solvers import Implicit, Unrolled
 from hume.evaluation import cross_validation, ridge_fit
 from hume.runs import cost, discover, searching
 from tests.support.planted import planted
@@ -430,7 +431,7 @@ def test_streamed_labels_are_those_in_memory(pair):
         assert (found == expected).double().mean() >= 0.999
 
 
-@pytest.mark.parametrize("solver", [inner.Implicit(), inner.Unrolled(inner_steps=20, inner_step_size=0.1, bias=True)])
+@pytest.mark.parametrize("solver", [Implicit(), Unrolled(inner_steps=20, inner_step_size=0.1, bias=True)])
 @pytest.mark.usefixtures("small_blocks")
 def test_a_streamed_search_finds_what_one_in_memory_finds(pair, solver):
     phi1, phi2, _ = pair

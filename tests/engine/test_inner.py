@@ -10,10 +10,10 @@ from hume.data.rows import moments
 from hume.engine import prototypes as prototypes_module
 from hume.engine import simplex
 from hume.engine.config import Config
-from hume.engine.inner import Implicit, Unrolled
 from hume.engine.linear import cross_entropy, logits, softmax_jacobian, transposed_product
 from hume.engine.prototypes import random_prototypes, soft_labels
 from hume.engine.search import search
+from hume.engine.solvers import Implicit, Unrolled
 from hume.engine.whitening import RIDGE_SHARE, Whitening
 from tests.support.rules import cases
 

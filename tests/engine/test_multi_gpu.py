@@ -8,8 +8,8 @@ import torch
 
 from hume.common.errors import InputError
 from hume.data import dataset, space_rows
-from hume.engine.inner import Implicit
 from hume.engine.multi_gpu import _on, search_on
+from hume.engine.solvers import Implicit
 from tests.engine.test_search import find, labels_of, planted, quick
 
 

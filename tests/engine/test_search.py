@@ -15,9 +15,10 @@ import torch
 from hume.common.devices import out_of_memory
 from hume.common.errors import InputError
 from hume.engine.config import Config, PresetName, preset, preset_of
-from hume.engine.inner import Implicit, Unrolled
+from hume.engine.finished_seed import FINAL_WINDOW
 from hume.engine.prototypes import Householder, Retraction, hard_labels, random_prototypes, simplex
-from hume.engine.search import FINAL_WINDOW, _gradient, search
+from hume.engine.search import _gradient, search
+from hume.engine.solvers import Implicit, Unrolled
 from hume.evaluation import metrics
 from tests.support.rules import cases
 
@@ -387,7 +388,7 @@ OUT_OF_MEMORY = """
 import resource
 import sys
 import psutil, torch
-from hume.engine.inner import Implicit
+from hume.engine.solvers import Implicit
 from tests.engine.test_search import find, quick
 
 torch.set_num_threads(1)

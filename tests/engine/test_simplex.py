@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hume.common.errors import InputError
 from hume.engine import kernels, simplex
+from hume.engine.class_sizes import size_shares
 from tests.support.rules import cases
 
 many = settings(max_examples=60, deadline=None, database=None, derandomize=True)
@@ -150,7 +151,7 @@ def test_sizes_that_are_expected_are_a_divergence_in_the_order_that_is_nearest()
 def test_equal_sizes_are_the_entropy_itself(dtype):
     shares = torch.softmax(random(7, 4), 0).to(dtype)
     shares[0, 0] = 0
-    equal = torch.tensor(simplex.size_shares([3] * 7, 7), dtype=dtype)
+    equal = torch.tensor(size_shares([3] * 7, 7), dtype=dtype)
     torch.testing.assert_close(simplex.label_entropy(shares, equal), simplex.label_entropy(shares), rtol=0, atol=1e-6)
     grad = simplex.label_entropy_grad(shares, equal)
     torch.testing.assert_close(grad, simplex.label_entropy_grad(shares), rtol=0, atol=1e-6)
@@ -158,10 +159,10 @@ def test_equal_sizes_are_the_entropy_itself(dtype):
 
 
 def test_sizes_become_shares_and_shares_stay_as_they_are():
-    assert simplex.size_shares([20, 50, 30], 3) == (0.5, 0.3, 0.2)
-    shares = simplex.size_shares([1 / 7, 1 / 3, 0.2, 5.1], 4)
+    assert size_shares([20, 50, 30], 3) == (0.5, 0.3, 0.2)
+    shares = size_shares([1 / 7, 1 / 3, 0.2, 5.1], 4)
     assert math.fsum(shares) == pytest.approx(1)
-    assert simplex.size_shares(shares, 4) == shares
+    assert size_shares(shares, 4) == shares
 
 
 @cases(
@@ -172,4 +173,4 @@ def test_sizes_become_shares_and_shares_stay_as_they_are():
 )  # fmt: skip
 def test_sizes_that_are_none_are_refused(sizes, words):
     with pytest.raises(InputError, match=words):
-        simplex.size_shares(sizes, 3)
+        size_shares(sizes, 3)

@@ -11,7 +11,7 @@ import pytest
 from hume import Store
 from hume.common.errors import InputError, RunError
 from hume.engine.config import Config
-from hume.engine.inner import Implicit
+from hume.engine.solvers import Implicit
 from hume.exchange.author_files import AuthorTask, write_tasks
 from hume.exchange.author_runs import import_tasks
 from hume.exchange.releases import export_release, import_release, scan_release

@@ -12,7 +12,7 @@ from hume.cli import app
 from hume.common.errors import InputError
 from hume.data.dataset import dataset_from_files
 from hume.engine.config import preset
-from hume.engine.inner import Implicit
+from hume.engine.solvers import Implicit
 from hume.evaluation import metrics
 from hume.experiments import ablation as module
 from hume.experiments.ablation import SWEEPS, Ablation, value_name

@@ -9,11 +9,12 @@ from hume import Store
 from hume.common.errors import InputError
 from hume.evaluation import metrics
 from hume.experiments import comparison as comparison_module
-from hume.experiments import negative_controls
+from hume.experiments import controlled_search
 from hume.experiments.comparison import Comparison, preference
+from hume.experiments.controlled_search import run_negative_control
 from hume.experiments.judge import load_judged
 from hume.experiments.methods import AS_IN_PAPER, HUME, METHODS
-from hume.experiments.negative_controls import NEGATIVE_CONTROLS, run_negative_control
+from hume.experiments.negative_controls import NEGATIVE_CONTROLS
 from hume.experiments.published import PUBLISHED, headline
 from hume.experiments.saved_labelings import ScoredLabelings, save
 from hume.reporting.experiment_sentences import compared_with_others, preferred_by_likelihood
@@ -33,7 +34,7 @@ def dataset(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
     """Searches that end soon; planted classes are found by then."""
-    shorten(monkeypatch, comparison_module, negative_controls, num_iterations=100)
+    shorten(monkeypatch, comparison_module, controlled_search, num_iterations=100)
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def test_what_was_found_is_another_for_other_rows_that_scores_are_computed_on(tm
 @pytest.fixture
 def short(comparison, monkeypatch):
     """A comparison with saved labelings of a search, ever worse ones, and where further searches end soon."""
-    shorten(monkeypatch, comparison_module, negative_controls, num_iterations=5)
+    shorten(monkeypatch, comparison_module, controlled_search, num_iterations=5)
     generator, truth = np.random.default_rng(0), comparison.dataset.labels
     wrong = generator.random((100, len(truth))) < np.linspace(0, 0.4, 100)[:, None]
     labelings = np.where(wrong, generator.integers(0, 4, wrong.shape), truth).astype(np.int32)

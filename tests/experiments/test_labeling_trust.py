@@ -10,7 +10,7 @@ from hume import Store
 from hume.cli import app
 from hume.common.errors import InputError
 from hume.evaluation.seed_statistics import SeedStatistics
-from hume.experiments import criteria, saved_trust
+from hume.experiments import criteria, judgement, saved_trust
 from hume.experiments.trust import Measured, trust_in_labeling
 from hume.reporting.trust_sentences import evidence, verdict
 from hume.runs.findings import Findings
@@ -152,7 +152,7 @@ def test_a_judgement_is_kept_with_the_run_and_read_again(run):
     found = Findings(run)
     judged = saved_trust.judge(found)
     assert judged.about == "labeling"
-    kept = saved_trust.read(run, "refined")
+    kept = judgement.read(run, "refined")
     assert (kept.verdict, kept.evidence) == (judged.verdict, judged.evidence)
     assert verdict(kept) == verdict(judged)
     assert np.array_equal(criteria.phi1_scores(found), judged.phi1_score)
@@ -165,9 +165,9 @@ def test_a_judgement_is_dropped_when_the_run_is_scored_again_or_the_file_is_dama
     content = path.read_text(encoding="utf-8")
     for text in (content.replace(run.scores()["finished"], "2000-01-01T00:00:00+00:00"), "{", "[]", '{"scored": 1}'):
         path.write_text(text, encoding="utf-8")
-        assert saved_trust.read(run, "refined") is None
+        assert judgement.read(run, "refined") is None
     path.write_text(content, encoding="utf-8")
-    assert saved_trust.read(run, "refined") is not None
+    assert judgement.read(run, "refined") is not None
 
 
 def test_show_and_report_tell_the_verdict_and_how_to_get_it(run):

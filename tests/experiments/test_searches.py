@@ -7,7 +7,7 @@ import pytest
 
 from hume import Store
 from hume.engine.config import preset
-from hume.engine.search import FinishedSeed
+from hume.engine.finished_seed import FinishedSeed
 from hume.experiments import searches
 from hume.experiments.ablation import SWEEPS, Ablation
 from hume.experiments.cache import Cache

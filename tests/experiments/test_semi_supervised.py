@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from hume.cli import app
 from hume.common.errors import InputError
-from hume.engine.search import FinishedSeed
+from hume.engine.finished_seed import FinishedSeed
 from hume.evaluation.label_sampling import draw_labels, pick
 from hume.evaluation.reliable import ReliabilityRanking
 from hume.experiments import trained_heads

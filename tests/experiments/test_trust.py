@@ -13,7 +13,7 @@ from hume.common.errors import InputError
 from hume.evaluation import metrics
 from hume.evaluation.cross_validation import cross_validation_scores
 from hume.evaluation.seed_statistics import SeedStatistics
-from hume.experiments import negative_controls
+from hume.experiments import controlled_search
 from hume.experiments.saved_labelings import SavedLabelings, save
 from hume.experiments.trust import comparison_of, of_run, trust
 from hume.reporting import figures
@@ -264,7 +264,7 @@ def test_controls_that_were_run_take_part(tmp_path):
 
 def test_the_command_says_the_sentence_and_what_it_rests_on(tmp_path, monkeypatch, capsys):
     run = finished(tmp_path)
-    shorten(monkeypatch, negative_controls, num_iterations=20)
+    shorten(monkeypatch, controlled_search, num_iterations=20)
     monkeypatch.setenv("HUME_HOME", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["hume", "trust", "one", "--controls", "--json"])
     with pytest.raises(SystemExit) as ended:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from hume.common.errors import InputError
-from hume.engine.inner import Implicit
 from hume.engine.search import search
+from hume.engine.solvers import Implicit
 from hume.evaluation.metrics import clustering_accuracy
 from hume.lesson import moves
 from hume.lesson.figures import moves as drawn

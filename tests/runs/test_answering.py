@@ -7,7 +7,7 @@ import pytest
 
 from hume.common.csv_files import csv_bytes
 from hume.common.errors import InputError, RunError
-from hume.engine.search import FinishedSeed
+from hume.engine.finished_seed import FinishedSeed
 from hume.exchange.export.request import export_request
 from hume.experiments.semi_supervised import SemiSupervised
 from hume.runs import answers_csv, review

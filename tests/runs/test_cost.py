@@ -8,8 +8,8 @@ import pytest
 from hume.common.errors import InputError
 from hume.data.dataset import Dataset, Space
 from hume.engine.config import preset
-from hume.engine.inner import Implicit, Unrolled
 from hume.engine.search import floats_per_seed, largest_batch
+from hume.engine.solvers import Implicit, Unrolled
 from hume.runs.cost import TYPICAL_RANK, TYPICAL_STEPS, Sizes, _refine_numbers, iterations, most_bytes
 from hume.runs.pace import Pace, measure
 from tests.support.planted_runs import save_folder

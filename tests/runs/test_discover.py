@@ -12,7 +12,7 @@ from hume.data import splits
 from hume.data.dataset import Dataset, Space
 from hume.engine.config import Config
 from hume.evaluation.metrics import clustering_accuracy
-from hume.runs import discover, result, searching
+from hume.runs import discover, result, scores, searching
 from tests.support.planted import planted
 from tests.support.rules import cases
 
@@ -129,10 +129,10 @@ def test_without_ground_truth_nothing_is_claimed(transductive, split):
     assert blind.scores.seed_agreement is None
     assert blind.scores.correlation is None
     np.testing.assert_array_equal(blind.scores.cv_score, transductive.scores.cv_score)
-    summary = result.summary(blind.scores)
+    summary = scores.summary(blind.scores)
     assert summary["acc"] is summary["ari"] is summary["nmi"] is None
     assert set(summary["vote"].values()) == set(summary["correlation"].values()) == {None}
-    assert result.summary(transductive.scores)["vote"].keys() == summary["vote"].keys()
+    assert scores.summary(transductive.scores)["vote"].keys() == summary["vote"].keys()
 
 
 def test_ground_truth_never_influences_the_labels(transductive, split):
@@ -150,7 +150,7 @@ def test_ground_truth_never_influences_the_labels(transductive, split):
 @cases("number", [1, 2, 3])
 def test_a_summary_of_few_seeds_is_json_without_nan(number, split):
     found = discover.discover(split, num_classes=CLASSES, class_sizes="equal", seeds=range(number), device="cpu")
-    text = json.dumps(result.summary(found.scores), allow_nan=False)
+    text = json.dumps(scores.summary(found.scores), allow_nan=False)
     assert len(json.loads(text)["cv_score"]) == number
     if number < 3:
         assert found.scores.correlation is None

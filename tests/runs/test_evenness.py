@@ -9,8 +9,8 @@ from hume.common.errors import InputError
 from hume.data.dataset import Dataset, Space
 from hume.engine.config import preset
 from hume.evaluation.metrics import clustering_accuracy
-from hume.reporting import sentences
-from hume.runs import evenness
+from hume.reporting import evenness_sentences
+from hume.runs import choice_of_evenness
 from hume.runs.store import Store
 from tests.support.planted_runs import create, save_folder
 
@@ -31,23 +31,23 @@ def classes_of(sizes, seed=0, dim=16):
 def choose(dataset, num_classes, **options):
     config, solver = preset("fast", num_classes=num_classes, num_samples=dataset.num_samples)
     config = replace(config, patience=20)
-    return evenness.choose(dataset, "phi1", "phi2", config, solver, **options), config
+    return choice_of_evenness.choose(dataset, "phi1", "phi2", config, solver, **options), config
 
 
 def test_even_classes_keep_the_published_weight():
     chosen, config = choose(classes_of((100, 100, 100)), 3)
     assert chosen.chosen == 0
     assert chosen.applied(config) == config
-    assert "kept even" in sentences.evenness(chosen)
+    assert "kept even" in evenness_sentences.evenness(chosen)
 
 
 @pytest.mark.parametrize("sizes", [(285, 15), (270, 15, 15)])
 def test_one_large_class_gives_it_up(sizes):
     dataset = classes_of(sizes)
     chosen, config = choose(dataset, len(sizes))
-    assert chosen.gain > evenness.CLEARLY
+    assert chosen.gain > choice_of_evenness.CLEARLY
     assert chosen.applied(config).entropy_weight == pytest.approx(1)
-    assert "against classes of equal size" in sentences.evenness(chosen)
+    assert "against classes of equal size" in evenness_sentences.evenness(chosen)
 
 
 def test_labels_do_not_matter():

@@ -12,7 +12,7 @@ from hume.common.errors import InputError
 from hume.data.folder import DatasetFolder
 from hume.data.importers.folder_listing import list_folder
 from hume.engine.config import preset
-from hume.engine.search import FinishedSeed
+from hume.engine.finished_seed import FinishedSeed
 from hume.exchange.detection import detect_format
 from hume.exchange.incoming import import_path
 from hume.features.again import OtherPictures, space_of

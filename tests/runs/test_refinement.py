@@ -15,7 +15,8 @@ from hume.runs import cost, discover
 from hume.runs import refinement as refinement_module
 from hume.runs.estimator import HUME
 from hume.runs.findings import Findings
-from hume.runs.refinement import RefinedFiles, Refinement, default_refine, number_of_voters
+from hume.runs.refinement import RefinedFiles, Refinement, number_of_voters
+from hume.runs.request import default_refine
 from hume.runs.store import Store
 from tests.support.planted import planted
 from tests.support.planted_runs import StoppedError, create, save_files, save_folder

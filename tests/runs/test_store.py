@@ -21,7 +21,7 @@ from hume.common.errors import InputError, RunError
 from hume.common.files import write_atomically
 from hume.data.dataset import dataset_from_files
 from hume.engine.config import Config, preset
-from hume.engine.inner import Implicit, Unrolled
+from hume.engine.solvers import Implicit, Unrolled
 from hume.exchange.author_files import AuthorTask, write_tasks
 from hume.exchange.author_runs import export_run, import_tasks
 from hume.runs import checkpoint, discover

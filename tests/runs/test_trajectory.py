@@ -13,8 +13,9 @@ import torch
 
 from hume.common.errors import InputError
 from hume.engine.config import preset
-from hume.engine.inner import Implicit
-from hume.engine.search import FinishedSeed, Step, search
+from hume.engine.finished_seed import FinishedSeed
+from hume.engine.search import Step, search
+from hume.engine.solvers import Implicit
 from hume.exchange.author_runs import export_run, import_tasks
 from hume.exchange.run_archive import run_zip
 from hume.reporting import sentences

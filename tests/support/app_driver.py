@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.testing.v1.element_tree import Block, Dataframe
 from streamlit.util import calc_hash
 
-from hume.engine.search import FinishedSeed
+from hume.engine.finished_seed import FinishedSeed
 from hume.lesson.plan import STEPS
 from hume.reporting.maps import Map, map_key, save_map
 from pages._state import services

@@ -7,7 +7,7 @@ import numpy as np
 
 from hume.data.dataset import dataset_from_files, load_dataset
 from hume.engine.config import preset
-from hume.engine.inner import Implicit
+from hume.engine.solvers import Implicit
 from tests.support.planted import planted
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hume.data.dataset import Space
 from hume.data.feature_files import write_npy_header
+from hume.data.features import spread_over
 from hume.data.npy_files import load_array
-from hume.data.rows import spread_over
 from hume.exchange.releases.records import Part
 
 BLOCK_BYTES = 64 * 2**20

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from hume.common.errors import InputError, RunError
 from hume.data.dataset import Dataset
+from hume.data.features import Features
 from hume.data.npy_files import FileArray
-from hume.data.rows import Features, Rows
+from hume.data.rows import Rows
 from hume.exchange.author_files import AuthorTask, write_tasks
 from hume.exchange.releases.arrays import BLOCK_BYTES, write_rows
 from hume.exchange.releases.names import choose_reading, pairs_meant, readings

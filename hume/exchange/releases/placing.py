@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from hume.common.errors import InputError
 from hume.common.files import disk_errors
 from hume.data.dataset import dataset_folders, load_space
+from hume.data.features import unit_length
 from hume.data.folder import DatasetFolder, free_name, new_dataset, write_array
-from hume.data.rows import unit_length
 from hume.data.splits import Setting
 from hume.exchange.releases.arrays import Joined
 from hume.exchange.releases.records import Release, ReleaseDataset, ReleasePair, ReleaseSpace

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hume.common.errors import InputError
-from hume.data.rows import Matrix
+from hume.data.features import Matrix
 
 
 def finite_rows(features: Matrix, name: str) -> Matrix:

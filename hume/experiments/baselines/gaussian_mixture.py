@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from hume.common.errors import InputError
-from hume.data.rows import Matrix, unit_length
+from hume.data.features import Matrix, unit_length
 from hume.experiments.baselines.features import finite_rows
 
 __all__ = ["mixture_labeling", "whitened"]

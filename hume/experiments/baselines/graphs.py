@@ -13,7 +13,7 @@ from sklearn.cluster import SpectralClustering
 from sklearn.neighbors import kneighbors_graph
 
 from hume.common.errors import InputError
-from hume.data.rows import Matrix, unit_length
+from hume.data.features import Matrix, unit_length
 from hume.experiments.baselines.features import finite_rows
 from hume.experiments.baselines.kmeans import kmeans
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from hume.common.errors import InputError
-from hume.data.rows import Matrix, unit_length
+from hume.data.features import Matrix, unit_length
 from hume.experiments.baselines.features import finite_rows
 
 __all__ = ["KMeansResult", "concatenate", "kmeans"]

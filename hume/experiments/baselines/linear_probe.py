@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
 from hume.common.errors import InputError
-from hume.data.rows import Matrix, unit_length
+from hume.data.features import Matrix, unit_length
 from hume.evaluation.metrics import IntArray
 from hume.experiments.baselines.features import finite_rows
 

@@ -16,7 +16,7 @@ from hume.common.errors import InputError
 from hume.common.progress import Progress, part
 from hume.data import space_rows
 from hume.data.dataset import Dataset
-from hume.data.rows import Matrix
+from hume.data.features import Matrix
 from hume.data.splits import evaluated_rows
 from hume.evaluation import metrics
 from hume.evaluation.metrics import Spread, spread

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hume.common.formatting import count, percent
 from hume.data.dataset import Dataset
-from hume.data.rows import Matrix
+from hume.data.features import Matrix
 from hume.experiments.baselines.gaussian_mixture import mixture_labeling, whitened
 from hume.experiments.baselines.graphs import (
     diffusion_labeling,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hume.common.progress import Progress
 from hume.data.dataset import Dataset
-from hume.data.rows import Matrix
+from hume.data.features import Matrix
 
 __all__ = ["Labelings", "Method", "Task", "one_by_one"]
 

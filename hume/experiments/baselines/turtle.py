@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.common.errors import InputError
-from hume.data.rows import Matrix, check_finite
+from hume.data.features import Matrix
+from hume.data.rows import check_finite
 from hume.engine import simplex
 
 __all__ = ["TurtleResult", "turtle"]

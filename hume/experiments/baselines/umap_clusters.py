@@ -12,7 +12,7 @@ from sklearn.cluster import HDBSCAN
 
 from hume.common.errors import InputError, RunError
 from hume.common.optional import library
-from hume.data.rows import Matrix, unit_length
+from hume.data.features import Matrix, unit_length
 from hume.evaluation.neighbors import UnitRows, clipped, nearest
 from hume.experiments.baselines.features import finite_rows
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from hume.common.formatting import count, percent
-from hume.experiments import criteria, saved_trust
-from hume.experiments.trust import SUBJECTS
+from hume.experiments import criteria, judgement, saved_trust
+from hume.experiments.judgement import SUBJECTS
 from hume.reporting import figures, sentences, trust_sentences
 from hume.reporting.document import figure, paragraph, table
 from hume.reporting.report.pictures import ROW, class_row, legend, pictured
@@ -57,7 +57,7 @@ def trust(view: View) -> str:
 def _verdict(found: Findings) -> str:
     """The verdict without labels; computed here where that takes seconds."""
     quick = saved_trust.expected_seconds(found.run) <= JUDGED_WITHIN
-    judged = saved_trust.judge(found) if quick else saved_trust.read(found.run, found.view)
+    judged = saved_trust.judge(found) if quick else judgement.read(found.run, found.view)
     if judged is None:
         what = trust_sentences.not_judged(SUBJECTS[found.view])
         return f"{what} was not computed: the command trust and the page on the seeds do so."

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hume.common.formatting import count, percent
-from hume.reporting import review_sentences, sentences
+from hume.reporting import evenness_sentences, review_sentences, sentences
 from hume.reporting.document import escaped, isolated, paragraph
 from hume.reporting.report.view import View
 from hume.runs import provenance
@@ -32,7 +32,7 @@ def head(view: View) -> str:
 <dl class="facts">{numbers}</dl>
 {paragraph(_what_was_done(view))}
 {paragraph(sentences.not_refined(found.values))}
-{paragraph(sentences.evenness(request.evenness))}
+{paragraph(evenness_sentences.evenness(request.evenness))}
 {paragraph(review_sentences.standing(view.review, estimate(found, view.review)))}
 {paragraph(_where_labels_were(view))}
 {_warnings(view)}"""

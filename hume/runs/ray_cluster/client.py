@@ -19,8 +19,8 @@ from hume.data.dataset import Dataset
 from hume.data.rows import subset
 from hume.data.splits import Setting
 from hume.engine.config import Config
-from hume.engine.inner import InnerSolver
 from hume.engine.search import Step
+from hume.engine.solvers import InnerSolver
 from hume.runs import cost
 from hume.runs.ray_cluster.worker import Reply
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hume.common.errors import HumeError, InputError, RunError
 from hume.common.process import ROOT, first_line
 from hume.engine.config import Config
-from hume.engine.inner import InnerSolver
+from hume.engine.solvers import InnerSolver
 from hume.runs.ray_cluster.worker import Reply, Worker
 
 # A worker computes one product of all its seeds at a time: more cores than these gain it little, and more workers

@@ -15,8 +15,9 @@ from torch import Tensor
 from hume.common.devices import free_bytes
 from hume.common.errors import RunError
 from hume.engine.config import Config
-from hume.engine.inner import InnerSolver
-from hume.engine.search import FinishedSeed, Step, largest_batch, search
+from hume.engine.finished_seed import FinishedSeed
+from hume.engine.search import Step, largest_batch, search
+from hume.engine.solvers import InnerSolver
 
 REPLY_EVERY = 0.5  # seconds of searching in one reply, at least
 BYTES_PER_SECOND = 50e6  # that the prototypes of the replies may take of the network
