@@ -5,7 +5,7 @@ PY := .venv/bin/python
 .PHONY: app demo install features test test-slow lint bench screenshots clean
 
 app: install
-	$(PY) -m streamlit run app.py
+	$(PY) -m hume app
 
 demo: install
 	$(PY) -m hume demo

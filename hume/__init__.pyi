@@ -34,6 +34,7 @@ from .runs.run import Run
 from .runs.scores import Scores
 from .runs.store import Store
 
+__version__: str
 __all__ = [
     "HUME",
     "Agreement",

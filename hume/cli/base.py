@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
+import hume
 from hume.common.devices import out_of_memory
 from hume.common.errors import HumeError
 
@@ -53,16 +54,25 @@ def _commands() -> Iterator[_Command]:
 
 app = typer.Typer(
     cls=_Commands,
-    help="Find the labels people would give a dataset, without any label.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
+def _tell(asked: bool) -> None:
+    if asked:
+        print(f"hume-explorer {hume.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _group() -> None:
-    """A group even while no command is loaded."""
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None:
+    """Find the labels people would give a dataset, without any label."""
 
 
 def main() -> None:

@@ -1,13 +1,11 @@
 """The settings and the provenance of a run, as rows of text that tables everywhere show."""
 
-import importlib.metadata
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
+import hume
 from hume.common.formatting import count, percent
 from hume.data.dataset import Space
 from hume.engine.config import preset_of
@@ -60,7 +58,7 @@ def settings(findings: Findings) -> list[tuple[str, str]]:
         *_audited(findings),
         ("Time", f"{values['seconds']:.1f} s on the {values['device'].upper()}{_products(values)}"),
         ("Begun", date(request.created)),
-        ("Reported by", f"hume-explorer {version()}"),
+        ("Reported by", f"hume-explorer {hume.__version__}"),
     ]
 
 
@@ -161,17 +159,6 @@ def date(iso: str) -> str:
     """A time as text, "23 November 2026, 15:04 UTC"; iso: as a run records it."""
     moment = datetime.fromisoformat(iso)
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
-
-
-def version() -> str:
-    """The version of this package that is installed, else that of the checkout it runs from."""
-    try:
-        return importlib.metadata.version("hume-explorer")
-    except importlib.metadata.PackageNotFoundError:
-        project = Path(__file__).parents[2] / "pyproject.toml"
-        if not project.exists():
-            return "of unknown version"
-        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def _described(space: Space) -> str:

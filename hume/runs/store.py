@@ -2,8 +2,9 @@
 
     <home>/runs/<name>/             a run, see `hume.runs.record` for its files
     <home>/trash/<name>             deleted runs, until they are restored or the trash is emptied
+    <home>/home.json                the format of the home, see `hume.runs.home`
 
-The home is HUME_HOME, else the platform's data folder. Every file and every new run is
+Every file and every new run is
 written under another name and then renamed, so that it is complete or absent for every
 reader. A run whose lock is free and whose scores are missing was interrupted; `resume` does
 what is missing. The registry `hume.db` of older versions is not read.
@@ -22,8 +23,6 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
-
 from hume.common.errors import InputError, RunError
 from hume.common.files import disk_errors, unfinished, write_atomically
 from hume.data import dataset as datasets
@@ -32,6 +31,7 @@ from hume.data.dataset import Dataset, dataset_folders
 from hume.data.splits import Setting
 from hume.engine.config import Config, check_seeds, check_sizes, uses_bfloat16
 from hume.engine.solvers import InnerSolver
+from hume.runs.home import check_format, default_home, mark_format
 from hume.runs.record import held
 from hume.runs.request import Refine, Request, read_request, write_request
 from hume.runs.run import Run
@@ -40,17 +40,12 @@ FORMER = "former-names.txt"  # of a renamed run, one a line
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def default_home() -> Path:
-    """HUME_HOME where it is set, else the platform's folder for a user's data."""
-    named = os.environ.get("HUME_HOME")
-    return Path(named).expanduser().resolve() if named else Path(platformdirs.user_data_dir("hume-explorer"))
-
-
 class Store:
     """The runs of one home folder."""
 
     def __init__(self, home: Path | str | None = None):
         self.home = Path(home) if home is not None else default_home()
+        check_format(self.home)
 
     @property
     def dataset_roots(self) -> list[Path]:
@@ -133,6 +128,7 @@ class Store:
                 with suppress(OSError):
                     (folder / "seeds").rmdir()  # left by an older version that was killed while it created a run
             _claim(temporary, folder)
+            mark_format(self.home)
         return Run(name, folder, request, self.home)
 
     def open(self, name: str) -> "Run":

@@ -10,7 +10,7 @@ from hume.jobs.paces import Paces
 from hume.jobs.runs import RunJobs
 from hume.jobs.space_paces import SpacePaces
 from hume.reporting.maps import Maps
-from hume.runs.store import default_home
+from hume.runs.home import default_home
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from hume.engine.solvers import Implicit, Unrolled
 from hume.exchange.author_files import AuthorTask, write_tasks
 from hume.exchange.author_runs import export_run, import_tasks
 from hume.runs import checkpoint, discover
+from hume.runs.home import default_home
 from hume.runs.request import Request
-from hume.runs.store import Store, default_home
+from hume.runs.store import Store
 from hume.runs.trajectory import trajectory_path
 from tests.support.planted import planted
 from tests.support.rules import cases

@@ -19,6 +19,8 @@ START = 600.0  # seconds: another program may have the processor
 class AppServer:
     """`streamlit run app.py` on one home folder and one port; may be started again after its end."""
 
+    folder = ROOT
+
     def __init__(self, home: Path, port: int | None = None):
         self.home = home
         self.port = port or _free_port()
@@ -28,6 +30,11 @@ class AppServer:
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
+
+    @property
+    def command(self) -> list[str]:
+        """What is started, in `folder`."""
+        return [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -41,11 +48,10 @@ class AppServer:
 
     def start(self) -> "AppServer":
         """Start the server and wait until it answers."""
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
-                cwd=ROOT,
+                self.command,
+                cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
