@@ -82,6 +82,15 @@ def test_a_damaged_review_is_named(home, data):
     assert "review.json" in at.error[0].value
 
 
+def test_damaged_columns_are_named_where_they_are_shown(home, data):
+    quick(home, data, "whole")
+    (data.folder / "columns.csv").write_text("place,depth\n1\n")
+    for page in PAGES:
+        at = look(page, run="whole", dataset="birds", start_data="birds")
+        assert at.error.len == (page == "explore")
+    assert "columns.csv has 1 lines" in look("explore", run="whole").error[0].value
+
+
 # --- data that changed ----------------------------------------------------------------------------------
 
 

@@ -147,6 +147,18 @@ def test_the_map_downloads_as_a_picture(page: Page, stage: Locator) -> None:
 
 
 @pytest.mark.slow
+def test_a_browser_without_webgl_says_so_and_has_the_points_as_csv(server: AppServer, page: Page) -> None:
+    page.add_init_script("""
+        const get = HTMLCanvasElement.prototype.getContext
+        HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+          return kind === "webgl2" ? null : get.call(this, kind, ...more)
+        }""")
+    page.goto(f"{server.url}/explore?run=digits")
+    expect(page.get_by_text("This browser draws no WebGL 2")).to_be_visible()
+    expect(page.get_by_role("button", name="Data as CSV")).to_be_visible()
+
+
+@pytest.mark.slow
 def test_a_lasso_on_one_map_shows_on_the_other(server: AppServer, page: Page) -> None:
     """The samples, not their places, are what two maps share; hovering one rings it on both."""
     page.goto(f"{server.url}/explore?run=digits&map=φ1&second_map=φ2&second_colour=Vote share")
