@@ -8,10 +8,12 @@ from pages._lesson import frame
 from pages._sections import next_step, sidebar
 from pages._state import errors, palettes
 
+ASSETS = Path(__file__).parents[1] / "assets"
 # A file: named icons are fetched from the network.
-ICON = Path(__file__).parents[1] / "assets" / "favicon.png"
+ICON = ASSETS / "favicon.png"
 
 st.set_page_config(page_icon=ICON, layout="wide")
+st.html(ASSETS / "app.css")
 OF_A_RUN = [
     st.Page("objective.py", title="Objective and accuracy", icon=":material/scatter_plot:"),
     st.Page("aggregation.py", title="Aggregation", icon=":material/how_to_vote:"),

@@ -121,7 +121,7 @@ def pictures(data: Dataset) -> None:
         names = list(data.classes)
     left, right = st.columns([3, 2])
     with left:
-        row = st.columns([3, 1], vertical_alignment="bottom")
+        row = st.columns([2, 1], vertical_alignment="bottom")
         chosen = None
         if labels is not None:
             chosen = row[0].selectbox(

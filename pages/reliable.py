@@ -58,7 +58,7 @@ def main() -> None:
 
 def settings(found: Findings) -> tuple[int, int, Order, RowChoice]:
     """The choices of Algorithm G1; the same as the command line's."""
-    row = st.columns([2, 2, 3, 2], gap="medium")
+    row = st.columns([5, 4, 5, 3])
     others = max(1, found.dataset.num_samples - 1)
     most = max(1, found.dataset.num_samples // len(found.classes))
     most = max(2, min(most, MOST_PER_CLASS))

@@ -63,7 +63,7 @@ def form() -> None:
         right.warning("In one space every labeling generalizes: choose two different spaces.")
     else:
         right.caption(plots.plain(f"{data.spaces[phi1].made} · {data.spaces[phi2].made}"))
-    row = st.columns([1, 1, 2, 2, 2])
+    row = st.columns([3, 2, 4, 4, 3])
     K = row[0].number_input(
         "Classes K", 2, max(2, data.num_samples), data.num_classes or 10, key=f"K {name}", bind="query-params",
         help="Number of classes to find; estimated below where it is unknown.",
@@ -137,7 +137,7 @@ def _offer(plan: launch.Plan) -> None:
     """The expected cost, and the button."""
     expected = launch.expected(plan)
     free = psutil.virtual_memory().available
-    button, text = st.columns([1, 3], vertical_alignment="center")
+    button, text = st.columns([2, 5], vertical_alignment="center")
     if button.button(
         f"Launch {count(plan.num_seeds, 'seed')}",
         type="primary",

@@ -138,7 +138,7 @@ def recent_runs() -> None:
         now = state(run)
         request = run.request
         age = plots.duration((datetime.now(UTC) - datetime.fromisoformat(request.created)).total_seconds())
-        columns = st.columns([4, 2, 2, 1], vertical_alignment="center")
+        columns = st.columns([6, 4, 5, 3], vertical_alignment="center")
         columns[0].markdown(f"{STATE_ICONS[now]} {run.name}")
         columns[1].markdown(f"{now}, {len(run.finished_seeds)} of {len(request.seeds)} seeds")
         columns[2].markdown(f"{plots.spaces(request.phi1, request.phi2)} · {age} ago")

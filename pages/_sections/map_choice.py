@@ -20,7 +20,7 @@ def choose(found: Findings) -> tuple[list[Panel], list[Colour]]:
     """One map or two with their colours; no map while one is being made, with its progress drawn."""
     axes = usual_axes(found.dataset.columns)
     known = ["φ1", "φ2", "both", *([OWN] if axes else [])]
-    row = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
+    row = st.columns([4, 4, 4, 3], vertical_alignment="bottom")
     where = row[0].segmented_control(
         "Map of", known, default="φ1", required=True, key="map", bind="query-params",
         help="UMAP of one space, of both concatenated, or two columns of the data.",
