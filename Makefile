@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: app demo install features test test-slow lint bench screenshots clean
+.PHONY: app demo install features test test-slow lint bench screenshots docs clean
 
 app: install
 	$(PY) -m hume app
@@ -40,6 +40,11 @@ bench: .venv/.installed-dev browser
 screenshots: .venv/.installed-dev browser
 	$(PY) -m docs.screenshots
 
+# The site: site/index.html opens without a server; its search needs one: python3 -m http.server -d site.
+docs: install
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	$(PY) -m mkdocs build --strict
+
 # The tests drive the app in a real browser: the machine's own, else Debian's.
 .PHONY: browser
 browser:
@@ -49,7 +54,7 @@ browser:
 	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Debian ships Python without the module that makes environments; ask its package manager once.
 .venv/bin/python:

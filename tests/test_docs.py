@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 METHOD = ROOT / "docs" / "method.md"
-PAGES = [page for page in (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md") if page.exists()]
+PAGES = [page for page in (*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md") if page.exists()]
 MODULES = sorted(
     f"hume.{package}.{path.stem}"
     for package in ("data", "engine", "evaluation")

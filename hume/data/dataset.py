@@ -211,16 +211,15 @@ def dataset_from_files(phi1: Path, phi2: Path, labels: Path | None = None) -> Da
 def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) -> Dataset:
     """Load a dataset by name, embedded or from `roots`, or by its folder.
 
-    Raises InputError when it does not exist or a file in it is unusable.
+    A name goes before a folder of that name where the command is given, which may be what the dataset was imported
+    from. Raises InputError when it does not exist or a file in it is unusable.
     """
-    folder = Path(name_or_folder)
+    known = {path.name: path for path in dataset_folders(roots)}
+    folder = known.get(str(name_or_folder), Path(name_or_folder))
     if not folder.is_dir():
-        known = {path.name: path for path in dataset_folders(roots)}
-        if str(name_or_folder) not in known:
-            raise InputError(
-                f"there is no dataset {str(name_or_folder)!r}: name a folder or one of {', '.join(sorted(known))}"
-            )
-        folder = known[str(name_or_folder)]
+        raise InputError(
+            f"there is no dataset {str(name_or_folder)!r}: name a folder or one of {', '.join(sorted(known))}"
+        )
     folder = folder.resolve()
     card = read_card(folder)
     spaces = {

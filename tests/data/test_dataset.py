@@ -506,3 +506,11 @@ def test_columns_that_are_not_text_are_refused(folder):
     (folder / "columns.csv").write_bytes(b"\xff\xfe\x00")
     dataset = load_dataset(folder)
     assert message(lambda: dataset.columns).endswith("is not UTF-8: save it as UTF-8")
+
+
+def test_a_dataset_is_found_where_a_folder_of_its_name_lies(tmp_path, monkeypatch):
+    (tmp_path / "digits").mkdir()  # as the pictures that a dataset was made from
+    monkeypatch.chdir(tmp_path)
+    assert load_dataset("digits").num_samples == 1797
+    with pytest.raises(InputError, match="no spaces"):
+        load_dataset("./digits").default_pair  # noqa: B018
