@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,18 @@ def test_no_file_is_loaded_unrestricted() -> None:
 )
 def test_unsafe_loading_is_noticed(code: str) -> None:
     assert any(re.search(unsafe, code) for unsafe in UNSAFE)
+
+
+# --- the wheel ---------------------------------------------------------------------------------
+
+
+def test_the_wheel_holds_every_file_that_the_pages_read() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    held = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    files = [path for path in (ROOT / "assets").iterdir() if path.suffix in (".css", ".js", ".png")]
+    assert len(files) > 5
+    for path in files:
+        assert held[f"assets/{path.name}"] == f"hume/_app/assets/{path.name}"
 
 
 # --- the embedded data -----------------------------------------------------------------------------

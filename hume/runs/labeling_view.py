@@ -17,7 +17,8 @@ from hume.runs.refinement import Refinement
 from hume.runs.review_state import Review
 from hume.runs.seed_view import SeedView
 
-OF_LABELING = ("corrected", "classifier", "margin", "vote", "match", "right", "expected", "_rankings")  # what answers change
+# What answers change.
+OF_LABELING = ("corrected", "classifier", "margin", "vote", "match", "right", "expected", "_rankings")
 
 
 class LabelingView(SeedView):
@@ -107,7 +108,7 @@ class LabelingView(SeedView):
 
     @cached_property
     def margin(self) -> NDArray[np.float32] | None:
-        """(N,) the log odds of each sample's two most probable classes, nats; None where there is no such classifier."""
+        """(N,) the log odds of each sample's two most probable classes, nats; None where there is no classifier."""
         if self.corrected is not None:
             return self.corrected.margin
         return None if self.final is None else self.stage.margin(self.final.model)
