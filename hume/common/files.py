@@ -5,18 +5,21 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import time
 
 from filelock import Timeout
 
 from hume.common.errors import RunError
 
+PART = ".part-"  # begins the name of what is not complete yet
+
 
 @contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
     """A temporary name next to `path` for an unfinished file or folder; removed after the block unless renamed."""
-    part = path.with_name(f".part-{uuid.uuid4().hex}")
+    part = path.with_name(f"{PART}{uuid.uuid4().hex}")
     try:
         yield part
     finally:
@@ -48,6 +51,29 @@ def write_atomically(path: Path, content: bytes, *, flush: bool = True) -> None:
     """Write or replace a file; `flush` as in `atomically`."""
     with atomically(path, flush=flush) as part, part.open("xb") as file:
         file.write(content)
+
+
+def sweep(folder: Path, older_than: float) -> None:
+    """Remove what killed processes left unfinished below a folder, so many seconds ago or longer.
+
+    A younger one, or a folder with a younger file, may be in use; one that vanishes meanwhile was removed by another.
+    """
+    limit = time() - older_than
+    with suppress(OSError):
+        for left in list(folder.rglob(f"{PART}*")):
+            remove_stale(left, limit)
+
+
+def remove_stale(left: Path, limit: float) -> None:
+    """Remove a file or folder if it, and every file in it, was last changed before a time."""
+    with suppress(OSError):
+        inside = (path for path in left.rglob("*") if path.is_symlink() or not path.is_dir())
+        if not all(path.lstat().st_mtime < limit for path in (left, *inside)):
+            return
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink()
 
 
 @contextmanager

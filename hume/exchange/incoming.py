@@ -10,10 +10,10 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
+from hume.common import files
 from hume.common.errors import InputError
 from hume.common.formatting import count
 from hume.common.progress import Progress, part
@@ -155,24 +155,10 @@ def _import_release(
 
 
 def sweep(store: Store) -> None:
-    """Remove the leftovers of imports, uploads and new runs that were killed a day ago or longer.
-
-    A folder with a younger file may still be in use; a folder that vanishes meanwhile was removed by another process.
-    """
-    limit = time() - STALE.total_seconds()
-    for folder, pattern in (
-        *((root, pattern) for root in store.dataset_roots for pattern in (f"{UNPACKED}*", ".part-*")),
-        (store.home / "runs", ".part-*"),
-        (store.home / UPLOADS, "*"),
-    ):
+    """Remove the leftovers of imports, uploads, new runs and unfinished files that were killed a day ago or longer."""
+    age = STALE.total_seconds()
+    files.sweep(store.home, age)
+    for folder, pattern in (*((root, f"{UNPACKED}*") for root in store.dataset_roots), (store.home / UPLOADS, "*")):
         with suppress(OSError):
             for left in list(folder.glob(pattern)):
-                with suppress(OSError):
-                    if _is_stale(left, limit):
-                        shutil.rmtree(left, ignore_errors=True)
-
-
-def _is_stale(folder: Path, limit: float) -> bool:
-    """Whether a folder and every file in it was last changed before a time."""
-    inside = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return all(path.lstat().st_mtime < limit for path in (folder, *inside))
+                files.remove_stale(left, time() - age)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hume.common.csv_files import csv_bytes
 from hume.common.errors import HumeError, RunError
+from hume.common.files import PART
 from hume.runs import review
 from hume.runs.findings import LABEL_COLUMNS, Findings
 from hume.runs.record import check_folder
@@ -58,7 +59,7 @@ def _files(run: Run, trajectories: bool) -> Iterator[tuple[str, bytes]]:
             continue
         for name in names:
             path = Path(folder, name)
-            if path.is_symlink() or not path.is_file() or name.startswith(".part-") or _is_lock(name):
+            if path.is_symlink() or not path.is_file() or name.startswith(PART) or _is_lock(name):
                 continue
             try:
                 yield path.relative_to(run.folder).as_posix(), path.read_bytes()

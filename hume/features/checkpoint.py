@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError, RunError
-from hume.common.files import disk_errors, write_atomically
+from hume.common.files import PART, disk_errors, write_atomically
 from hume.data.feature_files import write_npy_header
 
 SAVED_EVERY = 3.0  # seconds
@@ -105,7 +105,7 @@ class Work:
     def _widen(self) -> None:
         """Continue in float32 after a value beyond float16's range; earlier rows stay rounded to float16."""
         half, record = len(self._header()), self.record
-        widened = self.array.with_name(f".part-{record.key}")
+        widened = self.array.with_name(f"{PART}{record.key}")
         with disk_errors(self.array.parent.parent), widened.open("wb") as file:
             self.dtype = np.dtype(np.float32)
             file.write(self._header())

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hume.common.files import disk_errors
+from hume.common.files import disk_errors, sweep
 from hume.common.progress import Progress
 from hume.runs.record import Record
 from hume.runs.request import write_request
 
 if TYPE_CHECKING:
     from hume.engine.search import Step
+
+LEFTOVER = 60.0  # seconds after which a file that is not complete has been left by a process that was killed
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,4 +69,5 @@ class Run(Record):
                 return self.scores()
             from hume.runs import execution
 
+            sweep(self.folder, LEFTOVER)
             return execution.execute(self, search, record, on_step, on_fold, on_refine)

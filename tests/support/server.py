@@ -37,6 +37,12 @@ class AppServer:
         return [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
 
     @property
+    def pid(self) -> int:
+        """Of the server's process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def environment(self) -> dict[str, str]:
         """What a command needs to work on the same home."""
         return {

@@ -1,0 +1,263 @@
+"""Twenty tabs, background work, a second server, a kill: `python -m benchmarks.soak`, in ten minutes.
+
+    python -m benchmarks.soak --minutes 1     # a smoke test
+
+Starts the app on a new home folder with a finished run on the embedded Fashion-MNIST images. Twenty tabs of a real
+browser go round all pages, some of them on a second server of the same home, while searches, imports of a zip and
+computations of a map follow one another. A run is renamed, then deleted, under a tab that shows it; the command line
+works on the same home; after three tenths of the time the first server is killed and started again.
+
+Prints a Markdown table, a line at the start and every minute: pages that were shown, errors, and of the first server
+its resident memory, open files and threads. An error is a message of Streamlit or a traceback on a page, an error in
+the browser's console, a request to another machine, an answer of status 500 or above, a page that does not come to
+rest in two minutes, or a command that fails. Ends with status 1 where there is an error, or where the memory of the
+last server grew by 5 % or more after its first minute.
+"""
+
+import argparse
+import io
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image
+from playwright.sync_api import Browser, Error, Response
+
+from benchmarks.pages import RUN, make_run
+from hume import Store
+from tests.support.chromium import PAGES, Watch, browser, open_page, settle
+from tests.support.server import ROOT, AppServer
+
+TABS, ON_SECOND = 20, 3
+ADDRESSES = (*PAGES, "data", "compare", "learn")
+AT_REST = 120.0  # seconds in which a page comes to rest
+KILL_AT = 0.3  # of the time
+MOST_GROWTH = 0.05
+COMMAND_EVERY = 10.0  # seconds
+COMMANDS = (("list",), ("show", RUN, "--json"), ("datasets",), ("--help",), ("modes", RUN))
+_SHOWN = """
+() => {
+  const app = document.querySelector('[data-testid="stApp"]')
+  return {
+    rests: app?.dataset.testScriptState === "notRunning" && app.dataset.testConnectionState === "CONNECTED"
+      && !document.querySelector('[data-testid="stSkeleton"]'),
+    wrong: [...document.querySelectorAll('[data-testid="stException"]')].map(each => each.innerText.slice(0, 500)),
+    traceback: document.body?.innerText.includes("Traceback (most recent") ?? false,
+  }
+}
+"""
+
+_CLICK = """
+address => {
+  const link = document.querySelector(`[data-testid="stSidebarNavLink"][href$="${address}"]`)
+  link?.click()
+  return link !== null
+}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10)
+    minutes = parser.parse_args().minutes
+    with tempfile.TemporaryDirectory() as folder, browser() as chromium:
+        home = Path(folder) / "home"
+        make_run(home)
+        with AppServer(home) as server, AppServer(home) as second:
+            soak = Soak(chromium, server, second)
+            soak.go(60 * minutes)
+    sys.exit(soak.verdict())
+
+
+class Tab:
+    """One reader, who goes from page to page."""
+
+    def __init__(self, chromium: Browser, server: AppServer, seed: int):
+        self.page, self.server = open_page(chromium), server
+        self.watch = Watch(self.page)
+        self.page.on("response", self._response)
+        self._random = random.Random(seed)
+        self._since = 0.0  # when the page was asked for, 0 where none is
+        self._address = ""
+
+    def turn(self) -> bool:
+        """Look at the page, and go to another once it rests; whether a page was shown."""
+        try:
+            shown = None if not self._since else self.page.evaluate(_SHOWN)
+        except Error:  # it is between two pages
+            shown = {"rests": False, "wrong": [], "traceback": False}
+        if shown is None:
+            self.go(self._random.choice(ADDRESSES))
+            return False
+        if shown["wrong"] or shown["traceback"]:
+            self.note(f"{self.page.url}: {' '.join(shown['wrong']) or 'a traceback'}")
+        late = time.monotonic() - self._since > AT_REST
+        if late and not shown["rests"]:
+            self.note(f"{self.page.url} does not come to rest")
+        if shown["rests"] or late:
+            self.go(self._random.choice([address for address in ADDRESSES if address != self._address]))
+        return bool(shown["rests"])
+
+    def go(self, address: str, query: str = f"run={RUN}") -> None:
+        """Ask for a page, by a click on its link where it has one and half of the time, else by its address."""
+        self._address, self._since = address, time.monotonic()
+        by_link = query == f"run={RUN}" and self._random.random() < 0.5
+        try:
+            if not (by_link and self.page.evaluate(_CLICK, f"/{address}")):
+                self.page.goto(f"{self.server.url}/{address}?{query}", wait_until="commit")
+        except Error as error:
+            self.note(f"{address}: {error.message.splitlines()[0]}")
+
+    def note(self, problem: str) -> None:
+        self.watch.problems.append(problem)
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 500:
+            self.note(f"status {response.status} of {response.url}")
+
+
+class Soak:
+    """The tabs, the work behind them, and what is measured."""
+
+    def __init__(self, chromium: Browser, server: AppServer, second: AppServer):
+        self.server, self.store = server, Store(server.home)
+        self.tabs = [Tab(chromium, second if i < ON_SECOND else server, i) for i in range(TABS)]
+        self.worker = Tab(chromium, server, TABS)
+        self.shown, self.errors = 0, Counter[str]()
+        self.memory: list[float] = []  # of the server since it was started
+        self._commands = self._command_line()
+
+    def go(self, seconds: float) -> None:
+        print("| minute | pages shown | errors | memory, MB | of its processes, MB | open files | threads | |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+        begun, minute, kill_at = time.monotonic(), 0, KILL_AT * seconds
+        self._report(0, "start")
+        self._work(0)
+        while (passed := time.monotonic() - begun) < seconds:
+            if passed > kill_at:
+                kill_at = float("inf")
+                self._kill()
+                self._report((time.monotonic() - begun) / 60, "killed and started again")
+            elif passed > 60 * (minute + 1):
+                minute += 1
+                self._report(passed / 60)
+                self._work(minute)
+            for tab in self.tabs:
+                self.shown += tab.turn()
+            next(self._commands)
+            self._collect()
+        self._report((time.monotonic() - begun) / 60, "end")
+
+    def verdict(self) -> int:
+        """Say how much memory the last server gained after its first minute; 1 where something is not as it should."""
+        growth = self.memory[-1] / self.memory[1] - 1 if len(self.memory) > 2 else 0.0
+        print(f"\nmemory after the first minute of the last server: {growth:+.1%}")
+        for error, number in self.errors.most_common():
+            print(f"{number} × {error}")
+        return int(bool(self.errors) or growth >= MOST_GROWTH)
+
+    # --- what goes on behind the tabs ------------------------------------------------------------------
+
+    def _work(self, minute: int) -> None:
+        """Have a search, an import and a map under way, and a run that changes under a tab."""
+        if not any(run.state == "running" for run in self.store.runs()):
+            self._press("search?dataset=fashion-mnist", re.compile("Launch .* seeds"))
+        self._import(minute)
+        for made in self.server.home.glob("maps/*.safetensors"):
+            made.unlink(missing_ok=True)
+        self.tabs[-1].go("explore", f"run={RUN}&map=both")
+        name, last = f"shown-{minute}", f"shown-{minute - 1}-again"
+        if last in self.store.names():
+            self.tabs[-2].go("explore", f"run={last}")
+            self.store.delete(last)
+        shutil.copytree(self.store.open(RUN).folder, self.store.home / "trash" / name)
+        self.store.restore(name)
+        self.tabs[-3].go("explore", f"run={name}")
+        self.store.rename(name, f"{name}-again")
+
+    def _press(self, address: str, button: re.Pattern[str]) -> None:
+        page = self.worker.page
+        page.goto(f"{self.server.url}/{address}")
+        settle(page)
+        page.get_by_role("button", name=button).first.click()
+
+    def _import(self, minute: int) -> None:
+        page, name = self.worker.page, f"wardrobe-{minute}"
+        page.goto(f"{self.server.url}/data?ways_in=Upload")
+        settle(page)
+        page.locator('input[type="file"]').set_input_files(_archive(self.server.home.parent / f"{name}.zip"))
+        page.get_by_role("button", name="Add", exact=True).click()
+
+    def _command_line(self) -> Iterator[None]:
+        """One command after the other, without waiting for any."""
+        for words in cycle(COMMANDS):
+            began = time.monotonic()
+            with tempfile.TemporaryFile() as said:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "hume", *words], cwd=ROOT, env=self.server.environment, stdout=said,
+                    stderr=subprocess.STDOUT,
+                )  # fmt: skip
+                while process.poll() is None or time.monotonic() - began < COMMAND_EVERY:
+                    yield
+                if process.returncode:
+                    said.seek(0)
+                    self.errors[f"hume {' '.join(words)}: {said.read().decode()[-500:]}"] += 1
+
+    def _kill(self) -> None:
+        """End the server as a crash would, and start it again; its tabs find it again by themselves."""
+        self._collect()
+        self.server.kill()
+        self.server.start()
+        self.memory.clear()
+        until = time.monotonic() + 20
+        while time.monotonic() < until:  # they were refused while it was away
+            self.worker.page.wait_for_timeout(500)
+        for tab in self._on_server():
+            tab.watch.forgive()
+
+    # --- what is measured ------------------------------------------------------------------------------
+
+    def _on_server(self) -> list[Tab]:
+        return [tab for tab in (*self.tabs, self.worker) if tab.server is self.server]
+
+    def _collect(self) -> None:
+        for tab in (*self.tabs, self.worker):
+            self.errors.update(re.sub(r"127\.0\.0\.1:\d+", "server", problem) for problem in tab.watch.problems)
+            tab.watch.forgive()
+
+    def _report(self, minute: float, remark: str = "") -> None:
+        process = psutil.Process(self.server.pid)
+        own = process.memory_info().rss / 1e6
+        self.memory.append(own)
+        others = sum(each.memory_info().rss for each in process.children(recursive=True)) / 1e6
+        print(
+            f"| {minute:.1f} | {self.shown} | {self.errors.total()} | {own:.0f} | {others:.0f} | {process.num_fds()} "
+            f"| {process.num_threads()} | {remark} |",
+            flush=True,
+        )
+
+
+def _archive(path: Path) -> Path:
+    """A zip of two classes of small pictures."""
+    pixels = np.load(ROOT / "assets" / "datasets" / "digits" / "images.npz")["images"]
+    with zipfile.ZipFile(path, "w") as made:
+        for i in range(200):
+            content = io.BytesIO()
+            Image.fromarray(pixels[i]).save(content, "PNG")
+            made.writestr(f"{path.stem}/{'even' if i % 2 else 'odd'}/{i:03d}.png", content.getvalue())
+    return path
+
+
+if __name__ == "__main__":
+    main()
