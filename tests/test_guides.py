@@ -43,7 +43,7 @@ REASONS = {
     "needs Docker",
     "needs Docker and a GPU",
 }
-SLOW = {"my-images.md", "uneven-classes.md", "number-of-classes.md", "README.md"}
+SLOW = {"no-labels.md", "my-images.md", "uneven-classes.md", "number-of-classes.md", "README.md"}
 
 
 def blocks(page):
