@@ -72,5 +72,5 @@ def _check_port(address: str, port: int) -> None:
             probe.bind((address, port))
         except OSError as error:
             raise InputError(
-                f"port {port} of {address} is not free ({error.strerror}): choose another one by --port"
+                f"port {port} of {address} cannot be used ({error.strerror}): choose another one by --port"
             ) from None

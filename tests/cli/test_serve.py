@@ -47,7 +47,7 @@ def test_the_app_of_the_checkout_listens_on_this_machine_alone(tmp_path, started
 def test_a_taken_port_is_named(tmp_path, started):
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
-        check_refusal(call(tmp_path / "home", "app", "--port", taken), taken, "not free", "--port")
+        check_refusal(call(tmp_path / "home", "app", "--port", taken), taken, "Address already in use", "--port")
     assert not started
 
 
