@@ -1,9 +1,11 @@
 """`hume app` starts the pages, or says in one sentence why it cannot."""
 
+import inspect
 import json
 import os
 import socket
 import sys
+import tomllib
 
 import pytest
 
@@ -85,3 +87,21 @@ def test_a_run_marks_its_home(tmp_path):
 
 def test_the_version_is_told(tmp_path):
     assert call(tmp_path, "--version") == (0, f"hume-explorer {hume.__version__}\n", "")
+
+
+def test_the_container_serves_all_of_its_addresses_on_its_own_port(tmp_path, started, port):
+    lines = dict(line.split(" ", 1) for line in (ROOT / "Dockerfile").read_text().splitlines() if line[:1].isupper())
+    words = json.loads(lines["ENTRYPOINT"]) + json.loads(lines["CMD"])
+    assert (words[0], lines["EXPOSE"]) == ("hume", "8501")
+    assert call(tmp_path / "home", *words[1:], "--port", port)[0] == 0
+    [(arguments, _)] = started
+    assert arguments[arguments.index("--server.address") + 1] == "0.0.0.0"
+    assert inspect.signature(serve.serve).parameters["port"].default == 8501
+
+
+def test_the_container_is_given_all_that_the_wheel_is_made_of():
+    given = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    held = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    files = {*held["packages"], *held["force-include"], project["project"]["readme"], "pyproject.toml", "LICENSE"}
+    assert {file.partition("/")[0] for file in files} == given
