@@ -1,4 +1,4 @@
-"""Whether an iteration's time is linear in the number of seeds and of rows of a split."""
+"""Whether an iteration's time is linear in the number of seeds, of rows of a split and of classes."""
 
 from dataclasses import dataclass, replace
 
@@ -9,6 +9,8 @@ from benchmarks.speed.searches import begin, fast, pace
 
 SEEDS = (10, 20, 50, 100, 200)
 ROWS = (1000, 2000, 3000, 6000)
+CLASSES = (5, 10, 20, 50, 100)
+SEEDS_OF_CLASSES = 10  # as many as fit at 100 classes
 
 
 @dataclass(frozen=True)
@@ -50,3 +52,13 @@ def against_rows(job: Job) -> Line:
         split = replace(config, num_train=size - size // 3, num_test=size // 3)
         seconds.append(pace(begin(job, split, solver, dataset, job.num_seeds)[1], job.device))
     return Line("rows per split", sizes, tuple(seconds))
+
+
+def against_classes(job: Job) -> Line:
+    """Splits as in the preset `fast` for the data's own number of classes; few seeds."""
+    dataset, config, solver = fast(job, patience=None)
+    seconds = []
+    for number in CLASSES:
+        some = replace(config, num_classes=number)
+        seconds.append(pace(begin(job, some, solver, dataset, SEEDS_OF_CLASSES)[1], job.device))
+    return Line("classes", CLASSES, tuple(seconds))

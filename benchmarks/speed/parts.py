@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.speed.job import Job, Measured
-from benchmarks.speed.lines import Line, against_rows, against_seeds
+from benchmarks.speed.lines import Line, against_classes, against_rows, against_seeds
 from benchmarks.speed.scoring import (
     kmeans,
     neighbors,
@@ -37,7 +37,11 @@ PARTS: dict[str, Callable[[Job], Measured]] = {
     "judged-like": partial(judged, name="Implicit, λ = 1/(α m)", solver=Implicit.like(Unrolled())),
     "judged-fast": partial(judged, name="Implicit, as preset", solver=Implicit()),
 }
-LINES: dict[str, Callable[[Job], Line]] = {"against-seeds": against_seeds, "against-rows": against_rows}
+LINES: dict[str, Callable[[Job], Line]] = {
+    "against-seeds": against_seeds,
+    "against-rows": against_rows,
+    "against-classes": against_classes,
+}
 NEEDED = {
     "scores": "search",
     "sklearn-scores": "search",

@@ -75,7 +75,7 @@ SIZES = {
         (
             *("reference", "unrolled", "search-float32", "search", "iteration-float32", "iteration"),
             *("scores", "sklearn-scores", "neighbors", "sklearn-neighbors", "vote", "refinement", "kmeans", "turtle"),
-            *("against-seeds", "against-rows"),
+            *("against-seeds", "against-rows", "against-classes"),
         ),
     ),
     "cifar": Size(
