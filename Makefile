@@ -43,7 +43,7 @@ screenshots: .venv/.installed-dev browser
 # The site: site/index.html opens without a server; its search needs one: python3 -m http.server -d site.
 docs: install
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
-	$(PY) -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 # The tests drive the app in a real browser: the machine's own, else Debian's.
 .PHONY: browser
