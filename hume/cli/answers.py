@@ -10,6 +10,7 @@ from hume.cli.base import command, print_table
 from hume.cli.options import RunName
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError
+from hume.common.files import regular
 from hume.common.formatting import count
 from hume.reporting import review_sentences
 from hume.runs import answers_csv, history, joining
@@ -49,9 +50,9 @@ def answers(
 
 def _import(answering: Answering, path: Path, by: str | None) -> None:
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): give a CSV file") from None
+        raise InputError(f"{path} cannot be read ({error.strerror or error}): give a CSV file") from None
     joined = joining.join(answering, content, by or path.stem)
     print(f"{count(joined.added, 'answer')} added, {joined.known:,} known already")
     if joined.cleared:

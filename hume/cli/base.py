@@ -85,9 +85,14 @@ def main() -> None:
         if not hasattr(error, "format_message"):
             raise
         message = " ".join(error.format_message().split()).rstrip(".")
-        print(f"error: {message}: see --help", file=sys.stderr)
+        print(f"error: {_on_one_line(message)}: see --help", file=sys.stderr)
         status = 2
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _on_one_line(message: str) -> str:
+    """A message with names as they are, but for what would break the line, or steer or stop a terminal."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in message)
 
 
 def command(name: str, *, hidden: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -106,12 +111,16 @@ def command(name: str, *, hidden: bool = False) -> Callable[[Callable[P, R]], Ca
             except KeyboardInterrupt:
                 message = "stopped; finished seeds are saved, `python -m hume list` names the run to resume"
             except (MemoryError, RuntimeError) as error:  # torch has no class of its own for memory on the CPU
-                if not out_of_memory(error):
+                message = str(error)
+                if not out_of_memory(error) and not message.startswith("Symlink loop"):  # Python before 3.13
                     raise
-                message = "out of memory: use fewer seeds, a smaller split or smaller batches"
+                if out_of_memory(error):
+                    message = "out of memory: use fewer seeds, a smaller split or smaller batches"
+            except UnicodeEncodeError as error:  # of paths, which may be any bytes
+                message = f"{error.object} is not UTF-8: give it another name"
             except OSError as error:
                 message = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
-            print(f"error: {message}", file=sys.stderr)
+            print(f"error: {_on_one_line(message)}", file=sys.stderr)
             raise typer.Exit(2)
 
         return wrapped

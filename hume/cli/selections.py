@@ -10,6 +10,7 @@ from hume.cli.base import command, print_table
 from hume.cli.options import RunName
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError
+from hume.common.files import regular
 from hume.common.formatting import count
 from hume.runs import review, selections
 from hume.runs.run import Run
@@ -62,9 +63,9 @@ def _import(run: Run, path: Path) -> None:
 
     found = Findings(run)
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): give a CSV file") from None
+        raise InputError(f"{path} cannot be read ({error.strerror or error}): give a CSV file") from None
     rows = selections_csv.read(content, run, found.dataset)
     selections.keep(run, path.stem, rows, num_samples=found.dataset.num_samples)
     print(f"{count(len(rows), 'sample')} kept as {path.stem}")

@@ -118,19 +118,22 @@ def show(run: RunName, as_json: AsJson = False) -> None:
 def list_runs() -> None:
     """All runs, the newest first."""
     table = Table("run", "state", "seeds", "dataset", "φ1", "φ2", "vote ACC", "created", box=None)
-    store = Store()
+    store, damaged = Store(), []
     for name in store.names():
         try:
             run = store.open(name)
-        except RunError:
+            request, state = run.request, run.state
+            acc = run.scores()["vote"]["acc"] if state == "finished" else None
+        except RunError as error:
             table.add_row(name, "damaged")
+            damaged.append(str(error))
             continue
-        request, state = run.request, run.state
-        acc = run.scores()["vote"]["acc"] if state == "finished" else None
         seeds = f"{len(run.finished_seeds)}/{len(request.seeds)}"
         shown = "–" if acc is None else f"{acc:.3f}"
         table.add_row(run.name, state, seeds, request.dataset, request.phi1, request.phi2, shown, request.created)
     print_table(table)
+    for reason in damaged:
+        print(f"damaged: {reason}")
 
 
 @command("datasets")

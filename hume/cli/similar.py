@@ -12,6 +12,7 @@ from hume.cli.options import AsJson, Labeling, ModeNumber, RunName
 from hume.common import devices
 from hume.common.csv_files import write_csv
 from hume.common.errors import InputError
+from hume.common.files import regular
 from hume.common.formatting import number as rounded
 from hume.reporting import similar_sentences
 from hume.runs import review, similar
@@ -71,7 +72,7 @@ def propose_names(
 
     found = Findings(Store().open(run), labeling, mode)
     try:
-        given = words.read_text(encoding="utf-8-sig").splitlines()
+        given = regular(words).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InputError(f"{words} is not a text file in UTF-8: save it as one, with a word a line") from None
     proposed = similar_new.propose_names(found, given, device=devices.choose_device(device))

@@ -29,6 +29,13 @@ def unfinished(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def regular(path: Path) -> Path:
+    """The path of a file, or of nothing; raises OSError for a folder, and for a device or a pipe, which may block."""
+    if path.exists() and not path.is_file():
+        raise OSError("it is a folder, a device or a pipe")
+    return path
+
+
 @contextmanager
 def atomically(path: Path, *, flush: bool = False) -> Iterator[Path]:
     """The name of a file to write, which replaces `path` when the block succeeds; else `path` stays as it was.
@@ -36,7 +43,11 @@ def atomically(path: Path, *, flush: bool = False) -> Iterator[Path]:
     A link is followed, and what is no file, as a device or a pipe, is never replaced: then it raises OSError.
     flush: wait for the disk first; otherwise a power cut may truncate the file.
     """
-    path = path.resolve() if path.is_symlink() else path
+    if path.is_symlink():
+        try:
+            path = path.resolve()
+        except RuntimeError:  # what Python before 3.13 raises for a link that leads to itself
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
     if path.exists() and not path.is_file():
         raise OSError(errno.EEXIST, "it is a folder, a device or a pipe", str(path))
     with unfinished(path) as part:

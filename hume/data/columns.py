@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
-from hume.common.files import write_atomically
+from hume.common.files import regular, write_atomically
 
 Column = NDArray[Any]
 Columns = dict[str, Column]
@@ -30,10 +30,12 @@ def load_columns(path: Path, num_samples: int) -> Columns:
     Raises InputError, with the number of the line, for a file that does not have one cell per name and sample.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with regular(path).open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file))
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8: save it as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}): write it again") from None
     except csv.Error as error:
         raise InputError(f"{path} is not a CSV file ({error}): write it again") from None
     names = [name.strip() for name in lines[0]] if lines else []

@@ -15,8 +15,8 @@ the row.
 """
 
 import hashlib
-import json
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.common.files import regular
+from hume.data.cards import read_card
 from hume.data.columns import Columns, load_columns
 from hume.data.features import Features, refuse_not_finite, spread_over
 from hume.data.npy_files import load_array, open_features, read_npy
@@ -110,8 +112,20 @@ class Dataset:
         if (self.folder / "images.npy").exists():
             return load_array(self.folder / "images.npy")
         if (self.folder / "images.npz").exists():
-            with zipfile.ZipFile(self.folder / "images.npz") as archive, archive.open("images.npy") as file:
-                return read_npy(file)
+            path = self.folder / "images.npz"
+            try:
+                with zipfile.ZipFile(regular(path)) as archive, archive.open("images.npy") as file:
+                    return read_npy(file)
+            except (
+                ValueError,
+                KeyError,
+                EOFError,
+                OSError,
+                NotImplementedError,
+                zlib.error,
+                zipfile.BadZipFile,
+            ) as error:
+                raise InputError(f"{path} cannot be read ({error}): write it again") from None
         return None
 
     @cached_property
@@ -124,9 +138,11 @@ class Dataset:
             return None
         path = self.folder / "files.txt"
         try:
-            names = path.read_text(encoding="utf-8-sig").splitlines()
+            names = regular(path).read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError:
             raise InputError(f"{path} is not UTF-8: save it as UTF-8") from None
+        except OSError as error:
+            raise InputError(f"{path} cannot be read ({error.strerror or error}): write it again") from None
         if len(names) != self.num_samples:
             raise InputError(f"{path} has {len(names)} lines: give one for each of the {self.num_samples} rows")
         return names
@@ -264,20 +280,6 @@ def dataset_folders(roots: list[Path] | None = None) -> list[Path]:
     parents = [parent for parent in (embedded, *(roots or [])) if parent is not None and parent.is_dir()]
     folders = [folder for parent in parents for folder in sorted(parent.iterdir()) if (folder / "spaces").is_dir()]
     return [folder for folder in folders if not folder.name.startswith(".")]
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """Read a dataset's card.json, empty if there is none; raises InputError when it is damaged."""
-    path = folder / "card.json"
-    if not path.exists():
-        return {}
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}): fix or remove it") from None
-    if not isinstance(card, dict):
-        raise InputError(f"{path} must hold one JSON object: fix or remove it")
-    return card
 
 
 def _provenance(card: dict[str, Any], space: str) -> dict[str, str]:

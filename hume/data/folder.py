@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from hume.common.errors import InputError
 from hume.common.files import atomically, disk_errors, unfinished, write_atomically
-from hume.data.dataset import Dataset, dataset_folders, load_dataset, read_card
+from hume.data.cards import read_card
+from hume.data.dataset import Dataset, dataset_folders, load_dataset
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 DIGEST_BYTES = 16
@@ -66,10 +67,9 @@ class DatasetFolder:
             self._change_card(change)
 
     def _change_card(self, change: Callable[[dict[str, Any]], None]) -> None:
-        path = self.path / "card.json"
-        card = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        card = self.card()
         change(card)
-        write_atomically(path, f"{json.dumps(card, indent=2, ensure_ascii=False)}\n".encode())
+        write_atomically(self.path / "card.json", f"{json.dumps(card, indent=2, ensure_ascii=False)}\n".encode())
 
     # --- spaces ------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ import errno
 import io
 import math
 import re
+import tokenize
+import zipfile
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -19,6 +21,8 @@ PLAIN_HEADER = re.compile(
     rb"\{'descr': '(?P<descr>[<>|][biufcSU?]\d+)', 'fortran_order': (?P<by_column>True|False), "
     rb"'shape': \((?P<shape>[\d, ]*)\), \}\s*"
 )
+# What numpy and Python's parser raise for a header that is none.
+HEADER_ERRORS = (TypeError, OverflowError, SyntaxError, tokenize.TokenError, RecursionError)
 LARGE_BYTES = 2**30  # larger files are neither mapped nor read when they are opened
 MAPPED_SHARE = 1 / 8  # of the free memory that one memory map may take
 AS_ROWS = "save it row by row, with numpy.save(path, numpy.ascontiguousarray(features))"
@@ -42,12 +46,19 @@ def read_npy_header(file: IO[bytes], most: int = 2**20) -> tuple[tuple[int, ...]
     plain = PLAIN_HEADER.fullmatch(header)
     if plain is None:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, by_column, dtype = read(io.BytesIO(length + header))
+        try:
+            shape, by_column, dtype = read(io.BytesIO(length + header))
+        except HEADER_ERRORS as error:
+            raise ValueError(f"its header cannot be read ({str(error)[:80]})") from None
         if any(type(length) is not int or length < 0 for length in shape):
             raise ValueError(f"its shape is {shape}")
         return tuple(shape), by_column, dtype
     numbers = re.findall(rb"\d+", plain["shape"])
-    return tuple(map(int, numbers)), plain["by_column"] == b"True", np.dtype(plain["descr"].decode())
+    try:
+        dtype = np.dtype(plain["descr"].decode())
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    return tuple(map(int, numbers)), plain["by_column"] == b"True", dtype
 
 
 def read_npy(file: IO[bytes]) -> NDArray[Any]:
@@ -175,7 +186,7 @@ def load_array(path: Path) -> NDArray[Any]:
         raise InputError(f"{path} is a folder: name a .npy file in it") from None
     except PermissionError:
         raise InputError(f"{path} may not be read: check its permissions") from None
-    except (ValueError, TypeError, OverflowError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, *HEADER_ERRORS) as error:
         raise InputError(_load_problem(path, error)) from None
     if not isinstance(array, np.ndarray):
         array.close()
@@ -205,4 +216,4 @@ def _load_problem(path: Path, error: Exception) -> str:
         return f"{path} is not a .npy file: save the features with numpy.save"
     if "object" in str(error).lower() or "pickle" in str(error).lower():
         return f"{path} holds pickled Python objects, which are never loaded: save a plain floating-point array"
-    return f"{path} is cut short or damaged ({error}): write it again"
+    return f"{path} is cut short or damaged ({str(error)[:80]}): write it again"

@@ -141,7 +141,8 @@ def _detect_file(
 
 def detect_folder(path: Path, roots: list[Path] | None, meaning: Meaning | None = None) -> DetectedFormat:
     from hume.data.importers.arrays.shards import series_in
-    from hume.data.importers.hugging_face import holds_images, is_saved, parquet_files
+    from hume.data.importers.hugging_face import holds_images, parquet_files
+    from hume.data.importers.saved_to_disk import is_saved
 
     release = scan_release(path) if is_release(path) else None
     if release is not None and release.datasets:

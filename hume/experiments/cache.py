@@ -21,7 +21,7 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from hume.common.files import disk_errors, write_atomically
+from hume.common.files import disk_errors, regular, write_atomically
 
 Kind: TypeAlias = Literal["comparisons", "ablations", "class-counts", "students", "phi1-scores"]
 Content: TypeAlias = tuple[dict[str, NDArray[Any]], dict[str, str]]  # arrays and tags
@@ -41,7 +41,7 @@ class Cache:
     def read(self, entry: str) -> Content | None:
         """The arrays and tags of an entry; None where it is missing or damaged."""
         try:
-            with safetensors.safe_open(self._path(entry), framework="numpy") as file:
+            with safetensors.safe_open(regular(self._path(entry)), framework="numpy") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
         except (OSError, safetensors.SafetensorError, ValueError):
             return None

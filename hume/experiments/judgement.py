@@ -5,13 +5,12 @@ trust-<view>.json   verdict, evidence and the agreement of neighbours; view: ref
 It is of no more use once the run is scored again or the rule has changed.
 """
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from hume.common.json_files import read_json
 from hume.evaluation.metrics import Correlation
 from hume.runs.request import View
 from hume.runs.run import Run
@@ -54,34 +53,31 @@ class Judgement:
     evidence: tuple[Evidence, ...]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The file of a judgement."""
+
+    scored: list[Any]
+    verdict: Verdict
+    about: Subject
+    evidence: tuple[Evidence, ...]
+    neighbor_agreement: list[float] | None
+    shared_neighbors: float | None
+
+
 def read(run: Run, view: View) -> Judgement | None:
     """The judgement of a run's view so far; None where there is none that is still of use."""
-    known = content(run, view)
-    if known is None:
-        return None
-    with suppress(KeyError, TypeError):
-        return Judgement(
-            verdict=known["verdict"],
-            about=known["about"],
-            evidence=tuple(_evidence(item) for item in known["evidence"]),
-        )
-    return None
+    known = kept(run, view)
+    return None if known is None else Judgement(verdict=known.verdict, about=known.about, evidence=known.evidence)
 
 
-def _evidence(item: dict[str, Any]) -> Evidence:
-    ranks = item["correlation"]
-    return Evidence(
-        item["key"], item["kind"], item["supports"], item["values"], None if ranks is None else Correlation(**ranks)
-    )
-
-
-def content(run: Run, view: View) -> dict[str, Any] | None:
+def kept(run: Run, view: View) -> Kept | None:
     """What is on disk, if it is of these scores and this rule."""
     try:
-        known = json.loads((run.folder / name(view)).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = read_json(run.folder / name(view), Kept)
+    except (FileNotFoundError, ValueError):
         return None
-    return known if isinstance(known, dict) and known.get("scored") == scored(run) else None
+    return known if known.scored == scored(run) else None
 
 
 def name(view: View) -> str:

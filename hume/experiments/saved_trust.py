@@ -49,26 +49,24 @@ def expected_seconds(run: Run) -> float:
 
 def measured_before(findings: Findings) -> Measured | None:
     """What took time in the judgement of a run's view so far; None where it is not known."""
-    content, phi1_score = judgement.content(findings.run, findings.view), criteria.phi1_scores(findings)
-    if content is None or phi1_score is None:
+    kept, phi1_score = judgement.kept(findings.run, findings.view), criteria.phi1_scores(findings)
+    if kept is None or phi1_score is None:
         return None
-    with suppress(KeyError, TypeError, ValueError):
-        near = content["neighbor_agreement"]
-        return Measured(phi1_score, None if near is None else np.array(near, np.float64), content["shared_neighbors"])
-    return None
+    near = kept.neighbor_agreement
+    return Measured(phi1_score, None if near is None else np.array(near, np.float64), kept.shared_neighbors)
 
 
 def _write(findings: Findings, judged: Trust, measured: Measured) -> None:
     near = measured.neighbor_agreement
-    content = {
-        "scored": judgement.scored(findings.run),
-        "verdict": judged.verdict,
-        "about": judged.about,
-        "evidence": [asdict(item) for item in judged.evidence],
-        "neighbor_agreement": None if near is None else near.tolist(),
-        "shared_neighbors": measured.shared_neighbors,
-    }
+    kept = judgement.Kept(
+        judgement.scored(findings.run),
+        judged.verdict,
+        judged.about,
+        judged.evidence,
+        None if near is None else near.tolist(),
+        measured.shared_neighbors,
+    )
     with suppress(OSError):
         write_atomically(
-            findings.run.folder / judgement.name(findings.view), json.dumps(content, default=float).encode()
+            findings.run.folder / judgement.name(findings.view), json.dumps(asdict(kept), default=float).encode()
         )

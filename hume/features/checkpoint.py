@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from hume.common.errors import InputError, RunError
 from hume.common.files import PART, disk_errors, write_atomically
+from hume.common.json_files import read_json
 from hume.data.feature_files import write_npy_header
 
 SAVED_EVERY = 3.0  # seconds
@@ -142,8 +143,8 @@ class Work:
 def read_record(path: Path) -> Record | None:
     """Read a record; None if it is missing or damaged."""
     try:
-        return Record(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return read_json(path, Record)
+    except (FileNotFoundError, ValueError):
         return None
 
 

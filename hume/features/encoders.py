@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypedDict, TypeVar, get_args
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hume.common.errors import InputError
-from hume.common.files import atomically
+from hume.common.files import atomically, regular
+from hume.common.json_files import parse_json
 
 EncoderName = Literal["small", "resnet18", "resnet50"]
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
@@ -119,6 +120,15 @@ def _draw(module: nn.Module, generator: torch.Generator) -> None:
 # --- on disk -------------------------------------------------------------------------------------
 
 
+class EncoderTags(TypedDict):
+    """What is needed to rebuild an encoder."""
+
+    encoder: EncoderName
+    channels: int
+    side: int
+    key: str
+
+
 def save_encoder(path: Path, encoder: nn.Module, name: EncoderName, channels: int, side: int, **more: Any) -> None:
     """Save an encoder's weights, and what is needed to rebuild it, in one .safetensors file."""
     path.parent.mkdir(exist_ok=True)
@@ -134,8 +144,8 @@ def load_encoder(path: Path, key: str) -> nn.Module:
     Raises InputError for a file that is missing, damaged or of another training.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            known = json.loads(file.metadata()["hume"])
+        with safe_open(regular(path), framework="pt") as file:
+            known = parse_json((file.metadata() or {})["hume"], EncoderTags)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
         if known["key"] != key:
             raise InputError(f"{path} is the network of another training: train the space again")

@@ -27,6 +27,7 @@ from hume.common.devices import free_bytes, out_of_memory
 from hume.common.errors import InputError
 from hume.common.files import disk_errors, unfinished
 from hume.common.progress import Progress
+from hume.data.cards import read_card
 from hume.data.folder import DatasetFolder
 from hume.data.originals import Pictures
 from hume.features.backbones import Backbone
@@ -258,11 +259,12 @@ def _from_other_dataset(folder: DatasetFolder, key: str, wanted: str) -> str | N
     """Link or copy the space with this key from another dataset in the same folder; None if there is none."""
     for card in sorted(folder.path.parent.glob("[!.]*/card.json")):
         try:
-            spaces = json.loads(card.read_text(encoding="utf-8")).get("spaces", {})
-            name = next(
-                other for other, entry in spaces.items() if entry.get("key") == key and not entry.get("num_problems")
-            )
-        except (OSError, ValueError, AttributeError, StopIteration):
+            spaces = read_card(card.parent).get("spaces", {})
+        except InputError:  # damaged: there is nothing to take from it
+            continue
+        found = (other for other, entry in spaces.items() if entry.get("key") == key and not entry.get("num_problems"))
+        name = next(found, None)
+        if name is None:
             continue
         source = card.parent / "spaces" / f"{name}.npy"
         if card.parent != folder.path and source.is_file():

@@ -22,7 +22,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike, NDArray
 
 from hume.common.errors import InputError, RunError
-from hume.common.files import disk_errors
+from hume.common.files import disk_errors, regular
+from hume.common.json_files import read_json
 from hume.data.dataset import Dataset
 from hume.data.folder import DIGEST_BYTES, DatasetFolder, write_array
 from hume.features.augmentations import StoredPictures
@@ -36,7 +37,7 @@ from hume.features.pretrain_config import (
     defaults,
     images_of,
 )
-from hume.features.training import Epoch, Training
+from hume.features.training import Epoch, State, Training
 
 __all__ = [
     "ENCODER_TITLES",
@@ -114,13 +115,12 @@ def pending(folder: DatasetFolder) -> list[Unfinished]:
     unfinished = []
     for state in sorted((folder.path / "work").glob("pretrain-*/state.json")):
         try:
-            known = json.loads(state.read_text(encoding="utf-8"))
-            config = PretrainConfig(**known.pop("config"))
+            known = read_json(state, State)
             rows = state.with_name("train_rows.npy")
-            chosen = np.load(rows, allow_pickle=False) if rows.exists() else None
+            chosen = np.load(regular(rows), allow_pickle=False) if rows.exists() else None
             key = state.parent.name.removeprefix("pretrain-")
-            unfinished.append(Unfinished(key=key, config=config, train_rows=chosen, **known))
-        except (OSError, KeyError, ValueError, TypeError):  # of another version, or damaged: it cannot be resumed
+            unfinished.append(Unfinished(key, known.config, known.step, known.num_steps, known.seconds, chosen))
+        except (OSError, ValueError):  # of another version, or damaged: it cannot be resumed
             continue
     return unfinished
 

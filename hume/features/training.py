@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from hume.common.errors import RunError
-from hume.common.files import atomically, disk_errors, write_atomically
+from hume.common.files import atomically, disk_errors, regular, write_atomically
 from hume.data.feature_files import write_npy_header
 from hume.features.augmentations import StoredPictures
 from hume.features.encoders import WIDTHS, make_encoder
@@ -50,6 +50,16 @@ class Epoch:
     seconds: float  # of training, including those before an interruption
     written: float = 0.0  # fraction of the rows whose features are on disk
     note: str = ""  # deviations from the settings
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a training is; its file is read without loading the networks."""
+
+    config: PretrainConfig
+    step: int
+    num_steps: int
+    seconds: float
 
 
 class Training:
@@ -203,13 +213,8 @@ class Training:
 
     def _write_state(self) -> None:
         """Write the file that `pending` reads."""
-        known = {
-            "config": asdict(self.config),
-            "step": self.step,
-            "num_steps": self.num_steps,
-            "seconds": self.seconds,
-        }
-        write_atomically(self.folder / "state.json", json.dumps(known, indent=2).encode())
+        known = State(self.config, self.step, self.num_steps, self.seconds)
+        write_atomically(self.folder / "state.json", json.dumps(asdict(known), indent=2).encode())
 
     def restore(self) -> None:
         """Resume from the checkpoint if there is one; raises RunError when it cannot be read."""
@@ -219,7 +224,7 @@ class Training:
                 self._write_state()
             return
         try:
-            state = torch.load(path, map_location=self.pictures.device, weights_only=True)
+            state = torch.load(regular(path), map_location=self.pictures.device, weights_only=True)
             self.method.load_state_dict(state["method"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.scaler.load_state_dict(state["scaler"])

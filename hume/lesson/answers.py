@@ -9,12 +9,11 @@ Answers are saved in `<home>/lessons/answers/<dataset>-<labeling>.json`, apart f
 reload and a restart, are the same in every tab, and belong to one labeling, whose class numbers they mean.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from hume.common.errors import InputError, RunError
+from hume.common.json_files import read_json
 from hume.data.features import Matrix
 from hume.evaluation import asking, metrics
 from hume.experiments.baselines.kmeans import concatenate
@@ -50,6 +50,14 @@ class Answer:
 
 
 Answers: TypeAlias = tuple[Answer, ...]  # in the order of the questions
+
+_WrittenAnswer = TypedDict("_WrittenAnswer", {"row": int, "class": int | None, "by_computer": bool})
+
+
+class _Written(TypedDict):
+    """The file of the answers."""
+
+    answers: list[_WrittenAnswer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,16 +118,15 @@ class TwentyQuestions:
         """The answers so far; raises RunError for a damaged file."""
         path = self._path(home)
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            given = tuple(Answer(one["row"], one["class"], bool(one["by_computer"])) for one in values["answers"])
-            whole = all(type(one.row) is int and (one.number is None or type(one.number) is int) for one in given)
+            values = read_json(path, _Written)
+            given = tuple(Answer(one["row"], one["class"], one["by_computer"]) for one in values["answers"])
             rows = {one.row for one in given if 0 <= one.row < self.found.dataset.num_samples}
             classes = {one.number for one in given} - {None, *range(self.found.num_found)}
-            if not whole or classes or len(rows) != len(given):
+            if classes or len(rows) != len(given):
                 raise ValueError("not answers about these pictures")
         except FileNotFoundError:
             return ()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             raise RunError(f"{path} cannot be read ({error}): remove it to begin the questions anew") from None
         return given[: self.number]
 

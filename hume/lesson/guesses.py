@@ -6,7 +6,6 @@
 Saved in `<home>/lessons/<dataset>.json`, so that they survive a reload and a restart and are the same in every tab.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hume.common.errors import InputError, RunError
+from hume.common.json_files import read_json
 from hume.data.dataset import Dataset
 from hume.lesson import saved
 
@@ -59,16 +59,10 @@ def read(home: Path, dataset: Dataset) -> Guesses:
     """The guesses so far about a dataset; raises RunError for a damaged file."""
     path = _path(home, dataset)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        guesses = Guesses(
-            rows=tuple(int(row) for row in values["rows"]),
-            names=tuple(str(name) for name in values["names"]),
-            placed={int(row): int(group) for row, group in values["placed"].items()},
-            hands={int(kinds): int(number) for kinds, number in values["hands"].items()},
-        )
+        guesses = read_json(path, Guesses)
     except FileNotFoundError:
         return Guesses(wall(dataset))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise RunError(f"{path} cannot be read ({error}): remove it to start the lesson again") from None
     shown, groups = set(guesses.rows), len(guesses.names)
     whole = groups >= 2 and all(row in shown and 0 <= group < groups for row, group in guesses.placed.items())

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 import safetensors
@@ -20,7 +20,8 @@ from safetensors.numpy import save
 from sklearn.cluster import KMeans
 
 from hume.common.errors import RunError
-from hume.common.files import disk_errors, write_atomically
+from hume.common.files import disk_errors, regular, write_atomically
+from hume.common.json_files import checked
 from hume.data import splits
 from hume.data.dataset import Dataset
 from hume.engine.refinement import JointModel, Priors, check_rows
@@ -67,13 +68,22 @@ class Base:
         return hashlib.sha256(np.ascontiguousarray(self.labeling, "<i4").tobytes()).hexdigest()[:16]
 
 
+class _BaseTags(TypedDict):
+    classes: int
+    name: str
+
+
 def read_base(run: Run) -> Base | None:
     """The labeling that answers are about, None before the first one."""
     path = run.folder / "base.safetensors"
     if not path.exists():
         return None
     arrays, tags = _read(path)
-    return Base(arrays["labeling"], int(tags["classes"]), tags["name"])
+    try:
+        known = checked(tags, _BaseTags, of_text=True)
+        return Base(arrays["labeling"], known["classes"], known["name"])
+    except (ValueError, KeyError) as error:
+        raise RunError(f"{path} cannot be read ({error}): remove it") from None
 
 
 def keep_base(run: Run, base: Base) -> Base:
@@ -104,9 +114,12 @@ def corrected(run: Run, review: Review, stage: Callable[[], Refinement]) -> Corr
     path, of_review = run.folder / "corrected.safetensors", key(review)
     if path.exists():
         arrays, tags = _read(path)
-        if tags["key"] == of_review:
-            model = JointModel(*(torch.from_numpy(arrays.pop(name)) for name in ("weights", "bias")))
-            return Corrected(review.version, **arrays, model=model)
+        if tags.get("key") == of_review:
+            try:
+                model = JointModel(*(torch.from_numpy(arrays.pop(name)) for name in ("weights", "bias")))
+                return Corrected(review.version, **arrays, model=model)
+            except (KeyError, TypeError) as error:
+                raise RunError(f"{path} cannot be read ({error}): remove it") from None
     base = read_base(run)
     if base is None:
         raise RunError(
@@ -202,8 +215,8 @@ def key(review: Review) -> str:
 
 def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
+        with safetensors.safe_open(regular(path), framework="numpy") as file:
             names = list(file.keys())
-            return {name: file.get_tensor(name) for name in names}, file.metadata()
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except (OSError, safetensors.SafetensorError, ValueError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove it") from None

@@ -1,7 +1,6 @@
 """How even a search keeps its classes: the ways that were tried and the chosen one; `choice_of_evenness` chooses."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from hume.engine.config import Config
 
@@ -22,9 +21,9 @@ class Evenness:
     ways: tuple[Way, ...]
     chosen: int
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Evenness":
-        return cls(tuple(Way(**way) for way in values["ways"]), values["chosen"])
+    def __post_init__(self) -> None:
+        if not 0 <= self.chosen < len(self.ways):
+            raise ValueError(f"none of {len(self.ways)} ways has the number {self.chosen}")
 
     @property
     def gain(self) -> float:

@@ -11,15 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 from filelock import FileLock
 
 from hume.common.errors import InputError, RunError
+from hume.common.files import regular
+from hume.common.json_files import parse_json, read_json
 
 Step: TypeAlias = dict[str, Any]
 
 FILE, BEFORE = "history.jsonl", "review.json"  # the latter was written by version 0.1
+
+
+class _Version01(TypedDict):
+    names: dict[str, str]
+    rejected: list[int]
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,8 @@ def read(folder: Path, log: str = FILE, version: int | None = None) -> History:
     """
     path = folder / log
     try:
-        if path.exists():
-            lines = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
-        else:
-            lines = _of_version_0_1(folder / BEFORE) if log == FILE else []
+        before = folder / BEFORE
+        lines = _lines(path) if path.exists() else _of_version_0_1(before) if log == FILE else []
         current = _follow(lines)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         name = path if path.exists() else folder / BEFORE
@@ -59,8 +64,7 @@ def versions(folder: Path) -> list[tuple[int, Step]]:
     if not path.exists():
         return []
     read(folder)
-    lines = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
-    return [(number, line) for number, line in enumerate(lines, 1) if line["kind"] != "restore"][::-1]
+    return [(number, line) for number, line in enumerate(_lines(path), 1) if line["kind"] != "restore"][::-1]
 
 
 def append(folder: Path, decide: Callable[[History], list[Step]], log: str = FILE) -> History:
@@ -118,6 +122,10 @@ def _check(version: int, lines: int) -> None:
         raise InputError(f"there is no version {version}: choose 0 to {lines}")
 
 
+def _lines(path: Path) -> list[Step]:
+    return [parse_json(line, Step) for line in regular(path).read_bytes().split(b"\n")[:-1]]
+
+
 def _write(path: Path, content: bytes) -> None:
     """Append to a file behind its last whole line."""
     with path.open("ab") as file:
@@ -161,9 +169,8 @@ def _of_version_0_1(path: Path) -> list[Step]:
     """The steps that make the names and rejected samples of a file as version 0.1 wrote it."""
     if not path.exists():
         return []
-    values = json.loads(path.read_text(encoding="utf-8"))
+    values = read_json(path, _Version01)
     names = [
-        {"kind": "name", "class": int(k), "name": str(name), "before": ""}
-        for k, name in sorted(values["names"].items())
+        {"kind": "name", "class": int(k), "name": name, "before": ""} for k, name in sorted(values["names"].items())
     ]
-    return names + [{"kind": "reject", "rows": [int(row)], "rejected": True} for row in sorted(values["rejected"])]
+    return names + [{"kind": "reject", "rows": [row], "rejected": True} for row in sorted(values["rejected"])]

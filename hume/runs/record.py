@@ -12,13 +12,14 @@ lock                  held by the process that works on the run
 """
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import safetensors
@@ -27,19 +28,27 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from hume.common.errors import RunError
-from hume.common.files import disk_errors, write_atomically
+from hume.common.files import disk_errors, regular, write_atomically
+from hume.common.json_files import checked
 from hume.data import splits
 from hume.data.dataset import Dataset, dataset_from_files, load_dataset
 from hume.engine.finished_seed import FinishedSeed, final_objective
 from hume.runs.request import Request
 from hume.runs.scores import RefinedScores, Scores, summary
+from hume.runs.scores_file import read_scores
 
 if TYPE_CHECKING:
     from hume.data.rows import Rows
     from hume.runs.refinement import RefinedFiles
 
 State = Literal["finished", "running", "interrupted"]
+_ARRAYS = {"prototypes": ("f", 2), "labeling": ("i", 1), "objective": ("f", 1), "test_error": ("f", 1)}
 _checking = threading.Lock()  # two threads that check a free lock at once would each find it held
+
+
+class _SeedTags(TypedDict):
+    converged: bool
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +63,8 @@ class Record:
     @property
     def finished_seeds(self) -> tuple[int, ...]:
         """The seeds whose results are on disk, in ascending order."""
-        return tuple(sorted(int(path.stem) for path in (self.folder / "seeds").glob("[0-9]*.safetensors")))
+        names = [path.stem for path in (self.folder / "seeds").glob("[0-9]*.safetensors")]
+        return tuple(sorted(int(name) for name in names if re.fullmatch("[0-9]{5,18}", name)))
 
     @property
     def missing_seeds(self) -> tuple[int, ...]:
@@ -104,7 +114,7 @@ class Record:
 
     def seconds_so_far(self) -> float:
         """Seconds of the search of the finished seeds, so that a resumed run reports its total time."""
-        return max((float(self._seed_tags(seed)["seconds"]) for seed in self.finished_seeds), default=0.0)
+        return max((self._seed_tags(seed)["seconds"] for seed in self.finished_seeds), default=0.0)
 
     def write_seed(self, seed: FinishedSeed, labeling: NDArray[np.int32], seconds: float) -> None:
         """Write one finished seed, with its labeling of all rows (N,)."""
@@ -164,25 +174,25 @@ class Record:
     def seed_array(self, seed: int, name: str) -> NDArray[Any]:
         """One array of one finished seed, named as in `array`."""
         path = self.folder / "seeds" / f"{seed:05d}.safetensors"
-        with _seed_errors(path, self.name), safetensors.safe_open(path, framework="numpy") as file:
+        with _seed_errors(path, self.name), safetensors.safe_open(regular(path), framework="numpy") as file:
             array: NDArray[Any] = file.get_tensor(name)
+            _check_array(name, array, self.request.config.num_classes)
         return array
 
     def converged(self) -> NDArray[np.bool_]:
         """Whether each finished seed (S,) converged, rather than used up its iterations."""
-        return np.array([self._seed_tags(seed)["converged"] == "True" for seed in self.finished_seeds])
+        return np.array([self._seed_tags(seed)["converged"] for seed in self.finished_seeds])
 
-    def _seed_tags(self, seed: int) -> dict[str, str]:
+    def _seed_tags(self, seed: int) -> _SeedTags:
         path = self.folder / "seeds" / f"{seed:05d}.safetensors"
-        with _seed_errors(path, self.name), safetensors.safe_open(path, framework="numpy") as file:
-            tags: dict[str, str] = file.metadata()
-        return tags
+        with _seed_errors(path, self.name), safetensors.safe_open(regular(path), framework="numpy") as file:
+            return checked(file.metadata(), _SeedTags, of_text=True)
 
     def labelings(self) -> NDArray[np.int32]:
         """The labelings (S, N) of all finished seeds."""
         if not self.finished_seeds:
             raise RunError(f"run {self.name!r} has no finished seed yet: resume it")
-        return np.stack(self.array("labeling"))
+        return self._stacked("labeling")
 
     @property
     def refined(self) -> "RefinedFiles":
@@ -193,7 +203,16 @@ class Record:
 
     def prototypes(self) -> NDArray[np.float32]:
         """The prototypes (S, K, d1) of all finished seeds."""
-        return np.stack(self.array("prototypes"))
+        return self._stacked("prototypes")
+
+    def _stacked(self, name: Literal["prototypes", "labeling"]) -> NDArray[Any]:
+        arrays = self.array(name)
+        for seed, array in zip(self.finished_seeds, arrays, strict=True):
+            if array.shape != arrays[0].shape:
+                path = self.folder / "seeds" / f"{seed:05d}.safetensors"
+                reason = f"its {name} has the shape {array.shape}, that of others {arrays[0].shape}"
+                raise RunError(f"{path} cannot be read ({reason}): remove it and resume run {self.name!r}")
+        return np.stack(arrays)
 
     def objective(self) -> NDArray[np.float64]:
         """Eq. 7 at the end of every finished seed, (S,), nats; NaN for an imported seed."""
@@ -202,13 +221,12 @@ class Record:
     def scores(self) -> dict[str, Any]:
         """The content of `scores.json` of a finished run; raises RunError for an unfinished one."""
         try:
-            values: dict[str, Any] = json.loads((self.folder / "scores.json").read_text(encoding="utf-8"))
+            return read_scores(self.folder / "scores.json")
         except FileNotFoundError:
             raise RunError(f"run {self.name!r} is {self.state}: resume it to get its scores") from None
         except ValueError as error:
             path = self.folder / "scores.json"
             raise RunError(f"{path} cannot be read ({error}): remove it and resume run {self.name!r}") from None
-        return values
 
     def cv_score(self) -> NDArray[np.float64]:
         """The cross-validation score (S,) of every seed of a finished run."""
@@ -221,11 +239,22 @@ def check_folder(folder: Path, name: str) -> None:
         raise RunError(f"run {name!r} is no longer in {folder}: it was renamed or deleted, see `list`")
 
 
+def _check_array(name: str, array: NDArray[Any], num_classes: int) -> None:
+    """Raise ValueError unless an array of a seed is what its name says."""
+    kind, dimensions = _ARRAYS[name]
+    if array.dtype.kind != kind or array.ndim != dimensions or not (array.size or (kind == "f" and dimensions == 1)):
+        raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
+    if name == "labeling" and not 0 <= array.min() <= array.max() < num_classes:
+        raise ValueError(f"{name} has classes from {array.min()} to {array.max()}, not 0 to {num_classes - 1}")
+    if name == "prototypes" and (len(array) != num_classes or not np.isfinite(array).all()):
+        raise ValueError(f"{name} are not {num_classes} rows of finite numbers")
+
+
 @contextmanager
 def _seed_errors(path: Path, name: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, safetensors.SafetensorError, ValueError) as error:
         raise RunError(f"{path} cannot be read ({error}): remove it and resume run {name!r}") from None
 
 

@@ -18,7 +18,7 @@ from safetensors.numpy import save
 from torch import Tensor
 
 from hume.common.errors import RunError
-from hume.common.files import write_atomically
+from hume.common.files import regular, write_atomically
 from hume.common.progress import Progress, part
 from hume.data import space_rows
 from hume.data.dataset import Dataset
@@ -248,12 +248,12 @@ class RefinedFiles:
         return array
 
     def _tag(self, name: str, key: str) -> float:
-        return float(self._opened(name, lambda file: file.metadata()[key]))
+        return float(self._opened(name, lambda file: (file.metadata() or {})[key]))
 
     def _opened(self, name: str, read: Callable[[Any], Any]) -> Any:
         path = self.folder / f"{name}.safetensors"
         try:
-            with safetensors.safe_open(path, framework="numpy") as file:
+            with safetensors.safe_open(regular(path), framework="numpy") as file:
                 return read(file)
         except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
             raise RunError(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.common.errors import InputError
+from hume.common.files import regular
 from hume.common.progress import Progress
 from hume.data import splits
 from hume.data.dataset import Dataset
@@ -211,7 +212,7 @@ def recorded_seeds(run: Run) -> tuple[int, ...]:
 def read_trajectory(run: Run, seed: int) -> Trajectory | None:
     """The trajectory of a seed, None where there is none or where it is damaged."""
     try:
-        with safetensors.safe_open(trajectory_path(run.folder, seed), framework="numpy") as file:
+        with safetensors.safe_open(regular(trajectory_path(run.folder, seed)), framework="numpy") as file:
             iterations, prototypes = file.get_tensor("iterations"), file.get_tensor("prototypes")
     except (OSError, safetensors.SafetensorError):
         return None

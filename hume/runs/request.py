@@ -2,14 +2,18 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict, get_type_hints
 
 from hume.common.errors import RunError
 from hume.common.files import write_atomically
+from hume.common.json_files import checked, read_json
 from hume.data.splits import Setting
-from hume.engine.config import Config, PresetName
+from hume.engine.config import Config, PresetName, check_seeds
 from hume.engine.solvers import Implicit, InnerSolver, Unrolled
 from hume.runs.evenness import Evenness
 
@@ -28,12 +32,20 @@ def default_refine(preset: PresetName) -> Refine:
     return "joint" if preset == "fast" else "none"
 
 
+class Files(TypedDict):
+    """The files of a run on single files."""
+
+    phi1: str
+    phi2: str
+    labels: str | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """The data and settings of a run: all that `resume` needs."""
 
     dataset: str  # a name, or a folder
-    files: dict[str, str | None] | None  # phi1, phi2 and labels, for a run on single files in place of a dataset
+    files: Files | None  # for a run on single files in place of a dataset
     phi1: str
     phi2: str
     fingerprints: tuple[str, str]  # of both spaces
@@ -54,24 +66,35 @@ class Request:
         return {**asdict(self), "solver": {"name": solver_name(self.solver), **asdict(self.solver)}}  # type: ignore
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Request":
-        solver = dict(values["solver"])
-        kind = SOLVERS[solver.pop("name")]
-        converted = {
-            **values,
-            "config": Config(**values["config"]),
-            "solver": kind(**solver),
-            "seeds": tuple(values["seeds"]),
-            "fingerprints": tuple(values["fingerprints"]),
-            "evenness": None if values.get("evenness") is None else Evenness.from_json(values["evenness"]),
-        }
-        return cls(**converted)
+    def from_json(cls, values: Mapping[str, Any]) -> "Request":
+        """The request of a file; raises ValueError with the reason for another content."""
+        solver = dict(checked(values.get("solver"), dict[str, Any], "solver"))
+        name = solver.pop("name", None)
+        if name not in SOLVERS:
+            raise ValueError(f"there is no solver {name!r}")
+        kinds = _kinds() | {"solver": SOLVERS[name]}
+        given = {**values, "solver": solver}
+        unknown = [key for key in given if key not in kinds]
+        if unknown:
+            raise ValueError(f"Unknown entry {unknown[0]!r}")
+        try:
+            request = cls(**{key: checked(value, kinds[key], key) for key, value in given.items()})
+        except TypeError as error:
+            raise ValueError(str(error).partition("() ")[2]) from None
+        check_seeds(request.seeds, request.seed_batch)
+        datetime.fromisoformat(request.created)
+        return request
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    return get_type_hints(Request)
 
 
 def read_request(name: str, folder: Path) -> Request:
     try:
-        return Request.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Request.from_json(read_json(folder / "run.json", dict[str, Any]))
+    except (FileNotFoundError, ValueError) as error:
         raise RunError(f"run {name!r} cannot be read from {folder / 'run.json'} ({error})") from None
 
 

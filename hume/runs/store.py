@@ -10,7 +10,6 @@ reader. A run whose lock is free and whose scores are missing was interrupted; `
 what is missing. The registry `hume.db` of older versions is not read.
 """
 
-import json
 import os
 import re
 import shutil
@@ -21,10 +20,11 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 from hume.common.errors import InputError, RunError
-from hume.common.files import disk_errors, unfinished, write_atomically
+from hume.common.files import disk_errors, regular, unfinished, write_atomically
+from hume.common.json_files import read_json
 from hume.data import dataset as datasets
 from hume.data import splits
 from hume.data.dataset import Dataset, dataset_folders
@@ -33,7 +33,7 @@ from hume.engine.config import Config, check_seeds, check_sizes, uses_bfloat16
 from hume.engine.solvers import InnerSolver
 from hume.runs.home import check_format, default_home, mark_format
 from hume.runs.record import held
-from hume.runs.request import Refine, Request, read_request, write_request
+from hume.runs.request import Files, Refine, Request, read_request, write_request
 from hume.runs.run import Run
 
 FORMER = "former-names.txt"  # of a renamed run, one a line
@@ -96,7 +96,7 @@ class Store:
         if origin == "search":
             check_sizes((int(rows.sum()), first.features.shape[1]), (int(rows.sum()), second.features.shape[1]), config)
         space_rows.check_pair(first, second, centre=config.centre, mean_rows=rows)
-        files = None
+        files: Files | None = None
         if dataset.folder is None:
             if first.path is None or second.path is None:
                 raise InputError(f"{dataset.name} has no files to load it from again: save its spaces as .npy first")
@@ -232,11 +232,15 @@ class Store:
         return dataset.folder in [folder.resolve() for folder in dataset_folders(self.dataset_roots)]
 
 
+class _Created(TypedDict):
+    created: str
+
+
 @lru_cache(maxsize=100_000)
 def _created(path: str, written: int) -> str:
     """When a run was created, UTC, by its run.json; for a damaged one when that was `written`, in nanoseconds."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads(Path(path).read_bytes())["created"])
+    with suppress(FileNotFoundError, ValueError):
+        return read_json(Path(path), _Created)["created"]
     return datetime.fromtimestamp(written / 1e9, UTC).isoformat(timespec="seconds")
 
 
@@ -256,7 +260,7 @@ def _claim(folder: Path, target: Path, *, over_empty: bool = True) -> None:
 
 def _lines(path: Path) -> list[str]:
     with suppress(OSError, ValueError):
-        return path.read_text(encoding="utf-8").splitlines()
+        return regular(path).read_text(encoding="utf-8").splitlines()
     return []
 
 

@@ -392,7 +392,7 @@ def test_a_file_that_does_not_fit_its_folder_is_named(folder, name, content, say
     assert says in told
 
 
-@pytest.mark.parametrize(("card", "says"), [("{", "is not JSON"), ("[1]", "must hold one JSON object")])
+@pytest.mark.parametrize(("card", "says"), [("{", "it is cut short"), ("[1]", "Expected object, got array")])
 def test_a_broken_card_is_named(folder, card, says):
     (folder / "card.json").write_text(card, encoding="utf-8")
     told = message(load_dataset, folder)

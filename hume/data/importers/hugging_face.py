@@ -3,7 +3,6 @@
 import_hugging_face("folder-of-save_to_disk", root, "mine")
 """
 
-import json
 import re
 import shutil
 import uuid
@@ -19,6 +18,7 @@ from hume.data.folder import DatasetFolder, check_name
 from hume.data.importers.folder_listing import ENDINGS, Entry, Listing
 from hume.data.importers.folder_meaning import TEST, TRAIN, VALIDATION, ordered, split_of
 from hume.data.importers.label_text import cleaned, spellings
+from hume.data.importers.saved_to_disk import check_saved, is_saved
 from hume.data.importers.table_listing import LABEL_COLUMNS, PARQUET
 
 METADATA = frozenset({"dataset_info.json", "dataset_infos.json"})  # next to Parquet files, never read
@@ -85,11 +85,6 @@ def parquet_files(folder: Path) -> list[Path]:
     return sorted(tables)
 
 
-def is_saved(folder: Path) -> bool:
-    """Whether a folder was written by `save_to_disk`."""
-    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
-
-
 def holds_images(table: Path) -> bool:
     """Whether a Parquet file has a column of whole image files, as Hugging Face datasets do; reads only the schema.
 
@@ -102,36 +97,9 @@ def holds_images(table: Path) -> bool:
         return False
     try:
         kinds = [field.type for field in parquet.read_schema(table)]
-    except (pyarrow.ArrowException, OSError):
+    except (pyarrow.ArrowException, OSError, UnicodeEncodeError):
         return False
     return any(types.is_struct(kind) and {field.name for field in kind} == {"bytes", "path"} for kind in kinds)
-
-
-def _check_saved(folder: Path) -> None:
-    """Raise InputError when a folder written by save_to_disk refers to files outside it, which would be read."""
-    top = folder.resolve()
-    if "::" in str(top):
-        raise InputError(f"{folder} has :: in its path, which has a special meaning: rename it")
-    splits = [top]
-    if (top / "dataset_dict.json").exists():
-        names = json.loads(_inside(top / "dataset_dict.json", top).read_text("utf-8"))["splits"]
-        bad = next((name for name in names if not re.fullmatch(r"\w+([.-]\w+)*", str(name))), None)
-        if bad is not None:
-            raise InputError(f"{folder} has a split named {bad!r}: save it again with plain names of splits")
-        splits = [top / name for name in names]
-    for split in splits:
-        _inside(split / "dataset_info.json", top)
-        state = json.loads(_inside(split / "state.json", top).read_text("utf-8"))
-        for file in state["_data_files"]:
-            _inside(split / file["filename"], top)
-
-
-def _inside(path: Path, folder: Path) -> Path:
-    """A path, links resolved; raises InputError when it is outside the folder."""
-    resolved = path.resolve()
-    if not resolved.is_relative_to(folder):
-        raise InputError(f"{folder} names {path.name}, which is outside it: save the dataset again with save_to_disk")
-    return resolved
 
 
 def _linked(splits: dict[str, list[str]], folder: Path) -> dict[str, list[str]]:
@@ -161,7 +129,7 @@ def _splits_of(library: Any, path_or_id: str | Path, cache: Path) -> dict[str, A
     path = Path(path_or_id).expanduser()
     try:
         if is_saved(path):
-            _check_saved(path)
+            check_saved(path)
             loaded = library.load_from_disk(str(path.resolve()))
         elif path.is_file() or (path.is_dir() and parquet_files(path)):
             files = {"train": [str(path)]} if path.is_file() else _by_split(path, parquet_files(path))

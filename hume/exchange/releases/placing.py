@@ -1,6 +1,5 @@
 """Import of one dataset of a release into a dataset's folder of the home, a new or an existing one."""
 
-import json
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from hume.common.errors import InputError
 from hume.common.files import disk_errors
+from hume.data.cards import read_card
 from hume.data.dataset import dataset_folders, load_space
 from hume.data.features import unit_length
 from hume.data.folder import DatasetFolder, free_name, new_dataset, write_array
@@ -110,10 +110,9 @@ def _is_same(path: Path, work: Placing, keys: set[str]) -> bool:
 def _card(path: Path) -> dict[str, Any]:
     """Read a card without its dataset, which may be large or damaged."""
     try:
-        card = json.loads((path / "card.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_card(path)
+    except InputError:
         return {}
-    return card if isinstance(card, dict) else {}
 
 
 def _keys(card: dict[str, Any]) -> dict[str, str]:

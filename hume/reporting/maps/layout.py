@@ -21,7 +21,7 @@ from safetensors.numpy import save
 from sklearn.decomposition import PCA
 
 from hume.common.errors import InputError, RunError
-from hume.common.files import write_atomically
+from hume.common.files import regular, write_atomically
 from hume.data.dataset import Space, load_space
 from hume.evaluation import reliable
 from hume.experiments.baselines.kmeans import concatenate
@@ -267,7 +267,7 @@ def save_map(path: Path, made: Map) -> None:
 def load_map(path: Path) -> Map:
     """Read a map; raises RunError when the file is damaged."""
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
+        with safetensors.safe_open(regular(path), framework="numpy") as file:
             rows, positions = file.get_tensor("rows"), file.get_tensor("positions")
             num_samples = int(file.metadata()["num_samples"])
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
