@@ -12,6 +12,7 @@ import sys
 import traceback
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -249,13 +250,18 @@ def damaged_dataset(home, folder, rng):
     return words, [["datasets"], *some]
 
 
+def options_of(command):
+    """The options that a command declares."""
+    made = typer.main.get_command(app).commands[command]
+    alone = typer.Typer(add_completion=False)
+    alone.command(command)(getattr(import_module(made._module), made._function))
+    return [each for each in typer.main.get_command(alone).params if each.opts[0].startswith("--")]
+
+
 def odd_option(home, folder, rng):
-    commands = typer.main.get_command(app).commands
-    found = [(name, each) for name in sorted(BASES) for each in commands[name].params if each.opts[0].startswith("--")]
-    name, option = choose(rng, found)
-    value = (
-        [] if option.is_flag else [choose(rng, [*hostile_files.NUMBERS, *hostile_files.NAMES, "/dev/null", "good.npy"])]
-    )
+    name, option = choose(rng, [(name, each) for name in BASES for each in options_of(name)])
+    values = [*hostile_files.NUMBERS, *hostile_files.NAMES, "/dev/null", "good.npy"]
+    value = [] if option.is_flag else [choose(rng, values)]
     words = [str(each).replace("\x00", "") for each in (option.opts[0], *value)]
     return f"{name} {' '.join(words)[:60]}", [[name, *BASES[name], *words]]
 
