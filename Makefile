@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: app demo install features test test-slow lint bench screenshots docs clean
+.PHONY: app demo install features test test-slow lint bench soak screenshots docs clean
 
 app: install
 	$(PY) -m hume app
@@ -36,6 +36,12 @@ bench: .venv/.installed-dev browser
 	$(PY) -m benchmarks.estimate
 	$(PY) -m benchmarks.pages --rounds 2
 	$(PY) -m benchmarks.lesson
+
+# Ten minutes; `make soak MINUTES=1` for a try.
+MINUTES := 10
+
+soak: .venv/.installed-dev browser
+	$(PY) -m benchmarks.soak --minutes $(MINUTES)
 
 screenshots: .venv/.installed-dev browser
 	$(PY) -m docs.screenshots

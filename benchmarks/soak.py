@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from PIL import Image
-from playwright.sync_api import Browser, Error, Response
+from playwright.sync_api import Browser, Error, Page, Response
 
 from benchmarks.pages import RUN, make_run
 from hume import Store
@@ -41,7 +41,9 @@ from tests.support.server import ROOT, AppServer
 
 TABS, ON_SECOND = 20, 3
 ADDRESSES = (*PAGES, "data", "compare", "learn")
+BY_LINK = 0.8  # of the ways to a page; the others are by its address, which opens a new session
 AT_REST = 120.0  # seconds in which a page comes to rest
+READING = (5.0, 25.0)  # seconds that a page is read
 KILL_AT = 0.3  # of the time
 MOST_GROWTH = 0.05
 COMMAND_EVERY = 10.0  # seconds
@@ -83,22 +85,23 @@ def main() -> None:
 class Tab:
     """One reader, who goes from page to page."""
 
-    def __init__(self, chromium: Browser, server: AppServer, seed: int):
-        self.page, self.server = open_page(chromium), server
+    def __init__(self, page: Page, server: AppServer, seed: int):
+        self.page, self.server = page, server
         self.watch = Watch(self.page)
         self.page.on("response", self._response)
         self._random = random.Random(seed)
-        self._since = 0.0  # when the page was asked for, 0 where none is
-        self._address = ""
+        self._address, self._since = "", 0.0  # of the page that is asked for, and when it was
+        self._read_until: float | None = self._random.uniform(0, READING[1]) + time.monotonic()
 
     def turn(self) -> bool:
-        """Look at the page, and go to another once it rests; whether a page was shown."""
+        """Look at the page, read it once it rests, then go to another; whether it came to rest."""
+        if self._read_until is not None:
+            if time.monotonic() > self._read_until:
+                self.go(self._random.choice([address for address in ADDRESSES if address != self._address]))
+            return False
         try:
-            shown = None if not self._since else self.page.evaluate(_SHOWN)
+            shown = self.page.evaluate(_SHOWN)
         except Error:  # it is between two pages
-            shown = {"rests": False, "wrong": [], "traceback": False}
-        if shown is None:
-            self.go(self._random.choice(ADDRESSES))
             return False
         if shown["wrong"] or shown["traceback"]:
             self.note(f"{self.page.url}: {' '.join(shown['wrong']) or 'a traceback'}")
@@ -106,13 +109,13 @@ class Tab:
         if late and not shown["rests"]:
             self.note(f"{self.page.url} does not come to rest")
         if shown["rests"] or late:
-            self.go(self._random.choice([address for address in ADDRESSES if address != self._address]))
+            self._read_until = time.monotonic() + self._random.uniform(*READING)
         return bool(shown["rests"])
 
     def go(self, address: str, query: str = f"run={RUN}") -> None:
-        """Ask for a page, by a click on its link where it has one and half of the time, else by its address."""
-        self._address, self._since = address, time.monotonic()
-        by_link = query == f"run={RUN}" and self._random.random() < 0.5
+        """Ask for a page, by a click on its link or by its address."""
+        self._address, self._since, self._read_until = address, time.monotonic(), None
+        by_link = query == f"run={RUN}" and self._random.random() < BY_LINK
         try:
             if not (by_link and self.page.evaluate(_CLICK, f"/{address}")):
                 self.page.goto(f"{self.server.url}/{address}?{query}", wait_until="commit")
@@ -132,8 +135,9 @@ class Soak:
 
     def __init__(self, chromium: Browser, server: AppServer, second: AppServer):
         self.server, self.store = server, Store(server.home)
-        self.tabs = [Tab(chromium, second if i < ON_SECOND else server, i) for i in range(TABS)]
-        self.worker = Tab(chromium, server, TABS)
+        first = open_page(chromium)
+        self.worker = Tab(first, server, TABS)
+        self.tabs = [Tab(first.context.new_page(), second if i < ON_SECOND else server, i) for i in range(TABS)]
         self.shown, self.errors = 0, Counter[str]()
         self.memory: list[float] = []  # of the server since it was started
         self._commands = self._command_line()
@@ -197,6 +201,7 @@ class Soak:
         page.goto(f"{self.server.url}/data?ways_in=Upload")
         settle(page)
         page.locator('input[type="file"]').set_input_files(_archive(self.server.home.parent / f"{name}.zip"))
+        settle(page)
         page.get_by_role("button", name="Add", exact=True).click()
 
     def _command_line(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from hume.common.formatting import count
 from hume.data.importers.folder_meaning import Meaning
+from hume.data.thumbnails import data_uri
 from hume.exchange.detection import DetectedFormat, detect_format, detect_zip
 from hume.exchange.preview import CHECKED, Preview, look
 from hume.reporting import import_sentences
@@ -36,7 +37,8 @@ def show(found: DetectedFormat, preview: Preview, key: str) -> Meaning | None:
     st.info(plots.plain(found.summary), icon=":material/folder_open:")
     meaning = _meaning(found, key)
     if preview.pictures:
-        st.image([pixels for _, pixels in preview.pictures], width=PICTURE)
+        # Within the page: a file that Streamlit serves may be gone, with another reader's, before it is fetched.
+        st.image([data_uri(pixels) for _, pixels in preview.pictures], width=PICTURE)
     aside = [*found.set_aside, *preview.unreadable]
     if aside:
         with st.expander(f"{count(len(aside), 'file')} will be set aside", icon=":material/block:"):
