@@ -172,7 +172,10 @@ def _derived(folder: DatasetFolder, data: Dataset) -> None:
 
 
 def _from_file(folder: DatasetFolder) -> None:
-    st.markdown("Features computed elsewhere: one row a sample, in the order of this dataset.")
+    st.markdown(
+        "Features computed elsewhere: one row a sample, in the order of this dataset, or in any order with an array of "
+        "the samples' names, as `file` or `id`."
+    )
     file = st.file_uploader(
         "A matrix", ["npy", "npz", "safetensors", "parquet"], key=f"matrix {st.session_state.get('uploads', 0)}"
     )

@@ -776,3 +776,54 @@ def test_shards_of_a_split_are_joined(tmp_path, features):
     dataset = import_array_file(tmp_path, tmp_path / "root", "d").load()
     np.testing.assert_allclose(dataset.space("emb").features, features, rtol=1e-3)
     np.testing.assert_array_equal(dataset.test_rows, np.arange(N) >= 8)
+
+
+def shuffled(features, **names):
+    """Features in another order, with the names of their rows in that order."""
+    order = np.random.default_rng(1).permutation(len(features))
+    return {"emb": features[order], **{name: np.asarray(values)[order] for name, values in names.items()}}
+
+
+@cases(
+    "known, given",
+    [
+        ({"id": [f"s{i}" for i in range(N)]}, {"id": [f"s{i}" for i in range(N)]}),
+        ({"id": [f"{i:03d}" for i in range(N)]}, {"id": list(range(N))}),
+        ({"_index": [f"cell\u00e9{i}" for i in range(N)]}, {"_index": [f"celle\u0301{i}" for i in range(N)]}),
+        ({"sample_id": list(range(100, 100 + N))}, {"sample_id": list(range(100, 100 + N)), "age": list(range(N))}),
+        ("files", {"file_name": [f"owl/{i}.png" for i in range(N)]}),
+        ("files", {"path": [f"C:\\data\\owl\\{i}.png" for i in range(N)]}),
+        ("files", {"filename": [f"{i}.png" for i in range(N)]}),
+    ],
+)
+def test_added_features_are_matched_by_what_both_name_their_samples_with(tmp_path, features, known, given):
+    files = {"sample_names": [f"owl/{i}.png" for i in range(N)]} if known == "files" else {"columns": known}
+    folder = import_features({"clip": features}, tmp_path / "root", "d", **files)
+    wanted = features[:, :3] * 2
+    np.savez(tmp_path / "emb.npz", **shuffled(wanted, **given))
+    add_features(folder, "emb", tmp_path / "emb.npz")
+    space = folder.load().space("emb")
+    np.testing.assert_allclose(space.features, wanted, rtol=1e-3)
+    assert f"Rows are matched by {next(iter(given))}." in space.made
+
+
+def test_added_features_of_other_samples_are_told(tmp_path, features):
+    ids = [f"s{i}" for i in range(N)]
+    folder = import_features({"clip": features}, tmp_path / "root", "d", columns={"id": ids})
+    np.savez(tmp_path / "few.npz", emb=features[2:, :3], id=ids[2:])
+    with pytest.raises(InputError, match=rf"no row for 2 of the {N} samples of d, such as s0, by its id"):
+        add_features(folder, "few", tmp_path / "few.npz")
+    more = np.concatenate([features[:2], features])[:, :4]
+    np.savez(tmp_path / "more.npz", emb=more, id=["a", "b", *ids])
+    add_features(folder, "more", tmp_path / "more.npz")
+    assert "Rows are matched by id, 2 rows of other samples are left out." in folder.load().space("more").made
+    np.testing.assert_allclose(folder.load().space("more").features, features[:, :4], rtol=1e-3)
+
+
+def test_added_features_without_names_are_in_order_and_it_is_said(tmp_path, features):
+    folder = import_features({"clip": features}, tmp_path / "root", "d", columns={"id": [f"s{i}" for i in range(N)]})
+    np.save(tmp_path / "plain.npy", features[:, :3])
+    np.savez(tmp_path / "twice.npz", emb=features[:, :4], id=["s0"] * N)
+    for name in ("plain.npy", "twice.npz"):
+        add_features(folder, name[:5], tmp_path / name)
+        assert f"Rows are in the order of {name}, which names no samples." in folder.load().space(name[:5]).made

@@ -17,6 +17,7 @@ from hume.data.folder import DatasetFolder, check_name, new_dataset, write_array
 from hume.data.importers.arrays import plain
 from hume.data.importers.arrays.guessed import nothing_to_use, usable_labels, usable_split
 from hume.data.importers.arrays.labels import encode_labels, encode_split
+from hume.data.importers.arrays.matching import match_rows
 from hume.data.importers.arrays.reading import Role, describe_arrays, read_arrays
 from hume.data.importers.arrays.stored import readable, type_name
 from hume.data.npy_files import LARGE_BYTES, FileArray
@@ -90,15 +91,23 @@ def add_features(
 ) -> str:
     """Add features (N, d) computed elsewhere to a dataset as a space; returns its name.
 
-    Raises InputError when the number of rows differs from the dataset's (with both numbers), when the name
-    is taken, when another space has equal values, and for NaN or infinite values, naming the row.
+    Rows of a file that names its samples as the dataset does are matched by these names, see `match_rows`; others
+    are in the dataset's order. What was done stands in the card, as how the space was made.
+    Raises InputError when the number of rows differs from the dataset's (with both numbers), when samples have no
+    row, when the name is taken, when another space has equal values, and for NaN or infinite values, naming the row.
     """
     check_name(name, "space")
     if name in folder.space_names():
         raise InputError(f"{folder.name} already has a space {name!r}: choose another name")
-    matrix = _matrix(features, name)
-    _check_length(name, len(matrix), folder.name, folder.load().num_samples)
+    matrix, dataset = _matrix(features, name), folder.load()
     entry = _entry(title or name, features, matrix, licence)
+    if isinstance(features, Path):
+        matched = match_rows(
+            dataset, features, {} if isinstance(matrix, FileArray) else _named_by(features), len(matrix)
+        )
+        entry["made"] += f" {matched.sentence}"
+        matrix = matrix if matched.rows is None else matrix[matched.rows]
+    _check_length(name, len(matrix), folder.name, dataset.num_samples)
     _save(folder, name, matrix, {**entry, "made": made or entry["made"]}, on_progress)
     return name
 
@@ -238,6 +247,13 @@ def _only_space(path: Path) -> Matrix:
         names = ", ".join(spaces) or "none"
         raise InputError(f"{path} must have one matrix of features, it has: {names}; choose one with read_arrays")
     return read_arrays(path)[spaces[0]]
+
+
+def _named_by(path: Path) -> Mapping[str, NDArray[Any]]:
+    """The arrays beside the features of a file."""
+    arrays = read_arrays(path)
+    others = [facts.name for facts in describe_arrays(path) if len(facts.shape) == 1 and not facts.why]
+    return {name: arrays[name] for name in others}
 
 
 def _check_length(title: str, num_rows: int, other: str, expected: int) -> None:
