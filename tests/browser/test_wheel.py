@@ -7,7 +7,7 @@ import sys
 import sysconfig
 import time
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,30 +66,36 @@ def installed(program: Path, tmp_path: Path) -> Hume:
     return call
 
 
-def test_the_app_labels_the_embedded_digits(program: Path, tmp_path: Path, page: Page) -> None:
+@pytest.fixture
+def server(program: Path, tmp_path: Path) -> Iterator[InstalledApp]:
     (tmp_path / "pages").mkdir()  # of another project, where the command is given
     (tmp_path / "app.py").write_text("raise SystemExit('not this one')")
-    with InstalledApp(program, tmp_path / "home") as server:
-        page.goto(server.url)
-        expect(page.get_by_role("heading", name="What does HUME find?", level=1)).to_be_visible()
-        page.goto(f"{server.url}/search?dataset=digits")
-        expect(page.get_by_role("button", name="Launch 100 seeds")).to_be_enabled()
-        settle(page)
-        page.get_by_label("Seeds", exact=True).fill("2")
-        page.get_by_role("button", name=re.compile("^.*Launch")).click()
-        expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-        page.goto("about:blank")  # a page that follows a search takes time from it where there is little
-        store = hume.Store(server.home)
-        (run,) = store.names()
-        until = time.monotonic() + START
-        while store.open(run).state != "finished":
-            assert time.monotonic() < until, "the search does not end"
-            time.sleep(1)
-        page.goto(f"{server.url}/objective?run={run}")
-        expect(page.get_by_role("heading", name="Is this labeling reliable?")).to_be_visible()
-        settle(page)
-        page.goto(page.url.replace("/objective", "/reliable"))
-        expect(page.locator(".st-key-reliable-0 button.tile").first).to_be_visible()  # scripts and styles came along
+    with InstalledApp(program, tmp_path / "home") as started:
+        yield started
+
+
+def test_the_app_labels_the_embedded_digits(server: InstalledApp, page: Page) -> None:
+    page.goto(server.url)
+    expect(page.get_by_role("heading", name="What does HUME find?", level=1)).to_be_visible()
+    page.goto(f"{server.url}/search?dataset=digits")
+    expect(page.get_by_role("button", name="Launch 100 seeds")).to_be_enabled()
+    settle(page)
+    page.get_by_label("Seeds", exact=True).fill("2")
+    page.get_by_role("button", name=re.compile("^.*Launch")).click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    page.goto("about:blank")  # a page that follows a search takes time from it where there is little
+    store = hume.Store(server.home)
+    (run,) = store.names()
+    until = time.monotonic() + START
+    while store.open(run).state != "finished":
+        assert time.monotonic() < until, "the search does not end"
+        time.sleep(1)
+    page.goto(f"{server.url}/objective?run={run}")
+    expect(page.get_by_role("heading", name="Is this labeling reliable?")).to_be_visible()
+    settle(page)
+    page.goto(page.url.replace("/objective", "/reliable"))
+    expect(page.locator(".st-key-reliable-0 button.tile").first).to_be_visible()  # scripts and styles came along
+    settle(page)
 
 
 def test_the_command_line_works(installed: Hume, tmp_path: Path) -> None:
