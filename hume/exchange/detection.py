@@ -116,6 +116,7 @@ def _refuse_columns(path: Path, columns: dict[str, str | None]) -> None:
 def _detect_file(
     path: Path, resolved: Path, roots: list[Path] | None, meaning: Meaning | None, columns: dict[str, str | None]
 ) -> DetectedFormat:
+    from hume.data.importers.arrays.plain import IDX_NAME, labels_beside
     from hume.data.importers.hugging_face import holds_images
 
     ending, requested = resolved.suffix.lower(), any(columns.values())
@@ -128,6 +129,8 @@ def _detect_file(
         return _images(resolved, list_table(resolved, roots=roots, **columns))
     if not columns.get("path_column") and (ending in ARRAYS or resolved.name.endswith("-ubyte")):
         labels, split = columns.get("label_column"), columns.get("split_column")
+        if IDX_NAME.fullmatch(resolved.name) and (beside := labels_beside(resolved)) is not None:
+            check_allowed(beside, roots)
         summary = _arrays_summary(resolved, labels, split)
         return DetectedFormat("arrays", resolved, summary, label_column=labels, split_column=split)
     _refuse_columns(path, columns)

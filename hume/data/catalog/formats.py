@@ -38,6 +38,9 @@ def _existing(data_folder: Path, folders: Iterable[str | Path], names: Iterable[
     for folder in (data_folder, *(data_folder / folder for folder in folders)):
         paths = [folder / name for name in names]
         if all(path.is_file() for path in paths):
+            for path in paths:
+                if not path.resolve().is_relative_to(data_folder.resolve()):
+                    raise InputError(f"{path} is a link that leads out of {data_folder}: copy the file into it")
             return paths
     raise MissingError(f"{names[0]} is not in {data_folder}")
 

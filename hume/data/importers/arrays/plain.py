@@ -97,17 +97,22 @@ def _read_safetensors(opened: Callable[..., Any], path: Path, key: str) -> NDArr
 
 def idx(path: Path) -> dict[str, Stored]:
     """The array of an idx file, gzipped or not; images come with the labels next to them."""
-    zipped = ".gz" if path.suffix == ".gz" else ""
     shape, dtype = _idx_header(path)
     name = "images" if len(shape) == 3 else "labels" if len(shape) == 1 else path.name.split(".")[0]
     stored = {name: Stored(shape, dtype, partial(read_idx, path))}
-    labels_name = path.name.replace("images", "labels").replace("idx3", "idx1")
-    candidates = [path.with_name(labels_name.removesuffix(".gz") + end) for end in (zipped, "", ".gz")]
-    labels = next((candidate for candidate in candidates if candidate.exists()), None)
+    labels = labels_beside(path)
     if name == "images" and labels is not None:
         shape, dtype = _idx_header(labels)
         stored["labels"] = Stored(shape, dtype, partial(read_idx, labels))
     return stored
+
+
+def labels_beside(path: Path) -> Path | None:
+    """The file of labels next to an idx file of images, if there is one."""
+    zipped = ".gz" if path.suffix == ".gz" else ""
+    name = path.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
+    candidates = (path.with_name(name + end) for end in (zipped, "", ".gz"))
+    return next((each for each in candidates if each.name != path.name and each.exists()), None)
 
 
 def _idx_header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
