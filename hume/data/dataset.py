@@ -30,6 +30,7 @@ from hume.common.files import regular
 from hume.data.cards import read_card
 from hume.data.columns import Columns, load_columns
 from hume.data.features import Features, refuse_not_finite, spread_over
+from hume.data.labels import load_labels, numbered
 from hume.data.npy_files import load_array, open_features, read_npy
 
 if TYPE_CHECKING:
@@ -188,33 +189,13 @@ def load_space(path: Path, name: str | None = None, **card: str) -> Space:
     return Space(name=name or path.stem, features=features, path=path.resolve(), **card)
 
 
-def load_labels(path: Path, num_samples: int) -> NDArray[np.int64]:
-    """Load ground-truth labels (N,) as numbers 0..C−1; raises InputError when they do not fit."""
-    labels = load_array(path)
-    if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise InputError(f"{path} holds {labels.dtype} of shape {labels.shape}: labels must be one integer per sample")
-    if len(labels) != num_samples:
-        raise InputError(f"{path} has {len(labels)} labels for {num_samples} rows: give one per row, in order")
-    if labels.min() < 0:
-        raise InputError(f"row {int(labels.argmin())} of {path} is negative: labels must be 0 or more")
-    return labels.astype(np.int64)
-
-
-def _numbered(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
-    """Labels without names as 0..C−1, and the numbers given where these have gaps, as ids of a catalogue have."""
-    values, numbers = np.unique(labels, return_inverse=True)
-    if values[-1] < len(values):
-        return labels, None
-    return numbers.astype(np.int64), tuple(map(str, values.tolist()))
-
-
 def dataset_from_files(phi1: Path, phi2: Path, labels: Path | None = None) -> Dataset:
     """A dataset from two .npy files and optional labels; spaces are named after the files."""
     first, second = load_space(phi1), load_space(phi2)
     if first.name == second.name and first.path != second.path:
         first, second = load_space(phi1, name=f"{phi1.stem}-1"), load_space(phi2, name=f"{phi2.stem}-2")
     _check_rows([first, second])
-    truth, ids = (None, None) if labels is None else _numbered(load_labels(labels, len(first.features)))
+    truth, ids = (None, None) if labels is None else numbered(load_labels(labels, len(first.features)))
     return Dataset(
         name=f"{first.name}+{second.name}",
         spaces={space.name: space for space in (first, second)},
@@ -250,8 +231,8 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
         if test_rows.dtype != bool or test_rows.shape != (num_samples,) or not test_rows.any():
             raise InputError(f"{folder / 'test_rows.npy'} must hold {num_samples} booleans, at least one of them true")
     classes = tuple(card["classes"]) if card.get("classes") else None
-    labels, ids = (labels, None) if labels is None or classes is not None else _numbered(labels)
-    if labels is not None and classes is not None and labels.max() >= len(classes):
+    labels, ids = (labels, None) if labels is None or classes is not None else numbered(labels)
+    if labels is not None and classes is not None and not 0 <= labels.min() <= labels.max() < len(classes):
         raise InputError(f"{folder / 'labels.npy'} has a label {labels.max()}, its card names {len(classes)} classes")
     return Dataset(
         name=folder.name,

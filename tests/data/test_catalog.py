@@ -403,7 +403,7 @@ def test_what_is_no_dataset_of_images(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="does not exist"):
         import_hugging_face(tmp_path / "nothing", tmp_path / "root", "hf")
     (tmp_path / "text" / "state.json").write_text("{")
-    with pytest.raises(InputError, match="text cannot be loaded"):
+    with pytest.raises(InputError, match=r"state\.json cannot be read"):
         import_hugging_face(tmp_path / "text", tmp_path / "root", "hf")
 
     def unreachable(name):

@@ -12,7 +12,8 @@ from hume.common.errors import InputError
 from hume.data import dataset as dataset_module
 from hume.data import space_rows
 from hume.data.columns import is_missing, kind_of, load_columns, write_columns
-from hume.data.dataset import Space, dataset_from_files, load_dataset, load_labels, load_space
+from hume.data.dataset import Space, dataset_from_files, load_dataset, load_space
+from hume.data.labels import load_labels
 from tests.support.rules import cases
 
 
@@ -190,9 +191,12 @@ def test_spaces_of_different_lengths_are_refused(save):
     ("labels", "says"),
     [
         (np.arange(19), "has 19 labels for 20 rows"),
-        (np.arange(20.0), "holds float64 of shape (20,)"),
+        (np.arange(20) / 2, "holds float64 of shape (20,)"),
+        (np.r_[np.zeros(19), np.inf], "holds float64 of shape (20,)"),
         (np.zeros((20, 2), int), "of shape (20, 2)"),
-        (np.r_[np.zeros(11, int), -1, np.zeros(8, int)], "is negative"),
+        (np.r_[np.zeros(11, int), -1, np.zeros(8, int)], "row 11 of"),
+        (np.r_[np.zeros(11), np.nan, np.nan, np.zeros(7)], "row 11 (and 1 more) of"),
+        (np.r_[np.zeros(11, int), -1, np.arange(8)], "has no label (-1): label every row, or leave the labels out"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(save, labels, says):
@@ -202,9 +206,15 @@ def test_labels_that_do_not_fit_are_refused(save, labels, says):
     assert says in told
 
 
-def test_a_negative_label_is_named_by_its_row(save):
+def test_a_missing_label_is_named_by_its_row(save):
     path = save(np.array([0, 1, -1, 0]), "labels.npy")
     assert message(load_labels, path, 4).startswith(f"row 2 of {path}")
+
+
+@cases("labels", [np.arange(20.0) % 3, np.arange(20) % 2 * 2 - 1])
+def test_whole_numbers_of_any_type_and_signs_are_labels(save, labels):
+    data = dataset_from_files(save(features(), "a.npy"), save(features(), "b.npy"), save(labels, "labels.npy"))
+    np.testing.assert_array_equal(data.labels, np.unique(labels, return_inverse=True)[1])
 
 
 # --- features of every kind -----------------------------------------------------------------------------
