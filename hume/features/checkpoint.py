@@ -14,18 +14,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError, RunError
-from hume.common.files import PART, disk_errors, write_atomically
+from hume.common.files import disk_errors, write_atomically
 from hume.common.json_files import read_json
-from hume.data.feature_files import write_npy_header
+from hume.common.progress import Progress
+from hume.data.feature_files import float_blocks, write_features, write_npy_header
+from hume.data.npy_files import open_features
 
 SAVED_EVERY = 3.0  # seconds
+DTYPE = np.dtype(np.float32)
 LISTED = 300  # problems listed in a card; all are counted
 
 
@@ -59,10 +62,12 @@ class Work:
     def __init__(self, folder: Path, record: Record) -> None:
         self.array, self.path = folder / f"{record.key}.npy", folder / f"{record.key}.extract.json"
         self.record = record
-        self.dtype: np.dtype[Any] = np.dtype(np.float16)
+        header = io.BytesIO()
+        write_npy_header(header, (record.of, record.dim), DTYPE)
+        self._header = header.getvalue()
         with disk_errors(folder.parent):
             if not self._resume():
-                self.array.write_bytes(self._header())
+                self.array.write_bytes(self._header)
             self.file: BinaryIO = self.array.open("r+b")
         self.saved = time.monotonic()
 
@@ -71,30 +76,21 @@ class Work:
         earlier = read_record(self.path)
         if earlier is None or (earlier.of, earlier.dim) != (self.record.of, self.record.dim) or earlier.done < 1:
             return False
-        for dtype in (np.dtype(np.float16), np.dtype(np.float32)):
-            self.dtype, size = dtype, len(self._header()) + earlier.done * earlier.dim * dtype.itemsize
-            if self.array.exists() and self.array.stat().st_size >= size:
-                with self.array.open("rb") as file:
-                    if file.read(len(self._header())) == self._header():
-                        self.record = earlier
-                        return True
-        self.dtype = np.dtype(np.float16)
-        return False
-
-    def _header(self) -> bytes:
-        header = io.BytesIO()
-        write_npy_header(header, (self.record.of, self.record.dim), self.dtype)
-        return header.getvalue()
+        size = len(self._header) + earlier.done * earlier.dim * DTYPE.itemsize
+        if not self.array.exists() or self.array.stat().st_size < size:
+            return False
+        with self.array.open("rb") as file:
+            if file.read(len(self._header)) != self._header:
+                return False
+        self.record = earlier
+        return True
 
     def append(self, rows: NDArray[np.float32], problems: list[str | None]) -> None:
         """Add the next rows (B, d); raises RunError when the disk is full."""
-        with np.errstate(over="ignore"):
-            if np.isinf(rows.astype(self.dtype)).any():
-                self._widen()
-        record, content = self.record, rows.astype(self.dtype)
+        record = self.record
         with disk_errors(self.array.parent.parent):
-            self.file.seek(len(self._header()) + record.done * record.dim * self.dtype.itemsize)
-            self.file.write(content.tobytes())
+            self.file.seek(len(self._header) + record.done * record.dim * DTYPE.itemsize)
+            self.file.write(rows.astype(DTYPE, copy=False).tobytes())
             self.file.flush()
         bad = [(record.done + i, problem) for i, problem in enumerate(problems) if problem is not None]
         record.num_problems += len(bad)
@@ -103,22 +99,12 @@ class Work:
         if time.monotonic() > self.saved + SAVED_EVERY or record.done == record.of:
             self.save()
 
-    def _widen(self) -> None:
-        """Continue in float32 after a value beyond float16's range; earlier rows stay rounded to float16."""
-        half, record = len(self._header()), self.record
-        widened = self.array.with_name(f"{PART}{record.key}")
-        with disk_errors(self.array.parent.parent), widened.open("wb") as file:
-            self.dtype = np.dtype(np.float32)
-            file.write(self._header())
-            self.file.seek(half)
-            for start in range(0, record.done, record.batch):
-                count = (min(record.done, start + record.batch) - start) * record.dim
-                file.write(np.frombuffer(self.file.read(2 * count), np.float16).astype(np.float32).tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-            self.file.close()
-            widened.replace(self.array)
-            self.file = self.array.open("r+b")
+    def finish(self, path: Path, on_progress: Progress | None = None) -> None:
+        """Write all rows as the file of a space, see `write_features`; raises RunError when the disk is full."""
+        self.file.flush()
+        rows = open_features(self.array)
+        with disk_errors(path.parent.parent):
+            write_features(path, rows.shape, lambda: float_blocks(rows, self.record.name), on_progress)
 
     def save(self) -> None:
         """Flush the rows, then write the record; raises RunError when the disk is full."""
@@ -135,8 +121,9 @@ class Work:
         with suppress(OSError):
             self.file.close()
 
-    def discard_record(self) -> None:
-        """Remove the record of a finished extraction."""
+    def discard(self) -> None:
+        """Remove the rows and the record of a finished extraction."""
+        self.array.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
 
 

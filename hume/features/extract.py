@@ -105,9 +105,11 @@ def extract(
         record.weights = None if backbone.weights is None else str(backbone.weights)
         with closing(Work(work_folder, record)) as work:
             _fill(work, pictures, backbone, on_progress)
-        added = folder.free_space_name(wanted)
-        folder.add_space(added, work.array, _entry(work.record, backbone))
-        work.discard_record()
+            with unfinished(folder.path / "space") as made:
+                work.finish(made)
+                added = folder.free_space_name(wanted)
+                folder.add_space(added, made, _entry(work.record, backbone))
+        work.discard()
     return added
 
 

@@ -18,7 +18,8 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from hume.common.errors import RunError
 from hume.common.files import atomically, disk_errors, regular, write_atomically
-from hume.data.feature_files import write_npy_header
+from hume.data.feature_files import float_blocks, write_features, write_npy_header
+from hume.data.npy_files import open_features
 from hume.features.augmentations import StoredPictures
 from hume.features.encoders import WIDTHS, make_encoder
 from hume.features.pretrain_config import FEWEST, PretrainConfig
@@ -174,22 +175,23 @@ class Training:
         return features.float().cpu()
 
     def write_features(self) -> Generator[Epoch, None, Path]:
-        """Write the features of all rows to a .npy file, in float16 if every value fits, else in float32."""
+        """Write the features of all rows to a .npy file, see `hume.data.feature_files.write_features`."""
         N, d = len(self.pictures), WIDTHS[self.config.encoder]
-        path, last = self.folder / "features.npy", self.records[-1]
-        for dtype in (np.dtype(np.float16), np.dtype(np.float32)):
-            with disk_errors(self.folder), path.open("wb") as file:
-                write_npy_header(file, (N, d), dtype)
-                for start in range(0, N, FEATURE_ROWS):
-                    with np.errstate(over="ignore"):
-                        block = self._features(slice(start, start + FEATURE_ROWS)).numpy().astype(dtype)
-                    if not np.isfinite(block).all():
-                        break
-                    file.write(block.tobytes())
-                    yield replace(last, written=min(1.0, (start + len(block)) / N))
-                else:
-                    return path
-        raise RunError("the trained network's features are not finite: train again with a lower learning rate")
+        path, exact, last = self.folder / "features.npy", self.folder / "exact.npy", self.records[-1]
+        with disk_errors(self.folder), exact.open("wb") as file:
+            write_npy_header(file, (N, d), np.dtype(np.float32))
+            for start in range(0, N, FEATURE_ROWS):
+                block = self._features(slice(start, start + FEATURE_ROWS)).numpy().astype(np.float32, copy=False)
+                if not np.isfinite(block).all():
+                    raise RunError(
+                        "the trained network's features are not finite: train again with a lower learning rate"
+                    )
+                file.write(block.tobytes())
+                yield replace(last, written=min(1.0, (start + len(block)) / N))
+        with disk_errors(self.folder):
+            rows = open_features(exact)
+            write_features(path, (N, d), lambda: float_blocks(rows, "the features"))
+        return path
 
     # --- the disk ---
 

@@ -190,6 +190,13 @@ def test_features_that_half_precision_cannot_hold_are_kept_whole(folder, monkeyp
     assert folder.load().space(name).features.dtype == np.float32
 
 
+def test_a_column_that_half_precision_would_blur_is_kept(folder, monkeypatch):
+    small = Training._features
+    monkeypatch.setattr(Training, "_features", lambda *a, **k: small(*a, **k) + 500 * (torch.arange(256) == 1))
+    _, name = finish(pretrain(folder, tiny(epochs=1)))
+    assert folder.load().space(name).features.dtype == np.float32
+
+
 def test_labels_are_for_display_only(tmp_path):
     known, unknown = dataset(tmp_path / "a"), dataset(tmp_path / "b", labels=False)
     (seen, first), (blind, second) = (finish(pretrain(each, tiny())) for each in (known, unknown))
