@@ -5,7 +5,6 @@ import io
 import math
 import re
 import tokenize
-import zipfile
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -178,19 +177,21 @@ def load_array(path: Path) -> NDArray[Any]:
     with suppress(ValueError, OSError):
         return map_npy(path)
     try:  # what numpy.load accepts beyond, or its error
+        with path.open("rb") as file:
+            if file.read(2) == b"PK":
+                raise InputError(f"{path} is an archive of arrays: save the features alone with numpy.save")
         with np.errstate(over="ignore"):
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path} does not exist: check the path") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder: name a .npy file in it") from None
     except PermissionError:
         raise InputError(f"{path} may not be read: check its permissions") from None
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, *HEADER_ERRORS) as error:
+    except InputError:
+        raise
+    except (ValueError, EOFError, OSError, *HEADER_ERRORS) as error:
         raise InputError(_load_problem(path, error)) from None
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(f"{path} is an archive of arrays: save the features alone with numpy.save")
     return array
 
 

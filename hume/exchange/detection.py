@@ -116,12 +116,14 @@ def _refuse_columns(path: Path, columns: dict[str, str | None]) -> None:
 def _detect_file(
     path: Path, resolved: Path, roots: list[Path] | None, meaning: Meaning | None, columns: dict[str, str | None]
 ) -> DetectedFormat:
+    from hume.data.importers import hugging_face_columns
     from hume.data.importers.arrays.plain import IDX_NAME, labels_beside
     from hume.data.importers.hugging_face import holds_images
 
     ending, requested = resolved.suffix.lower(), any(columns.values())
     if ending in PARQUET and not requested and holds_images(resolved):
-        return DetectedFormat("hugging-face", resolved, "A dataset of Hugging Face in 1 Parquet file.")
+        summary = f"A dataset of Hugging Face in 1 Parquet file. {hugging_face_columns.told(resolved)}"
+        return DetectedFormat("hugging-face", resolved, summary)
     table = bool(columns.get("path_column")) or _is_table_of_paths(resolved, roots) if ending in PARQUET else False
     if ending in TABLES and (ending not in PARQUET or table):
         from hume.data.importers.table_listing import list_table
@@ -143,6 +145,7 @@ def _detect_file(
 
 
 def detect_folder(path: Path, roots: list[Path] | None, meaning: Meaning | None = None) -> DetectedFormat:
+    from hume.data.importers import hugging_face_columns
     from hume.data.importers.arrays.shards import series_in
     from hume.data.importers.hugging_face import holds_images, parquet_files
     from hume.data.importers.saved_to_disk import is_saved
@@ -151,7 +154,7 @@ def detect_folder(path: Path, roots: list[Path] | None, meaning: Meaning | None 
     if release is not None and release.datasets:
         return DetectedFormat("release", path, _release_summary(release), release=release)
     if is_saved(path):
-        return DetectedFormat("hugging-face", path, "A dataset of Hugging Face.")
+        return DetectedFormat("hugging-face", path, f"A dataset of Hugging Face. {hugging_face_columns.told(path)}")
     tables = parquet_files(path)
     series = [file for files in series_in(path).values() for file in files]
     for file in {*tables, *series}:
@@ -159,9 +162,8 @@ def detect_folder(path: Path, roots: list[Path] | None, meaning: Meaning | None 
     if series and not any(map(holds_images, tables)):
         return DetectedFormat("arrays", path, f"{count(len(series), 'file')} as one. {_arrays_summary(path)}")
     if tables:
-        return DetectedFormat(
-            "hugging-face", path, f"A dataset of Hugging Face in {count(len(tables), 'Parquet file')}."
-        )
+        summary = f"A dataset of Hugging Face in {count(len(tables), 'Parquet file')}."
+        return DetectedFormat("hugging-face", path, f"{summary} {hugging_face_columns.told(tables[0])}")
     try:
         found = _images(path, list_folder(path, roots=roots, meaning=meaning))
         assert found.listing is not None

@@ -13,6 +13,7 @@ from PIL import Image
 from hume.common.errors import InputError
 from hume.data.catalog import CATALOG, import_named
 from hume.data.importers.hugging_face import import_hugging_face
+from hume.exchange.detection import detect_format
 from tests.support import torchvision_here  # noqa: F401 - before torchvision
 from tests.support.rules import cases
 
@@ -299,6 +300,33 @@ def test_a_dataset_saved_to_disk(tmp_path):
     assert told == sorted(told)
     assert told[-1] == 1
     assert [path.name for path in (tmp_path / "root").iterdir()] == ["hf"]
+
+
+@cases("form", ["saved", "parquet"])
+def test_further_columns_come_along_and_the_labels_are_told_before(tmp_path, form):
+    datasets = pytest.importorskip("datasets")
+    kinds = datasets.Features({
+        "image": datasets.Image(), "age": datasets.Value("float64"), "site": datasets.Value("string"),
+        "label": datasets.Value("string"), "colour": datasets.ClassLabel(names=["red", "blue"]),
+        "kind": datasets.ClassLabel(names=["a", "b"]), "raw": datasets.Value("binary"),
+        "box": datasets.Sequence(datasets.Value("int64")),
+    })  # fmt: skip
+    rows = {
+        "image": [png(i) for i in range(6)], "age": [1.5, None, 3.0, 4.0, 5.0, 6.0], "site": list("uvwxyz"),
+        "label": list("pqpqpq"), "colour": [0, 1, -1, 0, 1, 0], "kind": [0, 1] * 3, "raw": [b"\0"] * 6,
+        "box": [[1, 2]] * 6,
+    }  # fmt: skip
+    made, path = datasets.Dataset.from_dict(rows, features=kinds), tmp_path / f"a.{form}"
+    if form == "saved":
+        made.save_to_disk(path)
+    else:
+        made.to_parquet(path)
+    assert detect_format(path).summary.endswith("colour is taken for the labels, as it has classes.")
+    dataset = import_hugging_face(path, tmp_path / "root", "hf", label_column="label").load()
+    assert "The labels are the column label." in dataset.card["notes"]
+    assert list(dataset.columns) == ["age", "site", "colour", "kind"]
+    np.testing.assert_array_equal(dataset.columns["age"], [1.5, np.nan, 3, 4, 5, 6])
+    assert dataset.columns["colour"].tolist() == ["red", "blue", "", "red", "blue", "red"]
 
 
 def test_what_cannot_be_decoded_and_other_parts_are_set_aside(tmp_path):

@@ -176,7 +176,8 @@ def test_a_folder_of_nothing_but_parquet_is_a_dataset_of_hugging_face(store, tmp
     (place / "README.md").write_text(f"---\n{config}---\n")
     (place / ".gitattributes").touch()
     found = detect_format(place, roots=[place])
-    assert (found.kind, found.summary) == ("hugging-face", "A dataset of Hugging Face in 4 Parquet files.")
+    told = "A dataset of Hugging Face in 4 Parquet files. label is taken for the labels, as it has classes."
+    assert (found.kind, found.summary) == ("hugging-face", told)
     import_path(found, store)
     data = store.load_dataset("shards")
     assert data.card["rows"] == {"given": 12, "used": 10, "set_aside": 2}
@@ -222,7 +223,8 @@ def test_what_lies_elsewhere_or_is_nothing_known_is_told(tmp_path, folder):
 def test_one_parquet_file_of_whole_images_is_a_dataset_of_hugging_face(store, tmp_path, ending):
     write_shard(tmp_path / f"shard.{ending}", range(6))
     found = detect_format(tmp_path / f"shard.{ending}")
-    assert (found.kind, found.summary) == ("hugging-face", "A dataset of Hugging Face in 1 Parquet file.")
+    told = "A dataset of Hugging Face in 1 Parquet file. label is taken for the labels, as it has classes."
+    assert (found.kind, found.summary) == ("hugging-face", told)
     assert import_path(found, store).summary == "6 rows are in shard."
     assert store.load_dataset("shard").classes == CLASSES
 

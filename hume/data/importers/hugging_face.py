@@ -8,7 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hume.common import optional
 from hume.common.errors import HumeError, InputError
@@ -17,9 +17,10 @@ from hume.common.progress import Progress, part
 from hume.data.folder import DatasetFolder, check_name
 from hume.data.importers.folder_listing import ENDINGS, Entry, Listing
 from hume.data.importers.folder_meaning import TEST, TRAIN, VALIDATION, ordered, split_of
-from hume.data.importers.label_text import cleaned, spellings
+from hume.data.importers.hugging_face_columns import labels_among
+from hume.data.importers.label_text import absent, as_text, cleaned, spellings
 from hume.data.importers.saved_to_disk import check_saved, is_saved
-from hume.data.importers.table_listing import LABEL_COLUMNS, PARQUET
+from hume.data.importers.table_listing import PARQUET
 
 METADATA = frozenset({"dataset_info.json", "dataset_infos.json"})  # next to Parquet files, never read
 WRITING = 0.4  # fraction of the progress for unpacking a table's pictures
@@ -58,7 +59,7 @@ def import_hugging_face(
         splits = _splits_of(library, path_or_id, work_folder / "cache")
         info = next(iter(splits.values())).info
         with disk_errors(root):
-            columns = _columns(library, next(iter(splits.values())).features, image_column, label_column)
+            columns = _columns(library, splits, image_column, label_column)
             home = Path(path_or_id) if Path(path_or_id).exists() else Path(library.config.HF_CACHE_HOME)
             listing = _unpack(library, splits, columns, work_folder / "images", home, part(on_progress, 0, WRITING))
         source, licence = f"Hugging Face datasets: {info.homepage or path_or_id}", info.license or "not stated"
@@ -166,8 +167,17 @@ def _with_images(library: Any, rows: Any) -> Any:
     return rows
 
 
-def _columns(library: Any, features: Any, images: str | None, labels: str | None) -> tuple[str, str | None]:
+class _Columns(NamedTuple):
+    """The columns of a dataset by what is done with them."""
+
+    images: str
+    labels: str | None
+    others: list[str]  # of one number or text a row, in all splits
+
+
+def _columns(library: Any, splits: dict[str, Any], images: str | None, labels: str | None) -> _Columns:
     """The columns of images and labels: those requested, else the first by type, for labels else by name."""
+    features = next(iter(splits.values())).features
     for requested in filter(None, (images, labels)):
         if requested not in features:
             raise InputError(f"there is no column {requested!r}: choose one of {', '.join(features)}")
@@ -178,18 +188,26 @@ def _columns(library: Any, features: Any, images: str | None, labels: str | None
             f"of the columns {', '.join(features)}, these have images: {', '.join(pictures) or 'none'}; choose one"
         )
     if labels is None:
-        classes = [name for name, kind in features.items() if isinstance(kind, library.ClassLabel)]
-        usual = [name for name in features if name.lower() in LABEL_COLUMNS and hasattr(features[name], "dtype")]
-        labels = next(iter(classes + usual), None)
-    return str(images), labels
+        labels = labels_among({name: type(kind).__name__ for name, kind in features.items()})
+    plain = (library.Value, library.ClassLabel)
+    others = [
+        name
+        for name, kind in features.items()
+        if name not in (images, labels)
+        and all(isinstance(rows.features.get(name), plain) for rows in splits.values())
+        and "binary" not in kind.dtype
+    ]
+    return _Columns(str(images), labels, others)
 
 
 def _unpack(
-    library: Any, splits: dict[str, Any], columns: tuple[str, str | None], out: Path, home: Path, on_progress: Progress
+    library: Any, splits: dict[str, Any], columns: _Columns, out: Path, home: Path, on_progress: Progress
 ) -> Listing:
     """Write every row's encoded image into its own file; files that rows refer to must be in `home`."""
-    images, labels = columns
-    names = getattr(next(iter(splits.values())).features[labels], "names", None) if labels else None
+    images, labels, others = columns
+    features = next(iter(splits.values())).features
+    names = getattr(features[labels], "names", None) if labels else None
+    named = {name: getattr(features[name], "names", None) for name in others}
     known = [split for split in splits if split.lower() in TRAIN | TEST | VALIDATION]
     has_test = any(split.lower() in TEST for split in splits)
     entries: list[Entry] = []
@@ -199,7 +217,7 @@ def _unpack(
     for split, rows in splits.items():
         folder = split or "all"
         (out / folder).mkdir(parents=True)
-        for number, row in enumerate(_rows(library, rows, images, labels)):
+        for number, row in enumerate(_rows(library, rows, columns)):
             file = f"{folder}/{number:07d}{_ending(row[images])}"
             if known and split not in known:
                 aside.append((file, f"is in the split {split}, which is neither train nor test"))
@@ -207,7 +225,8 @@ def _unpack(
                 aside.append((file, "has no image"))
             else:
                 (out / file).write_bytes(content)
-                entries.append(Entry(file, out / file, None, split_of(split, has_test=has_test)))
+                cells = tuple(_cell(row[name], named[name]) for name in others)
+                entries.append(Entry(file, out / file, None, split_of(split, has_test=has_test), cells))
                 given.append(_named(row[labels], names) if labels else None)
             done += 1
             if done % 256 == 0 or done == total:
@@ -219,14 +238,21 @@ def _unpack(
     classes = None if not present else list(map(str, names)) if names else ordered(present)
     written = spellings(found, given)
     note = f"The labels are the column {labels}{f', where {written} means none' * bool(written)}."
-    return Listing(entries, aside, classes, out, [note] if present else [])
+    return Listing(entries, aside, classes, out, [note] if present else [], tuple(others))
 
 
-def _rows(library: Any, rows: Any, images: str, labels: str | None) -> Iterator[Any]:
+def _cell(value: Any, names: list[str] | None) -> str:
+    """A cell of a further column as text; of classes by their name."""
+    if absent(value) or (names and value == -1):
+        return ""
+    return str(names[value]) if names and 0 <= value < len(names) else as_text(value)
+
+
+def _rows(library: Any, rows: Any, columns: _Columns) -> Iterator[Any]:
     """The rows of a split with encoded images; raises InputError for damaged files."""
     try:
-        rows = rows.select_columns([images, *([labels] if labels else [])])
-        yield from rows.cast_column(images, library.Image(decode=False))
+        rows = rows.select_columns([columns.images, *([columns.labels] if columns.labels else []), *columns.others])
+        yield from rows.cast_column(columns.images, library.Image(decode=False))
     except Exception as error:  # of damaged files or labels outside the classes
         raise InputError(f"the dataset cannot be read ({_short(error)}): download or save it again") from None
 
