@@ -113,7 +113,7 @@ def test_all_is_complete_and_resolves() -> None:
 
 # --- loading -----------------------------------------------------------------------------------
 
-UNSAFE = [r"allow_pickle\s*=\s*(?!False)", r"torch\.load\((?![^()]*weights_only=True)"]
+UNSAFE = [r"allow_pickle\s*=\s*(?!False)", r"torch\.load\((?!(?:[^()]|\([^()]*\))*weights_only=True)"]
 
 
 def test_no_file_is_loaded_unrestricted() -> None:
@@ -134,6 +134,7 @@ def test_no_file_is_loaded_unrestricted() -> None:
         "np.load(p, allow_pickle=trusted)",
         "torch.load(p)",
         "torch.load(p, weights_only=False)",
+        "torch.load(checked(p), weights_only=False)",
     ],
 )
 def test_unsafe_loading_is_noticed(code: str) -> None:
