@@ -567,7 +567,7 @@ def test_labels_that_do_not_fit_are_refused(files, tmp_path):
     for bad, *words in [
         (truth[:-1], "239", "240"),
         (truth - 1, "row 8 (and 79 more)", "has no label"),
-        (truth * 1.0, "float64"),
+        (truth + 0.5, "float64"),
         (truth[:, None], "(240, 1)"),
         (truth[:0], "0 labels"),
     ]:
