@@ -12,6 +12,7 @@ a third of its time went into pages that the system reclaimed and cleared in bet
 
 import ctypes
 import os
+import warnings
 
 # mallopt's parameters: one arena for all threads, bytes kept at its top, and the largest allocation in it.
 MALLOC_OPTIONS = {
@@ -22,7 +23,11 @@ MALLOC_OPTIONS = {
 
 
 def configure() -> None:
-    """Set how threads wait and memory is reused in this process; call before torch is loaded."""
+    """Set how threads wait and memory is reused in this process; call before torch is loaded.
+
+    What pillow finds odd in a picture is not printed: an import says which pictures it could not use.
+    """
+    warnings.filterwarnings("ignore", module="PIL")
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")

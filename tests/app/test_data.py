@@ -289,4 +289,4 @@ def test_a_damaged_dataset_is_told_in_a_sentence(home):
         write_array(made.path / "images.npy", pictures())
     (made.path / "card.json").write_text("{")
     at = look("data", data="torn")
-    assert "is not JSON" in at.error[0].value
+    assert "cannot be read" in at.error[0].value

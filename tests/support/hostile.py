@@ -255,7 +255,8 @@ def options_of(command):
     made = typer.main.get_command(app).commands[command]
     alone = typer.Typer(add_completion=False)
     alone.command(command)(getattr(import_module(made._module), made._function))
-    return [each for each in typer.main.get_command(alone).params if each.opts[0].startswith("--")]
+    options = [each for each in typer.main.get_command(alone).params if each.opts[0].startswith("--")]
+    return [each for each in options if each.opts[0] != "--controls"]  # which searches for a minute
 
 
 def odd_option(home, folder, rng):
