@@ -98,11 +98,13 @@ class DatasetFolder:
         with disk_errors(self.path), FileLock(self.path / "lock"):
             if path.exists():
                 raise InputError(f"{self.name} already has a space {name!r}: choose another name")
-            if isinstance(features, Path):
-                features.replace(path)
-            else:
-                write_array(path, features)
-            self._change_card(lambda card: card.setdefault("spaces", {}).update({name: entry}))
+            with unfinished(path) as part:
+                made = features if isinstance(features, Path) else part
+                if not isinstance(features, Path):
+                    write_array(made, features)
+                # The entry first: a space that a kill left without one would be computed again, beside it.
+                self._change_card(lambda card: card.setdefault("spaces", {}).update({name: entry}))
+                made.replace(path)
 
     def drop_space(self, name: str) -> None:
         """Remove a space permanently; raises InputError for an unknown name."""

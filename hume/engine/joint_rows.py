@@ -40,7 +40,8 @@ class Whitening:
             raise InputError(f"{name} has the same direction in every row: it tells no samples apart, choose another")
         rank = min(MAX_DIRECTIONS, int((variances > LEAST_VARIANCE * variances[0]).sum()))
         transform = directions[:, :rank] * variances[:rank].rsqrt()
-        return cls(mean.float(), transform.to(mean.device, torch.float32))
+        # Row by row, as it is read again after a kill: the last bits of a product depend on the order in memory.
+        return cls(mean.float(), transform.to(mean.device, torch.float32).contiguous())
 
     def __call__(self, rows: Tensor) -> Tensor:
         return (rows - self.mean) @ self.transform

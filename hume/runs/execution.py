@@ -94,8 +94,8 @@ def _refine(
     files.write_whitenings(stage.fitted.whitenings)
     wanted = cost.seeds_to_refine(stage, cv_score)
     known = set(files.seeds)
-    missing = [int(i) for i in wanted if run.finished_seeds[i] not in known]
-    for numbers, some in stage.batches(labelings, missing, on_progress):
+    done = [i for i, seed in enumerate(run.finished_seeds) if seed in known]
+    for numbers, some in stage.batches(labelings, wanted.tolist(), on_progress, done=done):
         files.write([run.finished_seeds[i] for i in numbers], some)
     seeds = tuple(run.finished_seeds[i] for i in wanted)
     refined = files.read(seeds)

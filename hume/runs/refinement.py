@@ -5,7 +5,7 @@ refined/<seed>.safetensors      labeling, weights, bias; likelihood and steps as
 refined/final.safetensors       the same of the vote, refined once more: the labeling that the run offers
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,13 +104,23 @@ class Refinement:
         return parts[0] if len(parts) == 1 else RefinedLabelings.joined(parts)
 
     def batches(
-        self, labelings: NDArray[np.integer[Any]], numbers: Sequence[int], on_progress: Progress | None = None
+        self,
+        labelings: NDArray[np.integer[Any]],
+        numbers: Sequence[int],
+        on_progress: Progress | None = None,
+        *,
+        done: Collection[int] = (),
     ) -> Iterator[tuple[Sequence[int], RefinedLabelings]]:
-        """Refine some of the labelings (S, N), by their numbers, as many at once as are fitted side by side."""
+        """Refine some of the labelings (S, N), by their numbers, as many at once as are fitted side by side.
+
+        A batch of which every number is `done` is passed over. Of one that is done in part all are refined again: the
+        last bits of a labeling depend on those beside it, so that what was interrupted goes on in the same batches.
+        """
         size = side_by_side(self.config.num_classes)
-        for start in range(0, len(numbers), size):
-            some = numbers[start : start + size]
-            report = part(on_progress, start / len(numbers), (start + len(some)) / len(numbers))
+        batches = [numbers[start : start + size] for start in range(0, len(numbers), size)]
+        left = [some for some in batches if not set(some) <= set(done)]
+        for number, some in enumerate(left):
+            report = part(on_progress, number / len(left), (number + 1) / len(left))
             fitted = self._fit(labelings[list(some)], report)
             yield (
                 some,
