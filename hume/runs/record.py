@@ -230,7 +230,14 @@ class Record:
 
     def cv_score(self) -> NDArray[np.float64]:
         """The cross-validation score (S,) of every seed of a finished run."""
-        return np.array(self.scores()["cv_score"], np.float64)
+        return np.array(self.scored()["cv_score"], np.float64)
+
+    def scored(self) -> dict[str, Any]:
+        """The scores of a finished run whose seeds are those that were scored; raises RunError for others."""
+        values = self.scores()
+        if list(self.finished_seeds) != values["seeds"]:
+            raise RunError(f"the seeds of run {self.name!r} are not those that were scored: resume it")
+        return values
 
 
 def check_folder(folder: Path, name: str) -> None:

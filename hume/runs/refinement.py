@@ -31,6 +31,7 @@ from hume.evaluation import ensemble
 
 VOTING_SHARE = 0.2  # of the seeds, the most likely ones
 FINAL = "final"
+_KINDS = {"labeling": ("i", 1), "weights": ("f", 2), "bias": ("f", 1), "confidence": ("f", 1), "vote_share": ("f", 1)}
 
 
 def number_of_voters(num_seeds: int) -> int:
@@ -170,7 +171,8 @@ class RefinedFiles:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds whose refinement is on disk, in ascending order."""
-        return tuple(sorted(int(path.stem) for path in self.folder.glob("[0-9]*.safetensors")))
+        names = [path.stem for path in self.folder.glob("[0-9]*.safetensors")]
+        return tuple(sorted(int(name) for name in names if name.isdecimal()))
 
     def write(self, seeds: Sequence[int], refined: RefinedLabelings) -> None:
         """Write the refinement of every seed."""
@@ -224,7 +226,10 @@ class RefinedFiles:
         first = self._read(f"{seeds[0]:05d}", "labeling")
         found = np.empty((len(seeds), len(first)), np.int32)
         for labeling, seed in zip(found, seeds, strict=True):
-            labeling[:] = self._read(f"{seed:05d}", "labeling")
+            read = self._read(f"{seed:05d}", "labeling")
+            if read.shape != first.shape:
+                raise self._damaged(f"{seed:05d}", f"its labeling has the shape {read.shape}, others {first.shape}")
+            labeling[:] = read
         return found
 
     def likelihood(self, seeds: Sequence[int]) -> NDArray[np.float64]:
@@ -234,7 +239,7 @@ class RefinedFiles:
     def read(self, seeds: Sequence[int]) -> RefinedLabelings:
         """The refinement of some seeds."""
         names = [f"{seed:05d}" for seed in seeds]
-        weights, bias = (np.stack([self._read(name, key) for name in names], -1) for key in ("weights", "bias"))
+        weights, bias = (self._stacked(names, key) for key in ("weights", "bias"))
         return RefinedLabelings(
             self.labelings(seeds),
             self.likelihood(seeds),
@@ -253,19 +258,40 @@ class RefinedFiles:
             JointModel(weights, bias),
         )
 
+    def _stacked(self, names: Sequence[str], key: str) -> NDArray[Any]:
+        arrays = [self._read(name, key) for name in names]
+        for name, array in zip(names, arrays, strict=True):
+            if array.shape != arrays[0].shape:
+                raise self._damaged(name, f"its {key} has the shape {array.shape}, others {arrays[0].shape}")
+        return np.stack(arrays, -1)
+
     def _read(self, name: str, key: str) -> NDArray[Any]:
-        array: NDArray[Any] = self._opened(name, lambda file: file.get_tensor(key))
+        array: NDArray[Any] = self._opened(name, lambda file: _array(file, key))
         return array
 
     def _tag(self, name: str, key: str) -> float:
-        return float(self._opened(name, lambda file: (file.metadata() or {})[key]))
+        value: float = self._opened(name, lambda file: float((file.metadata() or {})[key]))
+        return value
 
     def _opened(self, name: str, read: Callable[[Any], Any]) -> Any:
-        path = self.folder / f"{name}.safetensors"
         try:
-            with safetensors.safe_open(regular(path), framework="numpy") as file:
+            with safetensors.safe_open(regular(self.folder / f"{name}.safetensors"), framework="numpy") as file:
                 return read(file)
         except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
-            raise RunError(
-                f"{path} cannot be read ({error}): remove the folder {self.folder} and resume the run"
-            ) from None
+            raise self._damaged(name, error) from None
+
+    def _damaged(self, name: str, reason: object) -> RunError:
+        path = self.folder / f"{name}.safetensors"
+        return RunError(f"{path} cannot be read ({reason}): remove the folder {self.folder} and resume the run")
+
+
+def _array(file: Any, key: str) -> NDArray[Any]:
+    """An array of a file; raises ValueError unless it is what its name says."""
+    array: NDArray[Any] = file.get_tensor(key)
+    if (array.dtype.kind, array.ndim) != _KINDS.get(key, (array.dtype.kind, array.ndim)):
+        raise ValueError(f"{key} is {array.dtype} of shape {array.shape}")
+    if key == "labeling":
+        classes = file.get_slice("bias").get_shape()[0]
+        if not array.size or not 0 <= array.min() <= array.max() < classes:
+            raise ValueError(f"its labeling is not of {classes} classes")
+    return array

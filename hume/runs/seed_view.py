@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hume.common.errors import InputError, RunError
+from hume.common.errors import InputError
 from hume.common.formatting import count
 from hume.data import splits
 from hume.data.rows import StreamedRows
@@ -42,9 +42,7 @@ class SeedView:
         mode: the vote of one mode's seeds alone. Raises InputError for a view or a mode that the run has not.
         """
         self.run = run
-        self.values = run.scores()
-        if list(run.finished_seeds) != self.values["seeds"]:
-            raise RunError(f"the seeds of run {run.name!r} are not those that were scored: resume it")
+        self.values = run.scored()
         refined = self.values.get("refined")
         if view == "refined" and refined is None:
             why = self.values.get("not_refined") or "it was asked for the searched labelings alone"
