@@ -44,7 +44,8 @@ TABS, ON_SECOND = 20, 3
 QUESTIONS = {**PAGES, "data": "What is in the data?", "compare": "How does HUME compare?"}  # headings, by address
 SEEKING = re.compile("_stcore/(health|host-config)")  # so Streamlit finds its server, below a deep link too
 BY_LINK = 0.8  # of the ways to a page; the others are by its address, which opens a new session
-AT_REST = 120.0  # seconds in which a page comes to rest
+AT_REST = 120.0  # seconds in which a page is whole
+AT_WORK = 45.0  # seconds in which a button is there, which the tabs wait for
 READING = (5.0, 25.0)  # seconds that a page is read
 KILL_AT = 0.3  # of the time
 MOST_GROWTH = 0.05
@@ -132,7 +133,7 @@ class Soak:
     def __init__(self, chromium: Browser, server: AppServer, second: AppServer):
         self.server, self.store = server, Store(server.home)
         first = open_page(chromium)
-        first.set_default_timeout(1000 * AT_REST)
+        first.set_default_timeout(1000 * AT_WORK)
         self.worker = Tab(first, server, TABS)
         self.tabs = [Tab(first.context.new_page(), second if i < ON_SECOND else server, i) for i in range(TABS)]
         self.shown, self.errors = 0, Counter[str]()
@@ -196,13 +197,13 @@ class Soak:
     def _launch(self) -> None:
         page = self.worker.page
         page.goto(f"{self.server.url}/search?dataset=fashion-mnist", wait_until="commit")
-        page.get_by_role("button", name=re.compile("Launch .* seeds")).first.click()
+        page.get_by_role("button", name=re.compile("Launch .* seeds")).first.dispatch_event("click")
 
     def _import(self, minute: int) -> None:
         page, path = self.worker.page, _archive(self.server.home.parent / f"wardrobe-{minute}.zip")
         page.goto(f"{self.server.url}/data?ways_in=Upload", wait_until="commit")
         page.locator('input[type="file"]').set_input_files(path)
-        page.get_by_role("button", name="Add", exact=True).click()
+        page.get_by_role("button", name="Add", exact=True).dispatch_event("click")
 
     def _command_line(self) -> Iterator[None]:
         """One command after the other, without waiting for any."""
