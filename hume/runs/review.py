@@ -204,9 +204,19 @@ def append(run: Run, decide: Callable[[Review], list[Step]]) -> Review:
     return _folded(run, history.append(run.folder, lambda before: decide(_folded(run, before))))
 
 
+def _check_numbers(review: Review, found: int) -> None:
+    """Raise ValueError for rows and classes that no run has."""
+    classes = {NONE, *review.classes(found)}
+    for row, number in (*review.answers.items(), *review.audited.items()):
+        if row < 0 or number not in classes:
+            raise ValueError(f"it says that sample {row} is of class {number}")
+
+
 def _folded(run: Run, past: History) -> Review:
     try:
-        return fold(past)
+        review = fold(past)
+        _check_numbers(review, run.request.config.num_classes)
+        return review
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         path = run.folder / history.FILE
         raise RunError(f"{path} cannot be read ({error}): remove it to start the review again") from None

@@ -117,7 +117,9 @@ def _skipped(review: Review, step: Step) -> Review:
 
 
 def _merged(review: Review, step: Step) -> Review:
-    number, other = int(step["class"]), int(step["other"])
+    number, other = review.merged_into(int(step["class"])), int(step["other"])
+    if number == other:
+        raise ValueError(f"class {number} is merged into itself")
     names = dict(review.names)
     name = names.pop(other, "")
     if name and number not in names:

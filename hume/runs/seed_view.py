@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hume.common.errors import InputError
+from hume.common.errors import InputError, RunError
 from hume.common.formatting import count
 from hume.data import splits
+from hume.data.dataset import Dataset
 from hume.data.rows import StreamedRows
 from hume.evaluation import ensemble, reliable
 from hume.evaluation.metrics import Correlation, match_classes
 from hume.evaluation.modes import Mode, find_modes, vote_within
 from hume.evaluation.neighbors import RowSource, SomeRows, shared_class
 from hume.evaluation.seed_statistics import SeedStatistics, compared_rows
-from hume.runs import review
+from hume.runs import history, review
 from hume.runs.refinement import Final, number_of_voters
 from hume.runs.request import View
 from hume.runs.review_state import Review
@@ -54,6 +55,7 @@ class SeedView:
         self.by_seed: dict[str, list[float] | None] = {key: of_seeds[key] for key in ("cv_score", "acc", "ari", "nmi")}
         self.num_found = run.request.config.num_classes
         self.dataset = run.dataset()
+        _check_rows(self.review, run, self.dataset)
         self.evaluated = splits.evaluated_rows(self.dataset)
         self.mode = mode
         if mode is not None and not 0 < mode <= len(self.modes):
@@ -201,6 +203,14 @@ class SeedView:
     @cached_property
     def _phi1(self) -> Tensor | StreamedRows:
         return self.run.phi1_rows(self.dataset)
+
+
+def _check_rows(review: Review | None, run: Run, dataset: Dataset) -> None:
+    """Raise RunError for answers about samples that the dataset has not."""
+    last = max((*review.answers, *review.audited), default=-1) if review is not None else -1
+    if last >= dataset.num_samples:
+        path = run.folder / history.FILE
+        raise RunError(f"{path} is about sample {last}, {dataset.name} has {dataset.num_samples:,}: remove it")
 
 
 def _corrections(run: Run, view: View | None, mode: int | None) -> Review | None:
