@@ -5,6 +5,7 @@ finite and text is UTF-8. Entries that a TypedDict does not name are kept, those
 refused.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -42,8 +43,22 @@ def parse_json(content: bytes | str, kind: type[T]) -> T:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except msgspec.DecodeError as error:
-        raise ValueError(_reason(error)) from None
+        if "surrogate" not in str(error):
+            raise ValueError(_reason(error)) from None
+        values = _with_half_characters(content)
     return checked(values, kind)
+
+
+def _with_half_characters(content: bytes | str) -> Any:
+    """JSON whose text has halves of characters, as names of files may have; otherwise as strict."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number")
+
+    try:
+        return json.loads(content, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def checked(values: Any, kind: type[T], at: str = "", *, of_text: bool = False) -> T:
