@@ -525,6 +525,7 @@ def test_a_space_that_is_stored_by_column_is_not_searched_from_disk(tmp_path):
 UNDER_A_LIMIT = """
 import resource, sys
 import psutil, torch
+import hume.cli.search, hume.runs.execution  # what a search loads
 from hume import cli
 torch.set_num_threads(1)
 limit = psutil.Process().memory_info().vms + 2**29

@@ -6,12 +6,15 @@ that has loaded everything, so that hundreds of attempts take minutes.
 
 import json
 import random
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -195,7 +198,9 @@ STAGES = {
 def in_a_process(work: Callable[[Path], None], home: Path, kill_after: float | None = None) -> int:
     """Do work in a process of its own, killed after so many seconds; its exit status, −9 where it was killed."""
     process = _processes.Process(target=work, args=(home,))
-    process.start()
+    # A process runs the main module again, for which tests of the app leave a page behind.
+    with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
+        process.start()
     process.join(kill_after)
     if process.exitcode is None:
         process.kill()
