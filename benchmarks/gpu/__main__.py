@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks import gpu
 from benchmarks.gpu import correctness, pace
 from benchmarks.gpu.result import Report, Result, Setup
-from benchmarks.speed.__main__ import alone, head
+from benchmarks.speed.__main__ import alone, machine
 from hume.common.devices import choose_device
 from hume.common.errors import HumeError
 
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     console, setup = Console(stderr=True), Setup(options.device, options.small)
     try:
         choose_device(setup.device)
-        report = Report.open(options.out, head(setup.device).rpartition(",")[0], setup)
+        report = Report.open(options.out, machine(setup.device), setup)
     except HumeError as error:
         parser.error(str(error))
     for name in options.only:

@@ -34,7 +34,7 @@ BUSY = 0.25  # cores of other processes that distort a measurement
 def main() -> None:
     options = arguments()
     console, before = Console(width=180), psutil.getloadavg()
-    print(head(options.device))
+    print(f"{machine(options.device)}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     alone(warm_up, Job(size="digits", scale=options.scale, num_seeds=1, device=options.device))
     rows: dict[str, list[Measured]] = {}
     lines: dict[str, list[Line]] = {}
@@ -73,14 +73,14 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def head(device: str) -> str:
-    """The machine, its software, the day."""
+def machine(device: str) -> str:
+    """The machine and its software."""
     cores = f"{psutil.cpu_count(logical=False) or '?'} cores, {os.cpu_count()} logical"
     memory = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
     numbers = "bfloat16" if uses_bfloat16("auto", device) else "float32"
     return (
         f"{processor(device)}, {cores}, {torch.get_num_threads()} threads, {memory}, torch {torch.__version__}, "
-        f"auto is {numbers}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        f"auto is {numbers}"
     )
 
 

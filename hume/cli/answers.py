@@ -8,9 +8,7 @@ from rich.table import Table
 
 from hume.cli.base import command, print_table
 from hume.cli.options import RunName
-from hume.common.csv_files import write_csv
-from hume.common.errors import InputError
-from hume.common.files import regular
+from hume.common.csv_files import read_csv_bytes, write_csv
 from hume.common.formatting import count
 from hume.reporting import review_sentences
 from hume.runs import answers_csv, history, joining
@@ -49,11 +47,7 @@ def answers(
 
 
 def _import(answering: Answering, path: Path, by: str | None) -> None:
-    try:
-        content = regular(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}): give a CSV file") from None
-    joined = joining.join(answering, content, by or path.stem)
+    joined = joining.join(answering, read_csv_bytes(path), by or path.stem)
     print(f"{count(joined.added, 'answer')} added, {joined.known:,} known already")
     if joined.cleared:
         print(f"{count(joined.cleared, 'answer')} about a class that is two now must be given again")

@@ -8,9 +8,8 @@ from rich.table import Table
 
 from hume.cli.base import command, print_table
 from hume.cli.options import RunName
-from hume.common.csv_files import write_csv
+from hume.common.csv_files import read_csv_bytes, write_csv
 from hume.common.errors import InputError
-from hume.common.files import regular
 from hume.common.formatting import count
 from hume.runs import review, selections
 from hume.runs.run import Run
@@ -62,10 +61,6 @@ def _import(run: Run, path: Path) -> None:
     from hume.runs.findings import Findings
 
     found = Findings(run)
-    try:
-        content = regular(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}): give a CSV file") from None
-    rows = selections_csv.read(content, run, found.dataset)
+    rows = selections_csv.read(read_csv_bytes(path), run, found.dataset)
     selections.keep(run, path.stem, rows, num_samples=found.dataset.num_samples)
     print(f"{count(len(rows), 'sample')} kept as {path.stem}")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hume.common.errors import RunError
-from hume.common.files import write_atomically
+from hume.common.errors import InputError, RunError
+from hume.common.files import regular, write_atomically
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]], *, spreadsheet: bool = False) -> bytes:
@@ -22,6 +22,14 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]], *, spreadshe
     table.writerows([_harmless(cell) for cell in row] if spreadsheet else row for row in rows)
     written = text.getvalue()
     return written.encode("utf-8" if written.isascii() else "utf-8-sig")
+
+
+def read_csv_bytes(path: Path) -> bytes:
+    """The content of a CSV file that a person named; raises InputError when it cannot be read."""
+    try:
+        return regular(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}): give a CSV file") from None
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], *, spreadsheet: bool = False) -> Path:
