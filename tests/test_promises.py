@@ -44,7 +44,7 @@ alone, unchanged = loaded(), state() == before
 listed = [(run.name, run.state) for run in hume.Store(os.environ["HUME_HOME"]).runs()]
 import hume.cli
 with redirect_stdout(io.StringIO()) as said:
-    for words in ("--help", "list", "show one", "show one --json", "datasets", "selections one"):
+    for words in ("--help", "list", "show one", "show one --json", "datasets", "selections one", "answers one"):
         hume.cli.app(words.split(), standalone_mode=False)
 looked = loaded()
 from hume import *

@@ -1,8 +1,10 @@
 """Shared by all commands: error messages, progress bars, tables."""
 
+import _thread
 import ast
 import functools
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -77,6 +79,7 @@ def options(
 
 def main() -> None:
     """The entry point of the command `hume`."""
+    keep_interrupts()
     if len(sys.argv) < 2:
         app()
     try:
@@ -88,6 +91,19 @@ def main() -> None:
         print(f"error: {_on_one_line(message)}: see --help", file=sys.stderr)
         status = 2
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def keep_interrupts() -> None:
+    """Let no Ctrl-C be lost: Python ignores one within a callback of a C library, as while numba compiles."""
+    usual = sys.unraisablehook
+
+    def ignored(what: "sys.UnraisableHookArgs") -> None:
+        if what.exc_type is KeyboardInterrupt:
+            threading.Timer(0.1, _thread.interrupt_main).start()
+        else:
+            usual(what)
+
+    sys.unraisablehook = ignored
 
 
 def _on_one_line(message: str) -> str:

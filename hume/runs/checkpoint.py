@@ -18,7 +18,7 @@ import safetensors
 from safetensors.torch import save
 from torch import Tensor
 
-from hume.common.files import write_atomically
+from hume.common.files import regular, write_atomically
 from hume.engine.checkpoint import Checkpoint, joined, part
 from hume.engine.search import Step
 from hume.runs.trajectory import Recorder
@@ -59,7 +59,7 @@ class Saver:
 def read(folder: Path, device: str, missing: Collection[int]) -> Stand:
     """Where the search of a run stood, of whose seeds these are missing."""
     try:
-        with safetensors.safe_open(folder / FILE, framework="pt", device=device) as file:
+        with safetensors.safe_open(regular(folder / FILE), framework="pt", device=device) as file:
             tags = json.loads(file.metadata()["search"])
             if tags["digest"] != _digest(folder):
                 return Stand()

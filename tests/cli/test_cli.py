@@ -715,6 +715,26 @@ def test_ctrl_c_is_one_sentence_and_the_run_is_interrupted(tmp_path):
     assert not (tmp_path / "authors").exists()
 
 
+IN_A_CALLBACK = """
+import ctypes, signal, time
+from hume.cli.base import keep_interrupts
+
+keep_interrupts()
+called = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))
+try:
+    called()
+    print("ignored", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_ctrl_c_within_a_callback_of_a_library_comes_after_it():
+    done = subprocess.run([sys.executable, "-c", IN_A_CALLBACK], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ignored\nstopped\n", "")
+
+
 def test_a_killed_run_is_resumed_from_its_finished_seeds(files, tmp_path):
     """SIGKILL between the first finished seed and the last: what was on disk stays as it is."""
     phi1, phi2, _ = files

@@ -70,7 +70,7 @@ function createPanel(parent, map) {
     for (let i = 0; i < rows.length; i++) {
       looks[2 * i + 1] = state ? state(rows[i]) : !selected ? PLAIN : selected[rows[i]] ? CHOSEN : DIMMED
     }
-    points?.send("look", looks)
+    points?.mark(looks)
     redraw(true)
   }
 
@@ -113,7 +113,7 @@ function createPanel(parent, map) {
     redraw(true)
   }
 
-  // Points are drawn anew only where the view or their looks are others: a million take a while.
+  // Points are drawn anew only where the view or their looks are others.
   function redraw(isOther = false) {
     stale ||= isOther
     waiting ||= requestAnimationFrame(() => panel.draw())
@@ -131,14 +131,17 @@ function createPanel(parent, map) {
     const opacity = Math.min(0.9, (panel.rows.length > 200_000 ? 0.5 : 0.85) * view.zoom ** 0.1)
     const inView = pictured()
     if (stale) {
-      points?.draw({ scale, shift: [-view.x * scale[0], -view.y * scale[1]], size: size * ratio, opacity })
+      points?.start({ scale, shift: [-view.x * scale[0], -view.y * scale[1]], size: size * ratio, opacity })
       drawOutline(ratio)
       clearTimeout(timer)
       timer = setTimeout(rename, found.length ? PAUSE : 0)
     }
     stale = false
+    const isUnfinished = points?.more()
     drawOver(ratio, inView, size)
-    stage.dataset.drawn = panel.rows.length
+    if (isUnfinished) redraw()
+    else stage.dataset.drawn = panel.rows.length
+    return isUnfinished
   }
 
   function rename() {
@@ -237,8 +240,7 @@ function createPanel(parent, map) {
   }
 
   panel.toImage = (paper, left, top) => {
-    stale = true
-    panel.draw() // in this frame: the buffer of points is kept no longer
+    while (panel.draw()) continue
     paper.drawImage(under, left, top)
     paper.drawImage(glass, left, top)
     paper.drawImage(over, left, top)

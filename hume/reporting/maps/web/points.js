@@ -1,22 +1,24 @@
 // Points drawn by WebGL 2. Places stay on the graphics card; colours and states are sent anew when they change.
+// They are drawn in a mixed order, so that none of the classes covers the others because of where its rows are, and in
+// parts, so that a million points leave time to all else that the browser draws.
 
 const HIDDEN = 0
 const PLAIN = 1
 const DIMMED = 2
 const CHOSEN = 3
+const PART = 200_000 // points drawn between two frames
 
 const VERTEX = `#version 300 es
 in vec2 place;
 in vec4 color;
 in vec2 look; // symbol, state
 uniform vec2 scale, shift;
-uniform float size, opacity, pass;
+uniform float size, opacity;
 out vec4 ink;
 flat out float symbol;
 void main() {
   bool chosen = look.y > 2.5;
-  bool drawn = look.y > 0.5 && (pass > 0.5) == chosen;
-  gl_Position = drawn ? vec4(place * scale + shift, 0.0, 1.0) : vec4(2.0, 2.0, 2.0, 1.0);
+  gl_Position = vec4(place * scale + shift, 0.0, 1.0);
   gl_PointSize = chosen ? size * 1.25 + 2.0 : size;
   ink = vec4(color.rgb, chosen ? 1.0 : look.y > 1.5 ? opacity * 0.16 : opacity);
   symbol = look.x;
@@ -45,7 +47,8 @@ void main() {
 }`
 
 function createPoints(canvas) {
-  const gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true, alpha: true })
+  const options = { antialias: false, premultipliedAlpha: true, alpha: true, preserveDrawingBuffer: true }
+  const gl = canvas.getContext("webgl2", options)
   if (!gl) return null
   const program = gl.createProgram()
   for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
@@ -71,17 +74,34 @@ function createPoints(canvas) {
   attribute("color", 4, gl.UNSIGNED_BYTE, true)
   attribute("look", 2, gl.UNSIGNED_BYTE, false)
   const uniforms = {}
-  for (const name of ["scale", "shift", "size", "opacity", "pass"]) uniforms[name] = gl.getUniformLocation(program, name)
-  let count = 0
+  for (const name of ["scale", "shift", "size", "opacity"]) uniforms[name] = gl.getUniformLocation(program, name)
+  const order = gl.createBuffer()
+  let ranges = [] // first and end in the order, of what is drawn
+  let left = [] // of them, what is not drawn yet
 
   function send(name, array) {
     gl.bindBuffer(gl.ARRAY_BUFFER, buffers[name])
     gl.bufferData(gl.ARRAY_BUFFER, array, gl.DYNAMIC_DRAW)
-    if (name === "place") count = array.length / 2
   }
 
-  // view: scale and shift from places to [−1, 1]; size in device pixels.
-  function draw({ scale, shift, size, opacity }) {
+  // States of all points, in every second place of `looks`: the chosen ones are drawn last, hidden ones not at all.
+  function mark(looks) {
+    const count = looks.length / 2
+    const places = new Uint32Array(count)
+    let [plain, chosen] = [0, count]
+    visitMixed(count, (i) => {
+      const state = looks[2 * i + 1]
+      if (state === CHOSEN) places[--chosen] = i
+      else if (state !== HIDDEN) places[plain++] = i
+    })
+    send("look", looks)
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, order)
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, places, gl.DYNAMIC_DRAW)
+    ranges = [[0, plain], [chosen, count]]
+  }
+
+  // Starts anew. view: scale and shift from places to [−1, 1]; size in device pixels.
+  function start({ scale, shift, size, opacity }) {
     gl.viewport(0, 0, canvas.width, canvas.height)
     gl.clearColor(0, 0, 0, 0)
     gl.clear(gl.COLOR_BUFFER_BIT)
@@ -89,13 +109,31 @@ function createPoints(canvas) {
     gl.uniform2fv(uniforms.shift, shift)
     gl.uniform1f(uniforms.size, size)
     gl.uniform1f(uniforms.opacity, opacity)
-    for (const pass of [0, 1]) {
-      gl.uniform1f(uniforms.pass, pass)
-      gl.drawArrays(gl.POINTS, 0, count)
-    }
+    left = ranges.filter(([first, end]) => end > first)
   }
 
-  return { send, draw, free: () => gl.getExtension("WEBGL_lose_context")?.loseContext() }
+  // Draws the next part; whether something is left.
+  function more() {
+    if (!left.length) return false
+    const [first, end] = left[0]
+    const count = Math.min(PART, end - first)
+    gl.drawElements(gl.POINTS, count, gl.UNSIGNED_INT, 4 * first)
+    left = first + count < end ? [[first + count, end], ...left.slice(1)] : left.slice(1)
+    return left.length > 0
+  }
+
+  return { send, mark, start, more, free: () => gl.getExtension("WEBGL_lose_context")?.loseContext() }
+}
+
+// Visits the numbers below `count` once each, near ones far apart.
+function visitMixed(count, visit) {
+  let stride = Math.max(1, Math.floor(count * 0.618))
+  while (divisor(stride, count) > 1) stride++
+  for (let turn = 0, i = 0; turn < count; turn++, i = (i + stride) % count) visit(i)
+}
+
+function divisor(a, b) {
+  return b ? divisor(b, a % b) : a
 }
 
 // Their size in pixels: 4 for 10,000 points, 2.2 for 70,000, 8 for a few.
