@@ -42,11 +42,12 @@ from tests.support.server import ROOT, AppServer
 
 TABS, ON_SECOND = 20, 3
 QUESTIONS = {**PAGES, "data": "What is in the data?", "compare": "How does HUME compare?"}  # headings, by address
-SEEKING = re.compile("_stcore/(health|host-config)")  # so Streamlit finds its server, below a deep link too
+# How Streamlit finds its server, below a deep link too, and what it says while that is away.
+SEEKING = re.compile("_stcore/(health|host-config)|disconnected from server|DoInitPings timed|Connection timed out")
 BY_LINK = 0.8  # of the ways to a page; the others are by its address, which opens a new session
 AT_REST = 120.0  # seconds in which a page is whole
-AT_WORK = 45.0  # seconds in which a button is there, which the tabs wait for
-READING = (5.0, 25.0)  # seconds that a page is read
+AT_WORK = 120.0  # seconds in which a button is there, which the tabs wait for
+READING = (10.0, 60.0)  # seconds that a page is read
 KILL_AT = 0.3  # of the time
 MOST_GROWTH = 0.05
 COMMAND_EVERY = 10.0  # seconds

@@ -18,7 +18,6 @@ import hashlib
 import zipfile
 import zlib
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from hume.common.errors import InputError
 from hume.common.files import regular
+from hume.common.once import once
 from hume.data.cards import read_card
 from hume.data.columns import Columns, load_columns
 from hume.data.features import Features, refuse_not_finite, spread_over
@@ -52,7 +52,7 @@ class Space:
     licence: str = ""
     streams: dict[str, "StreamedRows"] = field(default_factory=dict, init=False, repr=False)  # see `streamed`
 
-    @cached_property
+    @once
     def fingerprint(self) -> str:
         """A digest of the shape, the type and up to 1,024 rows spread over the space.
 
@@ -105,7 +105,7 @@ class Dataset:
         first, second = (list(self.spaces) * 2)[:2]
         return first, second
 
-    @cached_property
+    @once
     def images(self) -> NDArray[np.uint8] | None:
         """The images (N, H, W) or (N, H, W, 3); None if the dataset has none."""
         if self.folder is None:
@@ -129,7 +129,7 @@ class Dataset:
                 raise InputError(f"{path} cannot be read ({error}): write it again") from None
         return None
 
-    @cached_property
+    @once
     def file_names(self) -> list[str] | None:
         """The original file of every sample; None if the dataset does not name them.
 
@@ -148,7 +148,7 @@ class Dataset:
             raise InputError(f"{path} has {len(names)} lines: give one for each of the {self.num_samples} rows")
         return names
 
-    @cached_property
+    @once
     def columns(self) -> Columns:
         """What every sample has beside its class, by name: numbers, dates or text (N,); empty if there is none.
 

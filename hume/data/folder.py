@@ -17,7 +17,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from hume.common.errors import InputError
 from hume.common.files import atomically, disk_errors, unfinished, write_atomically
+from hume.common.once import once
 from hume.data.cards import read_card
 from hume.data.dataset import Dataset, dataset_folders, load_dataset
 
@@ -117,7 +117,7 @@ class DatasetFolder:
 
     # --- images ------------------------------------------------------------------------------
 
-    @cached_property
+    @once
     def digest(self) -> str:
         """A digest of the images and their order."""
         stored = self.card().get("digest")

@@ -1,6 +1,5 @@
 """The picture of every row of a dataset: its original file, or its stored copy."""
 
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.data.folder import DatasetFolder
 from hume.data.grey_range import grey_range
 from hume.data.image_files import PictureError, open_picture
@@ -51,7 +51,7 @@ class Pictures:
         """The picture in images.npy, its values stretched to black and white where they are few."""
         return Image.fromarray(np.ascontiguousarray(brightened(self.images[row], self._white)))
 
-    @cached_property
+    @once
     def _white(self) -> int:
         return full_white(self.images)
 

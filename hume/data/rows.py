@@ -7,7 +7,6 @@ only then. `blocks` iterates over all rows of either in bounded memory.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TypeAlias, overload
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.data.features import Features, refuse_not_finite
 from hume.data.npy_files import FileArray
 
@@ -83,7 +83,7 @@ class StreamedRows:
             start += len(block)
         return rows
 
-    @cached_property
+    @once
     def moments(self) -> tuple[Tensor, Tensor]:
         """`moments` of these rows, cached, as it takes a pass over them."""
         return _moments(self)

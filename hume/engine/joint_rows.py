@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from hume.common.devices import fits
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.data.rows import Rows, moments
 
 MAX_DIRECTIONS = 64  # of each space
@@ -86,7 +86,7 @@ class JointRows:
     def device(self) -> torch.device:
         return self.whitenings[0].mean.device
 
-    @cached_property
+    @once
     def second(self) -> Tensor:
         """The second moment zᵀz/N (D, D) of all rows, float64: one pass over them serves every fit."""
         total = torch.zeros(self.dim, self.dim, dtype=torch.float64, device=self.device)

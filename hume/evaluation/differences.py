@@ -6,12 +6,12 @@ moved where its two classes are not matched to each other.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.evaluation import metrics
 from hume.evaluation.metrics import Agreement, IntArray
 
@@ -51,17 +51,17 @@ class Differences:
         """The second labeling's classes have numbers below it."""
         return len(self.own)
 
-    @cached_property
+    @once
     def rows(self) -> NDArray[np.int64]:
         """(n,) the compared samples."""
         return np.flatnonzero(self.counted)
 
-    @cached_property
+    @once
     def table(self) -> NDArray[np.int64]:
         """(num_first, num_second) compared samples of every pair of classes; matched classes are on the diagonal."""
         return metrics.contingency_table(self.first[self.rows], self.second[self.rows], self.num_first, self.num_second)
 
-    @cached_property
+    @once
     def agreement(self) -> Agreement:
         """Share of the samples in matched classes, adjusted Rand index and normalized mutual information."""
         first, second = self.first[self.rows], self.second[self.rows]
@@ -71,12 +71,12 @@ class Differences:
             nmi=metrics.normalized_mutual_information(first, second),
         )
 
-    @cached_property
+    @once
     def moved(self) -> NDArray[np.int64]:
         """(m,) the samples whose two classes are not matched, ascending."""
         return np.flatnonzero(self.counted & (self.first != self.second))
 
-    @cached_property
+    @once
     def flows(self) -> list[Flow]:
         """Every pair of classes with samples: the moved ones first, the largest first."""
         sizes = np.maximum(self.table.sum(1), 1)

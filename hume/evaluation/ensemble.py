@@ -1,12 +1,12 @@
 """One labeling from many: match the seeds' labelings to the best of them and let them vote (Sec. 3.1, Fig. 3a)."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.evaluation.metrics import FloatArray, IntArray, adjusted_rand_index, clustering_accuracy, match_classes
 
 __all__ = ["TopNCurve", "Vote", "align", "count_winners", "majority_vote", "rank", "top_n_curve", "vote_counts"]
@@ -24,7 +24,7 @@ class Vote:
     aligned: NDArray[np.integer]  # (S, N) the labelings that voted, in the classes of the reference
     num_classes: int
 
-    @cached_property
+    @once
     def counts(self) -> NDArray[np.int32]:
         """(N, K) votes for every class; each row sums to the number of seeds."""
         return vote_counts(self.aligned, self.num_classes)

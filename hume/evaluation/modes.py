@@ -11,13 +11,14 @@ both. Searched labelings agree less: there a mode is often one seed.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from hume.common.once import once
 from hume.evaluation import ensemble
 from hume.evaluation.ensemble import Vote
 from hume.evaluation.metrics import FloatArray, IntArray, match_classes
@@ -46,7 +47,7 @@ class Mode:
         """The number of its seeds."""
         return len(self.members)
 
-    @cached_property
+    @once
     def vote(self) -> Vote:
         """The vote of its seeds on all rows, in the class numbers of the run."""
         return self.read()

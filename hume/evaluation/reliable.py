@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.evaluation.approximate_neighbors import Method, Recall, count_agreement
 from hume.evaluation.ensemble import count_winners
 from hume.evaluation.metrics import FloatArray, IntArray, assign_classes, contingency_table, rank_within_class, renumber
@@ -65,7 +65,7 @@ class ReliabilityRanking:
     def __post_init__(self) -> None:
         _check_order(self.order)
 
-    @cached_property
+    @once
     def sequence(self) -> NDArray[np.int64]:
         """(N,) sample numbers class by class, best first; samples equal in both counts by ascending number."""
         first, second = self.neighbor_agreement, self.vote_agreement
@@ -74,7 +74,7 @@ class ReliabilityRanking:
         # lexsort is stable and takes its leading key last.
         return np.lexsort((-second, -first, self.labeling)).astype(np.int64, copy=False)
 
-    @cached_property
+    @once
     def neighbor_share(self) -> FloatArray:
         """(N,) neighbours with the same class as a share of the most there can be, which the class size limits."""
         sizes = np.bincount(self.labeling, minlength=self.num_classes)[self.labeling]
@@ -82,7 +82,7 @@ class ReliabilityRanking:
         share: FloatArray = self.neighbor_agreement / most
         return share
 
-    @cached_property
+    @once
     def ranks(self) -> NDArray[np.int64]:
         """(N,) the rank within its class, from 0, of each entry of `sequence`."""
         return rank_within_class(self.labeling[self.sequence])

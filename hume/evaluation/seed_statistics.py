@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
+from hume.common.once import once
 from hume.data.features import spread_over
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Correlation, FloatArray, IntArray, rank_within_class
@@ -35,7 +35,7 @@ class SeedStatistics:
     accuracy: FloatArray | None = None  # (S,) clustering accuracy; None without ground truth
     likelihood: FloatArray | None = None  # (S,) of refined labelings, nats a row; ranks them in place of the score
 
-    @cached_property
+    @once
     def labelings(self) -> IntArray:
         """(S, n) classes on the rows that were scored."""
         return np.asarray(self.read())
@@ -47,31 +47,31 @@ class SeedStatistics:
         """(S,) what ranks the seeds: the likelihood of refined labelings, the score in φ2 of others."""
         return self.cv_score if self.likelihood is None else self.likelihood
 
-    @cached_property
+    @once
     def order(self) -> NDArray[np.int64]:
         """(S,) positions of the seeds, the first-ranked first."""
         return ensemble.rank(self.criterion)
 
-    @cached_property
+    @once
     def rank(self) -> NDArray[np.int64]:
         """(S,) the rank of each seed, 1 for the first."""
         rank = np.empty(len(self.order), np.int64)
         rank[self.order] = np.arange(len(rank)) + 1
         return rank
 
-    @cached_property
+    @once
     def failed(self) -> NDArray[np.bool_]:
         """(S,) which seeds failed, by their scores."""
         return failed(self.cv_score)
 
-    @cached_property
+    @once
     def main_correlation(self) -> Correlation | None:
         """Of score and accuracy over the seeds that did not fail; None without ground truth."""
         if self.accuracy is None:
             return None
         return metrics.correlation(self.cv_score[~self.failed], self.accuracy[~self.failed])
 
-    @cached_property
+    @once
     def corrected(self) -> FloatArray:
         """(S,) scores that can be compared over K: (score − p) / (1 − p), p the largest class's share.
 
@@ -84,26 +84,26 @@ class SeedStatistics:
 
     # --- classes ----------------------------------------------------------------------------
 
-    @cached_property
+    @once
     def shares(self) -> FloatArray:
         """(S, K) the share of the samples in each class."""
         sizes = np.stack([np.bincount(labeling, minlength=self.num_classes) for labeling in self.labelings])
         shares: FloatArray = sizes / self.labelings.shape[1]
         return shares
 
-    @cached_property
+    @once
     def occupied(self) -> NDArray[np.int64]:
         """(S,) how many classes have samples."""
         occupied: NDArray[np.int64] = (self.shares > 0).sum(1)
         return occupied
 
-    @cached_property
+    @once
     def label_entropy(self) -> FloatArray:
         """(S,) Eq. 6 of the hard labels, nats: log K for equal classes, 0 for a single one."""
         entropy: FloatArray = entr(self.shares).sum(1) + 0.0
         return entropy
 
-    @cached_property
+    @once
     def evenness(self) -> FloatArray:
         """(S,) entropy of the class shares over log K: 1 for equal classes."""
         evenness: FloatArray = self.label_entropy / np.log(self.num_classes)
@@ -111,35 +111,35 @@ class SeedStatistics:
 
     # --- agreement --------------------------------------------------------------------------
 
-    @cached_property
+    @once
     def vote(self) -> ensemble.Vote:
         """The majority vote of all seeds on these rows; raises InputError for shapes or classes that do not fit."""
         return ensemble.majority_vote(self.labelings, self.criterion, self.num_classes)
 
-    @cached_property
+    @once
     def vote_share(self) -> FloatArray:
         """(S,) share of the samples on which a seed agrees with the vote."""
         share: FloatArray = (self.vote.aligned == self.vote.labeling).mean(1)
         return share
 
-    @cached_property
+    @once
     def compared(self) -> IntArray:
         """(S, n) classes on up to 10,000 rows, spread evenly over those that were scored."""
         return self.labelings[:, spread_over(self.labelings.shape[1], MOST_ROWS)]
 
-    @cached_property
+    @once
     def rand_indices(self) -> FloatArray:
         """(S, S) the adjusted Rand index of every pair of seeds, on the rows of `compared`."""
         return rand_indices(self.compared, self.num_classes)
 
-    @cached_property
+    @once
     def agreement(self) -> FloatArray:
         """(S,) mean adjusted Rand index with the other seeds, on up to 10,000 rows; NaN of a single seed."""
         index = self.rand_indices
         S = len(index)
         return (index.sum(1) - 1) / (S - 1) if S > 1 else np.array([np.nan])
 
-    @cached_property
+    @once
     def stability(self) -> float | None:
         """Mean adjusted Rand index of all pairs of seeds, on all rows; None of a single seed."""
         return stability(self.labelings, self.num_classes)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from hume.common.errors import InputError
 from hume.common.formatting import count
+from hume.common.once import once
 from hume.data.folder import free_name
 from hume.data.importers.folder_listing import Listing, check_allowed, list_folder, why_not
 from hume.data.importers.folder_meaning import Meaning, Outcome, check, outcomes
@@ -38,7 +38,7 @@ class DetectedFormat:
     label_column: str | None = None  # of arrays, as the caller says
     split_column: str | None = None
 
-    @cached_property
+    @once
     def outcomes(self) -> list[Outcome]:
         """What comes in under every meaning of the folders, the one that is used first; none for other formats."""
         found = outcomes(self.pictures) if self.pictures else []

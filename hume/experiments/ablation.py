@@ -11,7 +11,6 @@ truth never reaches the disk.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.common.progress import Progress
 from hume.data import space_rows
 from hume.data.dataset import Dataset
@@ -186,7 +186,7 @@ class Ablation:
             base = replace(base, ridge=self._preset_ridge)
         return _sweep(sweep).config(config, base, value)
 
-    @cached_property
+    @once
     def _preset_ridge(self) -> float:
         """The λ that the preset derives from φ2, as a number to multiply."""
         return Whitening.of(space_rows.rows(self.dataset.space(self.phi2)), None).ridge

@@ -16,7 +16,6 @@ computed when read. Ground truth never reaches a head that is trained on reliabl
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
 from time import perf_counter
 from typing import Any
 
@@ -25,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.common.progress import Progress, part
 from hume.data import space_rows
 from hume.evaluation import reliable
@@ -69,7 +69,7 @@ class SemiSupervised:
         self.space = self.dataset.space(space or findings.run.request.phi1)
         self.config = FixMatch()
 
-    @cached_property
+    @once
     def cache(self) -> Cache:
         """The cache of predictions, keyed by labelings, spaces, split and settings."""
         run, vote, digest = self.findings.run, self.findings.vote, hashlib.blake2b(digest_size=16)
@@ -85,7 +85,7 @@ class SemiSupervised:
         """Whether the dataset has a test split."""
         return self.dataset.test_rows is not None and not self.dataset.test_rows.all()
 
-    @cached_property
+    @once
     def held_out(self) -> NDArray[np.bool_]:
         """(N,) the rows to evaluate on: the test rows, a random fifth where there is no split."""
         if self.is_split and self.dataset.test_rows is not None:
@@ -94,7 +94,7 @@ class SemiSupervised:
         held_out[np.random.default_rng(0).permutation(held_out.size)[: max(1, held_out.size // HELD_OUT)]] = True
         return held_out & self.findings.counted
 
-    @cached_property
+    @once
     def learning(self) -> NDArray[np.bool_]:
         """(N,) the rows to train on: all others but those that are set aside as no samples of the dataset."""
         return ~self.held_out & self.findings.counted

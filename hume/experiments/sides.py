@@ -10,7 +10,6 @@ mine:kmeans-phi1    the saved labelings of a method of Compare, on the run's spa
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError, RunError
+from hume.common.once import once
 from hume.data.dataset import Dataset
 from hume.evaluation import differences, ensemble
 from hume.evaluation.differences import Differences
@@ -152,12 +152,12 @@ class TwoLabelings:
     second: Side
     differences: Differences
 
-    @cached_property
+    @once
     def first_names(self) -> list[str]:
         """The names of the first labeling's classes."""
         return [_name(self.first.names, k) for k in range(self.differences.num_first)]
 
-    @cached_property
+    @once
     def second_names(self) -> list[str]:
         """Those of the second's, in the numbers of the first: a class without a name has that of its counterpart."""
         return [

@@ -11,7 +11,7 @@ reload and a restart, are the same in every tab, and belong to one labeling, who
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypedDict
 
@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from hume.common.errors import InputError, RunError
 from hume.common.json_files import read_json
+from hume.common.once import once
 from hume.data.features import Matrix
 from hume.evaluation import asking, metrics
 from hume.experiments.baselines.kmeans import concatenate
@@ -103,7 +104,7 @@ class TwentyQuestions:
         self._batch = lru_cache(KEPT)(self._ask)
         self.outcome = lru_cache(KEPT)(self._outcome)
 
-    @cached_property
+    @once
     def base(self) -> Base:
         """The labeling that the questions are about."""
         found = self.found
@@ -185,7 +186,7 @@ class TwentyQuestions:
 
         return saved.change(self._path(home), lambda: self.read(home), make, values)
 
-    @cached_property
+    @once
     def typical(self) -> NDArray[np.int64]:
         """(K, EXAMPLES) samples that stand for every found class, −1 for none."""
         return self.found.typical(self.base.labeling, EXAMPLES)
@@ -236,7 +237,7 @@ class TwentyQuestions:
             raise InputError(f"{self.found.dataset.name} has no labels to answer by: let the class answer")
         return labels.astype(np.int64)
 
-    @cached_property
+    @once
     def _names(self) -> NDArray[np.int64]:
         """(K,) the true class that every found class is matched to before any answer, −1 for none."""
         rows, K = self.found.evaluated, self.base.num_classes

@@ -12,7 +12,6 @@ of products changes some seeds. After a change of the embedded digits, record th
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.common.progress import Progress, part
 from hume.data import thumbnails
 from hume.data.dataset import Dataset, Space, load_dataset
@@ -52,12 +52,12 @@ class Case:
     cv_score: NDArray[np.float64]  # (S,) in φ2
     phi1_score: NDArray[np.float64] | None = None  # (S,) of the same labelings in φ1, None where it is not recorded
 
-    @cached_property
+    @once
     def seeds(self) -> SeedStatistics:
         """What the seeds' labelings and scores say about one another."""
         return SeedStatistics(cv_score=self.cv_score, num_classes=NUM_CLASSES, read=lambda: self.labelings)
 
-    @cached_property
+    @once
     def trust(self) -> Trust:
         """Whether the ranking by score is reliable, without any label."""
         phi1_score = self.phi1_score
@@ -65,17 +65,17 @@ class Case:
             phi1_score = judging.scores_in_phi1(self.dataset, PHI1, self.labelings, NUM_CLASSES)
         return judging.trust(self.seeds, phi1_score=phi1_score)
 
-    @cached_property
+    @once
     def accuracy(self) -> NDArray[np.float64]:
         """(S,) agreement of every seed with people's labels, for display."""
         return np.array([metrics.clustering_accuracy(self._truth, labeling) for labeling in self.labelings])
 
-    @cached_property
+    @once
     def vote_accuracy(self) -> float:
         """Agreement of the vote with people's labels, for display."""
         return metrics.clustering_accuracy(self._truth, self.seeds.vote.labeling)
 
-    @cached_property
+    @once
     def correlation(self) -> Correlation | None:
         """Of score and accuracy over the seeds, for display."""
         return metrics.correlation(self.cv_score, self.accuracy)

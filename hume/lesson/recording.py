@@ -9,7 +9,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.data.rows import Rows
 from hume.engine import simplex
 from hume.engine.config import Config
@@ -115,7 +115,7 @@ class Moment:
         angles: NDArray[np.float64] = np.degrees(2 * np.arcsin(np.minimum(1, chord / 2)))
         return angles
 
-    @cached_property
+    @once
     def cosines(self) -> Floats:
         """W1 φ̂1 (n, K): how near every row is to every prototype."""
         cosines: Floats = self.recording.phi1 @ self.prototypes.T
@@ -145,7 +145,7 @@ class Moment:
         at = self._latest(FIT)
         return None if at is None else self.recording.classifier[at]
 
-    @cached_property
+    @once
     def errors(self) -> NDArray[np.float64] | None:
         """Cross-entropy of every test row of the split in nats; their mean is the test error. None until it is tested.
 

@@ -11,7 +11,6 @@ training points, and a coordinate that all points share.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from hume.common.errors import InputError
 from hume.common.formatting import percent
+from hume.common.once import once
 from hume.engine import linear
 from hume.engine.whitening import Whitening
 from hume.evaluation import ridge_fit
@@ -57,12 +57,12 @@ class View:
         plane: NDArray[np.float32] = self.features[:, :2].numpy()
         return plane
 
-    @cached_property
+    @once
     def whitening(self) -> Whitening:
         """Coordinates for the fit, from the train rows alone."""
         return Whitening.of(self.features[torch.from_numpy(self.train)], RIDGE, truncation=0)
 
-    @cached_property
+    @once
     def rows(self) -> Tensor:
         """All points in these coordinates, (N, r)."""
         return self.features @ self.whitening.transform

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.evaluation import asking, audit
 from hume.evaluation.audit import Audit
 from hume.runs import corrected, review
@@ -89,7 +89,7 @@ class Answering:
         """The labeling's classifier, also of a labeling that was found without one."""
         return found.corrected if found.corrected is not None else self._without_answers
 
-    @cached_property
+    @once
     def _without_answers(self) -> Corrected:
         return corrected.compute(corrected.read_base(self.run) or self._shown, Review(), self.found.stage)
 

@@ -4,9 +4,9 @@ The labeling is that of `hume.runs.labeling_view`. All is computed when first re
 the evaluated rows, figures and exports on all.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hume.common import devices
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.data import space_rows
 from hume.data.rows import blocks
 from hume.evaluation import cross_validation, metrics, reliable
@@ -130,7 +131,7 @@ class Findings(LabelingView):
         neighbors: NDArray[np.int64] = reliable.nearest_neighbors(self.space(space), [row], number)[0]
         return neighbors
 
-    @cached_property
+    @once
     def expected(self) -> NDArray[np.int64]:
         """(N,) held-out predictions of the vote's class by a linear classifier in φ2."""
         return cross_validation.held_out_predictions(
@@ -172,22 +173,23 @@ class Findings(LabelingView):
         """
         num_neighbors = self.default_neighbors if num_neighbors is None else num_neighbors
         key = (num_neighbors, rows, neighbors_method)
-        if key not in self._rankings:
-            chosen = self.chosen_rows(rows)
-            ranking = reliable.reliability_ranking(
-                self.ballots[:, chosen],
-                self.phi1 if len(chosen) == self.dataset.num_samples else SomeRows(self.phi1, chosen),
-                self.num_classes,
-                labeling=self.vote.labeling[chosen],
-                num_neighbors=num_neighbors,
-                neighbors_method=neighbors_method,
-                device=devices.devices()[0],
-                on_progress=on_progress,
-            )
-            while len(self._rankings) >= MAX_RANKINGS:
-                self._rankings.pop(next(iter(self._rankings)), None)
-            self._rankings[key] = ranking
-        ranking = self._rankings[key]
+        with self._ranking:
+            if key not in self._rankings:
+                chosen = self.chosen_rows(rows)
+                ranking = reliable.reliability_ranking(
+                    self.ballots[:, chosen],
+                    self.phi1 if len(chosen) == self.dataset.num_samples else SomeRows(self.phi1, chosen),
+                    self.num_classes,
+                    labeling=self.vote.labeling[chosen],
+                    num_neighbors=num_neighbors,
+                    neighbors_method=neighbors_method,
+                    device=devices.devices()[0],
+                    on_progress=on_progress,
+                )
+                while len(self._rankings) >= MAX_RANKINGS:
+                    self._rankings.pop(next(iter(self._rankings)), None)
+                self._rankings[key] = ranking
+            ranking = self._rankings[key]
         return ranking if ranking.order == order else replace(ranking, order=order)
 
     def known_ranking(self) -> ReliabilityRanking | None:
@@ -195,7 +197,12 @@ class Findings(LabelingView):
         every = [ranking for (_, rows, _), ranking in self._rankings.items() if rows == "all"]
         return every[-1] if every else None
 
-    @cached_property
+    @once
+    def _ranking(self) -> threading.Lock:
+        """Held while one is computed, which other tabs then read."""
+        return threading.Lock()
+
+    @once
     def _rankings(self) -> dict[tuple[int, RowChoice, Method], ReliabilityRanking]:
         return {}
 

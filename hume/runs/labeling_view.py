@@ -2,12 +2,12 @@
 
 import copy
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hume.common.once import once
 from hume.engine.refinement import JointModel
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Agreement, match_classes
@@ -38,14 +38,14 @@ class LabelingView(SeedView):
         other.review = review if review.corrects else None
         return other
 
-    @cached_property
+    @once
     def stage(self) -> Refinement:
         """The rows in which labelings are refined."""
         if self.origin is not None:
             return self.origin.stage
         return corrected.refinement(self.run, self.dataset)
 
-    @cached_property
+    @once
     def corrected(self) -> Corrected | None:
         """The labeling with a person's answers; None without any."""
         return None if self.review is None else corrected.corrected(self.run, self.review, lambda: self.stage)
@@ -62,7 +62,7 @@ class LabelingView(SeedView):
         counted[list(self.set_aside)] = False
         return counted
 
-    @cached_property
+    @once
     def classifier(self) -> tuple[JointModel, NDArray[np.int64]] | None:
         """The classifier in both spaces and the numbers of its classes; None for a labeling that was only searched."""
         if self.corrected is not None:
@@ -81,7 +81,7 @@ class LabelingView(SeedView):
         """The numbers of the classes."""
         return list(range(self.num_found)) if self.corrected is None else self.corrected.classes.tolist()
 
-    @cached_property
+    @once
     def vote(self) -> ensemble.Vote:
         """The labeling and how the seeds voted on it, in its class numbers."""
         found, now = self.found_vote, self.corrected
@@ -106,7 +106,7 @@ class LabelingView(SeedView):
             return self.corrected.confidence
         return None if self.final is None else self.final.confidence
 
-    @cached_property
+    @once
     def margin(self) -> NDArray[np.float32] | None:
         """(N,) the log odds of each sample's two most probable classes, nats; None where there is no classifier."""
         if self.corrected is not None:
@@ -140,7 +140,7 @@ class LabelingView(SeedView):
         truth = self.dataset.labels
         return None if truth is None else metrics.agreement(truth[self.evaluated], labeling[self.evaluated])
 
-    @cached_property
+    @once
     def top_n(self) -> ensemble.TopNCurve:
         """Accuracy of the vote of the n first-ranked seeds, for every n (Fig. 3a)."""
         criterion, truth = self.statistics.criterion, self.dataset.labels
@@ -169,7 +169,7 @@ class LabelingView(SeedView):
         rows = self.evaluated
         return metrics.contingency_table(labeling[rows], truth[rows], self.num_classes, len(self.true_names))
 
-    @cached_property
+    @once
     def match(self) -> NDArray[np.int64] | None:
         """(K,) the true class that each found class of the vote is matched to, −1 for none; None without truth."""
         if self.dataset.labels is None:
@@ -179,7 +179,7 @@ class LabelingView(SeedView):
         )
         return metrics.assign_classes(table)
 
-    @cached_property
+    @once
     def right(self) -> NDArray[np.bool_] | None:
         """(N,) whether the vote's class is matched to the sample's true one; None without ground truth."""
         if self.match is None:

@@ -6,12 +6,12 @@ A filter is a record, so that it can be kept in a link, and a selection: of the 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hume.common.once import once
 from hume.evaluation.ensemble import vote_counts
 from hume.evaluation.reliable import ReliabilityRanking
 from hume.runs.findings import Findings
@@ -48,7 +48,7 @@ class SampleTable:
 
     frame: "pd.DataFrame"
 
-    @cached_property
+    @once
     def kinds(self) -> dict[str, Kind]:
         """How each column is filtered."""
         return {name: _kind(self.frame[name]) for name in self.frame}

@@ -1,7 +1,6 @@
 """One sample of a run: how probable each class is, how the seeds voted, what is near it, what a person said of it."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.data.rows import StreamedRows
 from hume.runs import history
 from hume.runs.findings import Findings
@@ -41,12 +41,12 @@ class SampleView:
         """Its class."""
         return int(self.found.vote.labeling[self.row])
 
-    @cached_property
+    @once
     def votes(self) -> NDArray[np.int64]:
         """(K,) the seeds that vote for each class."""
         return np.bincount(self.found.vote.aligned[:, self.row], minlength=self.found.num_classes)
 
-    @cached_property
+    @once
     def posterior(self) -> NDArray[np.float64] | None:
         """(K,) the probability of each class by the labeling's classifier in both spaces; None where it has none.
 
@@ -80,7 +80,7 @@ class SampleView:
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float64).tiny)
         return Near(rows, 1 - vectors[1:] @ vectors[0])
 
-    @cached_property
+    @once
     def columns(self) -> dict[str, str]:
         """What the columns of the data say of it, as text; without those that say nothing."""
         cells = {name: _text(values[self.row]) for name, values in self.found.dataset.columns.items()}

@@ -6,7 +6,6 @@ then cached. Classes of all labelings have the numbers of the first-ranked seed,
 """
 
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from hume.common.errors import InputError, RunError
 from hume.common.formatting import count
+from hume.common.once import once
 from hume.data import splits
 from hume.data.dataset import Dataset
 from hume.data.rows import StreamedRows
@@ -64,7 +64,7 @@ class SeedView:
 
     # --- seeds and their vote -----------------------------------------------------------
 
-    @cached_property
+    @once
     def likelihood(self) -> NDArray[np.float64] | None:
         """(S,) mean log-likelihood of a row after refinement, nats; None for the searched labelings."""
         known = self.values.get("likelihood")
@@ -72,7 +72,7 @@ class SeedView:
             return None
         return np.array([value for value in known if value is not None])
 
-    @cached_property
+    @once
     def statistics(self) -> SeedStatistics:
         """Scores, agreement and class sizes of the seeds on the evaluated rows, in the order of `seeds`."""
         accuracy = self.by_seed["acc"]
@@ -84,7 +84,7 @@ class SeedView:
             likelihood=self.likelihood,
         )
 
-    @cached_property
+    @once
     def objective(self) -> NDArray[np.float64]:
         """(S,) Eq. 7 at the end of the search, nats; NaN for an imported seed."""
         known = dict(zip(self.values["seeds"], self.values["objective"], strict=True))
@@ -96,7 +96,7 @@ class SeedView:
         values = self.values["correlation" if self.view == "searched" else "likelihood_correlation"]
         return None if values["r"] is None else Correlation(**values)
 
-    @cached_property
+    @once
     def states(self) -> list[str]:
         """How every seed ended, in the order of `seeds`."""
         if self.run.request.origin == "authors":
@@ -108,7 +108,7 @@ class SeedView:
         """(S, N) the labelings of the seeds, each with class numbers of its own."""
         return self.run.labelings() if self.view == "searched" else self.run.refined.labelings(self.seeds)
 
-    @cached_property
+    @once
     def aligned(self) -> NDArray[np.integer[Any]]:
         """(S, N) labelings in the same class numbers: the best-scored seed's, of both views where they agree."""
         aligned = ensemble.align(self.labelings(), self.statistics.criterion, self.num_found, self.evaluated)
@@ -118,19 +118,19 @@ class SeedView:
         names = match_classes(first, self.searched.found_vote.labeling, self.num_found).astype(aligned.dtype)
         return np.asarray(names[aligned])
 
-    @cached_property
+    @once
     def searched(self) -> Self:
         """The view of the searched labelings."""
         if self.own is not self:
             return self.own.searched
         return self if self.view == "searched" else type(self)(self.run, "searched")
 
-    @cached_property
+    @once
     def own(self) -> Self:
         """This view with the labeling that the seeds found, rather than a mode's or one with a person's answers."""
         return self if self.mode is None and self.review is None else type(self)(self.run, self.view)
 
-    @cached_property
+    @once
     def voters(self) -> NDArray[np.int64]:
         """Positions of the seeds that vote, the first-ranked first: all, or of refined ones the most likely."""
         if self.mode is not None:
@@ -138,12 +138,12 @@ class SeedView:
         order = self.statistics.order
         return order if self.view == "searched" else order[: number_of_voters(len(self.values["seeds"]))]
 
-    @cached_property
+    @once
     def final(self) -> Final | None:
         """The vote's refinement, which the run offers; None for the searched labelings and for the vote of a mode."""
         return None if self.view == "searched" or self.mode is not None else self.run.refined.final()
 
-    @cached_property
+    @once
     def found_vote(self) -> ensemble.Vote:
         """The labeling that the seeds found and its votes: the majority's, the refinement of it, or that of a mode."""
         if self.mode is not None:
@@ -165,7 +165,7 @@ class SeedView:
 
     # --- modes ------------------------------------------------------------------------------
 
-    @cached_property
+    @once
     def modes(self) -> list[Mode]:
         """The different labelings that the seeds found, the first-ranked first."""
         return find_modes(self.statistics, self.near, self._vote_within)
@@ -174,12 +174,12 @@ class SeedView:
         reference = self.own.found_vote.labeling
         return vote_within(self.aligned[members], self.statistics.criterion[members], reference, self.num_found)
 
-    @cached_property
+    @once
     def judged_rows(self) -> NDArray[np.int64]:
         """Up to 10,000 evaluated rows, on which labelings are compared and judged."""
         return compared_rows(self.evaluated)
 
-    @cached_property
+    @once
     def near(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(n, k) the nearest neighbours of `judged_rows` among themselves in φ1 and in φ2, as positions in them."""
         spaces = self.space("phi1"), self.space("phi2")
@@ -189,7 +189,7 @@ class SeedView:
         )
         return first, second
 
-    @cached_property
+    @once
     def neighbor_agreement(self) -> NDArray[np.float64]:
         """(S,) share of near samples in the same class, summed over both spaces: 0 to 2, the second judge of a seed."""
         first, second = (shared_class(near, self.statistics.compared) for near in self.near)
@@ -200,7 +200,7 @@ class SeedView:
         """(N, d1) φ1 as the search saw it; on disk where it does not fit into memory."""
         return self._phi1.numpy() if isinstance(self._phi1, Tensor) else self._phi1
 
-    @cached_property
+    @once
     def _phi1(self) -> Tensor | StreamedRows:
         return self.run.phi1_rows(self.dataset)
 

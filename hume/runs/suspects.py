@@ -1,13 +1,13 @@
 """The samples of a run to look at first, as tables: suspect labels, near-duplicates and outliers."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.common.progress import Progress
 from hume.data.thumbnails import sample_images
 from hume.evaluation.suspects import Duplicates, Seen, SuspectLabels, near_duplicates, suspect_labels
@@ -55,12 +55,12 @@ class Suspects:
         given = review.read(self.found.run)
         return [given.name(k) for k in range(self.found.num_classes)]
 
-    @cached_property
+    @once
     def suspect(self) -> SuspectLabels:
         """Labels that a classifier trained on the other folds contradicts."""
         return suspect_labels(*self._spaces, self.labels, whitenings=self.found.run.refined.whitenings())
 
-    @cached_property
+    @once
     def duplicates(self) -> Duplicates:
         """Samples that are nearly the same as an earlier one."""
         return self.find_duplicates()
@@ -69,7 +69,7 @@ class Suspects:
         """The same as `duplicates`, with progress; where pictures cannot be read, by features alone."""
         return near_duplicates(*self._spaces, sample_images(self.found.dataset), on_progress)
 
-    @cached_property
+    @once
     def seen(self) -> Seen:
         """The distance of every sample to the found classes."""
         return Seen.of(*self._spaces, self._found_labels, self.found.run.refined.whitenings())

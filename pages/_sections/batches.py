@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import streamlit as st
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from hume import Run
 from hume.common.errors import HumeError
+from hume.common.once import once
 from hume.runs import review
 from hume.runs.answering import BATCH, Answering, Change, change
 from hume.runs.findings import Findings
@@ -51,7 +51,7 @@ class Batch:
         """The classes of a row, the most probable first."""
         return self.asking.likely(row, self.found)
 
-    @cached_property
+    @once
     def typical(self) -> NDArray[np.int64]:
         """(K, TYPICAL) the pictures that stand for each class, −1 where it has fewer."""
         return self.found.typical(self.found.vote.labeling, TYPICAL)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
+from hume.common.once import once
 from hume.data.dataset import Dataset
 from hume.evaluation.label_sampling import draw_labels
 from hume.evaluation.reliable import ReliableSamples
@@ -71,12 +71,12 @@ class ExportRequest:
             if array is not None and array.shape != (self.dataset.num_samples,):
                 raise InputError(f"{name} has shape {array.shape}: give one number for each sample of the dataset")
 
-    @cached_property
+    @once
     def choices(self) -> list[str]:
         """(K,) unique names of the classes."""
         return safe.choices(self.names)
 
-    @cached_property
+    @once
     def agreement(self) -> NDArray[np.float64]:
         """(R,) the share of seeds that agree on each sample's class."""
         return self.vote_agreement / max(self.num_seeds, 1)

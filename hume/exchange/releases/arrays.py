@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hume.common.once import once
 from hume.data.dataset import Space
 from hume.data.feature_files import write_npy_header
 from hume.data.features import spread_over
@@ -51,7 +51,7 @@ class Joined:
         first = self._arrays[0]
         return len(self._arrays) == 1 and bool(first.flags.c_contiguous) and first.dtype.isnative
 
-    @cached_property
+    @once
     def fingerprint(self) -> str:
         """The fingerprint of a space with these rows."""
         space = Space(name="", features=self)  # type: ignore[arg-type]

@@ -1,12 +1,12 @@
 """One run as the report shows it."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hume.common.once import once
 from hume.data import thumbnails
 from hume.evaluation.reliable import ReliabilityRanking, ReliabilityStatistics, ReliableSamples
 from hume.runs import review
@@ -23,7 +23,7 @@ class View:
     found: Findings
     truth: bool
 
-    @cached_property
+    @once
     def review(self) -> Review:
         return review.read(self.found.run)
 
@@ -39,24 +39,24 @@ class View:
     def title(self) -> str:
         return f"{self.data_name}, labeled without labels"
 
-    @cached_property
+    @once
     def names(self) -> list[str]:
         return [self.review.name(k) for k in range(self.found.num_classes)]
 
-    @cached_property
+    @once
     def sizes(self) -> NDArray[np.int64]:
         return np.bincount(self.found.vote.labeling, minlength=self.found.num_classes)
 
-    @cached_property
+    @once
     def ranking(self) -> ReliabilityRanking:
         return self.found.ranking()
 
-    @cached_property
+    @once
     def reliable(self) -> tuple[ReliableSamples, ReliabilityStatistics | None]:
         samples, statistics = self.found.reliable_samples(self.ranking, PER_CLASS)
         return samples, statistics if self.truth else None
 
-    @cached_property
+    @once
     def pictures(self) -> tuple[NDArray[np.uint8], int] | None:
         """The images and the value shown as white."""
         found = thumbnails.sample_images(self.found.dataset)
@@ -66,7 +66,7 @@ class View:
     def is_pixel_art(self) -> bool:
         return self.pictures is not None and max(self.pictures[0].shape[1:3]) <= thumbnails.PIXEL_ART
 
-    @cached_property
+    @once
     def matched(self) -> list[str] | None:
         """The true class of every found class, where it may be shown."""
         if not self.truth or self.found.match is None:
