@@ -80,7 +80,7 @@ def launch(chromium: Browser, server: AppServer) -> None:
         page.get_by_role("button", name="Launch 100 seeds").click()
         while len(Store(server.home).names()) <= number:
             page.wait_for_timeout(100)
-    page.get_by_text("waiting").first.wait_for()
+    page.get_by_text("waits for").first.wait_for()
     page.context.close()
 
 
