@@ -25,15 +25,16 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import cycle
+from functools import partial
+from itertools import count, cycle
 from pathlib import Path
 
 import numpy as np
 import psutil
 from PIL import Image
-from playwright.sync_api import Browser, Error, Page, Response
+from playwright.sync_api import Browser, Error, Locator, Page, Response
 
 from benchmarks.pages import RUN, make_run
 from hume import Store
@@ -46,17 +47,19 @@ QUESTIONS = {**PAGES, "data": "What is in the data?", "compare": "How does HUME 
 SEEKING = re.compile("_stcore/(health|host-config)|disconnected from server|DoInitPings timed|Connection timed out")
 BY_LINK = 0.8  # of the ways to a page; the others are by its address, which opens a new session
 AT_REST = 120.0  # seconds in which a page is whole
-AT_WORK = 120.0  # seconds in which a button is there, which the tabs wait for
 READING = (10.0, 60.0)  # seconds that a page is read
 KILL_AT = 0.3  # of the time
 MOST_GROWTH = 0.05
 COMMAND_EVERY = 10.0  # seconds
+IMPORT_EVERY = 30.0
+PROMPT = 5_000.0  # milliseconds in which an element that is there does what it is asked to
 COMMANDS = (("list",), ("show", RUN, "--json"), ("datasets",), ("--help",), ("modes", RUN))
 _SHOWN = """
 question => ({
   whole: [...document.querySelectorAll("h1")].some(heading => heading.innerText.trim() === question)
     && !document.querySelector('[data-testid="stMain"] [data-stale="true"], [data-testid="stSkeleton"]'),
   wrong: [...document.querySelectorAll('[data-testid="stException"]')].map(each => each.innerText.slice(0, 500)),
+  quiet: document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "notRunning",
   traceback: document.body?.innerText.includes("Traceback (most recent") ?? false,
 })
 """
@@ -99,18 +102,23 @@ class Tab:
             if time.monotonic() > self._read_until:
                 self.go(self._random.choice([address for address in QUESTIONS if address != self._address]))
             return False
+        rests, late = self.look()
+        if rests or late:
+            self._read_until = time.monotonic() + self._random.uniform(*READING)
+        return rests
+
+    def look(self, *, quiet: bool = False) -> tuple[bool, bool]:
+        """Whether the page rests (quiet: and its script does), and whether it ought to."""
         try:
             shown = self.page.evaluate(_SHOWN, QUESTIONS.get(self._address, ""))
         except Error:  # it is between two pages
-            return False
+            return False, False
         if shown["wrong"] or shown["traceback"]:
             self.note(f"{self.page.url}: {' '.join(shown['wrong']) or 'a traceback'}")
-        late = time.monotonic() - self._since > AT_REST
-        if late and not shown["whole"]:
+        rests, late = shown["whole"] and (shown["quiet"] or not quiet), time.monotonic() - self._since > AT_REST
+        if late and not rests:
             self.note(f"{self.page.url} is not shown after {AT_REST:.0f} s")
-        if shown["whole"] or late:
-            self._read_until = time.monotonic() + self._random.uniform(*READING)
-        return bool(shown["whole"])
+        return bool(rests), late
 
     def go(self, address: str, query: str = f"run={RUN}") -> None:
         """Ask for a page, by a click on its link or by its address."""
@@ -134,19 +142,19 @@ class Soak:
     def __init__(self, chromium: Browser, server: AppServer, second: AppServer):
         self.server, self.store = server, Store(server.home)
         first = open_page(chromium)
-        first.set_default_timeout(1000 * AT_WORK)
         self.worker = Tab(first, server, TABS)
         self.tabs = [Tab(first.context.new_page(), second if i < ON_SECOND else server, i) for i in range(TABS)]
         self.shown, self.errors = 0, Counter[str]()
-        self.memory: list[float] = []  # of the server since it was started
-        self._commands = self._command_line()
+        self.memory: list[tuple[float, float]] = []  # seconds since the server was started, MB
+        self._started = time.monotonic()
+        self._background = [self._command_line(), self._searches_and_imports()]
 
     def go(self, seconds: float) -> None:
         print("| minute | pages shown | errors | memory, MB | of its processes, MB | open files | threads | |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         begun, minute, kill_at = time.monotonic(), 0, KILL_AT * seconds
         self._report(0, "start")
-        self._work(0)
+        self._change(0)
         while (passed := time.monotonic() - begun) < seconds:
             if passed > kill_at:
                 kill_at = float("inf")
@@ -155,16 +163,18 @@ class Soak:
             elif passed > 60 * (minute + 1):
                 minute += 1
                 self._report(passed / 60)
-                self._work(minute)
+                self._change(minute)
             for tab in self.tabs:
                 self.shown += tab.turn()
-            next(self._commands)
+            for each in self._background:
+                next(each)
             self._collect()
         self._report((time.monotonic() - begun) / 60, "end")
 
     def verdict(self) -> int:
         """Say how much memory the last server gained after its first minute; 1 where something is not as it should."""
-        growth = self.memory[-1] / self.memory[1] - 1 if len(self.memory) > 2 else 0.0
+        warm = [memory for since, memory in self.memory if since > 60]
+        growth = warm[-1] / warm[0] - 1 if warm else 0.0
         print(f"\nmemory after the first minute of the last server: {growth:+.1%}")
         ended = sum(run.state == "finished" and run.name.startswith("fashion") for run in self.store.runs())
         added = len(list(self.server.home.glob("datasets/*/card.json")))
@@ -175,14 +185,8 @@ class Soak:
 
     # --- what goes on behind the tabs ------------------------------------------------------------------
 
-    def _work(self, minute: int) -> None:
-        """Have a search, an import and a map under way, and a run that changes under a tab."""
-        try:
-            if not any(run.state == "running" for run in self.store.runs()):
-                self._launch()
-            self._import(minute)
-        except Error as error:
-            self.worker.note(f"{self.worker.page.url}: {error.message.splitlines()[0]}")
+    def _change(self, minute: int) -> None:
+        """Have a map computed anew, and a run that is renamed and one that is deleted under tabs that show them."""
         for made in self.server.home.glob("maps/*.safetensors"):
             made.unlink(missing_ok=True)
         self.tabs[-1].go("explore", f"run={RUN}&map=both")
@@ -195,16 +199,38 @@ class Soak:
         self.tabs[-3].go("explore", f"run={name}")
         self.store.rename(name, f"{name}-again")
 
-    def _launch(self) -> None:
+    def _searches_and_imports(self) -> Iterator[None]:
+        """One reader, who launches a search where none is under way and imports a zip, without anyone waiting."""
         page = self.worker.page
-        page.goto(f"{self.server.url}/search?dataset=fashion-mnist", wait_until="commit")
-        page.get_by_role("button", name=re.compile("Launch .* seeds")).first.dispatch_event("click")
+        launch = page.get_by_role("button", name=re.compile("Launch .* seeds")).first
+        add, chooser = page.get_by_role("button", name="Add", exact=True), page.locator('input[type="file"]')
+        for number in count():
+            began = time.monotonic()
+            if not any(run.state == "running" for run in self.store.runs()):
+                yield from self._open("search", "dataset=fashion-mnist")
+                yield from self._do(launch, lambda: launch.dispatch_event("click", timeout=PROMPT))
+            yield from self._open("data", "ways_in=Upload")
+            archive = _archive(self.server.home.parent / f"wardrobe-{number}.zip")
+            yield from self._do(chooser, partial(chooser.set_input_files, archive, timeout=PROMPT))
+            yield from self._do(add, lambda: add.dispatch_event("click", timeout=PROMPT))
+            while time.monotonic() - began < IMPORT_EVERY:
+                yield
 
-    def _import(self, minute: int) -> None:
-        page, path = self.worker.page, _archive(self.server.home.parent / f"wardrobe-{minute}.zip")
-        page.goto(f"{self.server.url}/data?ways_in=Upload", wait_until="commit")
-        page.locator('input[type="file"]').set_input_files(path)
-        page.get_by_role("button", name="Add", exact=True).dispatch_event("click")
+    def _open(self, address: str, query: str) -> Iterator[None]:
+        self.worker.go(address, query)
+        while not any(self.worker.look(quiet=True)):
+            yield
+
+    def _do(self, what: Locator, act: Callable[[], object]) -> Iterator[None]:
+        """Wait until an element is there, then use it."""
+        began = time.monotonic()
+        while time.monotonic() - began < AT_REST:
+            with suppress(Error):
+                if what.count():
+                    act()
+                    return
+            yield
+        self.worker.note(f"{self.worker.page.url}: {what} cannot be used after {AT_REST:.0f} s")
 
     def _command_line(self) -> Iterator[None]:
         """One command after the other, without waiting for any."""
@@ -227,6 +253,7 @@ class Soak:
         self.server.kill()
         self.server.start()
         self.memory.clear()
+        self._started = time.monotonic()
         until = time.monotonic() + 20
         while time.monotonic() < until:  # they were refused while it was away
             self.worker.page.wait_for_timeout(500)
@@ -247,7 +274,7 @@ class Soak:
     def _report(self, minute: float, remark: str = "") -> None:
         process = psutil.Process(self.server.pid)
         own = process.memory_info().rss / 1e6
-        self.memory.append(own)
+        self.memory.append((time.monotonic() - self._started, own))
         others = sum(each.memory_info().rss for each in process.children(recursive=True)) / 1e6
         print(
             f"| {minute:.1f} | {self.shown} | {self.errors.total()} | {own:.0f} | {others:.0f} | {process.num_fds()} "

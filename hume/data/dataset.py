@@ -73,7 +73,7 @@ class Dataset:
     labels: NDArray[np.int64] | None = None  # (N,) in 0..C−1, for display and tests only
     labels_path: Path | None = None
     classes: tuple[str, ...] | None = None
-    ids: tuple[str, ...] | None = None  # what labels without named classes were given as, where that has gaps
+    ids: tuple[str, ...] | None = None  # what labels without named classes were given as: names, or numbers with gaps
     test_rows: NDArray[np.bool_] | None = None  # (N,)
     card: dict[str, Any] = field(default_factory=dict)
 
@@ -224,16 +224,24 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
         for path in sorted((folder / "spaces").glob("*.npy"))
     }
     num_samples = _check_rows(list(spaces.values())) if spaces else _num_images(folder)
-    labels = load_labels(folder / "labels.npy", num_samples) if (folder / "labels.npy").exists() else None
     test_rows = None
     if (folder / "test_rows.npy").exists():
         test_rows = np.array(load_array(folder / "test_rows.npy"))
         if test_rows.dtype != bool or test_rows.shape != (num_samples,) or not test_rows.any():
             raise InputError(f"{folder / 'test_rows.npy'} must hold {num_samples} booleans, at least one of them true")
     classes = tuple(card["classes"]) if card.get("classes") else None
-    labels, ids = (labels, None) if labels is None or classes is not None else numbered(labels)
-    if labels is not None and classes is not None and not 0 <= labels.min() <= labels.max() < len(classes):
-        raise InputError(f"{folder / 'labels.npy'} has a label {labels.max()}, its card names {len(classes)} classes")
+    labels, ids = None, None
+    if (folder / "labels.npy").exists():
+        given = load_labels(folder / "labels.npy", num_samples)
+        labels, ids = numbered(given)
+        if classes is not None:
+            if given.dtype.kind == "U":
+                raise InputError(f"{folder / 'labels.npy'} holds names, and its card has them, too: write numbers")
+            labels, ids = given.astype(np.int64), None
+            if not 0 <= labels.min() <= labels.max() < len(classes):
+                raise InputError(
+                    f"{folder / 'labels.npy'} has a label {labels.max()}, its card names {len(classes)} classes"
+                )
     return Dataset(
         name=folder.name,
         spaces=spaces,

@@ -74,7 +74,8 @@ def read(folder: Path, device: str, missing: Collection[int]) -> Stand:
 
 def remove(folder: Path) -> None:
     """Forget where a search stood, once all its seeds are there."""
-    (folder / FILE).unlink(missing_ok=True)
+    with suppress(OSError):  # what is no file stays
+        (folder / FILE).unlink()
 
 
 def _content(checkpoint: Checkpoint, frames: dict[str, Tensor], digest: str) -> bytes:

@@ -211,6 +211,16 @@ def test_a_missing_label_is_named_by_its_row(save):
     assert message(load_labels, path, 4).startswith(f"row 2 of {path}")
 
 
+def test_names_are_labels_and_missing_ones_are_refused(save):
+    names = np.array([" owl", "crow", "owl", "cafe\u0301", "caf\xe9"] * 4)
+    data = dataset_from_files(save(features(), "a.npy"), save(features(), "b.npy"), save(names, "labels.npy"))
+    assert data.ids == ("caf\xe9", "crow", "owl")
+    assert data.labels.tolist() == [2, 1, 2, 0, 0] * 4
+    assert data.num_classes is None
+    path = save(np.array(["owl", "NA", "crow"]), "labels.npy")
+    assert message(load_labels, path, 3).startswith(f"row 1 of {path} has no label (NA)")
+
+
 @cases("labels", [np.arange(20.0) % 3, np.arange(20) % 2 * 2 - 1])
 def test_whole_numbers_of_any_type_and_signs_are_labels(save, labels):
     data = dataset_from_files(save(features(), "a.npy"), save(features(), "b.npy"), save(labels, "labels.npy"))

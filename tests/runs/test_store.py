@@ -224,12 +224,16 @@ def test_a_search_killed_at_any_moment_ends_as_if_it_had_not_been(
     assert not (killed.folder / checkpoint.FILE).exists()
 
 
-@cases("damage", [b"", b"no safetensors", None])
+@cases("damage", [b"", b"no safetensors", None, os.mkfifo, os.mkdir])
 def test_a_damaged_checkpoint_costs_only_what_it_held(dataset, tmp_path, damage):
     run = create(Store(tmp_path), dataset, "killed", min_gain=0)
     kill_early(run)
     path = run.folder / checkpoint.FILE
-    path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
+    if callable(damage):
+        path.unlink()
+        damage(path)
+    else:
+        path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
     done = on_disk(run)
     run.execute()
     assert run.state == "finished"
