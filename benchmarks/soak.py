@@ -8,10 +8,10 @@ computations of a map follow one another. A run is renamed, then deleted, under 
 works on the same home; after three tenths of the time the first server is killed and started again.
 
 Prints a Markdown table, a line at the start and every minute: pages that were shown, errors, and of the first server
-its resident memory, open files and threads. An error is a message of Streamlit or a traceback on a page, an error in
-the browser's console, a request to another machine, an answer of status 500 or above, a page that is not
-whole after two minutes, or a command that fails. Ends with status 1 where there is an error, or where the memory of the
-last server grew by 5 % or more after its first minute.
+its own memory, files that it has mapped, which the system can take back, open files and threads. An error is a message
+of Streamlit or a traceback on a page, an error in the browser's console, a request to another machine, an answer of
+status 500 or above, a page that is not whole after two minutes, or a command that fails. Ends with status 1 where there
+is an error, or where the last server's own memory grew by 5 % or more after its first minute.
 """
 
 import argparse
@@ -150,8 +150,10 @@ class Soak:
         self._background = [self._command_line(), self._searches_and_imports()]
 
     def go(self, seconds: float) -> None:
-        print("| minute | pages shown | errors | memory, MB | of its processes, MB | open files | threads | |")
-        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+        print(
+            "| minute | pages shown | errors | memory, MB | mapped files, MB | its processes, MB | open files | threads | |"
+        )
+        print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
         begun, minute, kill_at = time.monotonic(), 0, KILL_AT * seconds
         self._report(0, "start")
         self._change(0)
@@ -273,12 +275,13 @@ class Soak:
 
     def _report(self, minute: float, remark: str = "") -> None:
         process = psutil.Process(self.server.pid)
-        own = process.memory_info().rss / 1e6
+        info = process.memory_info()
+        own, mapped = (info.rss - info.shared) / 1e6, info.shared / 1e6
         self.memory.append((time.monotonic() - self._started, own))
         others = sum(each.memory_info().rss for each in process.children(recursive=True)) / 1e6
         print(
-            f"| {minute:.1f} | {self.shown} | {self.errors.total()} | {own:.0f} | {others:.0f} | {process.num_fds()} "
-            f"| {process.num_threads()} | {remark} |",
+            f"| {minute:.1f} | {self.shown} | {self.errors.total()} | {own:.0f} | {mapped:.0f} | {others:.0f} "
+            f"| {process.num_fds()} | {process.num_threads()} | {remark} |",
             flush=True,
         )
 

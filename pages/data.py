@@ -30,7 +30,8 @@ def main() -> None:
     names = datasets.dataset_names(with_spaces=False)
     own = {folder.name: folder for folder in own_datasets(services.services().store)}
     adding = progress.begun_at(add_data.AT)
-    with st.expander("Add data", icon=":material/add_photo_alternate:", expanded=not own or bool(adding)):
+    is_open = not own or bool(adding) or "ways_in" in st.query_params  # also for a link to one of the ways
+    with st.expander("Add data", icon=":material/add_photo_alternate:", expanded=is_open):
         add_data.add()
     name = current.choice(names)
     near = [*adding, *(begun for at in make_space.PLACES if name in own for begun in progress.begun_at(at))]

@@ -20,6 +20,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,11 +206,15 @@ def dataset_from_files(phi1: Path, phi2: Path, labels: Path | None = None) -> Da
     )
 
 
+_in_use: WeakValueDictionary[tuple[Any, ...], Dataset] = WeakValueDictionary()
+
+
 def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) -> Dataset:
     """Load a dataset by name, embedded or from `roots`, or by its folder.
 
     A name goes before a folder of that name where the command is given, which may be what the dataset was imported
-    from. Raises InputError when it does not exist or a file in it is unusable.
+    from. While one is in use and none of its files has changed, it is shared: its files are mapped once. Raises
+    InputError when it does not exist or a file in it is unusable.
     """
     known = {path.name: path for path in dataset_folders(roots)}
     folder = known.get(str(name_or_folder), Path(name_or_folder))
@@ -217,7 +222,18 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
         raise InputError(
             f"there is no dataset {str(name_or_folder)!r}: name a folder or one of {', '.join(sorted(known))}"
         )
-    folder = folder.resolve()
+    state = _state(folder.resolve())
+    shared = _in_use.get(state)
+    return shared if shared is not None else _in_use.setdefault(state, _load(folder.resolve()))
+
+
+def _state(folder: Path) -> tuple[Any, ...]:
+    """What tells whether a dataset's files are still the same ones."""
+    stats = ((path, path.stat()) for path in (*folder.glob("*.*"), *folder.glob("spaces/*.npy")) if path.exists())
+    return folder, tuple(sorted((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in stats))
+
+
+def _load(folder: Path) -> Dataset:
     card = read_card(folder)
     spaces = {
         path.stem: load_space(path, **_provenance(card, path.stem))

@@ -534,3 +534,18 @@ def test_a_dataset_is_found_where_a_folder_of_its_name_lies(tmp_path, monkeypatc
     assert load_dataset("digits").num_samples == 1797
     with pytest.raises(InputError, match="no spaces"):
         load_dataset("./digits").default_pair  # noqa: B018
+
+
+def test_a_dataset_in_use_is_shared_until_a_file_changes(tmp_path):
+    folder = tmp_path / "birds"
+    (folder / "spaces").mkdir(parents=True)
+    np.save(folder / "spaces" / "phi.npy", features())
+    first = load_dataset(folder)
+    assert load_dataset(folder) is first
+    np.save(folder / "labels.npy", np.arange(20) % 2)
+    labelled = load_dataset(folder)
+    assert first.labels is None
+    assert labelled.labels.tolist() == [0, 1] * 10
+    np.save(folder / "spaces" / "psi.npy", features(seed=1))
+    assert set(load_dataset(folder).spaces) == {"phi", "psi"}
+    assert set(labelled.spaces) == {"phi"}
