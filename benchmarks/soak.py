@@ -150,9 +150,7 @@ class Soak:
         self._background = [self._command_line(), self._searches_and_imports()]
 
     def go(self, seconds: float) -> None:
-        print(
-            "| minute | pages shown | errors | memory, MB | mapped files, MB | its processes, MB | open files | threads | |"
-        )
+        print("| minute | pages shown | errors | memory, MB | mapped, MB | processes, MB | open files | threads | |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
         begun, minute, kill_at = time.monotonic(), 0, KILL_AT * seconds
         self._report(0, "start")
