@@ -82,7 +82,8 @@ def main() -> None:
         with AppServer(home) as server, AppServer(home) as second:
             soak = Soak(chromium, server, second)
             soak.go(60 * minutes)
-    sys.exit(soak.verdict())
+            status = soak.verdict()
+    sys.exit(status)
 
 
 class Tab:
@@ -115,6 +116,8 @@ class Tab:
             return False, False
         if shown["wrong"] or shown["traceback"]:
             self.note(f"{self.page.url}: {' '.join(shown['wrong']) or 'a traceback'}")
+        if self.page.url.startswith("chrome-error:"):
+            return False, True
         rests, late = shown["whole"] and (shown["quiet"] or not quiet), time.monotonic() - self._since > AT_REST
         if late and not rests:
             self.note(f"{self.page.url} is not shown after {AT_REST:.0f} s")
@@ -125,6 +128,8 @@ class Tab:
         self._address, self._since, self._read_until = address, time.monotonic(), None
         by_link = query == f"run={RUN}" and self._random.random() < BY_LINK
         with suppress(Error):  # it is between two pages
+            if self.page.url.startswith("chrome-error:"):  # asked while the server was away
+                self.page.goto("about:blank")
             if not (by_link and self.page.evaluate(_CLICK, f"/{address}")):
                 self.page.evaluate("url => { location.href = url }", f"{self.server.url}/{address}?{query}")
 
@@ -217,6 +222,7 @@ class Soak:
                 yield
 
     def _open(self, address: str, query: str) -> Iterator[None]:
+        self.worker.page.goto("about:blank")  # so that the page before is not taken for it
         self.worker.go(address, query)
         while not any(self.worker.look(quiet=True)):
             yield
