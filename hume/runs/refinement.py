@@ -5,10 +5,12 @@ refined/<seed>.safetensors      labeling, weights, bias; likelihood and steps as
 refined/final.safetensors       the same of the vote, refined once more: the labeling that the run offers
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import safetensors
@@ -68,6 +70,22 @@ class Final:
     model: JointModel  # a single mixture
 
 
+_in_use: WeakValueDictionary[tuple[Any, ...], JointRows] = WeakValueDictionary()
+
+
+def _shared(key: tuple[Any, ...], make: Callable[[], JointRows]) -> JointRows:
+    found = _in_use.get(key)
+    return found if found is not None else _in_use.setdefault(key, make())
+
+
+def _digest(searched: NDArray[np.bool_], whitenings: tuple[Whitening, Whitening] | None) -> bytes:
+    digest = hashlib.blake2b(searched.tobytes(), digest_size=16)
+    for whitening in whitenings or ():
+        for tensor in (whitening.mean, whitening.transform):
+            digest.update(f"{tuple(tensor.shape)}".encode() + tensor.cpu().numpy().tobytes())
+    return digest.digest()
+
+
 @dataclass(frozen=True, eq=False)
 class Refinement:
     """What is refined: the rows of a dataset's pair of spaces, of which the `searched` ones are fitted to."""
@@ -88,15 +106,20 @@ class Refinement:
         device: str = "cpu",
         whitenings: tuple[Whitening, Whitening] | None = None,
     ) -> "Refinement":
-        """Whiten a pair of spaces, as before where `whitenings` are given.
+        """Whiten a pair of spaces, as before where `whitenings` are given; runs on the same pair share its rows.
 
         Raises InputError for too few rows a class and for a space whose rows all have the same direction.
         """
         check_rows(int(searched.sum()), config.num_classes)
         # Two passes over each space: nothing of it is held but its whitened directions.
         first, second = (space_rows.streamed(dataset.space(name), device, unit=True) for name in (phi1, phi2))
-        fitted = JointRows.of(subset(first, searched), subset(second, searched), whitenings)
-        every = fitted if searched.all() else JointRows.of(first, second, fitted.whitenings)
+        what = (dataset, phi1, phi2, device, _digest(searched, whitenings))
+        fitted = _shared(
+            (*what, "fitted"), lambda: JointRows.of(subset(first, searched), subset(second, searched), whitenings)
+        )
+        if searched.all():
+            return cls(fitted, fitted, searched, config)
+        every = _shared((*what, "every"), lambda: JointRows.of(first, second, fitted.whitenings))
         return cls(fitted, every, searched, config)
 
     def refine(self, labelings: NDArray[np.integer[Any]], on_progress: Progress | None = None) -> RefinedLabelings:

@@ -1,11 +1,13 @@
 """The refinement of a run: what is written, resumed and offered, and labels for new rows."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
+from hume import preset
 from hume.common.errors import InputError
 from hume.data import space_rows
 from hume.engine import refinement as engine
@@ -189,6 +191,23 @@ def test_held_out_rows_are_labeled_by_the_model_of_the_others(home):
     for known, expected in zip(run.refined.whitenings(), stage.fitted.whitenings, strict=True):
         np.testing.assert_allclose(known.mean, expected.mean)
     assert run.refined.final().labeling.shape == (240,)
+
+
+def test_runs_on_one_pair_share_its_whitened_rows(home):
+    dataset = save_folder(home / "datasets" / "shared", classes=4, size=60, noise=0.3)
+    config, every = preset("fast", num_classes=4, num_samples=240)[0], np.ones(240, bool)
+    first = Refinement.of(dataset, "phi1", "phi2", config, every)
+    other = Refinement.of(dataset, "phi1", "phi2", replace(config, num_classes=3), every)
+    assert other.every is other.fitted is first.fitted
+    assert other.config.num_classes == 3
+    known = first.fitted.whitenings
+    given = Refinement.of(dataset, "phi1", "phi2", config, every, whitenings=known)
+    assert given.fitted is not first.fitted  # they may be those of other rows
+    np.testing.assert_array_equal(given.fitted.held, first.fitted.held)
+    some = Refinement.of(dataset, "phi1", "phi2", config, np.arange(240) % 3 > 0)
+    assert (len(some.fitted), len(some.every)) == (160, 240)
+    swapped = Refinement.of(dataset, "phi2", "phi1", config, every)
+    assert swapped.fitted is not first.fitted
 
 
 def test_names_of_presets():
