@@ -3,6 +3,7 @@
 import _thread
 import ast
 import functools
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -95,11 +96,17 @@ def main() -> None:
 
 def keep_interrupts() -> None:
     """Let no Ctrl-C be lost: Python ignores one within a callback of a C library, as while numba compiles."""
-    usual = sys.unraisablehook
+    usual, main_thread = sys.unraisablehook, threading.get_ident()
+
+    def interrupt() -> None:
+        if hasattr(signal, "pthread_kill"):  # which also ends a wait
+            signal.pthread_kill(main_thread, signal.SIGINT)
+        else:
+            _thread.interrupt_main()
 
     def ignored(what: "sys.UnraisableHookArgs") -> None:
         if what.exc_type is KeyboardInterrupt:
-            threading.Timer(0.1, _thread.interrupt_main).start()
+            threading.Timer(0.1, interrupt).start()
         else:
             usual(what)
 
