@@ -133,6 +133,12 @@ class Tab:
             if not (by_link and self.page.evaluate(_CLICK, f"/{address}")):
                 self.page.evaluate("url => { location.href = url }", f"{self.server.url}/{address}?{query}")
 
+    def again(self) -> None:
+        """Ask once more for a page that a server owed when it was killed: half of it loads nothing more by itself."""
+        if self._read_until is None and self._address:
+            self.page.goto("about:blank")
+            self.go(self._address)
+
     def note(self, problem: str) -> None:
         self.watch.problems.append(problem)
 
@@ -265,6 +271,7 @@ class Soak:
             self.worker.page.wait_for_timeout(500)
         for tab in self._on_server():
             tab.watch.forgive()
+            tab.again()
 
     # --- what is measured ------------------------------------------------------------------------------
 
