@@ -116,8 +116,6 @@ class Tab:
             return False, False
         if shown["wrong"] or shown["traceback"]:
             self.note(f"{self.page.url}: {' '.join(shown['wrong']) or 'a traceback'}")
-        if self.page.url.startswith("chrome-error:"):
-            return False, True
         rests, late = shown["whole"] and (shown["quiet"] or not quiet), time.monotonic() - self._since > AT_REST
         if late and not rests:
             self.note(f"{self.page.url} is not shown after {AT_REST:.0f} s")
@@ -128,8 +126,6 @@ class Tab:
         self._address, self._since, self._read_until = address, time.monotonic(), None
         by_link = query == f"run={RUN}" and self._random.random() < BY_LINK
         with suppress(Error):  # it is between two pages
-            if self.page.url.startswith("chrome-error:"):  # asked while the server was away
-                self.page.goto("about:blank")
             if not (by_link and self.page.evaluate(_CLICK, f"/{address}")):
                 self.page.evaluate("url => { location.href = url }", f"{self.server.url}/{address}?{query}")
 
@@ -219,11 +215,11 @@ class Soak:
             began = time.monotonic()
             if not any(run.state == "running" for run in self.store.runs()):
                 yield from self._open("search", "dataset=fashion-mnist")
-                yield from self._do(launch, lambda: launch.dispatch_event("click", timeout=PROMPT))
+                yield from self._do(launch, partial(launch.dispatch_event, "click", timeout=PROMPT))
             yield from self._open("data", "ways_in=Upload")
             archive = _archive(self.server.home.parent / f"wardrobe-{number}.zip")
             yield from self._do(chooser, partial(chooser.set_input_files, archive, timeout=PROMPT))
-            yield from self._do(add, lambda: add.dispatch_event("click", timeout=PROMPT))
+            yield from self._do(add, partial(add.dispatch_event, "click", timeout=PROMPT))
             while time.monotonic() - began < IMPORT_EVERY:
                 yield
 

@@ -1,10 +1,14 @@
-"""A property that is computed by the first thread that reads it, while others wait for it."""
+"""What several threads read is computed once: properties of an object, and objects that are shared while in use."""
 
 import functools
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
-__all__ = ["once"]
+__all__ = ["InUse", "once"]
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from functools import cached_property as once  # which type checkers know
@@ -27,3 +31,15 @@ else:
                 finally:
                     values.pop(f"{name} computed", None)  # so that the object can be pickled
             return values[name]
+
+
+class InUse(Generic[T]):
+    """Objects by what they were made from, each for as long as somebody holds it."""
+
+    def __init__(self) -> None:
+        self._known: WeakValueDictionary[Hashable, T] = WeakValueDictionary()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The object of a key, made where nobody holds it."""
+        known = self._known.get(key)
+        return known if known is not None else self._known.setdefault(key, make())

@@ -20,14 +20,13 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hume.common.errors import InputError
 from hume.common.files import regular
-from hume.common.once import once
+from hume.common.once import InUse, once
 from hume.data.cards import read_card
 from hume.data.columns import Columns, load_columns
 from hume.data.features import Features, refuse_not_finite, spread_over
@@ -206,7 +205,7 @@ def dataset_from_files(phi1: Path, phi2: Path, labels: Path | None = None) -> Da
     )
 
 
-_in_use: WeakValueDictionary[tuple[Any, ...], Dataset] = WeakValueDictionary()
+_in_use = InUse[Dataset]()
 
 
 def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) -> Dataset:
@@ -222,9 +221,8 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
         raise InputError(
             f"there is no dataset {str(name_or_folder)!r}: name a folder or one of {', '.join(sorted(known))}"
         )
-    state = _state(folder.resolve())
-    shared = _in_use.get(state)
-    return shared if shared is not None else _in_use.setdefault(state, _load(folder.resolve()))
+    folder = folder.resolve()
+    return _in_use.get(_state(folder), lambda: _load(folder))
 
 
 def _state(folder: Path) -> tuple[Any, ...]:
@@ -249,11 +247,12 @@ def _load(folder: Path) -> Dataset:
     labels, ids = None, None
     if (folder / "labels.npy").exists():
         given = load_labels(folder / "labels.npy", num_samples)
-        labels, ids = numbered(given)
-        if classes is not None:
-            if given.dtype.kind == "U":
-                raise InputError(f"{folder / 'labels.npy'} holds names, and its card has them, too: write numbers")
-            labels, ids = given.astype(np.int64), None
+        if classes is None:
+            labels, ids = numbered(given)
+        elif given.dtype.kind == "U":
+            raise InputError(f"{folder / 'labels.npy'} holds names, and its card has them, too: write numbers")
+        else:
+            labels = given.astype(np.int64, copy=False)
             if not 0 <= labels.min() <= labels.max() < len(classes):
                 raise InputError(
                     f"{folder / 'labels.npy'} has a label {labels.max()}, its card names {len(classes)} classes"

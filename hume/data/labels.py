@@ -43,5 +43,5 @@ def numbered(labels: NDArray[np.int64] | NDArray[np.str_]) -> tuple[NDArray[np.i
     """Labels as 0..C−1, and what was given: names, or numbers where these have gaps, as ids of a catalogue have."""
     values, numbers = np.unique(labels, return_inverse=True)
     if labels.dtype.kind == "i" and values[0] >= 0 and values[-1] < len(values):
-        return labels.astype(np.int64), None
+        return labels.astype(np.int64, copy=False), None
     return numbers.astype(np.int64), tuple(map(str, values.tolist()))

@@ -173,7 +173,7 @@ class Findings(LabelingView):
         """
         num_neighbors = self.default_neighbors if num_neighbors is None else num_neighbors
         key = (num_neighbors, rows, neighbors_method)
-        with self._ranking:
+        with self._rankings_lock:
             if key not in self._rankings:
                 chosen = self.chosen_rows(rows)
                 ranking = reliable.reliability_ranking(
@@ -198,7 +198,7 @@ class Findings(LabelingView):
         return every[-1] if every else None
 
     @once
-    def _ranking(self) -> threading.Lock:
+    def _rankings_lock(self) -> threading.Lock:
         """Held while one is computed, which other tabs then read."""
         return threading.Lock()
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 import safetensors
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from hume.common.errors import RunError
 from hume.common.files import regular, write_atomically
+from hume.common.once import InUse
 from hume.common.progress import Progress, part
 from hume.data import space_rows
 from hume.data.dataset import Dataset
@@ -70,12 +70,7 @@ class Final:
     model: JointModel  # a single mixture
 
 
-_in_use: WeakValueDictionary[tuple[Any, ...], JointRows] = WeakValueDictionary()
-
-
-def _shared(key: tuple[Any, ...], make: Callable[[], JointRows]) -> JointRows:
-    found = _in_use.get(key)
-    return found if found is not None else _in_use.setdefault(key, make())
+_in_use = InUse[JointRows]()
 
 
 def _digest(searched: NDArray[np.bool_], whitenings: tuple[Whitening, Whitening] | None) -> bytes:
@@ -114,12 +109,12 @@ class Refinement:
         # Two passes over each space: nothing of it is held but its whitened directions.
         first, second = (space_rows.streamed(dataset.space(name), device, unit=True) for name in (phi1, phi2))
         what = (dataset, phi1, phi2, device, _digest(searched, whitenings))
-        fitted = _shared(
+        fitted = _in_use.get(
             (*what, "fitted"), lambda: JointRows.of(subset(first, searched), subset(second, searched), whitenings)
         )
         if searched.all():
             return cls(fitted, fitted, searched, config)
-        every = _shared((*what, "every"), lambda: JointRows.of(first, second, fitted.whitenings))
+        every = _in_use.get((*what, "every"), lambda: JointRows.of(first, second, fitted.whitenings))
         return cls(fitted, every, searched, config)
 
     def refine(self, labelings: NDArray[np.integer[Any]], on_progress: Progress | None = None) -> RefinedLabelings:

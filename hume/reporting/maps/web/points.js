@@ -87,16 +87,16 @@ function createPoints(canvas) {
   // States of all points, in every second place of `looks`: the chosen ones are drawn last, hidden ones not at all.
   function mark(looks) {
     const count = looks.length / 2
-    const places = new Uint32Array(count)
+    const numbers = new Uint32Array(count)
     let [plain, chosen] = [0, count]
     visitMixed(count, (i) => {
       const state = looks[2 * i + 1]
-      if (state === CHOSEN) places[--chosen] = i
-      else if (state !== HIDDEN) places[plain++] = i
+      if (state === CHOSEN) numbers[--chosen] = i
+      else if (state !== HIDDEN) numbers[plain++] = i
     })
     send("look", looks)
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, order)
-    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, places, gl.DYNAMIC_DRAW)
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, numbers, gl.DYNAMIC_DRAW)
     ranges = [[0, plain], [chosen, count]]
   }
 
