@@ -4,7 +4,9 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +21,7 @@ Columns = dict[str, Column]
 Kind = Literal["number", "date", "text"]
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nat", "<na>", "-"})
+LINES = 300  # read at once: more would let Python look for garbage again and again
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
 
 
@@ -29,28 +32,40 @@ def load_columns(path: Path, num_samples: int) -> Columns:
     NaN where a cell is missing or infinite, one of ISO dates datetime64 in UTC with NaT, any other one text with "".
     Raises InputError, with the number of the line, for a file that does not have one cell per name and sample.
     """
+    columns: list[list[str]] = []
     try:
         with regular(path).open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file))
+            lines = csv.reader(file)
+            names = [name.strip() for name in next(lines, [])]
+            if not all(names) or not names or len(set(names)) < len(names):
+                raise InputError(
+                    f"line 1 of {path} does not name its columns: give each a name of its own, between commas"
+                )
+            columns = [[] for _ in names]
+            while some := list(islice(lines, LINES)):
+                _check_cells(path, some, len(names), len(columns[0]))
+                for column, cells in zip(columns, zip(*some, strict=True), strict=True):
+                    column.extend(cells)
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8: save it as UTF-8") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): write it again") from None
     except csv.Error as error:
         raise InputError(f"{path} is not a CSV file ({error}): write it again") from None
-    names = [name.strip() for name in lines[0]] if lines else []
-    if not all(names) or not names or len(set(names)) < len(names):
-        raise InputError(f"line 1 of {path} does not name its columns: give each a name of its own, between commas")
-    if len(lines) - 1 != num_samples:
+    if len(columns[0]) != num_samples:
         raise InputError(
-            f"{path} has {len(lines) - 1} lines after its names: give one for each of the {num_samples} rows"
+            f"{path} has {len(columns[0])} lines after its names: give one for each of the {num_samples} rows"
         )
-    uneven = next((i for i, cells in enumerate(lines) if len(cells) != len(names)), None)
+    return {name: parse(cells) for name, cells in zip(names, columns, strict=True)}
+
+
+def _check_cells(path: Path, lines: list[list[str]], expected: int, before: int) -> None:
+    uneven = next((i for i, cells in enumerate(lines) if len(cells) != expected), None)
     if uneven is not None:
         raise InputError(
-            f"line {uneven + 1} of {path} has {len(lines[uneven])} cells for {len(names)} columns: give one for each"
+            f"line {before + uneven + 2} of {path} has {len(lines[uneven])} cells for {expected} columns: give one for "
+            "each"
         )
-    return {name: parse([cells[i] for cells in lines[1:]]) for i, name in enumerate(names)}
 
 
 def write_columns(path: Path, columns: Mapping[str, Sequence[Any] | Column]) -> list[str]:
@@ -78,6 +93,10 @@ def write_columns(path: Path, columns: Mapping[str, Sequence[Any] | Column]) -> 
 
 def parse(cells: Sequence[str]) -> Column:
     """Cells as numbers, dates or text, whichever all that are not missing can be."""
+    with suppress(ValueError):  # a cell is missing, or is no number
+        read = np.array(cells, dtype=object).astype(np.float64)
+        if not np.isnan(read).all():
+            return np.where(np.isfinite(read), read, np.nan)
     given = [cell.strip() for cell in cells]
     present = [cell for cell in given if cell.lower() not in MISSING]
     numbers = [np.nan if cell.lower() in MISSING else cell for cell in given]

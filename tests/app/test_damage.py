@@ -84,7 +84,7 @@ def test_a_damaged_review_is_named(home, data):
 
 def test_damaged_columns_are_named_where_they_are_shown(home, data):
     quick(home, data, "whole")
-    (data.folder / "columns.csv").write_text("place,depth\n1\n")
+    (data.folder / "columns.csv").write_text("place,depth\n1,2\n")
     for page in PAGES:
         at = look(page, run="whole", dataset="birds", start_data="birds")
         assert at.error.len == (page == "explore")

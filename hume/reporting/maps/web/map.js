@@ -6,7 +6,7 @@ const TOOLS = [
   ["move", "Move", "Drag the map; the wheel enlarges it"],
 ]
 const TYPES = { uint8: Uint8Array, uint16: Uint16Array, int32: Int32Array, float32: Float32Array }
-const LONG = 2_000 // rows of a selection that travel as a list; more as bits
+const MOST_LISTED = 2_000 // rows of a selection that travel as a list; more as bits
 const NOBODY = new Uint8Array(0)
 
 function createMap(root, host) {
@@ -113,9 +113,10 @@ function createMap(root, host) {
     for (const row of rows) bits[row] = 1
     let count = 0
     for (let row = 0; row < bits.length; row++) count += bits[row]
+    host.send({ select: count <= MOST_LISTED ? { rows: rowsOf(bits) } : { mask: packed(bits) } })
+    panels.forEach((panel) => { panel.givesWay = true })
     choose(count ? bits : null)
     map.say(`${count} samples selected`)
-    host.send({ select: count <= LONG ? { rows: rowsOf(bits) } : { mask: packed(bits) } })
   }
   map.repaint = () => {
     panels.forEach((panel) => panel.paint(map.colourOf(panel)))
@@ -227,9 +228,10 @@ function createMap(root, host) {
     misses = 0
     if (mine !== turn) return
     const ofColours = found.splice(3 * data.panels.length)
-    const before = map.data.colours ?? []
+    const [before, theme] = [map.data.colours ?? [], readTheme()]
+    const isLit = JSON.stringify(theme) !== JSON.stringify(map.theme)
     map.data = data
-    map.theme = readTheme()
+    map.theme = theme
     map.classes = data.classes && { ...data.classes, codes: ofColours.pop() }
     map.isolated = data.colours.map((colour, c) => (before[c]?.title === colour.title ? map.isolated[c] : new Set()))
     map.colours = data.colours.map((colour, c) => ({ ...colour, codes: ofColours[2 * c], values: ofColours[2 * c + 1] }))
@@ -253,6 +255,7 @@ function createMap(root, host) {
       drawLegend()
       map.repaint()
     } else if (isNew && !isSame) panels.forEach((panel) => panel.mark())
+    panels.forEach((panel) => panel.redraw(isLit))
     if (data.centre !== null && data.centre !== centred) panels.forEach((panel) => panel.show(data.opened))
     centred = data.centre
     forget(data)

@@ -4,6 +4,8 @@ const REACH = 14 // px around the pointer
 const CLOSE = 12 // times enlarged to show one sample
 const LOWEST = 240 // px of a frame
 const PAUSE = 120 // ms until names move to their places
+const LONG = 200 // ms to draw all points, as where there is no graphics card
+const REST = 1_000 // ms that most points then wait for the answer to a selection
 
 function createPanel(parent, map) {
   const frame = node("div", "panel", parent)
@@ -22,7 +24,8 @@ function createPanel(parent, map) {
   let points = createPoints(glass)
   let shape = {}
   let found = []
-  let [timer, waiting, stale] = [0, 0, true]
+  let [timer, waiting, resting, stale] = [0, 0, 0, true]
+  let [begun, lasted] = [0, 0] // when points were begun to be drawn, and how long all of them took last, ms
   const album = createAlbum(() => redraw())
   const view = createView(() => shape, () => redraw(true))
   panel.view = view
@@ -53,7 +56,6 @@ function createPanel(parent, map) {
       resize()
       view.fit()
     }
-    redraw(true)
     return fresh
   }
 
@@ -130,18 +132,30 @@ function createPanel(parent, map) {
     const size = Math.min(22, pointSize(panel.rows.length) * view.zoom ** 0.35)
     const opacity = Math.min(0.9, (panel.rows.length > 200_000 ? 0.5 : 0.85) * view.zoom ** 0.1)
     const inView = pictured()
+    const isFirst = stale
     if (stale) {
+      wake()
+      begun = performance.now()
       points?.start({ scale, shift: [-view.x * scale[0], -view.y * scale[1]], size: size * ratio, opacity })
       drawOutline(ratio)
       clearTimeout(timer)
       timer = setTimeout(rename, found.length ? PAUSE : 0)
     }
     stale = false
-    const isUnfinished = points?.more()
+    const isUnfinished = resting || points?.more()
     drawOver(ratio, inView, size)
-    if (isUnfinished) redraw()
-    else stage.dataset.drawn = panel.rows.length
-    return isUnfinished
+    if (!isUnfinished) {
+      lasted = performance.now() - begun
+      stage.dataset.drawn = panel.rows.length
+    } else if (isFirst && panel.givesWay && lasted > LONG) resting = setTimeout(() => { wake(); redraw() }, REST)
+    else if (!resting) redraw()
+    panel.givesWay = false
+    return isUnfinished && !resting
+  }
+
+  function wake() {
+    clearTimeout(resting)
+    resting = 0
   }
 
   function rename() {
@@ -240,6 +254,7 @@ function createPanel(parent, map) {
   }
 
   panel.toImage = (paper, left, top) => {
+    wake()
     while (panel.draw()) continue
     paper.drawImage(under, left, top)
     paper.drawImage(glass, left, top)
@@ -282,6 +297,7 @@ function createPanel(parent, map) {
   panel.remove = () => {
     observer.disconnect()
     clearTimeout(timer)
+    wake()
     cancelAnimationFrame(waiting)
     points?.free()
     frame.remove()

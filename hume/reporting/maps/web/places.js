@@ -51,16 +51,44 @@ function nearest(grid, [x, y], [reachX, reachY], isShown) {
   return best
 }
 
-// The points inside a polygon of corners [x, y].
+// The points inside a polygon of corners [x, y]. Cells that no side of it crosses are inside or outside as a whole.
 function within(grid, corners, isShown) {
+  const { places, side, cell, start, order } = grid
   const xs = corners.map((corner) => corner[0])
   const ys = corners.map((corner) => corner[1])
-  const found = []
-  visitWithin(grid, [Math.min(...xs), Math.min(...ys)], [Math.max(...xs), Math.max(...ys)], (i) => {
-    if (isShown(i) && isInside(xs, ys, grid.places[2 * i], grid.places[2 * i + 1])) found.push(i)
-    return false
-  })
-  return found
+  const [left, right] = [cell(Math.min(...xs)), cell(Math.max(...xs))]
+  const [bottom, top] = [cell(Math.min(...ys)), cell(Math.max(...ys))]
+  const found = new Int32Array(start[(top + 1) * side] - start[bottom * side])
+  const middle = (c) => (2 * c + 1) / side - 1
+  const crossed = new Uint8Array(side)
+  let count = 0
+  for (let y = bottom; y <= top; y++) {
+    // Cells at the border hold what lies beyond it, too.
+    crossed.fill(y === 0 || y === side - 1 ? 1 : 0)
+    crossed[0] = crossed[side - 1] = 1
+    cross(crossed, cell, xs, ys, middle(y) - 1.01 / side, middle(y) + 1.01 / side)
+    for (let x = left; x <= right; x++) {
+      const [from, to] = [start[y * side + x], start[y * side + x + 1]]
+      if (from === to || (!crossed[x] && !isInside(xs, ys, middle(x), middle(y)))) continue
+      for (let j = from; j < to; j++) {
+        const i = order[j]
+        if (crossed[x] && !isInside(xs, ys, places[2 * i], places[2 * i + 1])) continue
+        if (isShown(i)) found[count++] = i
+      }
+    }
+  }
+  return found.subarray(0, count)
+}
+
+// Marks the cells of a row, from low to high, that a side of the polygon crosses.
+function cross(crossed, cell, xs, ys, low, high) {
+  for (let i = 0, j = xs.length - 1; i < xs.length; j = i++) {
+    const [from, to] = [Math.max(low, Math.min(ys[i], ys[j])), Math.min(high, Math.max(ys[i], ys[j]))]
+    if (from > to) continue
+    const at = (y) => (ys[i] === ys[j] ? xs[i] : xs[i] + ((xs[j] - xs[i]) * (y - ys[i])) / (ys[j] - ys[i]))
+    const ends = ys[i] === ys[j] ? [xs[i], xs[j]] : [at(from), at(to)]
+    crossed.fill(1, Math.max(0, cell(Math.min(...ends)) - 1), cell(Math.max(...ends)) + 2) // one more, for rounding
+  }
 }
 
 function isInside(xs, ys, x, y) {
