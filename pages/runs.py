@@ -14,6 +14,7 @@ from hume.experiments.sides import same_samples
 from hume.reporting import figures
 from hume.reporting.report import report
 from hume.runs import provenance
+from hume.runs.labeling_view import is_refined
 from hume.runs.request import solver_name
 from pages._state import ground_truth, services
 from pages._state.runs import (
@@ -23,7 +24,6 @@ from pages._state.runs import (
     choose,
     choose_next,
     findings,
-    is_refined,
     missing,
     notes,
     run_names,

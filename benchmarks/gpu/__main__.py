@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks import gpu
 from benchmarks.gpu import correctness, pace
 from benchmarks.gpu.result import Report, Result, Setup
-from benchmarks.speed.__main__ import alone, machine
+from benchmarks.speed.machine import alone, machine
 from hume.common.devices import choose_device
 from hume.common.errors import HumeError
 

@@ -1,32 +1,25 @@
 """Parse the options, time the rows, show the results."""
 
 import argparse
-import multiprocessing
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
-import torch
 from rich.console import Console
 
 from benchmarks import speed
 from benchmarks.speed.job import Job, Measured
 from benchmarks.speed.lines import Line
-from benchmarks.speed.machine import processor
+from benchmarks.speed.machine import alone, machine
 from benchmarks.speed.parts import LINES, NEEDED, PARTS, measure
 from benchmarks.speed.searches import warm_up
 from benchmarks.speed.show import LEGEND, draw, line_table, rows_table, write_csv
 from benchmarks.speed.sizes import SIZES
 from hume.common.errors import HumeError
 from hume.engine.config import uses_bfloat16
-
-Result = TypeVar("Result")
 
 BUSY = 0.25  # cores of other processes that distort a measurement
 
@@ -73,17 +66,6 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def machine(device: str) -> str:
-    """The machine and its software."""
-    cores = f"{psutil.cpu_count(logical=False) or '?'} cores, {os.cpu_count()} logical"
-    memory = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
-    numbers = "bfloat16" if uses_bfloat16("auto", device) else "float32"
-    return (
-        f"{processor(device)}, {cores}, {torch.get_num_threads()} threads, {memory}, torch {torch.__version__}, "
-        f"auto is {numbers}"
-    )
-
-
 # --- timing ----------------------------------------------------------------------------------
 
 
@@ -122,12 +104,6 @@ def timed(names: Sequence[str], job: Job) -> tuple[list[Measured], list[Line]]:
         known = {name: getattr(result, name) for name in ("labelings", "cv_scores")}
         job = replace(job, **{name: values for name, values in known.items() if values is not None})
     return rows, lines
-
-
-def alone(work: Callable[..., Result], *args: object) -> Result:
-    """Call a function in its own process; a killed one raises BrokenProcessPool."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(work, *args).result()
 
 
 def warn(rows: dict[str, list[Measured]]) -> None:

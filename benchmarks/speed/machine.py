@@ -1,20 +1,43 @@
 """Measurements of the machine: seconds, peak memory, other processes' load, and the rate of matrix products."""
 
+import multiprocessing
+import os
 import platform
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
+import psutil
 import torch
 
 from benchmarks.estimate import busy_seconds
-from hume.engine.config import Config
+from hume.engine.config import Config, uses_bfloat16
+
+Result = TypeVar("Result")
 
 GIBIBYTE = 2**30
 TRIES, TRYING_SECONDS = 7, 1.0  # of every product
+
+
+def alone(work: Callable[..., Result], *args: object) -> Result:
+    """Call a function in its own process; a killed one raises BrokenProcessPool."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(work, *args).result()
+
+
+def machine(device: str) -> str:
+    """The machine and its software."""
+    cores = f"{psutil.cpu_count(logical=False) or '?'} cores, {os.cpu_count()} logical"
+    memory = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
+    numbers = "bfloat16" if uses_bfloat16("auto", device) else "float32"
+    return (
+        f"{processor(device)}, {cores}, {torch.get_num_threads()} threads, {memory}, torch {torch.__version__}, "
+        f"auto is {numbers}"
+    )
 
 
 class Clock:

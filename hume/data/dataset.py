@@ -17,6 +17,7 @@ the row.
 import hashlib
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,13 +223,17 @@ def load_dataset(name_or_folder: str | Path, roots: list[Path] | None = None) ->
             f"there is no dataset {str(name_or_folder)!r}: name a folder or one of {', '.join(sorted(known))}"
         )
     folder = folder.resolve()
-    return _in_use.get(_state(folder), lambda: _load(folder))
+    return _in_use.get(version(folder), lambda: _load(folder))
 
 
-def _state(folder: Path) -> tuple[Any, ...]:
+def version(folder: Path) -> tuple[Any, ...]:
     """What tells whether a dataset's files are still the same ones."""
-    stats = ((path, path.stat()) for path in (*folder.glob("*.*"), *folder.glob("spaces/*.npy")) if path.exists())
-    return folder, tuple(sorted((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in stats))
+    found = []
+    for path in sorted((*folder.glob("*.*"), *folder.glob("spaces/*.npy"))):
+        with suppress(FileNotFoundError):  # being replaced, or a link to nothing
+            stat = path.stat()
+            found.append((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return folder, tuple(found)
 
 
 def _load(folder: Path) -> Dataset:

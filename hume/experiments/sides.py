@@ -27,7 +27,7 @@ from hume.experiments.comparison import Comparison
 from hume.experiments.methods import METHODS, Method
 from hume.experiments.saved_labelings import SavedLabelings, scored_rows
 from hume.experiments.searches import of_runs
-from hume.runs import corrected, history, review
+from hume.runs import corrected, history, labeling_view, review
 from hume.runs.findings import Findings
 from hume.runs.request import View
 from hume.runs.run import Run
@@ -76,16 +76,11 @@ def offered(run: Run, dataset: Dataset | None = None) -> list[str]:
     dataset: of these samples, where it is read already. Modes are left out: to find them takes a while.
     """
     given = review.read(run)
-    views = [
-        view
-        for view in VIEWS
-        if view == "searched" or (given.corrects if view == "corrected" else run.scores().get("refined") is not None)
-    ]
     steps = [number for number, step in history.versions(run.folder) if step["kind"] in CHANGING]
     versions = [f"version-{number}" for number in steps if number != given.version]
     folder = _saved(run, dataset)
     methods = [method.key for method in _methods() if (folder / f"{method.key}.safetensors").exists()]
-    return [*views, *methods, *versions]
+    return [*labeling_view.views(run), *methods, *versions]
 
 
 def is_version(run: Run, what: str) -> bool:

@@ -1,32 +1,26 @@
-"""The speed of searches, measured in the background without blocking a page."""
+"""How long searches, trainings and extractions take on this machine, measured in the background."""
 
-import logging
 import math
-import threading
-from collections.abc import Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
-from time import monotonic
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from hume.data.dataset import Dataset
+from hume.data.folder import DatasetFolder
 from hume.data.splits import Setting
 from hume.engine.config import Config
 from hume.engine.solvers import InnerSolver
+from hume.features.pretrain_config import PretrainConfig
+from hume.jobs.measured import Measured
 from hume.runs.cost import Sizes
 from hume.runs.pace import Pace, measure
 
-KEPT_SECONDS = 300.0  # other programs come and go
-
-log = logging.getLogger(__name__)
-
 
 class Paces:
-    """The speeds measured in this process, by dataset, sizes, solver and device; may be called from any thread."""
+    """The speeds of searches; may be called from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._thread = ThreadPoolExecutor(1, "hume-pace")
-        self._kept: dict[Hashable, tuple[Pace | None, bool, float]] = {}  # with whether it was busy, and when
-        self._measuring: dict[Hashable, tuple[Future[Pace | None], bool]] = {}
+        self._measured = Measured[Pace]("hume-pace")
 
     def ask(
         self, dataset: Dataset, phi1: str, phi2: str, config: Config, solver: InnerSolver, sizes: Sizes,
@@ -34,37 +28,64 @@ class Paces:
     ) -> tuple[Pace | None, bool]:  # fmt: skip
         """The speed of a search, None where unknown, and whether it is still being measured.
 
-        `busy`: this process searches now. A search that is launched now waits for that, so what was measured before is
-        better than what could be measured meanwhile, which in turn is measured again once it is over. The numbers of
-        seeds and iterations do not matter, that of classes only by its order of magnitude.
+        busy: this process searches now. The numbers of seeds and iterations do not matter, that of classes only by its
+        order of magnitude.
         """
         key = (
             dataset.name, phi1, phi2, sizes.num_samples, sizes.searched, sizes.scored, sizes.d1, sizes.d2,
             sizes.on_disk, round(math.log2(config.num_classes)), config.num_train, config.num_test, config.num_splits,
             config.centre, config.encoder, config.precision, solver, device,
         )  # fmt: skip
-        with self._lock:
-            if key in self._measuring and self._measuring[key][0].done():
-                future, meanwhile = self._measuring.pop(key)
-                if not future.cancelled():
-                    self._kept[key] = (_result(future), meanwhile, monotonic())
-            pace, was_busy, since = self._kept.get(key, (None, True, -math.inf))
-            fresh = since > -math.inf and (busy or (not was_busy and monotonic() - since < KEPT_SECONDS))
-            if not fresh and key not in self._measuring:
-                for other, _ in self._measuring.values():
-                    other.cancel()  # what was asked for before and has not begun; it is asked for again if need be
-                asked = (dataset, phi1, phi2, config, solver, sizes, setting, device)
-                self._measuring[key] = self._thread.submit(measure, *asked), busy
-        return pace, since == -math.inf
+        asked = partial(measure, dataset, phi1, phi2, config, solver, sizes, setting, device)
+        return self._measured.ask(key, asked, busy=busy)
 
     def close(self) -> None:
         """Wait for the current measurement; no other starts."""
-        self._thread.shutdown(cancel_futures=True)
+        self._measured.close()
 
 
-def _result(measured: "Future[Pace | None]") -> Pace | None:
-    error = measured.exception()
-    if error is None:
-        return measured.result()
-    log.error("the speed of a search could not be measured", exc_info=error)
-    return None
+class SpacePaces:
+    """The seconds of trainings and extractions; may be called from any thread.
+
+    is_busy: whether this process works on something, which a measurement would slow down and be slowed down by: none
+    begins meanwhile.
+    """
+
+    def __init__(self, is_busy: Callable[[], bool] = lambda: False) -> None:
+        self._is_busy = is_busy
+        self._measured = Measured[Callable[..., float]]("hume-space-pace")
+
+    def training(self, folder: DatasetFolder, config: PretrainConfig, device: str) -> tuple[float | None, bool]:
+        """The seconds of a training, and whether its pace is still being measured; its epochs do not matter."""
+        key = (
+            folder.path, config.method, config.encoder, config.side, config.batch_size, config.precision,
+            config.train_split_only, device,
+        )  # fmt: skip
+
+        def measure() -> Callable[[PretrainConfig], float]:
+            from hume.features.space_pace import measure_training
+
+            return measure_training(folder, config, device).seconds
+
+        seconds, measuring = self._measured.ask(key, measure, busy=self._is_busy(), beside=False)
+        return (None if seconds is None else seconds(config)), measuring
+
+    def extraction(
+        self, folder: DatasetFolder, network: str, device: str, *, size: int | None, weights: Path | None
+    ) -> tuple[float | None, bool]:
+        """The seconds of an extraction, and whether they are still being measured; its weights must be here."""
+
+        def measure() -> Callable[[], float]:
+            from hume.features.backbones import load_backbone
+            from hume.features.space_pace import measure_extraction
+
+            backbone = load_backbone(network, weights=weights, device=device, size=size)
+            return partial(float, measure_extraction(folder, backbone))
+
+        key = (folder.path, network, size, weights, device)
+        seconds, measuring = self._measured.ask(key, measure, busy=self._is_busy(), beside=False)
+        return (None if seconds is None else seconds()), measuring
+
+    def close(self) -> None:
+        """Wait for the current measurement; no other starts."""
+        self._measured.close()

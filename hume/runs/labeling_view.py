@@ -1,21 +1,42 @@
 """The labeling that a finished run shows: its seeds' or, where a person answered, the one that follows from that."""
 
 import copy
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hume.common.errors import RunError
 from hume.common.once import once
 from hume.engine.refinement import JointModel
 from hume.evaluation import ensemble, metrics
 from hume.evaluation.metrics import Agreement, match_classes
-from hume.runs import corrected
+from hume.runs import corrected, review
 from hume.runs.corrected import SOURCES, Corrected
 from hume.runs.refinement import Refinement
+from hume.runs.request import View
 from hume.runs.review_state import Review
+from hume.runs.run import Run
 from hume.runs.seed_view import SeedView
+
+
+def is_refined(run: Run) -> bool:
+    """Whether a run has refined labelings to show."""
+    return run.state == "finished" and run.scores().get("refined") is not None
+
+
+def views(run: Run) -> list[View]:
+    """The labelings that a run has to show, the one shown unless another is chosen first."""
+    if run.state != "finished":
+        return ["searched"]
+    answered: list[View] = []
+    with suppress(RunError):  # a damaged review: whoever reads it reports it
+        answered = ["corrected"] if review.read(run).corrects else []
+    refined: list[View] = ["refined"] if is_refined(run) else []
+    return [*answered, *refined, "searched"]
+
 
 # What answers change.
 OF_LABELING = ("corrected", "classifier", "margin", "vote", "match", "right", "expected", "_rankings")

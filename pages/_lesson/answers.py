@@ -13,6 +13,7 @@ from hume.lesson.figures import answers as drawn
 from hume.runs.answering import BATCH
 from hume.runs.findings import Findings
 from pages._lesson import lesson
+from pages._sections.question import any_class
 from pages._state import ground_truth, runs
 from pages._widgets import plots
 from pages._widgets.gallery import Tile, gallery
@@ -81,7 +82,6 @@ def classes(questions: TwentyQuestions, row: int) -> None:
     shown = list(range(findings.num_found))
     if findings.num_found > FEW:
         shown = sorted(questions.likely(row)[:FEW])
-        st.caption(f"The {FEW} most probable of {findings.num_found} classes are shown.")
     with st.container(horizontal=True):
         for k in shown:
             with st.container(width=EXAMPLES * (TYPICAL + EDGE), gap="xxsmall"):
@@ -94,6 +94,9 @@ def classes(questions: TwentyQuestions, row: int) -> None:
                     key=f"lesson typical {k}", dataset=findings.dataset, label=f"Typical of {names[k]}", size=TYPICAL,
                     on_click=partial(_choose, questions, row, k),
                 )  # fmt: skip
+    if len(shown) < findings.num_found:
+        every = list(range(findings.num_found))
+        any_class(f"lesson any {row}", every, lambda k: names[k], partial(_choose, questions, row))
 
 
 def _moved(questions: TwentyQuestions, given: Answers) -> str:

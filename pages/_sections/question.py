@@ -1,5 +1,6 @@
 """One question: a picture, its neighbours in both spaces, and the classes to choose from."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import streamlit as st
@@ -79,7 +80,7 @@ def _classes(asked: Batch, row: int, given: Review) -> None:
                 tiles = [Tile(each) for each in _typical(asked, given, k)]
                 gallery(tiles, key=f"of class {k}", dataset=asked.found.dataset, label=given.name(k), size=SMALL)
     if not few:
-        _any_class(asked, row, given, classes)
+        any_class(f"any {row}", classes, given.name, lambda k: batches.say(asked, row, k))
 
 
 def _typical(asked: Batch, given: Review, k: int) -> list[int]:
@@ -88,16 +89,16 @@ def _typical(asked: Batch, given: Review, k: int) -> list[int]:
     return [row for row, number in given.answers.items() if number == k][:TYPICAL]  # it is new
 
 
-def _any_class(asked: Batch, row: int, given: Review, classes: list[int]) -> None:
-    key = f"any {row}"
+def any_class(key: str, classes: list[int], name: Callable[[int], str], choose: Callable[[int], None]) -> None:
+    """All classes by name, where they are too many for a button each."""
 
     def chosen() -> None:
         if st.session_state[key] is not None:
-            batches.say(asked, row, int(st.session_state[key]))
+            choose(int(st.session_state[key]))
 
     st.selectbox(
         f"Any of the {count(len(classes), 'class', 'classes')}", classes, index=None, key=key, on_change=chosen,
-        format_func=given.name, placeholder="Choose a class",
+        format_func=name, placeholder="Choose a class",
     )  # fmt: skip
 
 

@@ -7,10 +7,11 @@ from streamlit.errors import StreamlitAPIException
 
 from hume.common.errors import RunError
 from hume.common.formatting import percent
+from hume.runs.labeling_view import views
 from hume.runs.request import View
 from pages._sections import progress
 from pages._state import current, modes
-from pages._state.runs import UNKNOWN, choose, choose_next, chosen_run, readable_runs, run_names, views
+from pages._state.runs import UNKNOWN, choose, choose_next, chosen_run, readable_runs, run_names
 from pages._state.services import services
 from pages._widgets import plots
 

@@ -2,11 +2,12 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from hume import Run, Store
-from hume.data.dataset import Dataset, dataset_folders
+from hume.data.dataset import Dataset, dataset_folders, version
 from pages._state.services import services
 
 CURRENT = "current dataset"  # the session key of the dataset that pages start from, see `pages._state.current`
@@ -27,21 +28,15 @@ def dataset_names(*, with_spaces: bool = True) -> list[str]:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the data …")
-def _dataset(home: str, name: str, version: tuple[int, ...]) -> Dataset:
+def _dataset(home: str, name: str, version: tuple[Any, ...]) -> Dataset:
     return Store(home).load_dataset(name)
 
 
 def dataset(name: str) -> Dataset:
-    """A dataset by its name, cached for all tabs until its spaces or its card change."""
+    """A dataset by its name, cached for all tabs until its files change."""
     store = services().store
     folder = next((path for path in reversed(dataset_folders(store.dataset_roots)) if path.name == name), None)
-    return _dataset(str(store.home), name, () if folder is None else _version(folder))
-
-
-def _version(folder: Path) -> tuple[int, ...]:
-    """Modification times of the card and the spaces."""
-    paths = [folder / "card.json", *sorted((folder / "spaces").glob("*.npy"))]
-    return tuple(path.stat().st_mtime_ns for path in paths if path.exists())
+    return _dataset(str(store.home), name, () if folder is None else version(folder))
 
 
 def stamp(data: Dataset, folder: Path) -> str:

@@ -10,7 +10,7 @@ from hume.common.formatting import count
 from hume.evaluation.reliable import Order, ReliabilityRanking
 from hume.jobs.queues import UNDER_WAY
 from hume.reporting import evenness_sentences, sentences
-from hume.runs import corrected, review
+from hume.runs import corrected, labeling_view, review
 from hume.runs.findings import Findings, RowChoice, Seeds
 from hume.runs.request import View
 from hume.runs.review_state import Review
@@ -119,36 +119,20 @@ def findings(run: Run, view: View | None = None) -> Findings:
 def read(run: Run, view: View | None, mode: int | None) -> Findings:
     """The results of a finished run as `Findings` reads them, whatever the sidebar shows; cached, too."""
     if mode is None:
-        return findings(run, view or views(run)[0])
-    return _findings(str(run.home), run.name, run.version, _of_seeds(run, views(run)[0]), mode)
+        return findings(run, view or labeling_view.views(run)[0])
+    return _findings(str(run.home), run.name, run.version, _of_seeds(run, labeling_view.views(run)[0]), mode)
 
 
 def _of_seeds(run: Run, view: View) -> Seeds:
     """The seeds' labelings that a view starts from."""
     if view == "corrected":
-        return "refined" if is_refined(run) else "searched"
+        return "refined" if labeling_view.is_refined(run) else "searched"
     return view
-
-
-def is_refined(run: Run) -> bool:
-    """Whether a run has refined labelings to show."""
-    return run.state == "finished" and run.scores().get("refined") is not None
-
-
-def views(run: Run) -> list[View]:
-    """The labelings that a run has to show, the one shown unless another is chosen first."""
-    if run.state != "finished":
-        return ["searched"]
-    answered: list[View] = []
-    with suppress(RunError):  # a damaged review: pages that read it report it
-        answered = ["corrected"] if review.read(run).corrects else []
-    refined: list[View] = ["refined"] if is_refined(run) else []
-    return [*answered, *refined, "searched"]
 
 
 def view_of(run: Run) -> View:
     """The labelings that pages show of a run; the sidebar offers the choice where the chosen run has several."""
-    offered, chosen = views(run), st.session_state.get("view")
+    offered, chosen = labeling_view.views(run), st.session_state.get("view")
     return next((view for view in offered if view == chosen), offered[0])
 
 

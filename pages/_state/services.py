@@ -6,9 +6,8 @@ from pathlib import Path
 
 from hume import Store
 from hume.jobs.datasets import DatasetJobs
-from hume.jobs.paces import Paces
+from hume.jobs.paces import Paces, SpacePaces
 from hume.jobs.runs import RunJobs
-from hume.jobs.space_paces import SpacePaces
 from hume.reporting.maps import Maps
 from hume.runs.home import default_home
 

@@ -210,6 +210,16 @@ def test_answers_are_the_same_in_every_tab_and_can_be_taken_back(unanswered):
     assert not review.read(unanswered.open("first")).steps
 
 
+def test_of_many_classes_the_probable_ones_have_buttons_and_all_are_in_a_list(unanswered, monkeypatch):
+    monkeypatch.setattr("pages._lesson.answers.FEW", 2)
+    at = ask()
+    (row,), names = tiles(at, "lesson asked")[0][:1], [button.key for button in at.button]
+    assert len([key for key in names if key and re.fullmatch(r"lesson class \d+", key)]) == 2
+    every = at.selectbox(key=f"lesson any {row}")
+    rerun(every.set_value(every.options[-1]))
+    assert ask().get("progress")[0].proto.text.startswith("**Question 2 of 20**")
+
+
 def test_the_result_waits_for_peoples_labels_and_goes_into_the_hand_out(unanswered, download):
     at = ask()
     assert "lesson computer" not in [button.key for button in at.button]

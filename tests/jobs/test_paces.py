@@ -6,7 +6,7 @@ from time import monotonic, sleep
 import pytest
 
 from hume.engine.config import preset
-from hume.jobs import paces as module
+from hume.jobs import measured as module
 from hume.jobs.paces import Paces
 from hume.runs.cost import Sizes
 from tests.support.planted_runs import save_folder
