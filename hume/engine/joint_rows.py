@@ -46,6 +46,11 @@ class Whitening:
     def __call__(self, rows: Tensor) -> Tensor:
         return (rows - self.mean) @ self.transform
 
+    @property
+    def deviations(self) -> Tensor:
+        """The standard deviation (r,) of the rows along each direction: z times it is in the space's own scale."""
+        return self.transform.square().sum(0).rsqrt()
+
 
 @dataclass(frozen=True, eq=False)
 class JointRows:

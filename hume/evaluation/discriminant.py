@@ -59,8 +59,7 @@ class WhitenedPair:
 
 def _missed(rows: Tensor, whitened: Tensor, white: Whitening) -> Tensor:
     """The squared length (n,) of rows less their mean outside of the leading directions."""
-    variances = white.transform.square().sum(0).reciprocal()
-    return ((rows - white.mean).square().sum(1) - (whitened.square() * variances).sum(1)).clamp_(min=0)
+    return ((rows - white.mean).square().sum(1) - (whitened * white.deviations).square().sum(1)).clamp_(min=0)
 
 
 @dataclass(frozen=True, eq=False)
