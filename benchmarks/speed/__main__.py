@@ -16,7 +16,7 @@ from benchmarks.speed.lines import Line
 from benchmarks.speed.machine import alone, machine
 from benchmarks.speed.parts import LINES, NEEDED, PARTS, measure
 from benchmarks.speed.searches import warm_up
-from benchmarks.speed.show import LEGEND, draw, line_table, rows_table, write_csv
+from benchmarks.speed.show import LEGEND, draw, line_table, ratio_table, rows_table, write_csv
 from benchmarks.speed.sizes import SIZES
 from hume.common.errors import HumeError
 from hume.engine.config import uses_bfloat16
@@ -36,6 +36,7 @@ def main() -> None:
         job = Job(size=size, scale=options.scale, num_seeds=options.seeds, device=options.device)
         rows[size], lines[size] = timed(names, job)
         console.print(rows_table(SIZES[size].title, rows[size]))
+        console.print(ratio_table(SIZES[size].title, rows[size]))
         for line in lines[size]:
             console.print(line_table(SIZES[size].title, line))
         console.print()

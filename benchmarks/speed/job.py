@@ -1,6 +1,7 @@
 """Input and output of a row of the table, and helpers of rows."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class Measured:
     cv_score: float | None = None
     acc: float | None = None
     note: str = ""
+    counts: Mapping[str, float] = field(default_factory=dict)  # of the units of work in these seconds, to compare by
+    ours: bool = False  # what others are compared with
     labelings: NDArray[np.int32] | None = None
     cv_scores: NDArray[np.float64] | None = None
 

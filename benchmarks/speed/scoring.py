@@ -32,7 +32,14 @@ def scores(job: Job) -> Measured:
             phi2, torch.from_numpy(labelings), dataset.num_classes or 0
         )
     what = f"cross-validation, {len(labelings)} labelings"
-    return measured(clock, what, cv_score=float(cv_scores.mean()), cv_scores=cv_scores)
+    return measured(
+        clock,
+        what,
+        cv_score=float(cv_scores.mean()),
+        cv_scores=cv_scores,
+        counts={"the score of a labeling": len(labelings)},
+        ours=True,
+    )
 
 
 def sklearn_scores(job: Job) -> Measured:
@@ -45,7 +52,8 @@ def sklearn_scores(job: Job) -> Measured:
         score = cross_val_score(model, phi2.numpy(), labeling, cv=folds).mean()
     ours = cv_of(job, dataset, labeling)
     note = f"cross_val_score(LogisticRegression); ours of the same: {ours:.4f}"
-    return measured(clock, "scikit-learn's, ONE labeling", cv_score=float(score), note=note)
+    counts = {"the score of a labeling": 1}
+    return measured(clock, "scikit-learn's, ONE labeling", cv_score=float(score), note=note, counts=counts)
 
 
 def neighbors(job: Job) -> Measured:
@@ -54,7 +62,8 @@ def neighbors(job: Job) -> Measured:
     anything = np.zeros(len(features), np.int64)
     with Clock(job.device) as clock:
         reliable.neighbor_agreement(features, anything, NEIGHBORS, device=job.device)
-    return measured(clock, f"neighbours, exact, k = {NEIGHBORS}", note="with the counts of Algorithm G1")
+    what, note = f"neighbours, exact, k = {NEIGHBORS}", "with the counts of Algorithm G1"
+    return measured(clock, what, note=note, counts={"neighbours": 1}, ours=True)
 
 
 def sklearn_neighbors(job: Job) -> Measured:
@@ -62,7 +71,8 @@ def sklearn_neighbors(job: Job) -> Measured:
     rows = space_rows.unit_rows(dataset.space(dataset.default_pair[0]), centre=False).numpy()
     with Clock("cpu") as clock:
         NearestNeighbors(n_neighbors=min(NEIGHBORS, len(rows) - 1), algorithm="brute").fit(rows).kneighbors()
-    return measured(clock, f"scikit-learn's, k = {NEIGHBORS}", note="brute force; without counts")
+    what, note = f"scikit-learn's, k = {NEIGHBORS}", "brute force; without counts"
+    return measured(clock, what, note=note, counts={"neighbours": 1})
 
 
 def vote(job: Job) -> Measured:
@@ -98,6 +108,7 @@ def kmeans(job: Job) -> Measured:
         cv_score=cv_of(job, dataset, best),
         acc=accuracy(dataset, best),
         note="both spaces; scores of the restart with the least inertia",
+        counts={"a labeling": len(result.labelings)},
     )
 
 
@@ -119,4 +130,5 @@ def turtle(job: Job) -> Measured:
         cv_score=cv_of(job, dataset, result.labeling),
         acc=accuracy(dataset, result.labeling),
         note=note.format(loss=result.loss),
+        counts={"a labeling": count / TURTLE_ITERATIONS},
     )

@@ -86,6 +86,8 @@ def whole_search(job: Job, precision: Precision) -> Measured:
         acc=accuracy(dataset, *labelings),
         note=f"{sum(active) / job.num_seeds:.0f} iterations a seed",
         labelings=labelings,
+        counts={"a seed and iteration": sum(active), "a labeling": job.num_seeds},
+        ours=True,
     )
 
 
@@ -142,7 +144,8 @@ def unrolled(job: Job) -> Measured:
         synchronize(job.device)
         seconds = (perf_counter() - start) / UNROLLED_SEEDS
     note = f"300 steps, {UNROLLED_SEEDS} seeds side by side"
-    return measured(clock, "Unrolled, a seed and iteration", seconds=seconds, note=note)
+    counts = {"a seed and iteration": 1}
+    return measured(clock, "Unrolled, a seed and iteration", seconds=seconds, note=note, counts=counts)
 
 
 def reference(job: Job) -> Measured:
@@ -154,7 +157,8 @@ def reference(job: Job) -> Measured:
     first, second = first[rows].to(job.device), second[rows].to(job.device)
     with Clock(job.device) as clock:
         plain_iteration(first, second, config, Unrolled())
-    return measured(clock, "plain autograd, a seed and iteration", note="300 steps, 1 seed")
+    what, counts = "plain autograd, a seed and iteration", {"a seed and iteration": 1}
+    return measured(clock, what, note="300 steps, 1 seed", counts=counts)
 
 
 def judged(job: Job, name: str, solver: InnerSolver) -> Measured:

@@ -44,6 +44,20 @@ def rows_table(title: str, rows: Sequence[Measured]) -> Table:
     return shown
 
 
+def ratio_table(title: str, rows: Sequence[Measured]) -> Table:
+    """The seconds of others for the same unit of work as times ours, the slowest of ours where there are two."""
+    shown = Table(title=f"{title}: times our seconds, in the same run", box=None, title_justify="left", padding=(0, 1))
+    for name in ("for", "ours, s", "other", "times"):
+        shown.add_column(name, justify="left" if name in ("for", "other") else "right")
+    for unit in dict.fromkeys(unit for row in rows for unit in row.counts):
+        cost = {row.what: (row.seconds / row.counts[unit], row.ours) for row in rows if unit in row.counts}
+        ours = max((seconds for seconds, is_ours in cost.values() if is_ours), default=None)
+        for what, (seconds, is_ours) in cost.items():
+            if ours is not None and not is_ours:
+                shown.add_row(unit, digits(ours), what, digits(seconds / ours))
+    return shown
+
+
 def line_table(title: str, line: Line) -> Table:
     slope, rest = line.coefficients
     caption = f"{1e3 * rest:.2f} ms + {1e6 * slope:.1f} µs for each, R² = {line.r_squared:.4f}"

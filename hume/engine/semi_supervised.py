@@ -65,7 +65,7 @@ def _with_classifier(model: JointModel, fitted: JointRows, known: Known) -> Join
 
     The classifier says nothing about classes without an answer.
     """
-    taken = _evened(known.classes)
+    taken = _evened(known)
     classes = known.classes[taken]
     if len(np.unique(classes)) < 2:
         return model
@@ -81,16 +81,19 @@ def _with_classifier(model: JointModel, fitted: JointRows, known: Known) -> Join
     return JointModel(weights, bias)
 
 
-def _evened(classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The positions of answers, at most twice as many of a class as of the middle one.
+def _evened(known: Known) -> NDArray[np.int64]:
+    """The positions of answers in the order of their rows, at most twice as many of a class as of the middle one.
 
     Hundreds of samples that are put into one class at once would else make it the likely one everywhere.
     """
-    given, counts = np.unique(classes[classes >= 0], return_counts=True)
+    order = np.argsort(known.rows)
+    given, counts = np.unique(known.classes[known.classes >= 0], return_counts=True)
     most = max(FEW, 2 * int(np.median(counts))) if len(counts) else 0
-    chosen = [np.flatnonzero(classes == k) for k in given]
-    spread = [np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(np.int64) for rows in chosen]
-    return np.concatenate([rows[some] for rows, some in zip(chosen, spread, strict=True)] or [given])
+    kept = np.zeros(len(order), np.bool_)
+    for k in given:
+        of_class = np.flatnonzero(known.classes[order] == k)
+        kept[of_class[np.linspace(0, len(of_class) - 1, min(len(of_class), most)).round().astype(np.int64)]] = True
+    return order[kept]
 
 
 def predict(model: JointModel, rows: JointRows) -> Fit:
