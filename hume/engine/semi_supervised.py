@@ -19,7 +19,7 @@ from hume.engine.refinement import JointModel, Known, Priors, refine
 
 SHARE = 0.5  # of all samples, which many answers together count as much as
 FEW = 10  # answers, up to which each counts about the same
-# Both chosen on digits and Fashion-MNIST (docs/quality.md); the mixture is far too sure of itself, hence a VOICE above 1.
+# Both chosen on digits and Fashion-MNIST (docs/quality.md). The mixture is far too sure of itself: a VOICE above 1.
 VOICE = 4.0
 C = 10.0  # of scikit-learn's LogisticRegression
 

@@ -25,6 +25,10 @@ MAJORITY = 0.5  # share of the votes
 CRITERIA: Mapping[Criterion, str] = MappingProxyType(
     {"score": "score in φ2 (paper)", "both": "mean of the scores in φ1 and φ2 (Eq. 2)", "likelihood": "likelihood"}
 )
+TOO_SURE = (
+    "These probabilities put samples in order; as shares they are too high: on the embedded Fashion-MNIST 94 % of the "
+    "samples have more than 0.99, and 73 % of those are right. An audit tells how many labels are right."
+)
 SETTLED = 0.95  # share of the samples on which a vote counts as the same
 
 

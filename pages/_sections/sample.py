@@ -12,7 +12,7 @@ from hume.common.formatting import count, percent
 from hume.data.dataset import Dataset
 from hume.data.folder import DatasetFolder
 from hume.data.originals import Pictures
-from hume.reporting import figures, review_sentences
+from hume.reporting import figures, review_sentences, sentences
 from hume.runs import review
 from hume.runs.findings import Findings
 from hume.runs.sample_view import SampleView
@@ -172,6 +172,7 @@ def _evidence(view: SampleView) -> None:
     if posterior is not None:
         title = "Probability of each class, by the classifier in both spaces"
         bars(title, "posterior", figures.posterior(posterior, names), posterior.round(4))
+        st.caption(sentences.TOO_SURE)
     bars("Votes of the seeds", "votes", figures.votes(view.votes, names), view.votes)
 
 
