@@ -182,7 +182,7 @@ def plot(kept: dict[str, Any], path: Path) -> None:
     titles = [pair.name for pair in pairs]
     columns = 3
     lines = -(-len(pairs) // columns)
-    figure = make_subplots(lines, columns, subplot_titles=titles, shared_xaxes=True)
+    figure = make_subplots(lines, columns, subplot_titles=titles, shared_xaxes=True, vertical_spacing=0.18 / lines)
     colours = dict(zip(METHODS, ("#0b6e99", "#7fb7d0", "#b3541e", "#e0a070", "#8a8a8a"), strict=True))
     for i, pair in enumerate(pairs):
         for method in METHODS:
@@ -196,8 +196,9 @@ def plot(kept: dict[str, Any], path: Path) -> None:
     figure.update_yaxes(title_text="ACC", col=1)
     figure.update_xaxes(title_text="answers", row=lines)
     figure.update_layout(
-        template="plotly_white", width=1200, height=300 * lines, legend={"orientation": "h", "y": -0.06}, font_size=12
-    )
+        template="plotly_white", width=1200, height=300 * lines, legend={"orientation": "h", "y": -0.06}, font_size=12,
+        margin={"t": 40, "l": 60, "r": 20},
+    )  # fmt: skip
     with browser() as chromium:
         page = chromium.new_page(viewport={"width": 1200, "height": 300 * lines})
         page.set_content(figure.to_html(include_plotlyjs=True))
