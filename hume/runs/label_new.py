@@ -1,7 +1,7 @@
 """Labels for samples that a run has not seen: its spaces, computed again for them, and its classifier in both."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from hume.common.progress import Progress, part
 from hume.data import space_rows, splits
 from hume.data.dataset import Dataset, Space
 from hume.data.folder import DatasetFolder
-from hume.data.importers.folder_listing import list_folder
+from hume.data.importers.folder_listing import Entry, list_folder
 from hume.engine.joint_rows import JointRows, Whitening
 from hume.engine.prototypes import hard_labels
 from hume.engine.refinement import JointModel
@@ -27,6 +27,7 @@ from hume.runs.new_labels import NewLabels
 from hume.runs.store import Store
 
 READING = 0.1  # share of the progress
+AT_ONCE = 20_000  # pictures, whose features are in memory together
 
 
 def label_new(
@@ -57,26 +58,26 @@ def label_new(
             raise InputError(
                 f"none of the {len(aside):,} files in {source} is a readable picture: {' '.join(aside[0])}"
             )
-    spaces, dataset = {}, found.dataset
-    wanted = _wanted(found, other)
+    dataset, wanted = found.dataset, _wanted(found, other)
     for name, file in weights.items():
         dataset.space(name)
         if not file.is_file():
             raise InputError(f"there is no file {file} with the weights of {name}: name the one that it was made with")
-    missing = [name for name in wanted if other is None or name not in other.spaces]
-    if missing:
-        pictures = _pictures(found, source, other, missing, entries)
-        for i, name in enumerate(missing):
-            report = part(on_progress, READING + (1 - READING) * i / len(missing),
-                          READING + (1 - READING) * (i + 1) / len(missing))  # fmt: skip
-            spaces[name] = space_of(dataset, name, pictures, weights=weights, device=device, on_progress=report)
-    for name in wanted:
-        if name not in spaces and other is not None:
-            spaces[name] = other.space(name)
-        _check_dim(found, name, spaces[name])
-    classes, probability, far = _labeled(found, [spaces[name] for name in wanted])
+    seen = _seen(found) if len(wanted) > 1 else None
+    starts = range(0, len(entries), AT_ONCE) if entries is not None else range(1)
+    labeled = []
+    for start in starts:
+        done, all_of_it = start // AT_ONCE, len(starts)
+        report = part(on_progress, READING + (1 - READING) * done / all_of_it,
+                      READING + (1 - READING) * (done + 1) / all_of_it)  # fmt: skip
+        some = None if entries is None else entries[start : start + AT_ONCE]
+        labeled.append(_labeled(found, seen, _spaces(found, source, other, wanted, some, weights, device, report)))
+    classes, probability, far = (list(each) for each in zip(*labeled, strict=True))
     files = [entry.name for entry in entries] if entries is not None else other.file_names if other else None
-    return NewLabels(found.run.name, files, classes, probability, far, aside)
+    return NewLabels(
+        found.run.name, files, np.concatenate(classes), np.concatenate(probability),
+        None if seen is None else np.concatenate(far), aside,
+    )  # fmt: skip
 
 
 # --- spaces ----------------------------------------------------------------------------------------------
@@ -88,6 +89,33 @@ def _dataset(found: Findings, source: str | Path) -> Dataset | None:
     if folder.is_dir() and not (folder / "spaces").is_dir():
         return None
     return store.load_dataset(source)
+
+
+def _spaces(
+    found: Findings,
+    source: str | Path,
+    other: Dataset | None,
+    wanted: list[str],
+    entries: Sequence[Entry] | None,
+    weights: Weights,
+    device: str,
+    on_progress: Progress,
+) -> list[Space]:
+    """The wanted spaces of new samples: those that their dataset has, others computed from its pictures or files."""
+    missing = [name for name in wanted if other is None or name not in other.spaces]
+    pictures = _pictures(found, source, other, missing, entries) if missing else None
+    spaces = []
+    for name in wanted:
+        if name not in missing:
+            assert other is not None
+            spaces.append(other.space(name))
+        else:
+            assert pictures is not None
+            i = missing.index(name)
+            report = part(on_progress, i / len(missing), (i + 1) / len(missing))
+            spaces.append(space_of(found.dataset, name, pictures, weights=weights, device=device, on_progress=report))
+        _check_dim(found, name, spaces[-1])
+    return spaces
 
 
 def _wanted(found: Findings, other: Dataset | None) -> list[str]:
@@ -104,7 +132,7 @@ def _wanted(found: Findings, other: Dataset | None) -> list[str]:
 
 
 def _pictures(
-    found: Findings, source: str | Path, other: Dataset | None, missing: list[str], entries: Any
+    found: Findings, source: str | Path, other: Dataset | None, missing: list[str], entries: Sequence[Entry] | None
 ) -> OtherPictures:
     dataset = found.dataset
     if dataset.folder is None:
@@ -116,7 +144,11 @@ def _pictures(
         check_known(dataset, name)
     if other is not None and (other.folder is None or other.images is None):
         raise InputError(f"{source} has neither the space {missing[0]} nor images to compute it from: add either")
-    return OtherPictures(dataset, entries if other is None or other.folder is None else DatasetFolder(other.folder))
+    if entries is not None:
+        return OtherPictures(dataset, entries)
+    assert other is not None
+    assert other.folder is not None
+    return OtherPictures(dataset, DatasetFolder(other.folder))
 
 
 def _check_dim(found: Findings, name: str, space: Space) -> None:
@@ -132,7 +164,7 @@ def _check_dim(found: Findings, name: str, space: Space) -> None:
 
 
 def _labeled(
-    found: Findings, spaces: list[Space]
+    found: Findings, seen: Seen | None, spaces: list[Space]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_] | None]:
     """Classes, their probability and what is far."""
     classifier = found.classifier
@@ -140,12 +172,14 @@ def _labeled(
         classes, probability = _by_prototypes(found, spaces[0])
     else:
         classes, probability = _by_classifier(found, *classifier, spaces)
-    if len(spaces) < 2:
-        return classes, probability, None
+    return classes, probability, None if seen is None else seen.distance(*spaces) > seen.far
+
+
+def _seen(found: Findings) -> Seen:
+    """The run's own samples in both spaces, from which new ones may be far."""
     request, dataset = found.run.request, found.dataset
     labeling = np.where(found.counted, found.vote.labeling, -1)
-    seen = Seen.of(dataset.space(request.phi1), dataset.space(request.phi2), labeling, _whitenings(found))
-    return classes, probability, seen.distance(*spaces) > seen.far
+    return Seen.of(dataset.space(request.phi1), dataset.space(request.phi2), labeling, _whitenings(found))
 
 
 def _whitenings(found: Findings) -> tuple[Whitening, Whitening] | None:

@@ -90,7 +90,9 @@ def test_spaces_of_the_same_pictures_come_out_the_same(found, pictures):
         assert np.allclose(space_of(found.dataset, name, others).features, known, rtol=0.01, atol=0.01), name
 
 
-def test_the_same_pictures_get_the_same_labels_and_noise_is_far(found, pictures, tmp_path):
+@pytest.mark.parametrize("at_once", [100, 4])
+def test_the_same_pictures_get_the_same_labels_and_noise_is_far(found, pictures, tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr("hume.runs.label_new.AT_ONCE", at_once)
     for i in range(0, 90, 9):
         (tmp_path / f"{i:03d}.png").write_bytes((pictures[0] / f"{i:03d}.png").read_bytes())
     noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
