@@ -22,6 +22,7 @@ FEW = 10  # answers, up to which each counts about the same
 # Both chosen on digits and Fashion-MNIST (docs/quality.md). The mixture is far too sure of itself: a VOICE above 1.
 VOICE = 4.0
 C = 10.0  # of scikit-learn's LogisticRegression
+MOST = 20_000  # answers that train it: more would take longer than they are worth
 
 
 def answer_weight(num_rows: int, num_answers: int) -> float:
@@ -84,11 +85,11 @@ def _with_classifier(model: JointModel, fitted: JointRows, known: Known) -> Join
 def _evened(known: Known) -> NDArray[np.int64]:
     """The positions of answers in the order of their rows, at most twice as many of a class as of the middle one.
 
-    Hundreds of samples that are put into one class at once would else make it the likely one everywhere.
+    Hundreds of samples that are put into one class at once would else make it the likely one everywhere. MOST in all.
     """
     order = np.argsort(known.rows)
     given, counts = np.unique(known.classes[known.classes >= 0], return_counts=True)
-    most = max(FEW, 2 * int(np.median(counts))) if len(counts) else 0
+    most = max(1, min(max(FEW, 2 * int(np.median(counts))), MOST // len(given))) if len(given) else 0
     kept = np.zeros(len(order), np.bool_)
     for k in given:
         of_class = np.flatnonzero(known.classes[order] == k)
