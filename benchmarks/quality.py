@@ -2,7 +2,7 @@
 
     python assets/build.py --only mnist --out data     # two sets that are not embedded
     python assets/build.py --only emoji --out data
-    python -m benchmarks.quality --sets data --keep quality.json          # 79 minutes of one thread; --only shares pairs
+    python -m benchmarks.quality --sets data --keep quality.json      # 79 minutes of one thread
     python -m benchmarks.quality --keep quality.json --table              # the tables of what is there
 
 A draw is another set of 100 random starts and, of an uneven pair, another subset. Whatever a method has to choose, it
