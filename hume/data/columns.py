@@ -32,7 +32,6 @@ def load_columns(path: Path, num_samples: int) -> Columns:
     NaN where a cell is missing or infinite, one of ISO dates datetime64 in UTC with NaT, any other one text with "".
     Raises InputError, with the number of the line, for a file that does not have one cell per name and sample.
     """
-    columns: list[list[str]] = []
     try:
         with regular(path).open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file)
@@ -41,7 +40,7 @@ def load_columns(path: Path, num_samples: int) -> Columns:
                 raise InputError(
                     f"line 1 of {path} does not name its columns: give each a name of its own, between commas"
                 )
-            columns = [[] for _ in names]
+            columns: list[list[str]] = [[] for _ in names]
             while some := list(islice(lines, LINES)):
                 _check_cells(path, some, len(names), len(columns[0]))
                 for column, cells in zip(columns, zip(*some, strict=True), strict=True):
@@ -94,16 +93,16 @@ def write_columns(path: Path, columns: Mapping[str, Sequence[Any] | Column]) -> 
 def parse(cells: Sequence[str]) -> Column:
     """Cells as numbers, dates or text, whichever all that are not missing can be."""
     with suppress(ValueError):  # a cell is missing, or is no number
-        read = np.array(cells, dtype=object).astype(np.float64)
+        read = _numbers(cells)
         if not np.isnan(read).all():
-            return np.where(np.isfinite(read), read, np.nan)
+            return read
     given = [cell.strip() for cell in cells]
     present = [cell for cell in given if cell.lower() not in MISSING]
     numbers = [np.nan if cell.lower() in MISSING else cell for cell in given]
     try:
-        read = np.array(numbers, dtype=object).astype(np.float64)
+        read = _numbers(numbers)
         if present:
-            return np.where(np.isfinite(read), read, np.nan)
+            return read
     except ValueError:
         pass
     if present and all(map(_DATE.fullmatch, present)):
@@ -113,6 +112,12 @@ def parse(cells: Sequence[str]) -> Column:
         except ValueError:
             pass
     return np.array(given, dtype=object)
+
+
+def _numbers(cells: Sequence[Any]) -> Column:
+    """Cells as float64, NaN for what is not finite; raises ValueError for one that is no number."""
+    read = np.array(cells, dtype=object).astype(np.float64)
+    return np.where(np.isfinite(read), read, np.nan)
 
 
 def kind_of(column: Column) -> Kind:

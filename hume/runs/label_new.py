@@ -63,15 +63,16 @@ def label_new(
         dataset.space(name)
         if not file.is_file():
             raise InputError(f"there is no file {file} with the weights of {name}: name the one that it was made with")
-    seen = _seen(found) if len(wanted) > 1 else None
-    starts = range(0, len(entries), AT_ONCE) if entries is not None else range(1)
-    labeled = []
-    for start in starts:
-        done, all_of_it = start // AT_ONCE, len(starts)
-        report = part(on_progress, READING + (1 - READING) * done / all_of_it,
-                      READING + (1 - READING) * (done + 1) / all_of_it)  # fmt: skip
-        some = None if entries is None else entries[start : start + AT_ONCE]
-        labeled.append(_labeled(found, seen, _spaces(found, source, other, wanted, some, weights, device, report)))
+    pieces: list[Sequence[Entry] | None] = [None]
+    if entries is not None:
+        pieces = [entries[start : start + AT_ONCE] for start in range(0, len(entries), AT_ONCE)]
+    computing, seen, labeled = part(on_progress, READING, 1), None, []
+    for i, some in enumerate(pieces):
+        report = part(computing, i / len(pieces), (i + 1) / len(pieces))
+        spaces = _spaces(found, source, other, wanted, some, weights, device, report)
+        if seen is None and len(wanted) > 1:  # once, and not before what may be refused
+            seen = _seen(found)
+        labeled.append(_labeled(found, seen, spaces))
     classes, probability, far = (list(each) for each in zip(*labeled, strict=True))
     files = [entry.name for entry in entries] if entries is not None else other.file_names if other else None
     return NewLabels(
@@ -106,14 +107,13 @@ def _spaces(
     pictures = _pictures(found, source, other, missing, entries) if missing else None
     spaces = []
     for name in wanted:
-        if name not in missing:
-            assert other is not None
-            spaces.append(other.space(name))
-        else:
-            assert pictures is not None
+        if pictures is not None and name in missing:
             i = missing.index(name)
             report = part(on_progress, i / len(missing), (i + 1) / len(missing))
             spaces.append(space_of(found.dataset, name, pictures, weights=weights, device=device, on_progress=report))
+        else:
+            assert other is not None
+            spaces.append(other.space(name))
         _check_dim(found, name, spaces[-1])
     return spaces
 

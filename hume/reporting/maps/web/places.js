@@ -85,7 +85,7 @@ function cross(crossed, cell, xs, ys, low, high) {
   for (let i = 0, j = xs.length - 1; i < xs.length; j = i++) {
     const [from, to] = [Math.max(low, Math.min(ys[i], ys[j])), Math.min(high, Math.max(ys[i], ys[j]))]
     if (from > to) continue
-    const at = (y) => (ys[i] === ys[j] ? xs[i] : xs[i] + ((xs[j] - xs[i]) * (y - ys[i])) / (ys[j] - ys[i]))
+    const at = (y) => xs[i] + ((xs[j] - xs[i]) * (y - ys[i])) / (ys[j] - ys[i])
     const ends = ys[i] === ys[j] ? [xs[i], xs[j]] : [at(from), at(to)]
     crossed.fill(1, Math.max(0, cell(Math.min(...ends)) - 1), cell(Math.max(...ends)) + 2) // one more, for rounding
   }
